@@ -1,0 +1,276 @@
+//! What a sender may send: an envelope of which `source`, `detail-type` and `detail` must be there.
+//!
+//! Nothing that is sent is dropped in silence: a key that is not part of the envelope is refused
+//! with the key that was probably meant.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+use serde::Deserializer;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::envelope::{Event, Fields};
+use crate::json::{JsonError, Limits, check_bounds};
+use crate::time::{TimeError, Timestamp};
+
+/// The longest id, in bytes.
+const ID_BYTES_MAX: usize = 256;
+
+/// What an entry gets where it says nothing itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp<'a> {
+    pub id: &'a str,
+    pub time: Timestamp,
+    pub account: &'a str,
+    pub region: &'a str,
+}
+
+/// Why an entry is not an event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EntryError {
+    #[error(transparent)]
+    Json(#[from] JsonError),
+
+    #[error(
+        "an event is a JSON object with `source`, `detail-type` and `detail`, and this is {found}"
+    )]
+    NotAnObject { found: &'static str },
+
+    #[error("`{key}` is missing; an event needs `source`, `detail-type` and `detail`")]
+    Missing { key: &'static str },
+
+    #[error("`{key}` must be {expected}, and is {found}")]
+    WrongType { key: &'static str, expected: &'static str, found: &'static str },
+
+    #[error("`{key}` must not be empty")]
+    Empty { key: &'static str },
+
+    #[error("`{key}` is given twice")]
+    Twice { key: String },
+
+    #[error("`{key}` is no part of an event; {mend}")]
+    UnknownKey { key: String, mend: String },
+
+    #[error("`id` is {bytes} bytes long, and {ID_BYTES_MAX} are allowed")]
+    IdTooLong { bytes: usize },
+
+    #[error("`time`: {0}")]
+    Time(#[from] TimeError),
+
+    #[error("`version` is {found}, and only \"0\" is known")]
+    Version { found: String },
+}
+
+impl EntryError {
+    /// Whether only the size is wrong.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, Self::Json(JsonError::TooLarge { .. }))
+    }
+}
+
+impl Event {
+    /// Makes the event of what a sender sent: `{source, detail-type, detail}` and, optionally,
+    /// `id`, `time`, `account`, `region`, `resources`, `version`.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong with `json`, in words for its sender.
+    pub fn from_entry(
+        json: &[u8],
+        limits: &Limits,
+        stamp: &Stamp<'_>,
+    ) -> Result<Event, EntryError> {
+        let text = check_bounds(json, limits)?;
+        let raw = RawEntry::parse(text)?;
+        let missing = |key| EntryError::Missing { key };
+
+        let source = required_text("source", raw.source.ok_or(missing("source"))?)?;
+        let detail_type =
+            required_text("detail-type", raw.detail_type.ok_or(missing("detail-type"))?)?;
+        let detail = raw.detail.ok_or(missing("detail"))?.get();
+        if !detail.starts_with('{') {
+            let found = kind_of(detail);
+            return Err(EntryError::WrongType { key: "detail", expected: "an object", found });
+        }
+        if let Some(version) = raw.version.map(RawValue::get).filter(|text| *text != "\"0\"") {
+            return Err(EntryError::Version { found: version.chars().take(32).collect() });
+        }
+        let id = optional_text("id", raw.id)?;
+        if let Some(id) = id.as_deref().filter(|id| id.len() > ID_BYTES_MAX) {
+            return Err(EntryError::IdTooLong { bytes: id.len() });
+        }
+        let time_text = optional_text("time", raw.time)?;
+        let time = match &time_text {
+            Some(text) => Timestamp::parse(text)?,
+            None => stamp.time,
+        };
+        Ok(Fields {
+            id: id.unwrap_or(Cow::Borrowed(stamp.id)),
+            detail_type,
+            source,
+            account: optional_text("account", raw.account)?.unwrap_or(stamp.account.into()),
+            time_text: time_text.unwrap_or_else(|| stamp.time.to_string().into()),
+            time,
+            region: optional_text("region", raw.region)?.unwrap_or(stamp.region.into()),
+            replay_name: None,
+            resources: resources(raw.resources)?,
+            detail,
+        }
+        .into_event())
+    }
+}
+
+/// The keys of an entry with their values as they stand in the text.
+#[derive(Default)]
+struct RawEntry<'a> {
+    version: Option<&'a RawValue>,
+    id: Option<&'a RawValue>,
+    detail_type: Option<&'a RawValue>,
+    source: Option<&'a RawValue>,
+    account: Option<&'a RawValue>,
+    time: Option<&'a RawValue>,
+    region: Option<&'a RawValue>,
+    resources: Option<&'a RawValue>,
+    detail: Option<&'a RawValue>,
+    /// The first problem with a key; syntax errors go before it.
+    wrong: Option<EntryError>,
+}
+
+impl<'a> RawEntry<'a> {
+    fn parse(text: &'a str) -> Result<Self, EntryError> {
+        // Said before the parser would say it in words about maps.
+        if let Some(first) = text.trim_ascii_start().chars().next().filter(|first| *first != '{') {
+            serde_json::from_str::<serde::de::IgnoredAny>(text)
+                .map_err(|error| JsonError::syntax(&error))?;
+            return Err(EntryError::NotAnObject { found: kind_of(first.encode_utf8(&mut [0; 4])) });
+        }
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let entry = reader
+            .deserialize_map(EntryVisitor)
+            .and_then(|entry| reader.end().map(|()| entry))
+            .map_err(|error| JsonError::syntax(&error))?;
+        match entry.wrong {
+            Some(wrong) => Err(wrong),
+            None => Ok(entry),
+        }
+    }
+
+    fn put(&mut self, key: &str, value: &'a RawValue) {
+        let slot = match key {
+            "version" => &mut self.version,
+            "id" => &mut self.id,
+            "detail-type" => &mut self.detail_type,
+            "source" => &mut self.source,
+            "account" => &mut self.account,
+            "time" => &mut self.time,
+            "region" => &mut self.region,
+            "resources" => &mut self.resources,
+            "detail" => &mut self.detail,
+            _ => {
+                self.wrong.get_or_insert_with(|| unknown(key));
+                return;
+            }
+        };
+        if slot.replace(value).is_some() {
+            self.wrong.get_or_insert(EntryError::Twice { key: key.to_owned() });
+        }
+    }
+}
+
+struct EntryVisitor;
+
+impl<'de> Visitor<'de> for EntryVisitor {
+    type Value = RawEntry<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawEntry<'de>, A::Error> {
+        let mut entry = RawEntry::default();
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            entry.put(&key, map.next_value()?);
+        }
+        Ok(entry)
+    }
+}
+
+fn unknown(key: &str) -> EntryError {
+    let folded: String = key
+        .chars()
+        .filter(|letter| letter.is_ascii_alphanumeric())
+        .map(|letter| letter.to_ascii_lowercase())
+        .collect();
+    let mend = match folded.as_str() {
+        "detailtype" | "type" | "eventtype" => "write `detail-type`".to_owned(),
+        "data" | "details" | "payload" | "body" => "the event's content is `detail`".to_owned(),
+        "replayname" => "the router writes it when it replays".to_owned(),
+        "eventbusname" | "bus" => "the bus is named in the path: POST /buses/{bus}/events".into(),
+        "source" | "detail" | "id" | "time" | "resources" | "account" | "region" | "version" => {
+            format!("write `{folded}`")
+        }
+        _ => "put what is yours into `detail`".to_owned(),
+    };
+    EntryError::UnknownKey { key: key.chars().take(64).collect(), mend }
+}
+
+pub(crate) fn kind_of(json: &str) -> &'static str {
+    match json.bytes().next() {
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        Some(_) => "a number",
+        None => "nothing",
+    }
+}
+
+fn text<'a>(key: &'static str, raw: &'a RawValue) -> Result<Cow<'a, str>, EntryError> {
+    let wrong = || EntryError::WrongType { key, expected: "a string", found: kind_of(raw.get()) };
+    if !raw.get().starts_with('"') {
+        return Err(wrong());
+    }
+    crate::envelope::unquote(raw.get()).ok_or(EntryError::WrongType {
+        key,
+        expected: "a string of whole characters",
+        found: "not",
+    })
+}
+
+fn required_text<'a>(key: &'static str, raw: &'a RawValue) -> Result<Cow<'a, str>, EntryError> {
+    let text = text(key, raw)?;
+    if text.is_empty() { Err(EntryError::Empty { key }) } else { Ok(text) }
+}
+
+fn optional_text<'a>(
+    key: &'static str,
+    raw: Option<&'a RawValue>,
+) -> Result<Option<Cow<'a, str>>, EntryError> {
+    raw.map(|raw| required_text(key, raw)).transpose()
+}
+
+fn resources(raw: Option<&RawValue>) -> Result<&str, EntryError> {
+    let Some(raw) = raw else { return Ok("[]") };
+    if serde_json::from_str::<Vec<String>>(raw.get()).is_err() {
+        return Err(EntryError::WrongType {
+            key: "resources",
+            expected: "an array of strings",
+            found: match kind_of(raw.get()) {
+                "an array" => "an array of something else",
+                other => other,
+            },
+        });
+    }
+    Ok(raw.get())
+}
+
+/// The bytes of an envelope, written once.
+impl Fields<'_> {
+    fn into_event(self) -> Event {
+        let (text, spans) = self.write();
+        Event::assemble(Bytes::from(text), self, spans)
+    }
+}
