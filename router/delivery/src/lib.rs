@@ -1,1 +1,31 @@
-//! Empty.
+//! One delivery to one target, and the judgement of its answer.
+//!
+//! ```text
+//! Delivery ──▶ Target::send ──▶ Answer ──▶ RetryPolicy::judge ──▶ Verdict
+//!                                            delivered · retry at t · dead
+//! ```
+//!
+//! # Invariants
+//!
+//! - A target always answers: within its timeout, whatever the other end does.
+//! - Every owed delivery ends, because each verdict but "retry" is final and retries are counted.
+//! - A [`DeliveryId`] is the same at every attempt, so that a target can tell a repetition.
+//!
+//! # Not here
+//!
+//! - Which events are owed to whom, and remembering it: `bus`.
+//! - Clocks: judging takes the time as a value.
+
+mod dead;
+mod http;
+mod id;
+mod log;
+mod retry;
+mod target;
+
+pub use dead::DeadLetter;
+pub use http::{Client, HttpOptions, HttpTarget, HttpTargetError};
+pub use id::DeliveryId;
+pub use log::LogTarget;
+pub use retry::{Attempt, RetryPolicy, Verdict};
+pub use target::{Answer, Delivery, Sending, Target};

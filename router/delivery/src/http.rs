@@ -1,0 +1,236 @@
+//! The target that is an HTTP endpoint.
+//!
+//! One `POST` per attempt. 2xx is acceptance. 408, 409, 423, 425, 429, 5xx, a timeout and a broken
+//! connection mean "not now"; every other answer is final, redirects included: they are not
+//! followed, because a payload goes where its rule says and nowhere else.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::target::{Answer, Delivery, Sending, Target};
+
+/// How much of an answer is read; a connection with more to say is closed.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// How much of an answer is repeated in an error.
+const ANSWER_SHOWN_CHARS: usize = 200;
+const IDLE_MAX: Duration = Duration::from_secs(30);
+const USER_AGENT: &str = concat!("slipswitch/", env!("CARGO_PKG_VERSION"));
+
+/// The connections to all HTTP targets, pooled. Cheap to clone.
+#[derive(Clone)]
+pub struct Client(legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+
+impl Client {
+    /// `connections_idle_max` bounds what is kept open to one host when nothing is sent.
+    pub fn new(connections_idle_max: usize) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls())
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        let client = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_MAX)
+            .pool_max_idle_per_host(connections_idle_max)
+            .build(connector);
+        Self(client)
+    }
+}
+
+/// TLS with the certificate authorities of the system.
+fn tls() -> rustls::ClientConfig {
+    use hyper_rustls::ConfigBuilderExt;
+
+    let builder = || {
+        rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .expect("the provider has the protocol versions it came with")
+    };
+    match builder().with_native_roots() {
+        Ok(trusting) => trusting.with_no_client_auth(),
+        Err(error) => {
+            tracing::warn!(%error, "no certificate authorities found on this system: https targets cannot be trusted and will fail");
+            builder().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
+        }
+    }
+}
+
+/// What a rule says of an HTTP target.
+#[derive(Debug, Clone)]
+pub struct HttpOptions {
+    pub url: String,
+    /// Sent with every attempt; they win over the router's own.
+    pub headers: Vec<(String, String)>,
+    /// From the first byte of the connection to the last of the answer.
+    pub timeout: Duration,
+}
+
+/// Why an HTTP target cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpTargetError {
+    #[error("`{url}` is no http or https URL with a host")]
+    Url { url: String },
+
+    #[error("header `{name}`: {reason}")]
+    Header { name: String, reason: &'static str },
+}
+
+pub struct HttpTarget {
+    client: Client,
+    url: Uri,
+    headers: HeaderMap,
+    timeout: Duration,
+}
+
+impl HttpTarget {
+    /// # Errors
+    ///
+    /// When the URL or a header is none.
+    pub fn new(client: Client, options: HttpOptions) -> Result<Self, HttpTargetError> {
+        let HttpOptions { url, headers, timeout } = options;
+        let parsed = url
+            .parse::<Uri>()
+            .ok()
+            .filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")))
+            .filter(|uri| uri.host().is_some_and(|host| !host.is_empty()));
+        let Some(parsed) = parsed else { return Err(HttpTargetError::Url { url }) };
+
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let wrong = |reason| HttpTargetError::Header { name: name.clone(), reason };
+            let key =
+                HeaderName::try_from(&name).map_err(|_shown_by_name| wrong("is no header name"))?;
+            let mut value = HeaderValue::try_from(value)
+                .map_err(|_secret| wrong("its value has characters that a header cannot carry"))?;
+            value.set_sensitive(true);
+            map.append(key, value);
+        }
+        Ok(Self { client, url: parsed, headers: map, timeout })
+    }
+
+    fn request(&self, delivery: &Delivery) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(delivery.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.url.clone();
+        let headers = request.headers_mut();
+        let id = &delivery.id;
+        for (name, text) in [
+            ("content-type", delivery.content_type.as_str()),
+            ("user-agent", USER_AGENT),
+            ("slipswitch-delivery-id", &id.to_string()),
+            ("slipswitch-event-id", &delivery.event_id),
+            ("slipswitch-attempt", &delivery.attempt.to_string()),
+            ("slipswitch-bus", &id.bus),
+            ("slipswitch-rule", &id.rule),
+            ("slipswitch-target", &id.target),
+        ] {
+            headers.insert(HeaderName::from_static(name), header_text(text));
+        }
+        for name in self.headers.keys() {
+            headers.remove(name);
+        }
+        headers.extend(self.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        request
+    }
+
+    async fn attempt(&self, delivery: &Delivery) -> Answer {
+        let response = match self.client.0.request(self.request(delivery)).await {
+            Ok(response) => response,
+            Err(error) => return unavailable(format!("POST {}: {}", self.url, causes(&error))),
+        };
+        let (status, retry_after) = (response.status(), retry_after(&response));
+        let said = read_answer(response).await;
+        if status.is_success() {
+            return Answer::Accepted;
+        }
+        let reason = match said.as_str() {
+            "" => format!("POST {}: {status}", self.url),
+            said => format!("POST {}: {status}: {said}", self.url),
+        };
+        if is_worth_a_retry(status) {
+            Answer::Unavailable { reason, retry_after }
+        } else {
+            Answer::Refused { reason }
+        }
+    }
+}
+
+impl Target for HttpTarget {
+    fn send<'a>(&'a self, delivery: &'a Delivery) -> Sending<'a> {
+        Box::pin(async move {
+            match tokio::time::timeout(self.timeout, self.attempt(delivery)).await {
+                Ok(answer) => answer,
+                Err(_elapsed) => {
+                    let (url, timeout) = (&self.url, self.timeout);
+                    unavailable(format!("POST {url}: no answer within {timeout:?}"))
+                }
+            }
+        })
+    }
+}
+
+fn is_worth_a_retry(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status.as_u16(), 408 | 409 | 423 | 425 | 429)
+}
+
+fn unavailable(reason: String) -> Answer {
+    Answer::Unavailable { reason, retry_after: None }
+}
+
+/// Seconds only. The other form, a date, asks for a clock; the backoff serves as well.
+fn retry_after(response: &Response<hyper::body::Incoming>) -> Option<Duration> {
+    let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// Reads the answer to its end, so that the connection can be used again, and keeps its beginning.
+async fn read_answer(response: Response<hyper::body::Incoming>) -> String {
+    match Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await {
+        Ok(body) => {
+            let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+            let shown = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
+            shown.take(ANSWER_SHOWN_CHARS).collect()
+        }
+        // The status has come, and it alone decides.
+        Err(_too_long_or_broken) => String::new(),
+    }
+}
+
+/// The text itself where a header can carry it; else with the rest percent-encoded.
+fn header_text(text: &str) -> HeaderValue {
+    let encoded: String = text
+        .bytes()
+        .map(|byte| match byte {
+            b' '..=b'~' if byte != b'%' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect();
+    HeaderValue::try_from(encoded).expect("visible ASCII is a header value")
+}
+
+/// An error with what lies under it: the outermost words alone ("client error") help nobody.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut inner = error.source();
+    while let Some(cause) = inner {
+        let words = cause.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        inner = cause.source();
+    }
+    text
+}

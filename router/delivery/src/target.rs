@@ -1,0 +1,41 @@
+//! What a target is: something that takes one delivery and answers.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::id::DeliveryId;
+
+/// One attempt to hand one payload over.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    pub id: DeliveryId,
+    pub event_id: Arc<str>,
+    /// The first attempt is 1.
+    pub attempt: u32,
+    pub body: Bytes,
+    pub content_type: String,
+}
+
+/// What came of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The target has it.
+    Accepted,
+    /// The target will never take it; trying again is of no use.
+    Refused { reason: String },
+    /// Not now. `retry_after` is what the target asked for.
+    Unavailable { reason: String, retry_after: Option<Duration> },
+}
+
+/// The future of [`Target::send`].
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+/// Where deliveries go. `http` and `log` are here; `bus` brings the target that is another bus.
+pub trait Target: Send + Sync {
+    /// Makes one attempt. Always ends, within a limit of its own.
+    fn send<'a>(&'a self, delivery: &'a Delivery) -> Sending<'a>;
+}
