@@ -1,1 +1,92 @@
-fn main() {}
+//! The `slipswitch` command.
+//!
+//! Two verbs are the router itself (`serve`, `dev`), some work on files alone (`check`, `test`, `pattern`), and the
+//! rest talks to a running router over HTTP. Each verb is one file under `verbs`.
+//!
+//! # Invariants
+//!
+//! - What was asked for goes to standard output, everything else to standard error.
+//! - The exit code says what happened: see [`failure::Exit`].
+//!
+//! # Not here
+//!
+//! - The inside of the server: a verb knows what anybody on the network knows.
+
+mod client;
+mod clock;
+mod failure;
+mod input;
+mod output;
+mod problem;
+mod rows;
+mod span;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+
+const EXAMPLES: &str = "\
+Examples:
+  slipswitch dev                              run a router on the rules in ./rules
+  slipswitch send --bus shop --source com.shopvn.order --detail-type OrderCreated \\
+      --detail '{\"orderId\": \"o-1\", \"totalAmount\": 250000}'
+  slipswitch status                           what the router is doing
+  slipswitch dlq ls                           what could not be delivered, and why
+  slipswitch replay start --since 1h          send the last hour again
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a rule's test failed, 69 the router cannot be reached, \
+78 the configuration or a rule file is broken.";
+
+/// A self-hosted event router: events in over HTTP, matched by their content, transformed, and delivered.
+#[derive(Parser)]
+#[command(name = "slipswitch", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Send(verbs::send::Arguments),
+    #[command(subcommand)]
+    Replay(verbs::replay::Verb),
+    #[command(subcommand)]
+    Dlq(verbs::dlq::Verb),
+    Status(verbs::status::Arguments),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                output::complain(&failure.message);
+            }
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Send(arguments) => verbs::send::run(&arguments),
+        Verb::Replay(verb) => verbs::replay::run(&verb),
+        Verb::Dlq(verb) => verbs::dlq::run(&verb),
+        Verb::Status(arguments) => verbs::status::run(&arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,236 @@
+//! Talking to a running router.
+//!
+//! # Not here
+//!
+//! - TLS: this version speaks plain HTTP, and says so when asked for more.
+//! - Trying again: a person or a script decides that.
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{Method, Request, Uri, body::Bytes, header};
+use hyper_util::{
+    client::legacy::{Client as Pool, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde::de::DeserializeOwned;
+use tokio::runtime::Runtime;
+
+use crate::{
+    failure::{Exit, Failure},
+    problem::Problem,
+};
+
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(60);
+const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// Which router a verb talks to.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Address {
+    /// The router's address
+    #[arg(
+        long,
+        env = "SLIPSWITCH_URL",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:4587"
+    )]
+    pub(crate) url: String,
+}
+
+/// A router, as seen from outside.
+pub(crate) struct Client {
+    base: String,
+    pool: Pool<HttpConnector, Full<Bytes>>,
+    runtime: Runtime,
+}
+
+/// What came back, whatever it was.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Bytes,
+}
+
+impl Client {
+    pub(crate) fn new(address: &Address) -> Result<Self, Failure> {
+        let base = base(&address.url)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::failed(format!("start the network runtime: {error}")))?;
+        let pool = Pool::builder(TokioExecutor::new()).build_http();
+        Ok(Self { base, pool, runtime })
+    }
+
+    /// The address, as it was understood.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub(crate) fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<T, Failure> {
+        let answer = self.exchange(Method::GET, &with_query(path, query), None)?;
+        self.read(&answer)
+    }
+
+    pub(crate) fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<T, Failure> {
+        let answer = self.send(path, body.to_string().into())?;
+        self.read(&answer)
+    }
+
+    /// Sends JSON and hands the answer back unjudged.
+    pub(crate) fn send(&self, path: &str, json: Bytes) -> Result<Answer, Failure> {
+        self.exchange(Method::POST, path, Some(json))
+    }
+
+    fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, Failure> {
+        if !(200..300).contains(&answer.status) {
+            return Err(Failure::failed(Problem::read(answer.status, &answer.body).summary()));
+        }
+        serde_json::from_slice(&answer.body).map_err(|error| {
+            Failure::failed(format!(
+                "what answers at {} is no router this command understands: {error}",
+                self.base
+            ))
+        })
+    }
+
+    fn exchange(&self, method: Method, path: &str, json: Option<Bytes>) -> Result<Answer, Failure> {
+        let uri = format!("{}{path}", self.base);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(&uri)
+            .header(header::USER_AGENT, concat!("slipswitch/", env!("CARGO_PKG_VERSION")));
+        if json.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let request = request
+            .body(Full::new(json.unwrap_or_default()))
+            .map_err(|error| Failure::usage(format!("{uri}: {error}")))?;
+        let exchange = async {
+            let response =
+                self.pool.request(request).await.map_err(|error| self.unreachable(&error))?;
+            let status = response.status().as_u16();
+            let body =
+                Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(
+                    |error| Failure::failed(format!("{uri}: the answer broke off: {error}")),
+                )?;
+            Ok(Answer { status, body: body.to_bytes() })
+        };
+        let timed = async { tokio::time::timeout(ANSWER_WAIT_MAX, exchange).await };
+        self.runtime.block_on(timed).unwrap_or_else(|_| Err(self.silent()))
+    }
+
+    fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> Failure {
+        let mut reason = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(deeper) = source {
+            reason = deeper.to_string(); // the deepest says it best: "Connection refused"
+            source = deeper.source();
+        }
+        Failure {
+            exit: Exit::Unreachable,
+            message: format!(
+                "no router answers at {}: {reason}\n\
+                 is it running? start it with `slipswitch dev`, or name another with --url or SLIPSWITCH_URL",
+                self.base
+            ),
+        }
+    }
+
+    fn silent(&self) -> Failure {
+        let message = format!(
+            "{} took the request but did not answer in {} s",
+            self.base,
+            ANSWER_WAIT_MAX.as_secs()
+        );
+        Failure { exit: Exit::Unreachable, message }
+    }
+}
+
+/// Checks an address, and takes the slash off its end.
+fn base(url: &str) -> Result<String, Failure> {
+    let base = url.trim_end_matches('/');
+    let mend = "write it as http://127.0.0.1:4587, in --url or SLIPSWITCH_URL";
+    let uri: Uri = base
+        .parse()
+        .map_err(|error| Failure::usage(format!("{url:?} is no address ({error}): {mend}")))?;
+    match uri.scheme_str() {
+        Some("http") => (),
+        Some("https") => {
+            return Err(Failure::usage(format!(
+                "{url}: this version of the command line speaks plain http only; on the router's own machine use \
+                 http://, from elsewhere a tunnel (ssh -L 4587:127.0.0.1:4587 HOST)"
+            )));
+        }
+        _ => return Err(Failure::usage(format!("{url:?} does not begin with http://: {mend}"))),
+    }
+    if uri.query().is_some() {
+        return Err(Failure::usage(format!("{url:?} has a query: {mend}")));
+    }
+    Ok(base.to_owned())
+}
+
+fn with_query(path: &str, query: &[(&str, String)]) -> String {
+    let mut out = path.to_owned();
+    for (index, (name, value)) in query.iter().enumerate() {
+        out.push(if index == 0 { '?' } else { '&' });
+        out.push_str(name);
+        out.push('=');
+        out.push_str(&escaped(value));
+    }
+    out
+}
+
+/// Percent-encodes everything that is not unreserved (RFC 3986, section 2.3).
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_http_and_loses_its_last_slash() {
+        assert_eq!(base("http://127.0.0.1:4587/").unwrap(), "http://127.0.0.1:4587");
+        assert_eq!(base("http://router/under/path").unwrap(), "http://router/under/path");
+    }
+
+    #[test]
+    fn any_other_address_is_wrong_usage_with_a_mend() {
+        for (url, says) in [
+            ("https://router", "plain http only"),
+            ("127.0.0.1:4587", "--url"),
+            ("router", "does not begin with http://"),
+            ("ftp://router", "does not begin with http://"),
+            ("http://", "--url"),
+            ("http://a/?b=c", "has a query"),
+        ] {
+            let failure = base(url).unwrap_err();
+            assert_eq!(failure.exit, Exit::Usage, "{url}");
+            assert!(failure.message.contains(says), "{url}: {}", failure.message);
+        }
+    }
+
+    #[test]
+    fn values_in_a_query_are_escaped() {
+        let query = [("bus", "a b&c".to_owned()), ("rule", "đơn".to_owned())];
+        assert_eq!(with_query("/x", &query), "/x?bus=a%20b%26c&rule=%C4%91%C6%A1n");
+        assert_eq!(with_query("/x", &[]), "/x");
+    }
+}

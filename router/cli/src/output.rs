@@ -1,0 +1,97 @@
+//! Printing: lines, tables, JSON. The only place that writes to the terminal.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use clap::ValueEnum;
+use comfy_table::{Table, presets};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+use crate::failure::Failure;
+
+/// How a listing is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns for people
+    Table,
+    /// A JSON array for programs
+    Json,
+}
+
+/// The option that every listing takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Output {
+    /// Print columns for people, or JSON for programs
+    #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: Format,
+}
+
+/// A line on standard output.
+pub(crate) fn line(text: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{text}")
+}
+
+/// A value as JSON on standard output.
+pub(crate) fn json(value: &impl Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from)?;
+    writeln!(out)
+}
+
+/// Rows under their heads on standard output. Without rows, `nothing` is said on standard error, so that
+/// standard output holds rows alone.
+pub(crate) fn table<const N: usize>(
+    heads: [&str; N],
+    rows: Vec<[String; N]>,
+    nothing: &str,
+) -> io::Result<()> {
+    if rows.is_empty() {
+        complain(nothing);
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(heads);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    for row in rows {
+        table.add_row(row.map(|cell| flat(&cell)));
+    }
+    line(&table.trim_fmt())
+}
+
+/// A router's listing, as the caller asked for it: JSON leaves as it came, byte for byte.
+pub(crate) fn listing<T: DeserializeOwned, const N: usize>(
+    format: Format,
+    items: &[Box<RawValue>],
+    heads: [&str; N],
+    row: impl Fn(T) -> [String; N],
+    nothing: &str,
+) -> Result<(), Failure> {
+    if format == Format::Json {
+        return Ok(json(&items)?);
+    }
+    let mut rows = Vec::new();
+    for item in items {
+        let item = serde_json::from_str(item.get()).map_err(|error| {
+            Failure::failed(format!("the router lists what this command cannot read: {error}"))
+        })?;
+        rows.push(row(item));
+    }
+    Ok(table(heads, rows, nothing)?)
+}
+
+/// A line on standard error. There is nobody left to tell when that fails.
+pub(crate) fn complain(text: &str) {
+    writeln!(io::stderr().lock(), "{}", text.trim_end_matches('\n')).ok();
+}
+
+/// Whether standard error shows colours: it is a screen, and nobody asked for none.
+pub(crate) fn has_color() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// What came from outside must not steer a terminal, nor break a row.
+fn flat(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}

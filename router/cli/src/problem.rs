@@ -1,0 +1,73 @@
+//! What a router says when it refuses: an RFC 9457 problem document, or something else from whatever stands at that
+//! address.
+
+use serde::Deserialize;
+
+/// A refusal, as far as we can read it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Problem {
+    pub(crate) title: Option<String>,
+    pub(crate) detail: Option<String>,
+    /// When events were refused one by one: their fates, in the order they were sent.
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// What became of one event.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) id: Option<String>,
+    pub(crate) error: Option<String>,
+}
+
+/// Body bytes that are no problem document are shown up to here.
+const SHOWN_CHARS_MAX: usize = 300;
+
+impl Problem {
+    pub(crate) fn read(status: u16, body: &[u8]) -> Self {
+        let mut problem: Self = serde_json::from_slice(body).unwrap_or_default();
+        if problem.title.is_none() && problem.detail.is_none() {
+            problem.title = Some(format!("the answer was {status}"));
+            let text: String =
+                String::from_utf8_lossy(body).trim().chars().take(SHOWN_CHARS_MAX).collect();
+            problem.detail = (!text.is_empty()).then_some(text);
+        }
+        problem
+    }
+
+    /// Title and detail in one line, without the entries.
+    pub(crate) fn summary(&self) -> String {
+        match (&self.title, &self.detail) {
+            (Some(title), Some(detail)) => format!("{title}: {detail}"),
+            (Some(only), None) | (None, Some(only)) => only.clone(),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_document_shows_title_and_detail() {
+        let body = br#"{"type":"/problems/unknown-bus","title":"unknown bus","status":404,"detail":"no bus \"x\""}"#;
+        assert_eq!(Problem::read(404, body).summary(), "unknown bus: no bus \"x\"");
+    }
+
+    #[test]
+    fn entries_keep_their_order_and_reasons() {
+        let body = br#"{"title":"t","entries":[{"id":"1"},{"error":"no source"}]}"#;
+        let problem = Problem::read(400, body);
+        let reasons: Vec<Option<&str>> =
+            problem.entries.iter().map(|entry| entry.error.as_deref()).collect();
+        assert_eq!(reasons, [None, Some("no source")]);
+    }
+
+    #[test]
+    fn the_page_of_a_proxy_is_shown_as_it_is() {
+        let shown = Problem::read(502, b"<h1>Bad Gateway</h1>\n").summary();
+        assert_eq!(shown, "the answer was 502: <h1>Bad Gateway</h1>");
+        assert_eq!(Problem::read(500, b"").summary(), "the answer was 500");
+    }
+}

@@ -1,0 +1,108 @@
+//! Points in time as people write them: `1h` ago, or an RFC 3339 time.
+
+use event::Timestamp;
+
+/// A point in time, relative to now or absolute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// Milliseconds before now.
+    Ago(i64),
+    At(Timestamp),
+}
+
+impl Moment {
+    /// For clap: the message is what follows `invalid value …:`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if let Some(millis) = duration_millis(text) {
+            return Ok(Self::Ago(millis));
+        }
+        match Timestamp::parse(text) {
+            Ok(time) => Ok(Self::At(time)),
+            Err(error) => Err(format!(
+                "neither a span back from now, such as 30s, 15m, 1h or 7d, nor an RFC 3339 time, \
+                 such as 2026-11-23T08:00:00Z ({error})"
+            )),
+        }
+    }
+
+    pub(crate) fn before(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Ago(millis) => Timestamp::from_millis(now.as_millis().saturating_sub(millis)),
+            Self::At(time) => time,
+        }
+    }
+}
+
+/// `90s`, `15m`, `1h30m`, `7d`: whole numbers, each with its unit. `None` when it is anything else.
+fn duration_millis(text: &str) -> Option<i64> {
+    let mut millis: i64 = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, after) = rest.split_at_checked(digits)?;
+        let unit_len = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, after) = after.split_at_checked(unit_len)?;
+        let unit_millis: i64 = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "w" => 604_800_000,
+            _ => return None,
+        };
+        millis = millis.checked_add(number.parse::<i64>().ok()?.checked_mul(unit_millis)?)?;
+        rest = after;
+    }
+    (!text.is_empty()).then_some(millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_count_back_from_now() {
+        let cases = [
+            ("0s", 0),
+            ("250ms", 250),
+            ("30m", 1_800_000),
+            ("1h30m", 5_400_000),
+            ("7d", 604_800_000),
+        ];
+        for (text, millis) in cases {
+            assert_eq!(Moment::parse(text), Ok(Moment::Ago(millis)), "{text}");
+        }
+        let now = Timestamp::from_millis(10_000);
+        assert_eq!(Moment::Ago(4_000).before(now), Timestamp::from_millis(6_000));
+    }
+
+    #[test]
+    fn an_absolute_time_stays_what_it_is() {
+        let moment = Moment::parse("2026-11-23T08:00:00Z").unwrap();
+        let time = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
+        assert_eq!(moment.before(Timestamp::from_millis(0)), time);
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_what_would_do() {
+        for text in [
+            "",
+            "1",
+            "h",
+            "1y",
+            "-1h",
+            "1.5h",
+            "99999999999999999999d",
+            "9999999999999w",
+            "yesterday",
+            "1h ",
+        ] {
+            let message = Moment::parse(text).unwrap_err();
+            assert!(
+                message.contains("such as 30s") && message.contains("RFC 3339"),
+                "{text}: {message}"
+            );
+        }
+    }
+}

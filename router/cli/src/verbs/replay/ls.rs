@@ -1,0 +1,47 @@
+//! `slipswitch replay ls`.
+
+use clap::Args;
+use serde_json::value::RawValue;
+
+use crate::{
+    client::{Address, Client},
+    failure::Failure,
+    output::{self, Output},
+    rows::Replay,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  slipswitch replay ls
+  slipswitch replay ls -o json | jq -r '.[] | select(.state == \"running\") | .name'";
+
+/// List replays, running and ended.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    address: Address,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let client = Client::new(&arguments.address)?;
+    let heads = ["NAME", "BUS", "STATE", "SINCE", "UNTIL", "RULES", "DELIVERED", "DROPPED", "DEAD"];
+    let row = |replay: Replay| {
+        let rules = if replay.rules.is_empty() { "all".to_owned() } else { replay.rules.join(" ") };
+        [
+            replay.name,
+            replay.bus,
+            replay.state,
+            replay.since.unwrap_or_default(),
+            replay.until.unwrap_or_default(),
+            rules,
+            replay.delivered.to_string(),
+            replay.dropped.to_string(),
+            replay.dead.to_string(),
+        ]
+    };
+    let items: Vec<Box<RawValue>> = client.get("/api/v1/replays", &[])?;
+    output::listing(arguments.output.format, &items, heads, row, "no replays")
+}

@@ -1,0 +1,179 @@
+//! `slipswitch status`: what a router is doing.
+
+use clap::Args;
+use serde_json::value::RawValue;
+
+use crate::{
+    client::{Address, Client},
+    failure::Failure,
+    output::{self, Format, Output},
+    rows::{Plugin, Status, Subscription},
+};
+
+const EXAMPLES: &str = "\
+A subscription is one target of one rule, with its own place in the journal. BEHIND says how many events it has not \
+finished yet, POSTPONED how many deliveries wait for another attempt, DEAD how many were given up.
+
+Examples:
+  slipswitch status
+  slipswitch status -o json | jq '.router.subscriptions[] | select(.behind > 1000)'";
+
+/// Show what the router is doing: its rules, the last error in them, and every subscription.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    address: Address,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let client = Client::new(&arguments.address)?;
+    let document: Box<RawValue> = client.get("/api/v1/status", &[])?;
+    if arguments.output.format == Format::Json {
+        return Ok(output::json(&document)?);
+    }
+    let status: Status = serde_json::from_str(document.get()).map_err(|error| {
+        Failure::failed(format!("the router's status is not what this command reads: {error}"))
+    })?;
+    for line in summary(client.base(), &status) {
+        output::line(&line)?;
+    }
+    output::line("")?;
+    let heads = [
+        "BUS",
+        "RULE",
+        "TARGET",
+        "DELIVERED",
+        "DROPPED",
+        "DEAD",
+        "BEHIND",
+        "SENDING",
+        "POSTPONED",
+        "LAST ERROR",
+    ];
+    let rows = status.router.subscriptions.into_iter().map(row).collect();
+    output::table(heads, rows, "no subscriptions: no rule has a target yet")?;
+    if let Some(error) = &status.last_error {
+        let shown = if error.rendered.is_empty() { &error.message } else { &error.rendered };
+        let at = error.at.as_deref().unwrap_or("some time ago");
+        output::line(&format!(
+            "\nthe rules on disk are broken (seen {at}); the ones above still run:\n\n{shown}"
+        ))?;
+    }
+    Ok(())
+}
+
+fn summary(base: &str, status: &Status) -> Vec<String> {
+    let generation = &status.generation;
+    let journal = &status.router.journal;
+    let loaded =
+        generation.loaded_at.as_deref().map(|at| format!(", loaded {at}")).unwrap_or_default();
+    let plugins: Vec<String> = status.plugins.iter().map(plugin).collect();
+    let mut lines = vec![
+        format!("slipswitch {} at {base}, up {}", status.version, span(status.uptime_seconds)),
+        format!("rules    {} (generation {}{loaded})", generation.rules, generation.number),
+        format!(
+            "journal  {} events, {} in {} segments",
+            journal.next_offset,
+            size(journal.bytes),
+            journal.segments
+        ),
+    ];
+    if !plugins.is_empty() {
+        lines.push(format!("plugins  {}", plugins.join(", ")));
+    }
+    lines
+}
+
+fn plugin(plugin: &Plugin) -> String {
+    match (&plugin.error, &plugin.version) {
+        (Some(error), _) => format!("{} (broken: {error})", plugin.name),
+        (None, Some(version)) => format!("{} {version}", plugin.name),
+        (None, None) => plugin.name.clone(),
+    }
+}
+
+fn row(subscription: Subscription) -> [String; 10] {
+    let rule = match &subscription.replay {
+        Some(replay) => format!("{} (replay {replay})", subscription.rule),
+        None => subscription.rule,
+    };
+    [
+        subscription.bus,
+        rule,
+        subscription.target,
+        subscription.delivered.to_string(),
+        subscription.dropped.to_string(),
+        subscription.dead.to_string(),
+        subscription.behind.to_string(),
+        subscription.in_flight.to_string(),
+        subscription.postponed.to_string(),
+        subscription.last_error.unwrap_or_default(),
+    ]
+}
+
+/// The two largest units: `3d 4h`, `5m 12s`.
+fn span(seconds: u64) -> String {
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    let mut rest = seconds;
+    let mut words = Vec::new();
+    for (length, unit) in units {
+        if rest >= length || (unit == "s" && words.is_empty()) {
+            words.push(format!("{}{unit}", rest / length));
+            rest %= length;
+        }
+    }
+    words.truncate(2);
+    words.join(" ")
+}
+
+/// Three digits or so, in binary units.
+fn size(bytes: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    for (length, unit) in units {
+        if bytes >= length {
+            return format!("{}.{} {unit}", bytes / length, bytes % length * 10 / length);
+        }
+    }
+    format!("{bytes} B")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_sizes_read_well() {
+        let spans = [
+            (0, "0s"),
+            (59, "59s"),
+            (312, "5m 12s"),
+            (3_600, "1h"),
+            (273_600, "3d 4h"),
+            (86_401, "1d 1s"),
+        ];
+        for (seconds, shown) in spans {
+            assert_eq!(span(seconds), shown);
+        }
+        let sizes = [(0, "0 B"), (1_023, "1023 B"), (1_536, "1.5 KiB"), (67_108_864, "64.0 MiB")];
+        for (bytes, shown) in sizes {
+            assert_eq!(size(bytes), shown);
+        }
+    }
+
+    #[test]
+    fn the_status_of_an_older_or_newer_router_is_readable() {
+        let status: Status =
+            serde_json::from_str(r#"{"version":"9","router":{"x":1},"news":[]}"#).unwrap();
+        assert_eq!(
+            summary("http://a", &status),
+            [
+                "slipswitch 9 at http://a, up 0s",
+                "rules    0 (generation 0)",
+                "journal  0 events, 0 B in 0 segments"
+            ]
+        );
+    }
+}
