@@ -1,0 +1,45 @@
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// Why a configuration is refused; the text is for the author of the rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    message: String,
+}
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// What a plugin without a configuration takes: nothing.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoConfig {}
+
+/// Reads a configuration as the router hands it over. A key that `C` does not know is refused.
+pub fn config<C: DeserializeOwned>(json: &str) -> Result<C, ConfigError> {
+    let json = match json.trim() {
+        "" | "null" => "{}",
+        json => json,
+    };
+    let refuse = |error: serde_json::Error| {
+        // The position is one in the router's own JSON, which the author of the rule never sees.
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        ConfigError { message: error.to_string().replace(&place, "") }
+    };
+    let mut unknown: Option<String> = None;
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let config = serde_ignored::deserialize(&mut reader, |path| {
+        unknown.get_or_insert_with(|| path.to_string());
+    })
+    .map_err(refuse)?;
+    reader.end().map_err(refuse)?;
+    match unknown {
+        Some(key) => Err(ConfigError { message: format!("unknown key `{key}`") }),
+        None => Ok(config),
+    }
+}

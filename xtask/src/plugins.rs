@@ -1,0 +1,113 @@
+//! Builds and tests the example plugins: every folder of `plugins/` that holds a cargo project.
+//!
+//! # Invariants
+//!
+//! - `plugins/<folder>.wasm` is replaced whole, by a rename, and only when its content changed: a router that
+//!   watches the folder never sees half a file, and never reloads for nothing.
+//! - All plugins share one target folder, so the SDK is compiled once.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context as _, bail};
+
+use crate::wasm::{self, TARGET, Toolchain};
+
+/// Builds every plugin in release and puts `plugins/<folder>.wasm` beside its folder.
+pub fn build_all(root: &Path, toolchain: &Toolchain) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for folder in folders(root)? {
+        let built = build(root, &folder, toolchain)?;
+        let file = folder.with_extension("wasm");
+        put(&built, &file).with_context(|| format!("write {}", file.display()))?;
+        files.push(file);
+    }
+    Ok(files)
+}
+
+/// Runs the native tests of every plugin.
+pub fn test_all(root: &Path) -> anyhow::Result<()> {
+    for folder in folders(root)? {
+        let mut command = wasm::cargo();
+        command
+            .current_dir(&folder)
+            .args(["test", "--locked", "--target-dir"])
+            .arg(target_folder(root));
+        let status = command.status().context("run cargo test")?;
+        if !status.success() {
+            bail!("the tests of {} failed", folder.display());
+        }
+    }
+    Ok(())
+}
+
+/// The plugins' projects, in the order of their names.
+pub fn folders(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let plugins = root.join("plugins");
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(&plugins).with_context(|| format!("read {}", plugins.display()))? {
+        let folder = entry?.path();
+        if folder.join("Cargo.toml").is_file() {
+            folders.push(folder);
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+fn target_folder(root: &Path) -> PathBuf {
+    root.join("target/plugins")
+}
+
+/// The file that cargo made of the project in `folder`.
+fn build(root: &Path, folder: &Path, toolchain: &Toolchain) -> anyhow::Result<PathBuf> {
+    let mut command = toolchain.cargo();
+    command.current_dir(folder).args([
+        "build",
+        "--release",
+        "--locked",
+        "--target",
+        TARGET,
+        "--target-dir",
+    ]);
+    command.arg(target_folder(root)).args(["--message-format", "json-render-diagnostics"]);
+    // Flags that are meant for the router's own build have no business in a plugin.
+    command.env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("RUSTFLAGS");
+    let output = command.stderr(Stdio::inherit()).output().context("run cargo build")?;
+    if !output.status.success() {
+        bail!("building {} failed: see above", folder.display());
+    }
+    let messages = String::from_utf8(output.stdout).context("cargo's messages")?;
+    let manifest = folder.join("Cargo.toml").canonicalize()?;
+    let file = messages.lines().find_map(|line| wasm_file(line, &manifest));
+    file.with_context(|| {
+        format!("{}: crate-type has no \"cdylib\", so no .wasm file came out", manifest.display())
+    })
+}
+
+/// The `.wasm` file that one of cargo's messages names for the package of `manifest`.
+fn wasm_file(message: &str, manifest: &Path) -> Option<PathBuf> {
+    let message: serde_json::Value = serde_json::from_str(message).ok()?;
+    if message["reason"] != "compiler-artifact"
+        || Path::new(message["manifest_path"].as_str()?) != manifest
+    {
+        return None;
+    }
+    let files =
+        message["filenames"].as_array()?.iter().filter_map(|file| file.as_str().map(PathBuf::from));
+    files.into_iter().find(|file| file.extension().is_some_and(|it| it == "wasm"))
+}
+
+fn put(built: &Path, file: &Path) -> anyhow::Result<()> {
+    let bytes = fs::read(built)?;
+    if fs::read(file).is_ok_and(|present| present == bytes) {
+        return Ok(());
+    }
+    // Hidden and without the extension: nobody takes it for a plugin before it is whole.
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let aside = file.with_file_name(format!(".{name}.{}", std::process::id()));
+    fs::write(&aside, bytes)?;
+    fs::rename(&aside, file)?;
+    Ok(())
+}
