@@ -1,1 +1,52 @@
-//! Empty.
+//! A log of records on disk: appended durably in groups, read from any record or time on.
+//!
+//! ```text
+//! append ─▶ queue ─▶ commit thread ─▶ frame in a hot segment ─▶ sync ─▶ watermark ─▶ appends return, cursors read
+//!                        ▲
+//!                     spare thread: the next segment, zeroed and synced beforehand
+//! ```
+//!
+//! `docs/journal-format.md` draws the files.
+//!
+//! # Invariants
+//!
+//! - durable: an [`Offset`] handed out is of a record that was synced.
+//! - No record is ever changed. Offsets are dense; times never fall.
+//! - A torn tail is cut and reported; any other damage is reported and never passed over.
+//! - After a failed write or sync nothing is appended any more: what the kernel then holds is unknown.
+//! - bounded: waiting appends, groups and what a reader holds in memory have limits in [`Options`].
+//!
+//! # Not here
+//!
+//! - What a payload means, and who reads up to where.
+//! - Sealed segments, retention, archives: the hot journal only grows.
+//! - The clock: the time of an append is an argument.
+
+mod commit;
+mod cursor;
+mod disk;
+mod error;
+mod frame;
+mod group;
+mod index;
+mod journal;
+mod layout;
+mod log;
+mod offset;
+mod options;
+mod queue;
+mod recovery;
+mod segment;
+mod spare;
+mod stats;
+mod walk;
+mod writer;
+
+pub use cursor::Cursor;
+pub use error::{AppendError, CloseError, OpenError, ReadError};
+pub use frame::Record;
+pub use journal::{Health, Journal};
+pub use offset::Offset;
+pub use options::{Monotonic, Options};
+pub use recovery::{Recovery, Torn};
+pub use stats::{Histogram, LATENCY_BOUNDS, Stats};

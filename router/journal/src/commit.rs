@@ -1,0 +1,94 @@
+//! The commit thread: takes what has gathered, writes and syncs it, wakes who waited, and starts again.
+//!
+//! While a group is being synced the next one gathers, so groups grow with the load and with the slowness of the disk.
+//!
+//! # Invariants
+//!
+//! - A result is there before the watermark moves, and the watermark moves after every group: one wake-up for all.
+//! - However the thread ends, every waiter is woken.
+//!
+//! # Not here
+//!
+//! - A timer: an append never waits for company.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::{
+    AppendError, Offset, Stats,
+    disk::raise_priority,
+    log::Log,
+    queue::{CLOSED, Queue},
+    spare::Spares,
+    writer::{CommitError, Committed, Writer},
+};
+
+/// What the handles and the threads of one journal share.
+pub(crate) struct Shared {
+    pub(crate) log: Arc<Log>,
+    pub(crate) queue: Queue,
+    pub(crate) spares: Spares,
+    pub(crate) watermark: watch::Sender<Mark>,
+    /// Of this, only what counts from the opening is kept up to date.
+    pub(crate) stats: Mutex<Stats>,
+}
+
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Mark {
+    pub(crate) end: Offset,
+    pub(crate) stopped: bool,
+}
+
+/// Commits until the queue is closed and empty, or something fails.
+pub(crate) fn run(shared: &Shared, mut writer: Writer) {
+    raise_priority();
+    let _end = End(shared);
+    while let Some(group) = shared.queue.next() {
+        let (cost, records, appends) = (group.cost, group.records, group.batches.len());
+        match writer.commit(&group, &mut || shared.spares.take()) {
+            Ok(committed) => {
+                shared.count(|stats| note(stats, &committed, records));
+                group.resolve(Ok(committed.first));
+            }
+            Err(CommitError::Full(reason)) => {
+                shared.count(|stats| stats.refused_appends += appends as u64);
+                group.resolve(Err(AppendError::Full { reason }));
+            }
+            Err(error @ CommitError::Failed { .. }) => {
+                tracing::error!(%error, "journal stopped");
+                let reason: Arc<str> = format!("{error}; restart when the disk is sound").into();
+                shared.queue.stop(Arc::clone(&reason));
+                group.resolve(Err(AppendError::Stopped { reason }));
+            }
+        }
+        shared.queue.release(cost);
+        shared.watermark.send_replace(Mark { end: shared.log.end(), stopped: false });
+    }
+}
+
+impl Shared {
+    fn count(&self, update: impl FnOnce(&mut Stats)) {
+        update(&mut self.stats.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+fn note(stats: &mut Stats, committed: &Committed, records: u32) {
+    stats.appended_records += u64::from(records);
+    stats.appended_bytes += committed.frame_len;
+    stats.groups += 1;
+    stats.group_records_last = records;
+    stats.group_records_max = stats.group_records_max.max(records);
+    stats.sync_latency.record(committed.sync);
+}
+
+/// Leaves nobody waiting, also when the thread panics.
+struct End<'a>(&'a Shared);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        let reason = if std::thread::panicking() { "its commit thread has died" } else { CLOSED };
+        self.0.queue.stop(reason.into());
+        self.0.watermark.send_replace(Mark { end: self.0.log.end(), stopped: true });
+    }
+}

@@ -1,0 +1,120 @@
+//! What is written and synced together.
+//!
+//! # Invariants
+//!
+//! - An append's records are neighbours in one group; a group becomes one frame.
+//! - `body_len` is the exact length of the body that [`crate::frame::encode`] makes of the group.
+//! - A group that is dropped without a result tells its waiters that the journal has stopped: nobody waits for ever.
+
+use std::{
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
+
+use bytes::Bytes;
+
+use crate::{AppendError, Offset, frame};
+
+/// A frame's bus table is searched from front to back, so it stays short. More buses than this make two groups.
+const BUSES_MAX: usize = 256;
+
+/// What one append brings. Its sizes were checked.
+#[derive(Debug)]
+pub(crate) struct Batch<'a> {
+    pub(crate) bus: &'a str,
+    pub(crate) payloads: Vec<Bytes>,
+    pub(crate) time: i64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    pub(crate) buses: Vec<Box<str>>,
+    /// Per append: the index of its bus, and its payloads.
+    pub(crate) batches: Vec<(u16, Vec<Bytes>)>,
+    pub(crate) records: u32,
+    /// The latest time of its appends.
+    pub(crate) time: i64,
+    pub(crate) body_len: usize,
+    /// The sum of its batches' costs.
+    pub(crate) cost: usize,
+    outcome: Arc<Outcome>,
+}
+
+/// The result of a group: the offset of its first record.
+type Outcome = OnceLock<Result<Offset, AppendError>>;
+
+/// An append's claim on its group's result.
+#[derive(Debug)]
+pub(crate) struct Receipt {
+    outcome: Arc<Outcome>,
+    /// Which of the group's records are the append's.
+    records: Range<u32>,
+}
+
+impl Batch<'_> {
+    /// How much a group may grow by taking this.
+    pub(crate) fn cost(&self) -> usize {
+        frame::table_entry_len(self.bus) + self.records_len()
+    }
+
+    fn records_len(&self) -> usize {
+        self.payloads.iter().map(|payload| frame::record_len(payload.len())).sum()
+    }
+}
+
+impl Group {
+    /// Takes the batch in, or gives it back when the group would become too large.
+    pub(crate) fn add<'a>(
+        &mut self,
+        batch: Batch<'a>,
+        body_len_max: usize,
+    ) -> Result<Receipt, Batch<'a>> {
+        let known = self.buses.iter().position(|bus| **bus == *batch.bus);
+        let index = known.unwrap_or(self.buses.len());
+        let table_len = if known.is_some() { 0 } else { frame::table_entry_len(batch.bus) };
+        let body_len = self.body_len + table_len + batch.records_len();
+        let records = u32::try_from(batch.payloads.len())
+            .ok()
+            .and_then(|count| self.records.checked_add(count));
+        let (Some(records), true) = (records, index < BUSES_MAX && body_len <= body_len_max) else {
+            return Err(batch);
+        };
+        if known.is_none() {
+            self.buses.push(batch.bus.into());
+        }
+        self.cost += batch.cost();
+        self.time = if self.batches.is_empty() { batch.time } else { self.time.max(batch.time) };
+        let index = u16::try_from(index).expect("there are at most BUSES_MAX buses");
+        self.batches.push((index, batch.payloads));
+        self.body_len = body_len;
+        let receipt =
+            Receipt { outcome: Arc::clone(&self.outcome), records: self.records..records };
+        self.records = records;
+        Ok(receipt)
+    }
+
+    /// Settles what the appends of this group get. The caller wakes them.
+    pub(crate) fn resolve(self, result: Result<Offset, AppendError>) {
+        self.outcome.set(result).expect("a group is resolved once, it is gone then");
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // After `resolve` this changes nothing.
+        self.outcome.get_or_init(|| {
+            Err(AppendError::Stopped { reason: "its commit thread has died".into() })
+        });
+    }
+}
+
+impl Receipt {
+    /// The offsets of the append's records; `None` while the group is waiting or in flight.
+    pub(crate) fn result(&self) -> Option<Result<Range<Offset>, AppendError>> {
+        let first = match self.outcome.get()? {
+            Ok(first) => first,
+            Err(error) => return Some(Err(error.clone())),
+        };
+        Some(Ok(first.plus(self.records.start.into())..first.plus(self.records.end.into())))
+    }
+}

@@ -1,0 +1,317 @@
+//! The handle that everybody holds.
+
+use std::{
+    fmt,
+    ops::Range,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, JoinHandle, Thread},
+};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use crate::{
+    AppendError, CloseError, Cursor, Offset, OpenError, Options, ReadError, Record, Recovery,
+    Stats,
+    commit::{self, Mark, Shared},
+    cursor,
+    disk::{Disk, Lock, PosixDisk},
+    error::open_error,
+    frame::BUS_NAME_MAX,
+    group::Batch,
+    log::Log,
+    queue::{CLOSED, Queue},
+    recovery,
+    segment::Recipe,
+    spare::Spares,
+    writer::Writer,
+};
+
+/// An open journal. Clones are handles to the same one; the last to go closes it.
+#[derive(Clone)]
+pub struct Journal {
+    inner: Arc<Inner>,
+}
+
+/// Whether appends are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    Ok,
+    /// The next segment cannot be prepared. Appends are refused when this one is full; it is tried again every second.
+    Full {
+        reason: Arc<str>,
+    },
+    /// For good: only opening the journal again helps.
+    Stopped {
+        reason: Arc<str>,
+    },
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    limits: Limits,
+    segments: usize,
+    segment_bytes: u64,
+    /// `None` once closed.
+    running: Mutex<Option<Running>>,
+}
+
+#[derive(Copy, Clone)]
+struct Limits {
+    record_bytes_max: usize,
+    group_bytes_max: usize,
+}
+
+struct Running {
+    committing: JoinHandle<()>,
+    preparing: JoinHandle<()>,
+    /// Freed last.
+    _lock: Lock,
+}
+
+impl Journal {
+    /// Opens the journal in `options.dir`, or makes one, and takes it for this process alone.
+    pub fn open(options: Options) -> Result<(Self, Recovery), OpenError> {
+        let disk = Arc::new(PosixDisk::new(options.dir.clone()));
+        Self::open_on(disk, options)
+    }
+
+    pub(crate) fn open_on(
+        disk: Arc<dyn Disk>,
+        options: Options,
+    ) -> Result<(Self, Recovery), OpenError> {
+        options.check()?;
+        let folder = disk.path("");
+        let lock = disk.lock().map_err(|error| open_error(folder.clone(), "lock it", error))?;
+        let Some(lock) = lock else { return Err(OpenError::Locked { path: folder }) };
+        let found = recovery::recover(&*disk)?;
+
+        let log = Arc::new(Log::new(found.written, found.end));
+        let segment_bytes = found.segment_bytes;
+        let shared = Arc::new(Shared {
+            log: Arc::clone(&log),
+            queue: Queue::new(options.queue_bytes_max, options.group_bytes_max),
+            spares: Spares::new(found.spares, found.next_epoch),
+            watermark: watch::Sender::new(Mark { end: found.end, stopped: false }),
+            stats: Mutex::default(),
+        });
+        let recipe = Recipe {
+            disk,
+            store_id: found.store.id,
+            size: options.segment_bytes,
+            free_bytes_min: options.free_bytes_min,
+        };
+        let writer = Writer::new(log, found.tail, found.time, options.monotonic);
+        let running = start(&shared, writer, recipe, lock)
+            .map_err(|error| open_error(folder, "start its threads", error))?;
+        let inner = Inner {
+            shared,
+            limits: Limits {
+                record_bytes_max: options.record_bytes_max,
+                group_bytes_max: options.group_bytes_max,
+            },
+            segments: found.report.segments,
+            segment_bytes,
+            running: Mutex::new(Some(running)),
+        };
+        Ok((Self { inner: Arc::new(inner) }, found.report))
+    }
+
+    /// Appends the payloads in order and next to each other, and resolves when they are durable.
+    ///
+    /// `time` is in milliseconds since the Unix epoch; records get the latest time of their group, and never one before that
+    /// of an earlier record. Waits while the queue is full. When the future is dropped, all of the payloads are appended or
+    /// none is.
+    pub async fn append(
+        &self,
+        bus: &str,
+        payloads: Vec<Bytes>,
+        time: i64,
+    ) -> Result<Range<Offset>, AppendError> {
+        let shared = &self.inner.shared;
+        let batch = self.inner.limits.check(Batch { bus, payloads, time })?;
+        if batch.payloads.is_empty() {
+            let end = self.durable_end();
+            return Ok(end..end);
+        }
+        let mut watermark = shared.watermark.subscribe();
+        let receipt = shared.queue.push(batch).await?;
+        // durable: the answer leaves only after the sync.
+        loop {
+            // First marked as seen, then looked at: a result that comes in between is noticed.
+            watermark.mark_unchanged();
+            if let Some(result) = receipt.result() {
+                return result;
+            }
+            if watermark.changed().await.is_err() {
+                return Err(shared.queue.stopped());
+            }
+        }
+    }
+
+    /// [`Journal::append`] for threads outside of an async runtime.
+    pub fn append_blocking(
+        &self,
+        bus: &str,
+        payloads: Vec<Bytes>,
+        time: i64,
+    ) -> Result<Range<Offset>, AppendError> {
+        block_on(self.append(bus, payloads, time))
+    }
+
+    /// The offset behind the last durable record: the next record's.
+    pub fn durable_end(&self) -> Offset {
+        self.inner.shared.log.end()
+    }
+
+    /// Waits until the record at `offset` is durable, or the journal has stopped or was closed.
+    pub async fn wait_past(&self, offset: Offset) {
+        let mut watermark = self.inner.shared.watermark.subscribe();
+        // It fails only when there is no sender any more, and `self` holds it.
+        let reached = watermark.wait_for(|mark| offset < mark.end || mark.stopped).await;
+        debug_assert!(reached.is_ok(), "the sender lives as long as the journal");
+    }
+
+    /// Reads from this record on. A cursor outlives the journal's closing.
+    pub fn read_from(&self, from: Offset) -> Cursor {
+        Cursor::new(Arc::clone(&self.inner.shared.log), from)
+    }
+
+    /// Reads one record.
+    pub fn get(&self, offset: Offset) -> Result<Record, ReadError> {
+        cursor::get(&self.inner.shared.log, offset)
+    }
+
+    /// The first record whose time is at or after `time` (milliseconds since the Unix epoch), or the end.
+    pub fn offset_at(&self, time: i64) -> Result<Offset, ReadError> {
+        cursor::offset_at(&self.inner.shared.log, time)
+    }
+
+    pub fn health(&self) -> Health {
+        let shared = &self.inner.shared;
+        if let Some(reason) = shared.queue.stop_reason() {
+            return Health::Stopped { reason };
+        }
+        shared.spares.failure().map_or(Health::Ok, |reason| Health::Full { reason })
+    }
+
+    pub fn stats(&self) -> Stats {
+        let shared = &self.inner.shared;
+        let (made, made_bytes) = shared.spares.made();
+        let stats = shared.stats.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Stats {
+            first_offset: shared.log.first(),
+            next_offset: shared.log.end(),
+            segments: self.inner.segments + made,
+            segment_bytes: self.inner.segment_bytes + made_bytes,
+            queued_bytes: shared.queue.bytes(),
+            ..stats
+        }
+    }
+
+    /// Refuses further appends, makes durable what was taken, and frees the folder. Closing again does nothing.
+    pub fn close(&self) -> Result<(), CloseError> {
+        self.inner.close()
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").field("end", &self.durable_end()).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn close(&self) -> Result<(), CloseError> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Running { committing, preparing, _lock }) = running.take() {
+            self.shared.queue.close();
+            // A thread that panicked has said so in the queue's reason for stopping.
+            let committing = committing.join();
+            self.shared.spares.close();
+            let preparing = preparing.join();
+            if committing.is_err() || preparing.is_err() {
+                tracing::error!("a thread of the journal has died");
+            }
+        }
+        match self.shared.queue.stop_reason() {
+            Some(reason) if *reason != *CLOSED => Err(CloseError { reason }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::debug!(%error, "journal dropped"); // It was an error in the log when it happened.
+        }
+    }
+}
+
+impl Limits {
+    /// Passes the batch on when a group can hold it.
+    fn check<'a>(&self, batch: Batch<'a>) -> Result<Batch<'a>, AppendError> {
+        if batch.bus.is_empty() || BUS_NAME_MAX < batch.bus.len() {
+            return Err(AppendError::BusName { length: batch.bus.len() });
+        }
+        let largest = batch.payloads.iter().map(Bytes::len).max().unwrap_or(0);
+        if self.record_bytes_max < largest {
+            let limit = self.record_bytes_max;
+            return Err(AppendError::TooLarge {
+                what: "a record",
+                size: largest,
+                limit,
+                option: "record_bytes_max",
+            });
+        }
+        let (size, limit) = (batch.cost(), self.group_bytes_max);
+        if limit < size {
+            return Err(AppendError::TooLarge {
+                what: "an append",
+                size,
+                limit,
+                option: "group_bytes_max",
+            });
+        }
+        Ok(batch)
+    }
+}
+
+fn start(
+    shared: &Arc<Shared>,
+    writer: Writer,
+    recipe: Recipe,
+    lock: Lock,
+) -> std::io::Result<Running> {
+    let committer = Arc::clone(shared);
+    let committing = thread::Builder::new()
+        .name("journal-commit".to_owned())
+        .spawn(move || commit::run(&committer, writer))?;
+    let preparer = Arc::clone(shared);
+    let preparing = thread::Builder::new()
+        .name("journal-prepare".to_owned())
+        .spawn(move || preparer.spares.run(&recipe))
+        .inspect_err(|_error| shared.queue.close())?;
+    Ok(Running { committing, preparing, _lock: lock })
+}
+
+/// Runs a future on this thread. Enough for futures that only wait for other threads.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}

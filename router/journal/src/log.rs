@@ -1,0 +1,65 @@
+//! What readers see: the durable records, and the segments they are in.
+//!
+//! # Invariants
+//!
+//! - Everything below `end` is durable and never changes. `end` moves after the segment and its index did.
+//! - Segments are in order and continuous: each begins at the offset where the one before it ends.
+
+use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use crate::{Offset, segment::Written};
+
+pub(crate) struct Log {
+    segments: RwLock<Vec<Arc<Written>>>,
+    end: AtomicU64,
+}
+
+impl Log {
+    pub(crate) fn new(segments: Vec<Arc<Written>>, end: Offset) -> Self {
+        Self { segments: RwLock::new(segments), end: AtomicU64::new(end.get()) }
+    }
+
+    /// The offset behind the last durable record.
+    pub(crate) fn end(&self) -> Offset {
+        Offset::new(self.end.load(Ordering::Acquire))
+    }
+
+    /// The offset of the first record, or the end when there is none.
+    pub(crate) fn first(&self) -> Offset {
+        self.read(|segments| segments.first().map(|written| written.first))
+            .unwrap_or_else(|| self.end())
+    }
+
+    /// Makes a segment with its first frame known. Readers see the frame when `end` is moved behind it.
+    pub(crate) fn add(&self, written: Arc<Written>) {
+        self.segments.write().unwrap_or_else(PoisonError::into_inner).push(written);
+    }
+
+    pub(crate) fn move_end(&self, end: Offset) {
+        self.end.store(end.get(), Ordering::Release);
+    }
+
+    /// The segment that holds `offset`, which is below the end; `None` when it is before the first.
+    pub(crate) fn holding(&self, offset: Offset) -> Option<Arc<Written>> {
+        self.read(|segments| {
+            let after = segments.partition_point(|written| written.first <= offset);
+            after.checked_sub(1).map(|index| Arc::clone(&segments[index]))
+        })
+    }
+
+    /// The last segment whose first record is before `time`.
+    pub(crate) fn before_time(&self, time: i64) -> Option<Arc<Written>> {
+        self.read(|segments| {
+            let after = segments.partition_point(|written| written.first_time < time);
+            after.checked_sub(1).map(|index| Arc::clone(&segments[index]))
+        })
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&[Arc<Written>]) -> T) -> T {
+        // A push that panicked has pushed or has not: the list is right either way.
+        look(&self.segments.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}

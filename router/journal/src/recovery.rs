@@ -1,0 +1,320 @@
+//! Opening what an earlier process left behind: `docs/journal-format.md`, "Recovery", step by step.
+//!
+//! # Invariants
+//!
+//! - Nothing acknowledged is cut: only bytes behind which no whole frame follows are.
+//! - What is reported as recovered is durable, whatever the process before had in the page cache.
+//! - After it, everything behind the tail is zeroes: no later frame can make old bytes whole again.
+//!
+//! # Not here
+//!
+//! - Repairing damage: a person decides that.
+
+mod tail;
+
+use std::{fmt::Display, io, path::PathBuf, sync::Arc};
+
+use crate::{
+    Offset, OpenError,
+    disk::Disk,
+    error::open_error,
+    frame::{FrameError, Header},
+    layout::{self, HEADER_LEN, HeaderError, PAGE, STORE_NAME, SegmentHeader, Store, VERSION},
+    segment::{Segment, Written},
+    walk::{WalkError, Walker},
+};
+
+/// How much is read at once.
+const CHUNK: usize = 1 << 20;
+
+/// What was found when the journal was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// How many records there are.
+    pub records: u64,
+    /// The write that was in flight when the process before ended; it is gone.
+    pub torn: Option<Torn>,
+    /// How many segment files there are.
+    pub segments: usize,
+}
+
+/// A torn tail that was cut. Nothing in it was acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Torn {
+    pub path: PathBuf,
+    pub position: u64,
+    pub bytes_cut: u64,
+}
+
+/// A journal, ready to be appended to.
+pub(crate) struct Recovered {
+    pub(crate) store: Store,
+    /// The segments with frames.
+    pub(crate) written: Vec<Arc<Written>>,
+    /// Where appending goes on; `None` when there is no frame yet.
+    pub(crate) tail: Option<Tail>,
+    /// The prepared segments behind the tail.
+    pub(crate) spares: Vec<Arc<Segment>>,
+    pub(crate) next_epoch: u64,
+    /// The size of all segments.
+    pub(crate) segment_bytes: u64,
+    pub(crate) end: Offset,
+    /// The time of the last frame.
+    pub(crate) time: i64,
+    pub(crate) report: Recovery,
+}
+
+pub(crate) struct Tail {
+    pub(crate) segment: Arc<Segment>,
+    /// `None` when the segment's only frame turned out not to be durable.
+    pub(crate) written: Option<Arc<Written>>,
+    pub(crate) position: u64,
+}
+
+/// What the next frame must go on from.
+#[derive(Copy, Clone)]
+struct Expected {
+    /// `None` at the start of a journal whose oldest segments are gone.
+    offset: Option<Offset>,
+    time: i64,
+}
+
+/// A segment, walked to its end.
+struct Walked {
+    written: Option<Written>,
+    end_position: u64,
+    last: Option<(u64, Header)>,
+    next: Expected,
+}
+
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Depth {
+    Headers,
+    Bodies,
+}
+
+pub(crate) fn recover(disk: &dyn Disk) -> Result<Recovered, OpenError> {
+    let folder = disk.path("");
+    let names = disk.list().map_err(|error| open_error(folder, "list the folder", error))?;
+    let store = store(disk, &names)?;
+    let segments = open_segments(disk, &names, &store)?;
+
+    let mut tail_index = None;
+    for (index, segment) in segments.iter().enumerate().rev() {
+        if tail::is_whole(segment, PAGE, &mut Walker::new(CHUNK))? {
+            tail_index = Some(index);
+            break;
+        }
+    }
+    let mut written = Vec::new();
+    let mut next =
+        Expected { offset: (store.first_epoch == 1).then_some(Offset::ZERO), time: i64::MIN };
+    let mut previous = None;
+    for segment in &segments[..tail_index.unwrap_or(0)] {
+        let walked = walk(segment, Depth::Headers, next, previous)?;
+        next = walked.next;
+        previous = Some((&**segment, walked.end_position));
+        written.extend(walked.written.map(Arc::new));
+    }
+    let tail = match tail_index {
+        None => None,
+        Some(index) => {
+            let walked = tail::settle(&segments[index], next, previous)?;
+            next = walked.next;
+            let tail_written = walked.written.map(Arc::new);
+            written.extend(tail_written.clone());
+            Some(Tail {
+                segment: Arc::clone(&segments[index]),
+                written: tail_written,
+                position: walked.end_position,
+            })
+        }
+    };
+
+    let unused = &segments[tail_index.map_or(0, |index| index + 1)..];
+    let rests = tail.iter().map(|tail| (&*tail.segment, tail.position));
+    let rests = rests.chain(unused.iter().map(|segment| (&**segment, PAGE)));
+    let torn = tail::cut(rests)?;
+    remove_unfinished(disk, &names)?;
+
+    let end = next.offset.unwrap_or_default();
+    let first = written.first().map_or(end, |written| written.first);
+    Ok(Recovered {
+        report: Recovery { records: end.get() - first.get(), torn, segments: segments.len() },
+        next_epoch: segments.last().map_or(store.first_epoch, |segment| segment.epoch + 1),
+        segment_bytes: segments.iter().map(|segment| segment.size).sum(),
+        spares: unused.to_vec(),
+        time: next.time,
+        store,
+        written,
+        tail,
+        end,
+    })
+}
+
+/// The journal's identity, drawn now when the folder is new.
+fn store(disk: &dyn Disk, names: &[String]) -> Result<Store, OpenError> {
+    let path = disk.path(STORE_NAME);
+    let io = |action| {
+        let path = path.clone();
+        move |error| open_error(path, action, error)
+    };
+    if names.iter().any(|name| name == STORE_NAME) {
+        let file = disk.open(STORE_NAME).map_err(io("open it"))?;
+        let length = file.len().map_err(io("read it"))?.min(HEADER_LEN as u64);
+        let mut bytes = [0; HEADER_LEN];
+        let bytes = &mut bytes[..usize::try_from(length).unwrap_or(HEADER_LEN)];
+        file.read_at(bytes, 0).map_err(io("read it"))?;
+        return Store::decode(bytes).map_err(|error| header_error(path, error));
+    }
+    if names.iter().any(|name| layout::segment_epoch(name).is_some()) {
+        return Err(damaged(path, 0, "the file is missing, but there are segments"));
+    }
+
+    let mut id = [0; 16];
+    let random = std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| io::Read::read_exact(&mut file, &mut id));
+    random.map_err(io("draw its id from /dev/urandom"))?;
+    let store = Store { id, first_epoch: 1 };
+    let unfinished = layout::unfinished(STORE_NAME);
+    let file = disk.create(&unfinished, HEADER_LEN as u64).map_err(io("create it"))?;
+    file.write_at(&store.encode(), 0).map_err(io("write it"))?;
+    file.sync().map_err(io("sync it"))?;
+    disk.rename(&unfinished, STORE_NAME).map_err(io("rename it"))?;
+    disk.sync_names().map_err(io("sync the folder"))?;
+    Ok(store)
+}
+
+fn open_segments(
+    disk: &dyn Disk,
+    names: &[String],
+    store: &Store,
+) -> Result<Vec<Arc<Segment>>, OpenError> {
+    let mut epochs: Vec<u64> =
+        names.iter().filter_map(|name| layout::segment_epoch(name)).collect();
+    epochs.sort_unstable();
+    let mut segments = Vec::with_capacity(epochs.len());
+    for (epoch, expected) in epochs.into_iter().zip(store.first_epoch..) {
+        if epoch != expected {
+            return Err(damaged(
+                disk.path(&layout::segment_name(expected)),
+                0,
+                "the segment is missing",
+            ));
+        }
+        segments.push(Arc::new(open_segment(disk, epoch, store)?));
+    }
+    Ok(segments)
+}
+
+fn open_segment(disk: &dyn Disk, epoch: u64, store: &Store) -> Result<Segment, OpenError> {
+    let name = layout::segment_name(epoch);
+    let path = disk.path(&name);
+    let io = |error| open_error(path.clone(), "read its header", error);
+    let file = disk.open(&name).map_err(io)?;
+    let length = file.len().map_err(io)?;
+    let mut bytes = [0; HEADER_LEN];
+    let bytes = &mut bytes[..usize::try_from(length).unwrap_or(HEADER_LEN).min(HEADER_LEN)];
+    file.read_at(bytes, 0).map_err(io)?;
+    let header = SegmentHeader::decode(bytes).map_err(|error| header_error(path.clone(), error))?;
+    if header.store_id != store.id {
+        return Err(damaged(path, 16, "the segment belongs to another journal"));
+    }
+    if header.epoch != epoch {
+        return Err(damaged(
+            path,
+            32,
+            format!("the segment's epoch is {}, its name says {epoch}", header.epoch),
+        ));
+    }
+    if header.size != length {
+        let what = format!("the file is {length} bytes long, its header says {}", header.size);
+        return Err(damaged(path, length.min(header.size), what));
+    }
+    if !length.is_multiple_of(PAGE) || length < 2 * PAGE {
+        return Err(damaged(path, 40, format!("{length} bytes is no size of a segment")));
+    }
+    Ok(Segment { path, epoch, size: length, seed: header.seed(), file })
+}
+
+/// Walks a segment's frames up to the first page where none begins. `previous` is the segment before it and where that ended.
+fn walk(
+    segment: &Arc<Segment>,
+    depth: Depth,
+    expected: Expected,
+    previous: Option<(&Segment, u64)>,
+) -> Result<Walked, OpenError> {
+    let mut walker = Walker::new(CHUNK);
+    let mut walked = Walked { written: None, end_position: PAGE, last: None, next: expected };
+    while let Some(header) = frame(segment, walked.end_position, depth, &mut walker)? {
+        let position = walked.end_position;
+        if let Some(offset) = walked.next.offset.filter(|offset| *offset != header.first) {
+            let what = format!("records {offset} up to {} are not there", header.first);
+            let (place, position) = match previous {
+                Some(previous) if walked.last.is_none() => previous,
+                _ => (&**segment, position),
+            };
+            return Err(damaged(place.path.clone(), position, what));
+        }
+        if header.time < walked.next.time {
+            let what = format!(
+                "the frame's time {} is before {}, that of the frame before it",
+                header.time, walked.next.time
+            );
+            return Err(damaged(segment.path.clone(), position, what));
+        }
+        match &mut walked.written {
+            Some(written) => written
+                .index
+                .get_mut()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .note(&header),
+            written => *written = Some(Written::new(Arc::clone(segment), &header)),
+        }
+        walked.next = Expected { offset: Some(header.end()), time: header.time };
+        walked.end_position = position + header.frame_len();
+        walked.last = Some((position, header));
+    }
+    Ok(walked)
+}
+
+/// The frame at `position`, or `None` when none begins there.
+fn frame(
+    segment: &Segment,
+    position: u64,
+    depth: Depth,
+    walker: &mut Walker,
+) -> Result<Option<Header>, OpenError> {
+    let header = walker.header(segment, position, segment.size).and_then(|header| {
+        if depth == Depth::Bodies {
+            walker.body(segment, position, segment.size, &header)?;
+        }
+        Ok(header)
+    });
+    match header {
+        Ok(header) => Ok(Some(header)),
+        Err(WalkError::Bad(error @ FrameError::Nonsense(_))) => {
+            Err(damaged(segment.path.clone(), position, error))
+        }
+        Err(WalkError::Bad(_)) => Ok(None),
+        Err(WalkError::Io(source)) => Err(open_error(segment.path.clone(), "read it", source)),
+    }
+}
+
+fn remove_unfinished(disk: &dyn Disk, names: &[String]) -> Result<(), OpenError> {
+    for name in names.iter().filter(|name| layout::is_unfinished(name)) {
+        disk.remove(name).map_err(|error| open_error(disk.path(name), "remove it", error))?;
+    }
+    Ok(())
+}
+
+fn damaged(path: PathBuf, position: u64, what: impl Display) -> OpenError {
+    OpenError::Damaged { path, position, what: what.to_string() }
+}
+
+fn header_error(path: PathBuf, error: HeaderError) -> OpenError {
+    match error {
+        HeaderError::Newer { found } => OpenError::NewerFormat { path, found, known: VERSION },
+        HeaderError::Bad(what) => damaged(path, 0, what),
+    }
+}
