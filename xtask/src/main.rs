@@ -4,9 +4,14 @@
 //!
 //! - Dependencies that take long to build: this program is compiled before anything else in a fresh clone.
 
+mod ci;
+mod demo;
+mod plugins;
 mod print;
 mod run;
 mod shop;
+mod test;
+mod wasm;
 
 use std::{
     path::{Path, PathBuf},
@@ -19,40 +24,62 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   demo [--once]   build everything, run the example shop, show what went where
-                  (stays up on a terminal until Ctrl-C; with --once it checks every delivery and ends)
+                  (on a terminal it stays up until Ctrl-C; with --once, or without
+                  a terminal, it ends with 0 if every delivery arrived, else with 1)
   test            everything that must pass: the router, the plugins, end to end
-  ci              format, clippy and the demonstration, as the machine checks them
+  ci              format, clippy, and the demonstration
   plugins         build the example plugins into plugins/*.wasm
-  bench           measure this machine: durable events a second, plugin calls a second, reload time
-  shop-events     write the example shop's recorded events anew";
+  shop-events     write the example shop's recorded events anew
+
+Plugins are WebAssembly. When the compiler has no target wasm32-unknown-unknown, it is
+added with rustup, after saying so; SLIPSWITCH_WASM=debian takes Debian's packages
+instead, unpacked under target/ (nothing is installed).";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let Some((command, rest)) = words.split_first() else { return usage(None) };
-    let outcome = match (*command, rest) {
-        ("shop-events", []) => root().and_then(|root| shop::write(&root)),
-        ("help" | "--help" | "-h", _) => {
-            print::line(USAGE);
-            Ok(())
-        }
-        _ => return usage(Some(&words.join(" "))),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+    match command(&words) {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(error)) => {
             print::complaint(&format!("error: {error:#}"));
             ExitCode::FAILURE
+        }
+        None => {
+            if !words.is_empty() {
+                print::complaint(&format!("error: no such command: {}\n", words.join(" ")));
+            }
+            print::complaint(USAGE);
+            ExitCode::from(2)
         }
     }
 }
 
-fn usage(unknown: Option<&str>) -> ExitCode {
-    if let Some(unknown) = unknown {
-        print::complaint(&format!("error: no such command: {unknown}\n"));
+/// `None` when there is no such command.
+fn command(words: &[&str]) -> Option<anyhow::Result<()>> {
+    let run = |command: &dyn Fn(&Path) -> anyhow::Result<()>| {
+        Some(root().and_then(|root| command(&root)))
+    };
+    match words {
+        ["demo"] => run(&|root| demo::demo(root, false)),
+        ["demo", "--once"] => run(&|root| demo::demo(root, true)),
+        ["test"] => run(&test::test),
+        ["ci"] => run(&ci::ci),
+        ["plugins"] => run(&build_plugins),
+        ["shop-events"] => run(&shop::write),
+        ["help" | "--help" | "-h"] => {
+            print::line(USAGE);
+            Some(Ok(()))
+        }
+        _ => None,
     }
-    print::complaint(USAGE);
-    ExitCode::from(2)
+}
+
+fn build_plugins(root: &Path) -> anyhow::Result<()> {
+    let toolchain = wasm::ensure(root)?;
+    for file in plugins::build_all(root, &toolchain)? {
+        print::line(&file.display().to_string());
+    }
+    Ok(())
 }
 
 /// The repository's root: the folder above this crate's.

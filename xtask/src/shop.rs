@@ -48,11 +48,16 @@ const GOODS: [(&str, &str, u64); 10] = [
     ("LACQ-BOX", "Hộp sơn mài", 560_000),
 ];
 
+/// A JSON object whose values keep their own bytes.
+pub(crate) type Object = BTreeMap<String, Box<RawValue>>;
+
 /// An event as recorded.
 pub(crate) struct Recorded {
     pub(crate) detail_type: String,
+    /// The whole detail, as recorded.
+    pub(crate) detail_json: String,
     /// The detail's fields, each as its own bytes.
-    pub(crate) detail: BTreeMap<String, Box<RawValue>>,
+    pub(crate) detail: Object,
 }
 
 impl Recorded {
@@ -64,15 +69,20 @@ impl Recorded {
         }
     }
 
+    /// A field that is a string.
+    pub(crate) fn text(&self, field: &str) -> anyhow::Result<String> {
+        Ok(serde_json::from_str(self.raw(field)?)?)
+    }
+
     pub(crate) fn number(&self, field: &str) -> anyhow::Result<f64> {
         let raw = self.raw(field)?;
         raw.parse()
             .with_context(|| format!("detail.{field} of a recorded {}: {raw}", self.detail_type))
     }
 
-    pub(crate) fn array_len(&self, field: &str) -> anyhow::Result<usize> {
-        let items: Vec<&RawValue> = serde_json::from_str(self.raw(field)?)?;
-        Ok(items.len())
+    /// The objects of a field that is an array of them.
+    pub(crate) fn objects(&self, field: &str) -> anyhow::Result<Vec<Object>> {
+        Ok(serde_json::from_str(self.raw(field)?)?)
     }
 }
 
@@ -89,10 +99,11 @@ pub(crate) fn read(root: &Path) -> anyhow::Result<Vec<Recorded>> {
 }
 
 fn recorded(line: &str) -> anyhow::Result<Recorded> {
-    let envelope: BTreeMap<String, Box<RawValue>> = serde_json::from_str(line)?;
+    let envelope: Object = serde_json::from_str(line)?;
     let field = |name: &str| envelope.get(name).with_context(|| format!("no {name}"));
     Ok(Recorded {
         detail_type: serde_json::from_str(field("detail-type")?.get())?,
+        detail_json: field("detail")?.get().to_owned(),
         detail: serde_json::from_str(field("detail")?.get())?,
     })
 }

@@ -1,0 +1,28 @@
+//! `cargo xtask ci`: what a machine checks besides the tests.
+
+use std::path::Path;
+
+use crate::{demo, plugins, run};
+
+pub(crate) fn ci(root: &Path) -> anyhow::Result<()> {
+    run::run(run::cargo(root).args(["fmt", "--all", "--check"]))?;
+    run::run(run::cargo(root).args([
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    for folder in plugins::folders(root)? {
+        run::run(run::cargo(&folder).args(["fmt", "--check"]))?;
+        let mut clippy = run::cargo(&folder);
+        // Beside the other plugins' builds: the SDK is compiled once for all of them.
+        clippy
+            .args(["clippy", "--locked", "--all-targets", "--target-dir"])
+            .arg(root.join("target/plugins"));
+        run::run(clippy.args(["--", "-D", "warnings"]))?;
+    }
+    demo::demo(root, true)
+}

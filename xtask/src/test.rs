@@ -1,0 +1,28 @@
+//! `cargo xtask test`: everything that must pass, from a fresh clone.
+
+use std::path::Path;
+
+use crate::{plugins, print, run, wasm};
+
+pub(crate) fn test(root: &Path) -> anyhow::Result<()> {
+    // The tests from end to end take real plugins and the real command: both are built first.
+    let toolchain = wasm::ensure(root)?;
+    plugins::build_all(root, &toolchain)?;
+    run::run(run::cargo(root).args(["build", "--locked", "-p", "slipswitch-cli"]))?;
+
+    print::line("the plugins' own tests, on this machine's processor");
+    plugins::test_all(root)?;
+    if run::succeeds(run::cargo(root).args(["nextest", "--version"])) {
+        run::run(run::cargo(root).args(["test", "--locked", "--workspace", "--doc"]))?;
+        run::run(run::cargo(root).args([
+            "nextest",
+            "run",
+            "--locked",
+            "--workspace",
+            "--no-fail-fast",
+        ]))
+    } else {
+        print::line("cargo-nextest is not installed; cargo test does as well, only slower");
+        run::run(run::cargo(root).args(["test", "--locked", "--workspace", "--no-fail-fast"]))
+    }
+}
