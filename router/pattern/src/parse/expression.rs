@@ -1,0 +1,183 @@
+//! One entry of a field's list: a plain value, or an object with one operator.
+
+use super::reader::{Reader, error};
+use super::{anything_but, numeric};
+use crate::address::{Address, Network, NetworkError};
+use crate::ignore_case::IgnoreCase;
+use crate::json::{Kind, Token};
+use crate::pattern::ParseError;
+use crate::value::Wanted;
+use crate::wildcard::{Wildcard, WildcardError};
+
+pub(super) enum Entry {
+    Wanted(Wanted),
+    /// `{"exists": false}`
+    Absent,
+}
+
+const ONE_KEY: &str = "Only one key allowed in match expression";
+const ONE_KEY_MEND: &str = "give each operator an object of its own in the list";
+/// AWS says this of `anything-but` too.
+pub(super) const TOO_MANY: &str = "Too many elements in numeric expression";
+const NOT_A_STRING_MEND: &str = "write one string in double quotes";
+
+/// A string that stands in a list by itself.
+pub(super) fn plain_text(text: &[u8]) -> Wanted {
+    match Address::read(text) {
+        Some(address) => Wanted::Address(address),
+        None => Wanted::Text(text.into()),
+    }
+}
+
+/// The rest of an object in a field's list.
+pub(super) fn read(reader: &mut Reader<'_>) -> Result<Entry, ParseError> {
+    let name = reader.next()?;
+    if name.kind != Kind::Key {
+        let mend = "name an operator, such as {\"prefix\": \"a\"}";
+        return Err(error(name.span, "Match expression name not found", mend));
+    }
+    let mut otherwise = ONE_KEY;
+    let wanted = match &*reader.string(&name) {
+        b"exactly" => Wanted::Text(text(reader, "exact")?.0),
+        b"prefix" => prefix(reader)?,
+        b"suffix" => suffix(reader)?,
+        b"equals-ignore-case" => {
+            Wanted::IgnoreCase(IgnoreCase::new(&text(reader, "equals-ignore-case")?.0))
+        }
+        b"wildcard" => {
+            let (text, token) = text(reader, "wildcard")?;
+            Wanted::Wildcard(wildcard(&text, &token)?)
+        }
+        b"cidr" => cidr(reader)?,
+        b"numeric" => {
+            otherwise = TOO_MANY;
+            Wanted::Range(numeric::read(reader)?)
+        }
+        b"anything-but" => {
+            otherwise = TOO_MANY;
+            anything_but::read(reader)?
+        }
+        b"exists" => return exists(reader),
+        other => {
+            let message = format!("Unrecognized match type {}", String::from_utf8_lossy(other));
+            let mend = "the operators are prefix, suffix, equals-ignore-case, wildcard, anything-but, numeric, cidr, exists and exactly, in lower case";
+            return Err(error(name.span, message, mend));
+        }
+    };
+    close(reader, otherwise)?;
+    Ok(Entry::Wanted(wanted))
+}
+
+pub(super) fn close(reader: &mut Reader<'_>, otherwise: &str) -> Result<(), ParseError> {
+    let token = reader.next()?;
+    if token.kind == Kind::ObjectEnd {
+        return Ok(());
+    }
+    Err(error(token.span, otherwise, ONE_KEY_MEND))
+}
+
+/// A string, and its token; `operator` is what AWS calls the thing that needs one.
+fn text(reader: &mut Reader<'_>, operator: &str) -> Result<(Box<[u8]>, Token), ParseError> {
+    let token = reader.next()?;
+    if token.kind != Kind::String {
+        let message = format!("{operator} match pattern must be a string");
+        return Err(error(token.span, message, NOT_A_STRING_MEND));
+    }
+    Ok((reader.string(&token).into(), token))
+}
+
+fn prefix(reader: &mut Reader<'_>) -> Result<Wanted, ParseError> {
+    let token = reader.next()?;
+    match token.kind {
+        Kind::String => Ok(Wanted::Prefix(reader.string(&token).into())),
+        Kind::ObjectStart => {
+            Ok(Wanted::PrefixIgnoreCase(inner_ignore_case(reader, ("Prefix", "prefix"))?))
+        }
+        _ => Err(error(token.span, "prefix match pattern must be a string", NOT_A_STRING_MEND)),
+    }
+}
+
+fn suffix(reader: &mut Reader<'_>) -> Result<Wanted, ParseError> {
+    let token = reader.next()?;
+    match token.kind {
+        Kind::String => Ok(Wanted::Suffix(reader.string(&token).into())),
+        Kind::ObjectStart => {
+            Ok(Wanted::SuffixIgnoreCase(inner_ignore_case(reader, ("Suffix", "suffix"))?))
+        }
+        _ => Err(error(token.span, "suffix match pattern must be a string", NOT_A_STRING_MEND)),
+    }
+}
+
+/// The rest of `{"equals-ignore-case": …}` inside `prefix` or `suffix`.
+fn inner_ignore_case(
+    reader: &mut Reader<'_>,
+    (title, operator): (&str, &str),
+) -> Result<IgnoreCase, ParseError> {
+    let name = reader.next()?;
+    let mend = "inside it only {\"equals-ignore-case\": \"…\"} is possible";
+    if name.kind != Kind::Key {
+        return Err(error(name.span, format!("{title} expression name not found"), mend));
+    }
+    let inner = reader.string(&name);
+    if *inner != *b"equals-ignore-case" {
+        let message =
+            format!("Unsupported {operator} pattern: {}", String::from_utf8_lossy(&inner));
+        return Err(error(name.span, message, mend));
+    }
+    let (text, _) = text(reader, "equals-ignore-case")?;
+    close(reader, ONE_KEY)?;
+    Ok(IgnoreCase::new(&text))
+}
+
+pub(super) fn wildcard(text: &[u8], token: &Token) -> Result<Wildcard, ParseError> {
+    // AWS counts the opening quote, so its first position is one.
+    Wildcard::read(text).map_err(|why| {
+        let (message, mend) = match why {
+            WildcardError::Consecutive(at) => {
+                (format!("Consecutive wildcard characters at pos {}", at + 1), "one * stands for any number of characters")
+            }
+            WildcardError::Escape(at) => (
+                format!("Invalid escape character at pos {}", at + 1),
+                "a backslash may stand before * or a backslash only; in JSON it is written \\\\",
+            ),
+            WildcardError::TooComplex => (
+                "Rule is too complex - try using fewer wildcard characters or fewer repeating character sequences after a wildcard character".to_owned(),
+                "use at most five *, and shorter repetitions after them",
+            ),
+        };
+        error(token.span.clone(), message, mend)
+    })
+}
+
+fn cidr(reader: &mut Reader<'_>) -> Result<Wanted, ParseError> {
+    // AWS names prefix here.
+    let (text, token) = text(reader, "prefix")?;
+    let network = Network::read(&text).map_err(|why| {
+        let message = match why {
+            NetworkError::Slash => "Malformed CIDR, one '/' required".to_owned(),
+            NetworkError::Bits => "Malformed CIDR, mask bits must be an integer".to_owned(),
+            NetworkError::NegativeBits => "Malformed CIDR, mask bits must not be negative".to_owned(),
+            NetworkError::Nonstandard(address) => format!("Nonstandard IP address: {address}"),
+            NetworkError::Invalid(address) => format!("Invalid IP address: {address}"),
+            NetworkError::V4Bits => "IPv4 mask bits must be < 32".to_owned(),
+            NetworkError::V6Bits => "IPv6 mask bits must be < 128".to_owned(),
+        };
+        let mend = "write a network such as \"10.0.0.0/8\" or \"2001:db8::/32\"; for a single address list the address itself";
+        error(token.span, message, mend)
+    })?;
+    Ok(Wanted::Network(network))
+}
+
+fn exists(reader: &mut Reader<'_>) -> Result<Entry, ParseError> {
+    let token = reader.next()?;
+    let entry = match token.kind {
+        Kind::True => Entry::Wanted(Wanted::Present),
+        Kind::False => Entry::Absent,
+        _ => {
+            let message = "exists match pattern must be either true or false.";
+            return Err(error(token.span, message, "write true or false, without quotes"));
+        }
+    };
+    close(reader, ONE_KEY)?;
+    Ok(entry)
+}

@@ -1,0 +1,158 @@
+//! What a pattern asks of one value, and whether a value answers it.
+//!
+//! # Invariants
+//!
+//! - Asking looks at the value alone; arrays and missing fields are the matcher's business.
+//! - A number never answers what is asked of text, nor text what is asked of a number.
+
+use crate::address::{Address, Network};
+use crate::ignore_case::IgnoreCase;
+use crate::number::{DIGITS_MAX, Decimal};
+use crate::wildcard::Wildcard;
+
+/// A leaf of an event. Text is unescaped; a number is as the sender spelled it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value<'a> {
+    Text(&'a [u8]),
+    Number(&'a [u8]),
+    True,
+    False,
+    Null,
+}
+
+/// One entry of a field's list, other than `{"exists": false}`.
+#[derive(Clone, Debug)]
+pub(crate) enum Wanted {
+    Text(Box<[u8]>),
+    /// A text that is an IP address equals every spelling of that address.
+    Address(Address),
+    Number(PlainNumber),
+    True,
+    False,
+    Null,
+    /// Any leaf.
+    Present,
+    Prefix(Box<[u8]>),
+    Suffix(Box<[u8]>),
+    IgnoreCase(IgnoreCase),
+    PrefixIgnoreCase(IgnoreCase),
+    SuffixIgnoreCase(IgnoreCase),
+    Wildcard(Wildcard),
+    Range(Range),
+    Network(Network),
+    /// Any leaf that none of these describes.
+    AnythingBut(Vec<Unwanted>),
+}
+
+/// A number that stands in a list by itself.
+#[derive(Clone, Debug)]
+pub(crate) struct PlainNumber {
+    spelling: Box<[u8]>,
+    /// `None` where the number counts only as it is spelled.
+    value: Option<Decimal<'static>>,
+}
+
+/// What `anything-but` excludes.
+#[derive(Clone, Debug)]
+pub(crate) enum Unwanted {
+    Text(Box<[u8]>),
+    Number(Decimal<'static>),
+    Prefix(Box<[u8]>),
+    Suffix(Box<[u8]>),
+    IgnoreCase(IgnoreCase),
+    Wildcard(Wildcard),
+}
+
+/// An end of a range.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    pub(crate) value: Decimal<'static>,
+    pub(crate) inclusive: bool,
+}
+
+/// The numbers between two bounds, of which at least one is there.
+#[derive(Clone, Debug)]
+pub(crate) struct Range {
+    pub(crate) bottom: Option<Bound>,
+    pub(crate) top: Option<Bound>,
+}
+
+impl Wanted {
+    pub(crate) fn accepts(&self, value: Value<'_>) -> bool {
+        use Wanted as W;
+        match (self, value) {
+            (W::Present, _)
+            | (W::True, Value::True)
+            | (W::False, Value::False)
+            | (W::Null, Value::Null) => true,
+            (W::AnythingBut(unwanted), value) => {
+                !unwanted.iter().any(|unwanted| unwanted.describes(value))
+            }
+
+            (W::Text(wanted), Value::Text(text)) => **wanted == *text,
+            (W::Address(wanted), Value::Text(text)) => Address::read(text) == Some(*wanted),
+            (W::Prefix(prefix), Value::Text(text)) => text.starts_with(prefix),
+            (W::Suffix(suffix), Value::Text(text)) => text.ends_with(suffix),
+            (W::IgnoreCase(wanted), Value::Text(text)) => wanted.equals(text),
+            (W::PrefixIgnoreCase(prefix), Value::Text(text)) => prefix.begins(text),
+            (W::SuffixIgnoreCase(suffix), Value::Text(text)) => suffix.ends(text),
+            (W::Wildcard(wildcard), Value::Text(text)) => wildcard.matches(text),
+            (W::Network(network), Value::Text(text)) => {
+                Address::read(text).is_some_and(|address| network.contains(address))
+            }
+
+            (W::Number(wanted), Value::Number(literal)) => wanted.equals(literal),
+            (W::Range(range), Value::Number(literal)) => {
+                Decimal::read(literal).is_some_and(|number| range.contains(&number))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl PlainNumber {
+    pub(crate) fn new(spelling: &[u8]) -> Self {
+        let value =
+            Decimal::read(spelling).filter(|value| value.significant_digits() <= DIGITS_MAX);
+        Self { spelling: spelling.into(), value: value.map(Decimal::into_owned) }
+    }
+
+    fn equals(&self, literal: &[u8]) -> bool {
+        *self.spelling == *literal || self.value.is_some() && self.value == Decimal::read(literal)
+    }
+}
+
+impl Unwanted {
+    fn describes(&self, value: Value<'_>) -> bool {
+        match (self, value) {
+            (Self::Text(unwanted), Value::Text(text)) => **unwanted == *text,
+            (Self::Prefix(prefix), Value::Text(text)) => text.starts_with(prefix),
+            (Self::Suffix(suffix), Value::Text(text)) => text.ends_with(suffix),
+            (Self::IgnoreCase(unwanted), Value::Text(text)) => unwanted.equals(text),
+            (Self::Wildcard(wildcard), Value::Text(text)) => wildcard.matches(text),
+            (Self::Number(unwanted), Value::Number(literal)) => {
+                Decimal::read(literal).is_some_and(|number| number == *unwanted)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Range {
+    /// The one number.
+    pub(crate) fn only(value: Decimal<'static>) -> Self {
+        let bound = Bound { value, inclusive: true };
+        Self { bottom: Some(bound.clone()), top: Some(bound) }
+    }
+
+    fn contains(&self, number: &Decimal<'_>) -> bool {
+        let above = self.bottom.as_ref().is_none_or(|bottom| {
+            bottom.value < *number || bottom.inclusive && bottom.value == *number
+        });
+        let below = self
+            .top
+            .as_ref()
+            .is_none_or(|top| *number < top.value || top.inclusive && top.value == *number);
+        above && below
+    }
+}
