@@ -49,7 +49,10 @@ impl Case {
 
 fn cases() -> Vec<Case> {
     let file = include_str!("../testdata/patterns.jsonl");
-    let parse = |(at, line)| Case { line: at + 1, fields: serde_json::from_str(line).unwrap() };
+    let parse = |(at, line)| Case {
+        line: at + 1,
+        fields: serde_json::from_str(line).expect("a case is JSON"),
+    };
     file.lines().enumerate().map(parse).collect()
 }
 
@@ -90,10 +93,10 @@ fn without_source(message: &str) -> String {
     };
     // A feature of Jackson that nobody can switch on here.
     let message = message.split(" (not recognized as one since Feature").next().unwrap_or(message);
-    match (message.find("[Source: "), message.rfind("; line: ")) {
-        (Some(start), Some(end)) => {
-            let place = message[end + 2..].trim_end_matches(')').trim_end_matches(']');
-            format!("{}{place})", &message[..start])
+    match (message.split_once("[Source: "), message.rsplit_once("; line: ")) {
+        (Some((before, _)), Some((_, place))) => {
+            let place = place.trim_end_matches(')').trim_end_matches(']');
+            format!("{before}line: {place})")
         }
         _ => message.to_owned(),
     }
