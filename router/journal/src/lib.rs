@@ -39,6 +39,8 @@ mod recovery;
 mod segment;
 mod spare;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod walk;
 mod writer;
 

@@ -95,7 +95,10 @@ enum Depth {
 
 pub(crate) fn recover(disk: &dyn Disk) -> Result<Recovered, OpenError> {
     let folder = disk.path("");
-    let names = disk.list().map_err(|error| open_error(folder, "list the folder", error))?;
+    let names =
+        disk.list().map_err(|error| open_error(folder.clone(), "list the folder", error))?;
+    // A name that the process before gave, and did not live to sync, must not go again with the records in its file.
+    disk.sync_names().map_err(|error| open_error(folder, "sync the folder", error))?;
     let store = store(disk, &names)?;
     let segments = open_segments(disk, &names, &store)?;
 

@@ -1,1 +1,374 @@
+//! A disk for tests: it loses, tears and fails.
+//!
+//! A file has what programs see (`cache`) and what survives a loss of power (`disk`). Writes go to the cache and make
+//! sectors dirty; a sync copies dirty sectors to the disk. When the power goes, each dirty sector and each name that
+//! was not synced is kept or lost by chance. After a failed sync some sectors are clean and yet not on the disk, as Linux
+//! has it.
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, ErrorKind},
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::{Arc, Condvar, Mutex, MutexGuard},
+};
+
+use super::{Disk, File, Lock};
+
+const SECTOR: usize = 512;
+/// What an unsynced new file may turn out to hold.
+const GARBAGE: u8 = 0xA5;
+
+/// A handle; clones share the disk. It outlives the journals on it.
+#[derive(Clone)]
+pub(crate) struct SimulatedDisk {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    released: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// What programs see, and what a loss of power leaves: the number of each name's file.
+    names: BTreeMap<String, usize>,
+    durable_names: BTreeMap<String, usize>,
+    files: Vec<Content>,
+    random: u64,
+    /// The number of the running process. What an earlier one still does fails.
+    process: u64,
+    locked_by: Option<u64>,
+    faults: Faults,
+}
+
+/// What goes wrong. Counts are of operations from now on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Faults {
+    /// After so many changes the power is gone.
+    pub(crate) power_after: Option<u64>,
+    /// After so many writes of frames or syncs of files one fails.
+    pub(crate) write_fails_after: Option<u64>,
+    pub(crate) sync_fails_after: Option<u64>,
+    /// Bytes that all files together may have.
+    pub(crate) capacity: Option<u64>,
+    /// Syncs do nothing and say that they did.
+    pub(crate) sync_lies: bool,
+    /// Syncs of files wait until this is false again.
+    pub(crate) sync_waits: bool,
+    pub(crate) read_only: bool,
+}
+
+#[derive(Clone, Default)]
+struct Content {
+    cache: Vec<u8>,
+    disk: Vec<u8>,
+    dirty: BTreeSet<usize>,
+}
+
+struct Handle {
+    shared: Arc<Shared>,
+    file: usize,
+    process: u64,
+}
+
+struct Locked(Arc<Shared>, u64);
+
+impl SimulatedDisk {
+    pub(crate) fn new(seed: u64) -> Self {
+        let state = State { random: seed | 1, ..State::default() };
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), released: Condvar::new() }) }
+    }
+
+    /// Changes what goes wrong.
+    pub(crate) fn faults(&self, change: impl FnOnce(&mut Faults)) {
+        change(&mut self.shared.lock().faults);
+        self.shared.released.notify_all();
+    }
+
+    /// The process dies; the system lives on.
+    pub(crate) fn kill(&self) {
+        let mut state = self.shared.lock();
+        state.faults = Faults {
+            capacity: state.faults.capacity,
+            sync_lies: state.faults.sync_lies,
+            ..Faults::default()
+        };
+        state.process += 1;
+        state.locked_by = None;
+    }
+
+    /// The power goes and comes back.
+    pub(crate) fn crash(&self) {
+        self.kill();
+        let mut guard = self.shared.lock();
+        let state = &mut *guard;
+        for content in &mut state.files {
+            // Now and then all or nothing of it: chance alone hardly ever keeps a large frame whole.
+            let fate = next(&mut state.random) % 4;
+            for sector in std::mem::take(&mut content.dirty) {
+                if fate == 0 || (fate > 1 && next(&mut state.random).is_multiple_of(2)) {
+                    content.persist(sector);
+                }
+            }
+            content.cache = content.disk.clone();
+        }
+        let all: BTreeSet<String> =
+            state.names.keys().chain(state.durable_names.keys()).cloned().collect();
+        for name in all {
+            let (seen, durable) =
+                (state.names.get(&name).copied(), state.durable_names.get(&name).copied());
+            let kept = if next(&mut state.random).is_multiple_of(2) { seen } else { durable };
+            for names in [&mut state.names, &mut state.durable_names] {
+                match kept {
+                    Some(file) => names.insert(name.clone(), file),
+                    None => names.remove(&name),
+                };
+            }
+        }
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.shared.lock().names.keys().cloned().collect()
+    }
+
+    /// Changes a file behind everybody's back, as rot and people do.
+    pub(crate) fn edit(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut state = self.shared.lock();
+        let file = state.names[name];
+        let content = &mut state.files[file];
+        assert!(content.dirty.is_empty(), "only what is synced is edited");
+        change(&mut content.cache);
+        content.disk = content.cache.clone();
+    }
+
+    pub(crate) fn delete(&self, name: &str) {
+        let mut state = self.shared.lock();
+        state.names.remove(name).expect("the file is there");
+        state.durable_names.remove(name);
+    }
+
+    /// A disk with the same content, for trying something on it.
+    pub(crate) fn copy(&self) -> Self {
+        let state = self.shared.lock();
+        let copy = State {
+            names: state.names.clone(),
+            durable_names: state.durable_names.clone(),
+            files: state.files.clone(),
+            random: state.random,
+            ..State::default()
+        };
+        Self { shared: Arc::new(Shared { state: Mutex::new(copy), released: Condvar::new() }) }
+    }
+
+    /// Begins an operation that changes the disk.
+    fn change(&self) -> io::Result<MutexGuard<'_, State>> {
+        let mut state = self.shared.lock();
+        state.lose_power()?;
+        Ok(state)
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics inside the disk")
+    }
+}
+
+impl State {
+    fn lose_power(&mut self) -> io::Result<()> {
+        if self.faults.read_only {
+            return Err(ErrorKind::ReadOnlyFilesystem.into());
+        }
+        match &mut self.faults.power_after {
+            None => Ok(()),
+            Some(0) => Err(io::Error::other("the power is gone")),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn used(&self) -> u64 {
+        self.names.values().map(|file| self.files[*file].cache.len() as u64).sum()
+    }
+}
+
+impl Content {
+    fn persist(&mut self, sector: usize) {
+        let range = sector * SECTOR..((sector + 1) * SECTOR).min(self.cache.len());
+        self.disk[range.clone()].copy_from_slice(&self.cache[range]);
+    }
+}
+
+impl Disk for SimulatedDisk {
+    fn lock(&self) -> io::Result<Option<Lock>> {
+        let mut state = self.change()?;
+        if state.locked_by.is_some() {
+            return Ok(None);
+        }
+        let process = state.process;
+        state.locked_by = Some(process);
+        Ok(Some(Box::new(Locked(Arc::clone(&self.shared), process))))
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        Ok(self.names())
+    }
+
+    fn create(&self, name: &str, size: u64) -> io::Result<Arc<dyn File>> {
+        let mut state = self.change()?;
+        let replaced =
+            state.names.get(name).map_or(0, |file| state.files[*file].cache.len() as u64);
+        if state.faults.capacity.is_some_and(|capacity| capacity < state.used() - replaced + size) {
+            return Err(ErrorKind::StorageFull.into());
+        }
+        let size = usize::try_from(size).expect("it is small");
+        let dirty = (0..size.div_ceil(SECTOR)).collect();
+        state.files.push(Content { cache: vec![0; size], disk: vec![GARBAGE; size], dirty });
+        let file = state.files.len() - 1;
+        state.names.insert(name.to_owned(), file);
+        Ok(Arc::new(Handle { shared: Arc::clone(&self.shared), file, process: state.process }))
+    }
+
+    fn open(&self, name: &str) -> io::Result<Arc<dyn File>> {
+        let state = self.shared.lock();
+        let file = *state.names.get(name).ok_or(ErrorKind::NotFound)?;
+        Ok(Arc::new(Handle { shared: Arc::clone(&self.shared), file, process: state.process }))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.change()?;
+        let file = state.names.remove(from).ok_or(ErrorKind::NotFound)?;
+        state.names.insert(to.to_owned(), file);
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.change()?.names.remove(name);
+        Ok(())
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        let mut state = self.change()?;
+        if !state.faults.sync_lies {
+            state.durable_names = state.names.clone();
+        }
+        Ok(())
+    }
+
+    fn free_bytes(&self) -> io::Result<Option<u64>> {
+        let state = self.shared.lock();
+        Ok(state.faults.capacity.map(|capacity| capacity.saturating_sub(state.used())))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        Path::new("disk").join(name)
+    }
+}
+
+impl Handle {
+    fn lock(&self) -> io::Result<MutexGuard<'_, State>> {
+        let state = self.shared.lock();
+        if state.process == self.process {
+            Ok(state)
+        } else {
+            Err(io::Error::other("the process is dead"))
+        }
+    }
+}
+
+impl File for Handle {
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()> {
+        let state = self.lock()?;
+        let start = usize::try_from(position).expect("it is small");
+        let bytes = state.files[self.file].cache.get(start..start + buffer.len());
+        buffer.copy_from_slice(bytes.ok_or(ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<()> {
+        let mut state = self.lock()?;
+        state.lose_power()?;
+        let failed = fails(&mut state.faults.write_fails_after);
+        let count = if failed { bytes.len() / 2 } else { bytes.len() };
+        let start = usize::try_from(position).expect("it is small");
+        let content = &mut state.files[self.file];
+        content.cache[start..start + count].copy_from_slice(&bytes[..count]);
+        content.dirty.extend(start / SECTOR..(start + count).div_ceil(SECTOR));
+        if failed { Err(io::Error::other("the write failed")) } else { Ok(()) }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let state = self.lock()?;
+        let waited = self.shared.released.wait_while(state, |state| state.faults.sync_waits);
+        let mut guard = waited.expect("no test panics inside the disk");
+        let state = &mut *guard;
+        state.lose_power()?;
+        if state.faults.sync_lies {
+            return Ok(());
+        }
+        let failed = fails(&mut state.faults.sync_fails_after);
+        let content = &mut state.files[self.file];
+        for sector in std::mem::take(&mut content.dirty) {
+            // The kernel reports the failure once and takes all pages for clean from then on.
+            if !failed || next(&mut state.random).is_multiple_of(2) {
+                content.persist(sector);
+            }
+        }
+        if failed { Err(io::Error::other("the sync failed")) } else { Ok(()) }
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.lock()?.files[self.file].cache.len() as u64)
+    }
+
+    fn forget(&self, range: Range<u64>) {
+        let mut state = self.shared.lock();
+        let content = &mut state.files[self.file];
+        let (start, end) = (
+            usize::try_from(range.start).expect("small"),
+            usize::try_from(range.end).expect("small"),
+        );
+        for sector in start / SECTOR..end.div_ceil(SECTOR) {
+            if !content.dirty.contains(&sector) {
+                let range = sector * SECTOR..((sector + 1) * SECTOR).min(content.disk.len());
+                content.cache[range.clone()].copy_from_slice(&content.disk[range]);
+            }
+        }
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        if state.locked_by == Some(self.1) {
+            state.locked_by = None;
+        }
+    }
+}
+
+/// Counts down to the operation that fails. Those after it work again.
+fn fails(after: &mut Option<u64>) -> bool {
+    match after {
+        Some(0) => {
+            *after = None;
+            true
+        }
+        Some(left) => {
+            *left -= 1;
+            false
+        }
+        None => false,
+    }
+}
+
+/// Xorshift: the same seed, the same losses.
+fn next(random: &mut u64) -> u64 {
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    *random >> 11
+}
