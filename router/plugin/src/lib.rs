@@ -1,1 +1,43 @@
-//! Empty.
+//! Runs WebAssembly plugins: loads files, tries them out, and calls them within limits.
+//!
+//! ```text
+//! bytes ─▶ component ─▶ contract check ─▶ compile (or the cache) ─▶ trial ─▶ Plugin
+//! Plugin + configuration ─▶ trial ─▶ Configured, a pool of instances
+//! Configured + event ─▶ outputs, or a CallError
+//! ```
+//!
+//! # Invariants
+//!
+//! - A plugin spends only its CPU time, wall time, memory, output and log lines; each limit is in [`Limits`] and named
+//!   by the error that reports it.
+//! - A trap is a value. The instance it happened in is never entered again.
+//! - A plugin reaches nothing but the `log` import. Any other import refuses the file, by name.
+//! - The host decides nothing about retries: a [`CallError`] says what happened and whether it is final.
+//!
+//! # Not here
+//!
+//! - Rules, targets, HTTP, folders: the crate sees bytes and strings.
+//! - Async: calls are synchronous. [`Host::run`] is the bridge that keeps them off the async threads.
+
+mod cache;
+mod call;
+mod clock;
+mod code;
+mod configured;
+mod contract;
+mod engine;
+mod host;
+mod instance;
+mod log;
+mod options;
+mod plugin;
+mod ticker;
+mod wit;
+mod workers;
+
+pub use call::{Budget, CallError, Event, Output};
+pub use configured::{ConfigureError, Configured};
+pub use contract::{CONTRACT, Role};
+pub use host::{Host, HostError};
+pub use options::{Limits, Options};
+pub use plugin::{Info, LoadError, Plugin};

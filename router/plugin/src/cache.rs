@@ -1,0 +1,156 @@
+//! Compiled code, kept between starts.
+//!
+//! ```text
+//! <dir>/<sha-256 of contract, engine and component>.code
+//! file = checksum: [u8; 32]   code: the rest          (checksum = SHA-256 of code)
+//! ```
+//!
+//! # Invariants
+//!
+//! - wasmtime trusts what it deserializes, so only files of a folder that nobody else may write to are read, and only
+//!   when their checksum fits.
+//! - The cache may lose anything at any time: a missing, damaged or foreign entry is compiled again. A cache that
+//!   cannot be written is reported once per entry and otherwise does not matter.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use sha2::{Digest as _, Sha256};
+use tracing::{debug, warn};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// Changes whenever the same component would be compiled differently for reasons that the engine does not know of.
+const FORMAT: &str = "slipswitch compiled code 1";
+const CHECKSUM_BYTES: usize = 32;
+const EXTENSION: &str = "code";
+/// The oldest entries go when there are more.
+const ENTRIES_MAX: usize = 256;
+
+#[derive(Debug)]
+pub(crate) struct Cache {
+    dir: PathBuf,
+    /// Stands for the engine's version and settings.
+    engine: u64,
+}
+
+impl Cache {
+    /// Makes the folder, and refuses one that others may write to.
+    pub(crate) fn open(dir: &Path, engine: &Engine) -> io::Result<Self> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        let meta = fs::metadata(dir)?;
+        if meta.permissions().mode() & 0o022 != 0 {
+            return Err(io::Error::other(
+                "others may write to the folder: `chmod 700` it, or name another",
+            ));
+        }
+        if meta.uid() != own_uid() {
+            return Err(io::Error::other(
+                "the folder belongs to another user: name one of your own",
+            ));
+        }
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        Ok(Self { dir: dir.to_owned(), engine: hasher.finish() })
+    }
+
+    /// The compiled `component`: from the folder, or from `compile`.
+    pub(crate) fn get_or(
+        &self,
+        engine: &Engine,
+        component: &[u8],
+        compile: impl FnOnce() -> wasmtime::Result<Component>,
+    ) -> wasmtime::Result<Component> {
+        let path = self.path(component);
+        if let Some(code) = self.read(&path)
+            && let Some(ready) = deserialize(engine, &code)
+        {
+            return Ok(ready);
+        }
+        let compiled = compile()?;
+        let code = compiled.serialize()?;
+        if let Err(error) = self.write(&path, &code) {
+            warn!(path = %path.display(), %error, "compiled plugin not kept");
+        }
+        Ok(compiled)
+    }
+
+    fn path(&self, component: &[u8]) -> PathBuf {
+        let mut hash = Sha256::new();
+        hash.update(FORMAT);
+        hash.update(self.engine.to_le_bytes());
+        hash.update(component);
+        self.dir.join(hex(&hash.finalize())).with_extension(EXTENSION)
+    }
+
+    fn read(&self, path: &Path) -> Option<Vec<u8>> {
+        let file = fs::read(path).ok()?;
+        let (checksum, code) = file.split_at_checked(CHECKSUM_BYTES)?;
+        if Sha256::digest(code).as_slice() != checksum {
+            warn!(path = %path.display(), "damaged entry of the compiled plugins' cache, compiling again");
+            return None;
+        }
+        Some(code.to_vec())
+    }
+
+    fn write(&self, path: &Path, code: &[u8]) -> io::Result<()> {
+        let aside = path.with_extension(format!("{}.new", std::process::id()));
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+        io::Write::write_all(&mut file, &Sha256::digest(code))?;
+        io::Write::write_all(&mut file, code)?;
+        drop(file);
+        fs::rename(&aside, path)?;
+        self.prune()
+    }
+
+    fn prune(&self) -> io::Result<()> {
+        let mut entries: Vec<(SystemTime, PathBuf)> = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            if entry.path().extension().is_some_and(|it| it == EXTENSION) {
+                entries.push((entry.metadata()?.modified()?, entry.path()));
+            }
+        }
+        entries.sort();
+        for (_, path) in entries.iter().rev().skip(ENTRIES_MAX) {
+            fs::remove_file(path)?;
+        }
+        Ok(())
+    }
+}
+
+#[expect(unsafe_code, reason = "wasmtime trusts what it deserializes")]
+fn deserialize(engine: &Engine, code: &[u8]) -> Option<Component> {
+    // SAFETY: the bytes were written by `Cache::write` from `Component::serialize`: the folder is ours alone and the
+    // checksum fits. An engine of another version refuses them by itself.
+    match unsafe { Component::deserialize(engine, code) } {
+        Ok(component) => Some(component),
+        Err(error) => {
+            debug!(%error, "compiled plugin is of another engine, compiling again");
+            None
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "the standard library does not tell the process's user")]
+fn own_uid() -> u32 {
+    // SAFETY: always succeeds and touches no memory.
+    unsafe { libc::geteuid() }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
+}

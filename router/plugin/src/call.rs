@@ -1,0 +1,94 @@
+//! What goes into a call and what comes out of it.
+
+use std::time::Duration;
+
+/// One event, as the caller has it. Every text is borrowed until it is written into the plugin's memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Event<'a> {
+    pub id: &'a str,
+    pub source: &'a str,
+    pub detail_type: &'a str,
+    /// RFC 3339.
+    pub time: &'a str,
+    /// JSON text: the whole envelope, or what the step before put out.
+    pub json: &'a str,
+    pub attributes: &'a [(String, String)],
+}
+
+/// One thing to send on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// JSON text, checked, unless the attribute `content-type` names something else.
+    pub body: String,
+    pub attributes: Vec<(String, String)>,
+}
+
+impl Output {
+    /// Whether the body claims to be JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        let content_type = self
+            .attributes
+            .iter()
+            .rev()
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        content_type.is_none_or(|(_, value)| value.contains("json"))
+    }
+}
+
+/// Which of the two budgets a call has used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Budget {
+    Cpu,
+    Wall,
+}
+
+/// Why a call has no outputs. All but [`Invalid`](Self::Invalid) may go differently another time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The plugin's word: this event can never work.
+    #[error("{0}")]
+    Invalid(String),
+
+    /// The plugin's word: this event may work later.
+    #[error("{0}")]
+    Retry(String),
+
+    /// The plugin's word: the instance was broken. It is gone.
+    #[error("the plugin gave up: {0}")]
+    Fatal(String),
+
+    /// The code stopped in the middle. `message` is what a panic said, if one did.
+    #[error("the plugin crashed in {function}: {message}")]
+    Trap { function: String, message: String },
+
+    #[error("the plugin used more than {limit:?} of {}", match budget { Budget::Cpu => "CPU time", Budget::Wall => "time" })]
+    Deadline { budget: Budget, limit: Duration },
+
+    #[error("the plugin needs more than {limit} bytes of memory")]
+    Memory { limit: usize },
+
+    /// `problem` names the limit, or what is wrong with the output.
+    #[error("the plugin's output is refused: {problem}")]
+    Output { problem: String },
+
+    /// The host's fault, not the plugin's: every instance is in use.
+    #[error("all {instances_max} plugin instances are in use")]
+    Busy { instances_max: u32 },
+}
+
+impl CallError {
+    /// True when another attempt with the same event is pointless.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Invalid(_))
+    }
+
+    /// True when the instance can have caused it, so that a fresh one may do better.
+    pub(crate) fn may_be_the_instance(&self) -> bool {
+        match self {
+            Self::Invalid(_) | Self::Retry(_) | Self::Output { .. } | Self::Busy { .. } => false,
+            Self::Fatal(_) | Self::Trap { .. } | Self::Deadline { .. } | Self::Memory { .. } => {
+                true
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! From a file to compiled code that was tried out.
+//!
+//! # Invariants
+//!
+//! - Code that exists has been instantiated and described once: its functions have the contract's types.
+
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use wasmparser::{Encoding, Parser, Payload};
+use wasmtime::Engine;
+use wasmtime::component::{Component, InstancePre, Linker};
+use wit_component::ComponentEncoder;
+
+use crate::cache::{self, Cache};
+use crate::contract::{self, FILTER, PLUGIN, Role, TRANSFORMER};
+use crate::instance::{Exports, Instance, InstantiateError, State};
+use crate::ticker::Ticker;
+use crate::{Info, Limits, LoadError};
+
+pub(crate) struct Code {
+    pub(crate) pre: InstancePre<State>,
+    pub(crate) exports: Exports,
+    pub(crate) info: Info,
+    /// SHA-256 of the file, in hex.
+    pub(crate) digest: String,
+}
+
+/// What a file is tried out with.
+pub(crate) struct Workshop<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) linker: &'a Linker<State>,
+    pub(crate) cache: Option<&'a Cache>,
+    pub(crate) ticker: &'a Ticker,
+}
+
+pub(crate) fn digest(file: &[u8]) -> String {
+    cache::hex(&Sha256::digest(file))
+}
+
+impl Workshop<'_> {
+    pub(crate) fn make(
+        &self,
+        name: &Arc<str>,
+        file: &[u8],
+        digest: String,
+    ) -> Result<Code, LoadError> {
+        let encoded;
+        let component = match kind(file)? {
+            Encoding::Component => file,
+            Encoding::Module => {
+                encoded = encode(file)?;
+                &encoded
+            }
+        };
+        let role = contract::check(component)?;
+        let compiled = self.compile(component)?;
+        let exports = exports(&compiled, role)?;
+        let pre = self.linker.instantiate_pre(&compiled);
+        let pre = pre.map_err(|error| LoadError::Damaged { problem: format!("{error:#}") })?;
+        let info = self.try_out(name, &pre, &exports)?;
+        Ok(Code { pre, exports, info, digest })
+    }
+
+    fn compile(&self, component: &[u8]) -> Result<Component, LoadError> {
+        let compile = || Component::from_binary(self.engine, component);
+        let compiled = match self.cache {
+            Some(cache) => cache.get_or(self.engine, component, compile),
+            None => compile(),
+        };
+        compiled.map_err(|error| LoadError::Compile { problem: format!("{error:#}") })
+    }
+
+    fn try_out(
+        &self,
+        name: &Arc<str>,
+        pre: &InstancePre<State>,
+        exports: &Exports,
+    ) -> Result<Info, LoadError> {
+        let limits = Limits::default();
+        let instance = Instance::new(pre, exports, self.ticker, name, &limits).map_err(
+            |error| match error {
+                InstantiateError::Mismatch { function, problem } => {
+                    LoadError::Mismatch { function, problem }
+                }
+                InstantiateError::Failed(error) => LoadError::Trial(error),
+                InstantiateError::Full => LoadError::Busy,
+            },
+        )?;
+        let info = instance.describe(self.ticker, &limits).map_err(LoadError::Trial)?;
+        Ok(Info {
+            name: info.name,
+            version: info.version,
+            description: info.description,
+            config_schema: info.config_schema,
+            pure: info.pure,
+        })
+    }
+}
+
+fn kind(file: &[u8]) -> Result<Encoding, LoadError> {
+    if !file.starts_with(b"\0asm") {
+        let start: Vec<String> = file.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        return Err(LoadError::NotWasm { start: start.join(" ") });
+    }
+    match Parser::new(0).parse_all(file).next() {
+        Some(Ok(Payload::Version { encoding, .. })) => Ok(encoding),
+        Some(Err(error)) => Err(LoadError::Damaged { problem: error.to_string() }),
+        _ => Err(LoadError::Damaged { problem: "no header".to_owned() }),
+    }
+}
+
+/// Makes a component of a core module, as `cargo build --target wasm32-unknown-unknown` leaves it.
+fn encode(module: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let mut is_typed = false;
+    for payload in Parser::new(0).parse_all(module) {
+        let damaged = |error: wasmparser::BinaryReaderError| LoadError::Damaged {
+            problem: error.to_string(),
+        };
+        match payload.map_err(damaged)? {
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import.map_err(damaged)?;
+                    contract::check_version(import.module)?;
+                    contract::check_import(import.module)?;
+                }
+            }
+            Payload::CustomSection(section) => {
+                is_typed |= section.name().starts_with("component-type")
+            }
+            _ => (),
+        }
+    }
+    if !is_typed {
+        let missing = vec![PLUGIN.to_owned(), format!("{TRANSFORMER} or {FILTER}")];
+        return Err(LoadError::WrongWorld { missing });
+    }
+    let encoded = ComponentEncoder::default()
+        .validate(true)
+        .module(module)
+        .and_then(|mut encoder| encoder.encode());
+    encoded.map_err(|error| LoadError::Damaged { problem: format!("{error:#}") })
+}
+
+fn exports(component: &Component, role: Role) -> Result<Exports, LoadError> {
+    let find = |interface: &str, function: &'static str| {
+        let instance = component.get_export_index(None, interface);
+        let function_index =
+            instance.and_then(|instance| component.get_export_index(Some(&instance), function));
+        function_index.ok_or_else(|| LoadError::WrongWorld {
+            missing: vec![format!("{function} of {interface}")],
+        })
+    };
+    let call = match role {
+        Role::Filter => find(FILTER, "keep")?,
+        Role::Transformer => find(TRANSFORMER, "transform")?,
+    };
+    Ok(Exports {
+        describe: find(PLUGIN, "describe")?,
+        configure: find(PLUGIN, "configure")?,
+        call,
+        role,
+    })
+}

@@ -1,0 +1,140 @@
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use wasmtime::Engine;
+use wasmtime::component::Linker;
+
+use crate::cache::Cache;
+use crate::code::{self, Code, Workshop};
+use crate::configured::Idle;
+use crate::instance::{Instance, InstantiateError, State};
+use crate::ticker::Ticker;
+use crate::workers::Workers;
+use crate::{LoadError, Options, Plugin, engine, log};
+
+/// The engine and its threads. Cheap to clone; the threads end with the last handle.
+#[derive(Clone)]
+pub struct Host {
+    shared: Arc<Shared>,
+    workers: Workers,
+}
+
+/// What plugins need of their host.
+pub(crate) struct Shared {
+    engine: Engine,
+    linker: Linker<State>,
+    cache: Option<Cache>,
+    pub(crate) ticker: Ticker,
+    pub(crate) options: Options,
+    /// Code that somebody still uses, by digest: a reload of an unchanged file costs nothing.
+    loaded: Mutex<HashMap<String, Weak<Code>>>,
+    /// Where idle instances can be taken away when slots run out.
+    pools: Mutex<Vec<Weak<Idle>>>,
+}
+
+/// Why there is no host.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    #[error(
+        "start the WebAssembly engine: {problem}; where address space is limited, lower `instances_max`"
+    )]
+    Engine { problem: String },
+
+    #[error("open the cache of compiled plugins {}: {source}", path.display())]
+    Cache { path: PathBuf, source: io::Error },
+
+    #[error("start the plugin threads: {0}")]
+    Threads(io::Error),
+}
+
+impl Host {
+    pub fn new(options: Options) -> Result<Self, HostError> {
+        let problem = |error: wasmtime::Error| HostError::Engine { problem: format!("{error:#}") };
+        let engine = engine::engine(&options).map_err(problem)?;
+        let mut linker = Linker::new(&engine);
+        log::link(&mut linker).map_err(problem)?;
+        let cache = match &options.cache_dir {
+            Some(dir) => Some(
+                Cache::open(dir, &engine)
+                    .map_err(|source| HostError::Cache { path: dir.clone(), source })?,
+            ),
+            None => None,
+        };
+        let ticker = Ticker::start(&engine, options.tick).map_err(HostError::Threads)?;
+        let workers =
+            Workers::start(options.workers, options.queue_max).map_err(HostError::Threads)?;
+        let (loaded, pools) = (Mutex::default(), Mutex::default());
+        let shared = Arc::new(Shared { engine, linker, cache, ticker, options, loaded, pools });
+        Ok(Self { shared, workers })
+    }
+
+    /// Loads a component or a core module, under the name that its log lines carry. Takes as long as a compilation
+    /// takes, unless the same bytes were loaded before.
+    pub fn load(&self, name: &str, file: &[u8]) -> Result<Plugin, LoadError> {
+        let limit = self.shared.options.file_bytes_max;
+        if file.len() > limit {
+            return Err(LoadError::TooLarge { size: file.len(), limit });
+        }
+        let name: Arc<str> = name.into();
+        let digest = code::digest(file);
+        let code = match self.shared.known(&digest) {
+            Some(code) => code,
+            None => self.shared.make(&name, file, digest)?,
+        };
+        Ok(Plugin { name, code, host: Arc::clone(&self.shared) })
+    }
+
+    /// Runs a blocking job on the host's threads. Waits for room in the queue; a panic in the job is the caller's.
+    pub async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
+        self.workers.run(job).await
+    }
+}
+
+impl Shared {
+    fn known(&self, digest: &str) -> Option<Arc<Code>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(digest)?.upgrade()
+    }
+
+    fn make(&self, name: &Arc<str>, file: &[u8], digest: String) -> Result<Arc<Code>, LoadError> {
+        let Self { engine, linker, cache, ticker, .. } = self;
+        let workshop = Workshop { engine, linker, cache: cache.as_ref(), ticker };
+        let code = Arc::new(workshop.make(name, file, digest)?);
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.retain(|_, code| code.strong_count() > 0);
+        loaded.insert(code.digest.clone(), Arc::downgrade(&code));
+        Ok(code)
+    }
+
+    pub(crate) fn register(&self, idle: &Arc<Idle>) {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.retain(|idle| idle.strong_count() > 0);
+        pools.push(Arc::downgrade(idle));
+    }
+
+    /// Makes an instance. When every slot is taken, the idle ones are given up and it tries once more.
+    pub(crate) fn with_room(
+        &self,
+        make: impl Fn() -> Result<Instance, InstantiateError>,
+    ) -> Result<Instance, InstantiateError> {
+        match make() {
+            Err(InstantiateError::Full) if self.evict() > 0 => make(),
+            made => made,
+        }
+    }
+
+    fn evict(&self) -> usize {
+        let pools: Vec<_> = {
+            let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+            pools.iter().filter_map(Weak::upgrade).collect()
+        };
+        pools.iter().map(|idle| idle.clear()).sum()
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("options", &self.shared.options).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,119 @@
+use std::sync::Arc;
+
+use crate::code::Code;
+use crate::configured::{ConfigureError, Configured};
+use crate::contract::CONTRACT;
+use crate::host::Shared;
+use crate::{CallError, Limits, Role};
+
+/// A file that was loaded and tried out. Cheap to clone.
+#[derive(Clone)]
+pub struct Plugin {
+    pub(crate) name: Arc<str>,
+    pub(crate) code: Arc<Code>,
+    pub(crate) host: Arc<Shared>,
+}
+
+/// What a plugin says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Info {
+    pub name: String,
+    pub version: String,
+    pub description: String,
+    /// JSON Schema of the configuration; empty when the plugin publishes none.
+    pub config_schema: String,
+    /// The same event and configuration always give the same answer.
+    pub pure: bool,
+}
+
+/// Why a file is no plugin that can be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    #[error("too large: {size} bytes, and at most {limit} are loaded")]
+    TooLarge { size: usize, limit: usize },
+
+    #[error(
+        "not WebAssembly: it begins with `{start}` instead of `00 61 73 6d`; put the .wasm file here that `cargo build \
+         --release --target wasm32-unknown-unknown` makes"
+    )]
+    NotWasm { start: String },
+
+    #[error("damaged or unknown WebAssembly: {problem}; build it again")]
+    Damaged { problem: String },
+
+    #[error(
+        "WebAssembly, but no slipswitch plugin: it does not export {}; build it with slipswitch-sdk, one function with \
+         #[transformer] or #[filter]", missing.join(", nor ")
+    )]
+    WrongWorld { missing: Vec<String> },
+
+    #[error("both a filter and a transformer: a plugin has one role; make two plugins of it")]
+    TwoRoles,
+
+    #[error(
+        "made for the contract {found}, and this router speaks {CONTRACT}: rebuild it with slipswitch-sdk 0.1"
+    )]
+    OlderContract { found: String },
+
+    #[error(
+        "made for the contract {found}, and this router speaks {CONTRACT}: update the router, or rebuild the plugin \
+         with slipswitch-sdk 0.1"
+    )]
+    NewerContract { found: String },
+
+    #[error(
+        "asks for `{import}`, which no plugin may have: a plugin gets the event and the log, no files, network, clock \
+         or randomness; remove what uses it (a build for wasm32-wasip1 or wasip2 imports it unasked: build for \
+         wasm32-unknown-unknown)"
+    )]
+    ImportRefused { import: String },
+
+    #[error(
+        "its `{function}` is not that of {CONTRACT}: {problem}; rebuild it with slipswitch-sdk 0.1"
+    )]
+    Mismatch { function: &'static str, problem: String },
+
+    #[error("cannot be compiled: {problem}")]
+    Compile { problem: String },
+
+    /// It failed when it was started and asked what it is.
+    #[error("failed on being tried out: {0}")]
+    Trial(CallError),
+
+    #[error("every plugin instance is in use, so it could not be tried out")]
+    Busy,
+}
+
+impl Plugin {
+    /// What the host calls it, as given to [`Host::load`](crate::Host::load).
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn info(&self) -> &Info {
+        &self.code.info
+    }
+
+    pub fn role(&self) -> Role {
+        self.code.exports.role
+    }
+
+    /// SHA-256 of the file, in hex.
+    pub fn digest(&self) -> &str {
+        &self.code.digest
+    }
+
+    /// Sets it up with a configuration (JSON text), which is tried on an instance at once.
+    pub fn configure(&self, config: &str, limits: Limits) -> Result<Configured, ConfigureError> {
+        Configured::new(self, config, limits)
+    }
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin")
+            .field("name", &self.name)
+            .field("digest", &self.code.digest)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,64 @@
+//! The types of `sdk/wit/plugin.wit`, as they cross the border.
+//!
+//! Written out instead of generated, so that an event is borrowed all the way: nothing is copied before it is written
+//! into the plugin's memory.
+
+use wasmtime::component::{ComponentType, Lift, Lower};
+
+#[derive(ComponentType, Lower, Clone, Copy)]
+#[component(record)]
+pub(crate) struct Event<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) source: &'a str,
+    #[component(name = "detail-type")]
+    pub(crate) detail_type: &'a str,
+    pub(crate) time: &'a str,
+    pub(crate) json: &'a str,
+    pub(crate) attributes: &'a [(String, String)],
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct Output {
+    pub(crate) body: String,
+    pub(crate) attributes: Vec<(String, String)>,
+}
+
+#[derive(ComponentType, Lift)]
+#[component(variant)]
+pub(crate) enum Error {
+    #[component(name = "invalid")]
+    Invalid(String),
+    #[component(name = "retry")]
+    Retry(String),
+    #[component(name = "fatal")]
+    Fatal(String),
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct Info {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) description: String,
+    #[component(name = "config-schema")]
+    pub(crate) config_schema: String,
+    pub(crate) pure: bool,
+}
+
+#[derive(ComponentType, Lift, Clone, Copy)]
+#[component(enum)]
+#[expect(dead_code, reason = "lifted from the plugin, never made here")]
+#[repr(u8)]
+pub(crate) enum Level {
+    #[component(name = "trace")]
+    Trace,
+    #[component(name = "debug")]
+    Debug,
+    #[component(name = "info")]
+    Info,
+    #[component(name = "warn")]
+    Warn,
+    #[component(name = "error")]
+    Error,
+}
