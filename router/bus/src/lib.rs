@@ -1,1 +1,53 @@
-//! Empty.
+//! The path of an event: taken in, dispatched, delivered, replayed, resumed.
+//!
+//! ```text
+//! ingest ─▶ journal ─▶ dispatch ─▶ lane ─▶ attempt ─▶ settle
+//!              ▲                     │
+//!              └──── catch up ◀──────┘   a lane that was full, new after a restart, or a replay
+//! ```
+//!
+//! # Invariants
+//!
+//! - **durable**: `ingest` returns after the journal has synced.
+//! - **one version**: a swap of rules takes effect between two events, in `dispatch`.
+//! - **at least once**: `settled` of a subscription moves past an offset only when all that the
+//!   event owed is delivered, dropped, or written down as postponed or dead, in one transaction.
+//! - **no neighbour**: each subscription has a lane of its own; nobody waits for another's target.
+//! - **bounded**: lanes, windows, postponed deliveries and hops have limits, named in [`Options`].
+//!
+//! # Not here
+//!
+//! - HTTP surfaces, files of rules, the system's clock: `server` brings them.
+
+pub use {delivery, journal, plugin, ruleset};
+
+mod attempt;
+mod clock;
+mod dispatch;
+mod flush;
+mod forward;
+mod ingest;
+mod key;
+mod lane;
+mod options;
+mod record;
+mod redrive;
+mod replay;
+mod router;
+mod routes;
+mod shelf;
+mod state;
+mod status;
+#[cfg(test)]
+mod testing;
+
+pub use clock::Clock;
+pub use ingest::IngestError;
+pub use key::Key;
+pub use options::Options;
+pub use redrive::{DeadLetterFilter, Redrive, Redriven};
+pub use replay::{Replay, ReplayError, ReplayState, StartReplay};
+pub use router::{Drained, OpenError, Router, SwapError};
+pub use shelf::{PluginFile, PluginStatus, Shelf};
+pub use state::StateError;
+pub use status::{JournalStatus, Status, SubscriptionStatus};

@@ -14,6 +14,8 @@ use crate::id::DeliveryId;
 pub struct Delivery {
     pub id: DeliveryId,
     pub event_id: Arc<str>,
+    /// How many buses have passed the event on.
+    pub hops: u8,
     /// The first attempt is 1.
     pub attempt: u32,
     pub body: Bytes,

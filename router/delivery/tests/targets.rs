@@ -22,6 +22,7 @@ fn delivery(body: &str, content_type: &str) -> Delivery {
             replay: None,
         },
         event_id: Arc::from("sự-kiện 1"),
+        hops: 0,
         attempt: 3,
         body: Bytes::copy_from_slice(body.as_bytes()),
         content_type: content_type.to_owned(),

@@ -82,8 +82,32 @@ impl Event {
         limits: &Limits,
         stamp: &Stamp<'_>,
     ) -> Result<Event, EntryError> {
-        let text = check_bounds(json, limits)?;
-        let raw = RawEntry::parse(text)?;
+        Self::from_raw(RawEntry::parse(check_bounds(json, limits)?)?, None, stamp)
+    }
+
+    /// Makes the event of what one bus passes on to another: an entry that may be a replayed one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Event::from_entry`].
+    pub fn from_forwarded(
+        json: &[u8],
+        limits: &Limits,
+        stamp: &Stamp<'_>,
+    ) -> Result<Event, EntryError> {
+        let mut raw = RawEntry::parse_any(check_bounds(json, limits)?)?;
+        let replay_name = optional_text("replay-name", raw.replay_name.take())?;
+        Self::from_raw(raw, replay_name, stamp)
+    }
+
+    fn from_raw(
+        raw: RawEntry<'_>,
+        replay_name: Option<Cow<'_, str>>,
+        stamp: &Stamp<'_>,
+    ) -> Result<Event, EntryError> {
+        if let Some(wrong) = raw.wrong {
+            return Err(wrong);
+        }
         let missing = |key| EntryError::Missing { key };
 
         let source = required_text("source", raw.source.ok_or(missing("source"))?)?;
@@ -114,7 +138,7 @@ impl Event {
             time_text: time_text.unwrap_or_else(|| stamp.time.to_string().into()),
             time,
             region: optional_text("region", raw.region)?.unwrap_or(stamp.region.into()),
-            replay_name: None,
+            replay_name,
             resources: resources(raw.resources)?,
             detail,
         }
@@ -134,12 +158,22 @@ struct RawEntry<'a> {
     region: Option<&'a RawValue>,
     resources: Option<&'a RawValue>,
     detail: Option<&'a RawValue>,
+    replay_name: Option<&'a RawValue>,
     /// The first problem with a key; syntax errors go before it.
     wrong: Option<EntryError>,
 }
 
 impl<'a> RawEntry<'a> {
+    /// What a sender may say: `replay-name` is not his.
     fn parse(text: &'a str) -> Result<Self, EntryError> {
+        let mut entry = Self::parse_any(text)?;
+        if entry.replay_name.is_some() {
+            entry.wrong.get_or_insert_with(|| unknown("replay-name"));
+        }
+        Ok(entry)
+    }
+
+    fn parse_any(text: &'a str) -> Result<Self, EntryError> {
         // Said before the parser would say it in words about maps.
         if let Some(first) = text.trim_ascii_start().chars().next().filter(|first| *first != '{') {
             serde_json::from_str::<serde::de::IgnoredAny>(text)
@@ -151,10 +185,7 @@ impl<'a> RawEntry<'a> {
             .deserialize_map(EntryVisitor)
             .and_then(|entry| reader.end().map(|()| entry))
             .map_err(|error| JsonError::syntax(&error))?;
-        match entry.wrong {
-            Some(wrong) => Err(wrong),
-            None => Ok(entry),
-        }
+        Ok(entry)
     }
 
     fn put(&mut self, key: &str, value: &'a RawValue) {
@@ -168,6 +199,7 @@ impl<'a> RawEntry<'a> {
             "region" => &mut self.region,
             "resources" => &mut self.resources,
             "detail" => &mut self.detail,
+            "replay-name" => &mut self.replay_name,
             _ => {
                 self.wrong.get_or_insert_with(|| unknown(key));
                 return;

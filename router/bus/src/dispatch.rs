@@ -1,0 +1,176 @@
+//! The dispatcher: follows the journal's end, matches each event once, offers it to the lanes.
+//!
+//! One thread. A swap of rules is a command to it, carried out between two batches, so that every
+//! event meets one snapshot of the rules.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use event::Timestamp;
+use journal::{Cursor, Offset, Record};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::key::Key;
+use crate::lane::{Lane, Owed};
+use crate::record;
+use crate::router::{Core, SwapError};
+use crate::routes::{Route, Routes};
+use crate::state::Subscription;
+
+const READ_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+pub(crate) struct Swap {
+    pub routes: Routes,
+    pub done: oneshot::Sender<Result<(), SwapError>>,
+}
+
+/// Lanes by rule, for one bus.
+type Table = HashMap<String, Vec<(Arc<Lane>, Arc<Route>)>>;
+
+pub(crate) struct Dispatcher {
+    core: Arc<Core>,
+    cursor: Cursor,
+    swaps: mpsc::Receiver<Swap>,
+    routes: Arc<Routes>,
+    tables: BTreeMap<String, Table>,
+    scratch: ruleset::Scratch,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(core: Arc<Core>, swaps: mpsc::Receiver<Swap>) -> Self {
+        let position = core.dispatched();
+        Self {
+            cursor: core.journal.read_from(position),
+            swaps,
+            tables: BTreeMap::new(),
+            scratch: ruleset::Scratch::default(),
+            routes: core.routes.load_full(),
+            core,
+        }
+    }
+
+    /// Runs until the router stops.
+    pub(crate) async fn run(mut self) {
+        while !self.core.stop.is_cancelled() {
+            // A swap in time: between two batches.
+            if let Ok(swap) = self.swaps.try_recv() {
+                self.swap(swap).await;
+            }
+            let position = self.cursor.position();
+            match self.cursor.next_batch() {
+                Ok(Some(batch)) => {
+                    for record in batch {
+                        self.dispatch(&record);
+                    }
+                    self.core.position.store(self.cursor.position().get(), Ordering::Release);
+                }
+                Ok(None) => {
+                    let core = Arc::clone(&self.core);
+                    tokio::select! {
+                        () = core.journal.wait_past(position) => self.rest_if_ended(position).await,
+                        Some(swap) = self.swaps.recv() => self.swap(swap).await,
+                        () = core.stop.cancelled() => (),
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(offset = position.get(), %error, "the journal cannot be read here; no event is dispatched");
+                    let core = Arc::clone(&self.core);
+                    tokio::select! {
+                        () = tokio::time::sleep(READ_AGAIN_AFTER) => (),
+                        () = core.stop.cancelled() => (),
+                    }
+                }
+            }
+        }
+    }
+
+    /// A journal that has stopped wakes its waiters with nothing new: do not spin on it.
+    async fn rest_if_ended(&self, position: Offset) {
+        if self.core.journal.durable_end() <= position {
+            tokio::select! {
+                () = tokio::time::sleep(READ_AGAIN_AFTER) => (),
+                () = self.core.stop.cancelled() => (),
+            }
+        }
+    }
+
+    fn dispatch(&mut self, entry: &Record) {
+        let Some(table) = self.tables.get(&*entry.bus) else { return };
+        let Some(on_bus) = self.routes.rules.on(&entry.bus) else { return };
+        let (event, hops) = match record::decode(&entry.payload) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                tracing::error!(offset = entry.offset.get(), %error, "a record is no event and is passed over");
+                return;
+            }
+        };
+        let matched = match on_bus.matches(event.bytes(), &mut self.scratch) {
+            Ok(matched) => matched,
+            Err(error) => {
+                tracing::error!(offset = entry.offset.get(), %error, "an event cannot be matched and is passed over");
+                return;
+            }
+        };
+        for rule in matched {
+            for (lane, route) in table.get(&rule.name).into_iter().flatten() {
+                let owed = || Owed {
+                    offset: entry.offset,
+                    event: event.clone(),
+                    hops,
+                    ingested: Timestamp::from_millis(entry.time),
+                    route: Arc::clone(route),
+                };
+                lane.offer(owed, entry.offset);
+            }
+        }
+    }
+
+    async fn swap(&mut self, swap: Swap) {
+        let outcome = self.exchange(swap.routes).await;
+        // Whoever asked may have gone; the swap stands.
+        drop(swap.done.send(outcome));
+    }
+
+    /// Puts the next snapshot in place at the dispatcher's position.
+    pub(crate) async fn exchange(&mut self, next: Routes) -> Result<(), SwapError> {
+        let core = Arc::clone(&self.core);
+        let _roster = core.roster.lock().await;
+        let position = self.cursor.position();
+        let next = Arc::new(next);
+        self.core.wake_dormant(&next, position).await?;
+        let added: Vec<Key> = {
+            let lanes = self.core.lanes();
+            next.by_key.keys().filter(|key| !lanes.contains_key(*key)).cloned().collect()
+        };
+        // At least once: a subscription is on disk before it is offered its first event.
+        let begun = added.clone();
+        self.core
+            .state
+            .run(move |tx| {
+                begun.iter().try_for_each(|key| Subscription::begin(tx, key, position, None))
+            })
+            .await?;
+        self.core.adopt(&next, position);
+        for key in added {
+            let route = Arc::clone(next.by_key.get(&key).expect("added keys are of this set"));
+            self.core.open_lane(Subscription::new(key, position), route, position);
+        }
+        self.core.routes.store(Arc::clone(&next));
+        self.routes = next;
+        self.lay_tables();
+        Ok(())
+    }
+
+    fn lay_tables(&mut self) {
+        self.tables.clear();
+        let lanes = self.core.lanes();
+        for (key, route) in &self.routes.by_key {
+            let lane = lanes.get(key).expect("every route has a lane");
+            let table = self.tables.entry(key.bus.as_ref().to_owned()).or_default();
+            let of_rule = table.entry(key.rule.as_ref().to_owned()).or_default();
+            of_rule.push((Arc::clone(lane), Arc::clone(route)));
+        }
+    }
+}

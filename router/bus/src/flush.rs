@@ -1,0 +1,127 @@
+//! Writing outcomes down: a few times a second, all lanes in one transaction.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::key::Key;
+use crate::lane::{Forced, Lane};
+use crate::router::Core;
+use crate::state::{Change, ReplayRow, Subscription};
+
+/// A `settled` that moved over events of no interest is written down every so many rounds.
+const FORCED_EVERY: u32 = 20;
+
+/// Runs until the router stops; the last round is the shutdown's.
+pub(crate) async fn run(core: Arc<Core>) {
+    let mut round = 0_u32;
+    while !core.stop.is_cancelled() {
+        tokio::select! {
+            () = tokio::time::sleep(core.options.flush_every) => (),
+            () = core.lane_over.notified() => (),
+            () = core.stop.cancelled() => return,
+        }
+        round = round.wrapping_add(1);
+        let forced = if round.is_multiple_of(FORCED_EVERY) { Forced::Yes } else { Forced::No };
+        core.flush(forced).await;
+        core.reap().await;
+    }
+}
+
+impl Core {
+    /// Writes down what moved. What could not be written is kept and comes first the next time.
+    pub(crate) async fn flush(&self, forced: Forced) {
+        let mut unwritten = self.unwritten.lock().await;
+        loop {
+            let (changes, is_again) = match unwritten.take() {
+                Some(changes) => (changes, true),
+                None => (Arc::new(self.take_changes(forced)), false),
+            };
+            if changes.is_empty() {
+                return;
+            }
+            if let Err(error) = self.state.apply(Arc::clone(&changes)).await {
+                if self.is_state_well.swap(false, Ordering::AcqRel) {
+                    tracing::error!(%error, "outcomes cannot be written down: deliveries wait until they can");
+                }
+                *unwritten = Some(changes);
+                return;
+            }
+            if !self.is_state_well.swap(true, Ordering::AcqRel) {
+                tracing::info!("outcomes are written down again: deliveries go on");
+            }
+            self.applied(&changes);
+            if !is_again {
+                return;
+            }
+        }
+    }
+
+    fn take_changes(&self, forced: Forced) -> Vec<Change> {
+        // Read first: what the dispatcher offers after this does not count as seen.
+        let dispatched = self.dispatched();
+        let lanes: Vec<Arc<Lane>> = self.lanes().values().cloned().collect();
+        lanes.iter().filter_map(|lane| lane.take_change(dispatched, forced)).collect()
+    }
+
+    fn applied(&self, changes: &[Change]) {
+        let lanes = self.lanes();
+        for change in changes {
+            if let Some(lane) = lanes.get(&change.key) {
+                lane.lock().applied(change);
+            }
+        }
+    }
+
+    /// Ends the subscriptions whose span is over: of removed rules, and of replays.
+    pub(crate) async fn reap(&self) {
+        let _roster = self.roster.lock().await;
+        let over: Vec<Key> = {
+            let lanes = self.lanes();
+            let over = lanes.iter().filter(|(_, lane)| lane.lock().is_ended());
+            over.map(|(key, _)| key.clone()).collect()
+        };
+        if over.is_empty() {
+            return;
+        }
+        let (replaying, retired): (Vec<Key>, Vec<Key>) =
+            over.into_iter().partition(|key| key.replay.is_some());
+        let completed = self.completed(&replaying);
+        let ended: Vec<Key> = {
+            let of_completed = replaying.into_iter().filter(|key| completed.contains(&key.replay));
+            retired.into_iter().chain(of_completed).collect()
+        };
+        let now = self.clock.now();
+        let (keys, replays) = (ended.clone(), completed.clone());
+        let written = self.state.run(move |tx| {
+            for name in replays.iter().flatten() {
+                ReplayRow::fold(tx, name)?;
+                ReplayRow::complete(tx, name, now)?;
+            }
+            keys.iter().try_for_each(|key| Subscription::end(tx, key))
+        });
+        match written.await {
+            Ok(()) => {
+                let mut lanes = self.lanes();
+                for key in &ended {
+                    lanes.remove(key);
+                }
+                for name in completed.iter().flatten() {
+                    tracing::info!(replay = %name, "replay completed");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "an ended subscription is not yet written down"),
+        }
+    }
+
+    /// The replays of which every subscription has ended.
+    fn completed(&self, ended: &[Key]) -> Vec<Option<Arc<str>>> {
+        let lanes = self.lanes();
+        let mut names: Vec<Option<Arc<str>>> = ended.iter().map(|key| key.replay.clone()).collect();
+        names.sort();
+        names.dedup();
+        names.retain(|name| {
+            lanes.iter().all(|(key, lane)| key.replay != *name || lane.lock().is_ended())
+        });
+        names
+    }
+}

@@ -1,0 +1,100 @@
+//! The target that is another bus.
+//!
+//! The event keeps its id, so that it can be followed. What a transform made of it is an event of
+//! its own, and gets an id that is made of its delivery's: a repeated delivery is the same event
+//! again. A counter of hops, kept beside the event in the journal, ends loops.
+
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use delivery::{Answer, Delivery, Sending, Target};
+use event::{Event, Stamp};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::ingest::IngestError;
+use crate::record;
+use crate::router::Core;
+
+pub(crate) struct BusTarget {
+    /// The core holds the routes that hold this.
+    core: Weak<Core>,
+    to: String,
+}
+
+impl BusTarget {
+    pub(crate) fn new(core: &Arc<Core>, to: &str) -> Self {
+        Self { core: Arc::downgrade(core), to: to.to_owned() }
+    }
+
+    async fn publish(&self, core: &Core, delivery: &Delivery) -> Answer {
+        let (to, hops_max) = (&self.to, core.options.hops_max);
+        let hops = delivery.hops.saturating_add(1);
+        if hops > hops_max {
+            let reason = format!(
+                "bus {to}: the event has been passed on {hops_max} times, which is the limit \
+                 (delivery.hops_max); is there a loop of buses?"
+            );
+            return Answer::Refused { reason };
+        }
+        let event = match self.event(core, delivery) {
+            Ok(event) => event,
+            Err(error) => {
+                let reason = format!("bus {to}: what was made is no event: {error}");
+                return Answer::Refused { reason };
+            }
+        };
+        match core.append(to, vec![record::encode(&event, hops)]).await {
+            Ok(()) => Answer::Accepted,
+            Err(error @ IngestError::UnknownBus { .. }) => {
+                Answer::Refused { reason: error.to_string() }
+            }
+            Err(error) => {
+                Answer::Unavailable { reason: format!("bus {to}: {error}"), retry_after: None }
+            }
+        }
+    }
+
+    fn event(&self, core: &Core, delivery: &Delivery) -> Result<Event, event::EntryError> {
+        let id = derived_id(&delivery.id.to_string());
+        let stamp = Stamp {
+            id: &id,
+            time: core.clock.now(),
+            account: &core.options.account,
+            region: &core.options.region,
+        };
+        Event::from_forwarded(&delivery.body, &core.options.limits, &stamp)
+    }
+}
+
+impl Target for BusTarget {
+    fn send<'a>(&'a self, delivery: &'a Delivery) -> Sending<'a> {
+        Box::pin(async move {
+            match self.core.upgrade() {
+                Some(core) => self.publish(&core, delivery).await,
+                None => Answer::Unavailable {
+                    reason: "the router is stopping".to_owned(),
+                    retry_after: None,
+                },
+            }
+        })
+    }
+}
+
+/// A version 8 UUID (RFC 9562: the bits are ours to define) out of a delivery's id.
+fn derived_id(delivery_id: &str) -> String {
+    let hash = Sha256::digest(delivery_id.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(hash.get(..16).expect("SHA-256 has 32 bytes"));
+    Uuid::new_v8(bytes).to_string()
+}
+
+/// Only the bytes are shared with the journal's queue.
+impl Core {
+    pub(crate) async fn append(&self, bus: &str, payloads: Vec<Bytes>) -> Result<(), IngestError> {
+        self.know(bus)?;
+        let now = self.clock.now().as_millis();
+        self.journal.append(bus, payloads, now).await.map_err(IngestError::from)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,326 @@
+//! The lane against a model: whatever the order of dispatching, reading, finishing, writing down
+//! and crashing, every matched event is handed out, and `settled` never claims too much.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use delivery::DeliveryId;
+use event::{Limits, Stamp};
+use proptest::prelude::*;
+
+use super::*;
+use crate::attempt::{End, Outcome};
+use crate::state::{Dead, Made, Payload};
+use crate::testing;
+
+const BOUNDS: Bounds = Bounds { queue_max: 4, postponed_max: 6, window_max: 1000 };
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// The dispatcher looks at the next event.
+    Dispatch,
+    /// The own reader looks at up to so many.
+    Read(u8),
+    Next,
+    /// Ends one of those under way: which, and how.
+    Finish(u8, Fate),
+    /// Time passes, so that what is postponed is due.
+    Later,
+    /// What moved is written down.
+    Write,
+    /// The process dies, and starts again from what was written down.
+    Crash,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Fate {
+    Delivered,
+    Dropped,
+    Postponed,
+    Dead,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let fate = prop_oneof![
+        Just(Fate::Delivered),
+        Just(Fate::Dropped),
+        Just(Fate::Postponed),
+        Just(Fate::Dead)
+    ];
+    let step = prop_oneof![
+        6 => Just(Step::Dispatch),
+        2 => (1_u8..8).prop_map(Step::Read),
+        6 => Just(Step::Next),
+        6 => (any::<u8>(), fate).prop_map(|(which, fate)| Step::Finish(which, fate)),
+        1 => Just(Step::Later),
+        2 => Just(Step::Write),
+        1 => Just(Step::Crash),
+    ];
+    proptest::collection::vec(step, 0..200)
+}
+
+struct Model {
+    lane: Arc<Lane>,
+    /// Which offsets the rule matches.
+    matched: Vec<bool>,
+    dispatched: u64,
+    now: i64,
+    /// Under way: an event's first run, or the retry of one.
+    running: Vec<(u64, Option<Postponed>)>,
+    handed_out: BTreeMap<u64, usize>,
+    /// Ended for good, in memory.
+    ended: BTreeSet<u64>,
+    crashes: usize,
+    /// What the disk holds.
+    stored: Subscription,
+    ended_on_disk: BTreeSet<u64>,
+}
+
+impl Model {
+    fn new(matched: Vec<bool>) -> Self {
+        let stored = Subscription::new(Key::live("default", "rule", "target"), Offset::new(0));
+        Self {
+            lane: open(&stored, 0),
+            matched,
+            dispatched: 0,
+            now: 0,
+            running: Vec::new(),
+            handed_out: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            crashes: 0,
+            stored,
+            ended_on_disk: BTreeSet::new(),
+        }
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Dispatch => self.dispatch(),
+            Step::Read(count) => self.read(u64::from(*count)),
+            Step::Next => self.next(),
+            Step::Finish(which, fate) => self.finish(usize::from(*which), *fate),
+            Step::Later => self.now += 1000,
+            Step::Write => self.write(),
+            Step::Crash => self.crash(),
+        }
+    }
+
+    fn end(&self) -> u64 {
+        u64::try_from(self.matched.len()).unwrap()
+    }
+
+    fn is_matched(&self, offset: u64) -> bool {
+        self.matched[usize::try_from(offset).unwrap()]
+    }
+
+    fn dispatch(&mut self) {
+        if self.dispatched < self.end() {
+            if self.is_matched(self.dispatched) {
+                self.lane.offer(|| owed(self.dispatched), Offset::new(self.dispatched));
+            }
+            self.dispatched += 1;
+        }
+    }
+
+    fn read(&mut self, count: u64) {
+        let Some(from) = self.lane.lock().wants_reading() else { return };
+        let to = (from.get() + count).min(self.end());
+        let found = (from.get()..to).filter(|offset| self.is_matched(*offset)).map(owed).collect();
+        self.lane.lock().caught_up(found, Offset::new(to));
+    }
+
+    fn next(&mut self) {
+        let work = self.lane.lock().next(Timestamp::from_millis(self.now));
+        match work {
+            Some(Work::Event(owed)) => {
+                *self.handed_out.entry(owed.offset.get()).or_default() += 1;
+                self.running.push((owed.offset.get(), None));
+            }
+            Some(Work::Retry(waiting)) => self.running.push((waiting.id.offset, Some(waiting))),
+            None => (),
+        }
+    }
+
+    fn finish(&mut self, which: usize, fate: Fate) {
+        if self.running.is_empty() {
+            return;
+        }
+        let (offset, waiting) = self.running.remove(which % self.running.len());
+        let attempts = waiting.as_ref().map_or(0, |waiting| waiting.attempts) + 1;
+        let row = postponed(offset, attempts, self.now + 500);
+        let ends = match fate {
+            Fate::Delivered => vec![End::Delivered],
+            Fate::Dropped => vec![],
+            Fate::Postponed => vec![End::Postponed(row)],
+            Fate::Dead => {
+                vec![End::Dead(Dead { last: row, died_at: Timestamp::from_millis(self.now) })]
+            }
+        };
+        if !matches!(fate, Fate::Postponed) {
+            self.ended.insert(offset);
+        }
+        let outcome = Outcome { ends, failed_attempts: 0 };
+        let mut inner = self.lane.lock();
+        match waiting {
+            None => inner.finish_event(Offset::new(offset), outcome),
+            Some(waiting) => inner.finish_retry(&waiting.id, outcome),
+        }
+    }
+
+    fn write(&mut self) {
+        let dispatched = Offset::new(self.dispatched);
+        let Some(change) = self.lane.take_change(dispatched, Forced::Yes) else { return };
+        self.stored.settled = change.settled;
+        self.stored.done = change.done.clone();
+        self.stored.postponed.retain(|row| !change.resolved.contains(&row.id));
+        for row in &change.postponed {
+            let before = self.stored.postponed.iter().position(|old| old.id == row.id);
+            match (before, &row.made) {
+                (Some(index), _) => self.stored.postponed[index] = row.clone(),
+                (None, Made::OnDisk) => panic!("the payload of {} is on no disk", row.id),
+                (None, _) => self.stored.postponed.push(row.clone()),
+            }
+        }
+        for row in &mut self.stored.postponed {
+            row.made = Made::OnDisk;
+        }
+        self.ended_on_disk = self.ended.clone();
+        self.lane.lock().applied(&change);
+        self.check_settled();
+    }
+
+    /// Below `settled`, and where `done` says so, all has ended or is postponed on disk.
+    fn check_settled(&self) {
+        for offset in (0..self.end()).filter(|offset| self.is_matched(*offset)) {
+            let is_claimed =
+                offset < self.stored.settled.get() || self.stored.done.contains(offset);
+            let is_kept = self.ended_on_disk.contains(&offset)
+                || self.stored.postponed.iter().any(|row| row.id.offset == offset);
+            assert!(is_kept || !is_claimed, "{offset} is claimed and lost");
+        }
+    }
+
+    fn crash(&mut self) {
+        self.crashes += 1;
+        self.running.clear();
+        self.ended = self.ended_on_disk.clone();
+        // The dispatcher begins at the journal's end; what lies before is the lane's own to read.
+        self.dispatched = self.end();
+        self.lane = open(&self.stored, self.end());
+    }
+
+    fn drain(&mut self) {
+        for _ in 0..self.end() * 8 + 8 {
+            self.dispatch();
+            self.read(3);
+            self.now += 1000;
+            self.next();
+            self.finish(0, Fate::Delivered);
+        }
+        self.write();
+    }
+}
+
+fn open(stored: &Subscription, dispatched: u64) -> Arc<Lane> {
+    Lane::new(stored.clone(), testing::route(), BOUNDS, Offset::new(dispatched))
+}
+
+fn owed(offset: u64) -> Owed {
+    let stamp = Stamp { id: "1", time: Timestamp::from_millis(0), account: "0", region: "r" };
+    let entry = br#"{"source":"a","detail-type":"b","detail":{}}"#;
+    Owed {
+        offset: Offset::new(offset),
+        event: Event::from_entry(entry, &Limits::default(), &stamp).unwrap(),
+        hops: 0,
+        ingested: Timestamp::from_millis(0),
+        route: testing::route(),
+    }
+}
+
+fn postponed(offset: u64, attempts: u32, due_at: i64) -> Postponed {
+    let id: DeliveryId = Key::live("default", "rule", "target").delivery(Offset::new(offset), 0);
+    let payload = Payload { body: "{}".into(), content_type: "application/json".to_owned() };
+    Postponed {
+        id,
+        event_id: "1".to_owned(),
+        hops: 0,
+        attempts,
+        owed_at: Timestamp::from_millis(0),
+        due_at: Timestamp::from_millis(due_at),
+        last_attempt_at: Timestamp::from_millis(0),
+        error: "503".to_owned(),
+        made: Made::Here(payload),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn every_matched_event_is_handed_out_and_nothing_is_claimed_that_is_owed(
+        matched in proptest::collection::vec(any::<bool>(), 0..60),
+        steps in steps(),
+    ) {
+        let mut model = Model::new(matched);
+        for step in &steps {
+            model.take(step);
+        }
+        model.drain();
+        let expected: BTreeSet<u64> =
+            (0..model.end()).filter(|offset| model.is_matched(*offset)).collect();
+        prop_assert_eq!(&model.ended, &expected, "all that matched has ended, and nothing else");
+        prop_assert_eq!(model.stored.settled.get(), model.end(), "nothing is owed any more");
+        prop_assert!(model.stored.postponed.is_empty());
+        if model.crashes == 0 {
+            prop_assert!(model.handed_out.values().all(|times| *times == 1), "nothing runs twice");
+        }
+    }
+}
+
+#[test]
+fn a_full_lane_falls_behind_and_comes_back_without_loss_or_repetition() {
+    let mut model = Model::new(vec![true; 12]);
+    for _ in 0..9 {
+        model.dispatch();
+    }
+    assert!(model.lane.lock().is_behind());
+    assert_eq!(model.lane.lock().sizes().0, BOUNDS.queue_max);
+    model.drain();
+    assert!(!model.lane.lock().is_behind());
+    assert_eq!(model.handed_out.values().copied().collect::<Vec<_>>(), vec![1; 12]);
+}
+
+#[test]
+fn too_much_postponed_stops_new_events_but_not_retries() {
+    let mut model = Model::new(vec![true; 20]);
+    for _ in 0..20 {
+        model.dispatch();
+        model.read(8);
+        model.next();
+        model.finish(0, Fate::Postponed);
+    }
+    assert_eq!(model.handed_out.len(), BOUNDS.postponed_max);
+    model.now += 1000;
+    model.next();
+    assert!(matches!(model.running.as_slice(), [(0, Some(_))]), "the oldest is tried again");
+}
+
+#[test]
+fn what_a_removed_rule_was_owed_is_tried_once_and_then_ends() {
+    let mut model = Model::new(vec![true; 8]);
+    for _ in 0..3 {
+        model.dispatch();
+    }
+    model.next();
+    model.finish(0, Fate::Postponed);
+    model.lane.retire(Offset::new(3), Timestamp::from_millis(9));
+    for _ in 0..4 {
+        model.next();
+        model.finish(0, Fate::Postponed);
+    }
+    assert!(model.lane.lock().end_if_over());
+    let change = model.lane.take_change(Offset::new(3), Forced::No).unwrap();
+    let dead: Vec<u64> = change.dead.iter().map(|dead| dead.last.id.offset).collect();
+    assert_eq!((change.settled.get(), dead), (3, vec![0, 1, 2]));
+    assert!(change.dead[0].last.error.ends_with("its rule or target was removed)"));
+    assert!(model.lane.lock().is_ended());
+}

@@ -1,0 +1,54 @@
+//! What a router is opened with.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Every limit of the bus by name. [`Options::new`] gives the defaults.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Holds `journal/` and `state.sqlite`.
+    pub data_dir: PathBuf,
+    pub limits: event::Limits,
+    /// What an event without an account gets.
+    pub account: String,
+    /// What an event without a region gets.
+    pub region: String,
+    /// Buses that exist without a rule on them; `default` always does.
+    pub buses: Vec<String>,
+    /// The size of a journal segment, in bytes.
+    pub segment_bytes: u64,
+    /// Events of one subscription under delivery at the same time.
+    pub concurrency: usize,
+    /// Events that wait in memory for one subscription; beyond, it reads the journal by itself.
+    pub lane_events_max: usize,
+    /// Deliveries of one subscription that wait for a retry; beyond, it takes no new events.
+    pub postponed_max: usize,
+    /// Events of one subscription that may be done above the oldest that is not.
+    pub window_max: u64,
+    /// How many buses an event may be passed on to.
+    pub hops_max: u8,
+    /// How often outcomes are written down.
+    pub flush_every: Duration,
+    /// Idle connections kept to one host.
+    pub connections_idle_max: usize,
+}
+
+impl Options {
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            limits: event::Limits::default(),
+            account: "000000000000".to_owned(),
+            region: "local".to_owned(),
+            buses: Vec::new(),
+            segment_bytes: 64 * 1024 * 1024,
+            concurrency: 32,
+            lane_events_max: 1024,
+            postponed_max: 10_000,
+            window_max: 1 << 20,
+            hops_max: 8,
+            flush_every: Duration::from_millis(250),
+            connections_idle_max: 64,
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! The router: what it is made of, how it opens, swaps its rules, and stops.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use delivery::{Client, DeliveryId};
+use event::Event;
+use journal::{Health, Journal, Offset};
+use ruleset::{RuleSet, TargetKind};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::dispatch::{Dispatcher, Swap};
+use crate::flush;
+use crate::key::Key;
+use crate::lane::{self, Bounds, Forced, Lane};
+use crate::options::Options;
+use crate::record;
+use crate::routes::{Route, Routes};
+use crate::state::{self, Change, Dead, Payload, State, StateError, Subscription};
+use crate::status::{Ingested, JournalStatus};
+
+/// The bus that is always there.
+const DEFAULT_BUS: &str = "default";
+/// Swaps that wait for the dispatcher.
+const SWAPS_MAX: usize = 4;
+
+/// The handle to a running router. Cheap to clone.
+#[derive(Clone)]
+pub struct Router {
+    pub(crate) core: Arc<Core>,
+    swaps: mpsc::Sender<Swap>,
+    dispatcher: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+/// What all parts of a router share.
+pub(crate) struct Core {
+    pub options: Options,
+    pub clock: Arc<dyn Clock>,
+    pub journal: Journal,
+    pub state: State,
+    pub host: plugin::Host,
+    pub client: Client,
+    pub routes: ArcSwap<Routes>,
+    /// The dispatcher has offered every event below.
+    pub position: AtomicU64,
+    pub stop: CancellationToken,
+    /// A lane's span is over: time to write it down.
+    pub lane_over: Notify,
+    lanes: Mutex<BTreeMap<Key, Arc<Lane>>>,
+    tasks: Mutex<JoinSet<()>>,
+    /// Held while subscriptions come or go, so that disk and memory agree on which there are.
+    pub roster: tokio::sync::Mutex<()>,
+    /// Subscriptions on disk whose rule has not been seen since the start.
+    dormant: Mutex<Vec<Subscription>>,
+    /// Outcomes that the database has refused so far.
+    pub unwritten: tokio::sync::Mutex<Option<Arc<Vec<Change>>>>,
+    pub is_state_well: AtomicBool,
+    pub ingested: Ingested,
+}
+
+/// Why a router does not open. The data folder is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("data folder {path}: {reason}")]
+    Folder { path: String, reason: String },
+
+    #[error(transparent)]
+    Journal(#[from] journal::OpenError),
+
+    #[error(transparent)]
+    State(#[from] StateError),
+
+    #[error(transparent)]
+    Rules(#[from] SwapError),
+}
+
+/// Why a rule set was not put in place. The old one goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum SwapError {
+    #[error("rule `{rule}`, target `{target}`: {reason}")]
+    Target { rule: String, target: String, reason: String },
+
+    #[error("the new subscriptions cannot be written down: {0}")]
+    State(#[from] StateError),
+
+    #[error("the router is stopping")]
+    Stopping,
+}
+
+/// How a shutdown went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Deliveries that did not end in time; they are repeated after the next start.
+    pub in_flight_left: usize,
+}
+
+impl Router {
+    /// Opens the data folder, recovers, and resumes what was owed.
+    ///
+    /// An empty `rules` keeps all that is on disk waiting for its rules to come with a swap; the
+    /// first set with rules in it ends the subscriptions that have none.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be used: held by another process, damaged, of a newer version.
+    pub async fn open(
+        options: Options,
+        clock: Arc<dyn Clock>,
+        rules: Arc<RuleSet>,
+        host: plugin::Host,
+    ) -> Result<Router, OpenError> {
+        let opening = options.clone();
+        let (journal, state) = tokio::task::spawn_blocking(move || open_folder(&opening))
+            .await
+            .expect("opening does not panic")?;
+        let dormant = state.run(Subscription::all).await?;
+        let position = AtomicU64::new(journal.durable_end().get());
+        let routes = Routes { rules: Arc::new(RuleSet::empty()), by_key: BTreeMap::new() };
+        let core = Arc::new(Core {
+            client: Client::new(options.connections_idle_max),
+            options,
+            clock,
+            journal,
+            state,
+            host,
+            routes: ArcSwap::from_pointee(routes),
+            position,
+            stop: CancellationToken::new(),
+            lane_over: Notify::new(),
+            lanes: Mutex::default(),
+            tasks: Mutex::default(),
+            roster: tokio::sync::Mutex::default(),
+            dormant: Mutex::new(dormant),
+            unwritten: tokio::sync::Mutex::default(),
+            is_state_well: AtomicBool::new(true),
+            ingested: Ingested::default(),
+        });
+        let (swaps, commands) = mpsc::channel(SWAPS_MAX);
+        let first = Routes::new(&core, rules)?;
+        let mut dispatcher = Dispatcher::new(Arc::clone(&core), commands);
+        dispatcher.exchange(first).await?;
+        core.tasks().spawn(flush::run(Arc::clone(&core)));
+        let runtime = tokio::runtime::Handle::current();
+        let thread = std::thread::Builder::new()
+            .name("dispatch".to_owned())
+            .spawn(move || runtime.block_on(dispatcher.run()))
+            .map_err(|error| OpenError::Folder {
+                path: core.options.data_dir.display().to_string(),
+                reason: format!("the dispatcher's thread cannot be started: {error}"),
+            })?;
+        Ok(Router { core, swaps, dispatcher: Arc::new(Mutex::new(Some(thread))) })
+    }
+
+    /// Puts a rule set in place, between two events. Returns when the next event will meet it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be; the old set goes on then.
+    pub async fn swap(&self, rules: Arc<RuleSet>) -> Result<(), SwapError> {
+        let routes = Routes::new(&self.core, rules)?;
+        let (done, outcome) = oneshot::channel();
+        let sent = self.swaps.send(Swap { routes, done }).await;
+        sent.map_err(|_stopped| SwapError::Stopping)?;
+        outcome.await.map_err(|_stopped| SwapError::Stopping)?
+    }
+
+    pub fn rules(&self) -> Arc<RuleSet> {
+        Arc::clone(&self.core.routes.load().rules)
+    }
+
+    pub fn has_bus(&self, bus: &str) -> bool {
+        self.core.has_bus(bus)
+    }
+
+    /// The names of all buses, sorted.
+    pub fn buses(&self) -> Vec<String> {
+        self.core.buses()
+    }
+
+    /// Figures of the journal, for metrics.
+    pub fn journal_stats(&self) -> journal::Stats {
+        self.core.journal.stats()
+    }
+
+    /// # Errors
+    ///
+    /// Why events cannot be taken or outcomes not be written down now.
+    pub fn ready(&self) -> Result<(), String> {
+        if self.core.stop.is_cancelled() {
+            return Err("the router is stopping".to_owned());
+        }
+        if let Some(reason) = self.core.journal_trouble() {
+            return Err(reason);
+        }
+        if !self.core.state_is_well() {
+            return Err("the state database cannot be written; deliveries wait".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Stops in the order of an event's path: nothing more is dispatched or started, what is under
+    /// way has `drain` to end, outcomes are written down, the journal is closed.
+    pub async fn shutdown(&self, drain: Duration) -> Drained {
+        self.core.stop.cancel();
+        let thread = self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the dispatcher ended in a panic");
+            }
+        }
+        let mut tasks = std::mem::take(&mut *self.core.tasks());
+        let all = async { while tasks.join_next().await.is_some() {} };
+        let is_drained = tokio::time::timeout(drain, all).await.is_ok();
+        tasks.abort_all();
+        let in_flight_left = if is_drained { 0 } else { self.core.in_flight() };
+        self.core.flush(Forced::Yes).await;
+        let core = Arc::clone(&self.core);
+        let closed = tokio::task::spawn_blocking(move || core.journal.close()).await;
+        match closed {
+            Ok(Ok(())) => (),
+            Ok(Err(error)) => tracing::error!(%error, "the journal did not close well"),
+            Err(error) => tracing::error!(%error, "the journal did not close well"),
+        }
+        Drained { in_flight_left }
+    }
+}
+
+fn open_folder(options: &Options) -> Result<(Journal, State), OpenError> {
+    let folder = &options.data_dir;
+    std::fs::create_dir_all(folder).map_err(|error| OpenError::Folder {
+        path: folder.display().to_string(),
+        reason: format!("{error}; choose a folder that this user may write to (--data)"),
+    })?;
+    let mut journal = journal::Options::new(folder.join("journal"));
+    journal.segment_bytes = options.segment_bytes;
+    let largest = options.limits.event_bytes_max.saturating_mul(2);
+    journal.record_bytes_max = journal.record_bytes_max.max(largest);
+    journal.group_bytes_max = journal.group_bytes_max.max(journal.record_bytes_max);
+    // First, because it takes the folder's lock.
+    let (journal, recovery) = Journal::open(journal)?;
+    match &recovery.torn {
+        Some(torn) => tracing::warn!(
+            path = %torn.path.display(), position = torn.position, bytes = torn.bytes_cut, records = recovery.records,
+            "a torn tail was cut: what stood there had not been acknowledged"
+        ),
+        None => tracing::debug!(records = recovery.records, "journal recovered"),
+    }
+    let state = State::open(&folder.join("state.sqlite"))?;
+    Ok((journal, state))
+}
+
+impl Core {
+    pub(crate) fn dispatched(&self) -> Offset {
+        Offset::new(self.position.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn lanes(&self) -> MutexGuard<'_, BTreeMap<Key, Arc<Lane>>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn state_is_well(&self) -> bool {
+        self.is_state_well.load(Ordering::Acquire)
+    }
+
+    fn in_flight(&self) -> usize {
+        self.lanes().values().map(|lane| lane.lock().sizes().1).sum()
+    }
+
+    /// Events of one subscription under delivery at a time; a replay keeps the order.
+    pub(crate) fn concurrency_of(&self, key: &Key) -> usize {
+        if key.replay.is_some() { 1 } else { self.options.concurrency }
+    }
+
+    pub(crate) fn has_bus(&self, bus: &str) -> bool {
+        let routes = self.routes.load();
+        bus == DEFAULT_BUS
+            || self.options.buses.iter().any(|configured| configured == bus)
+            || routes.rules.on(bus).is_some()
+            || routes.rules.rules().iter().any(|rule| leads_to(rule, bus))
+    }
+
+    pub(crate) fn buses(&self) -> Vec<String> {
+        let routes = self.routes.load();
+        let mut buses: BTreeSet<String> = self.options.buses.iter().cloned().collect();
+        buses.insert(DEFAULT_BUS.to_owned());
+        buses.extend(routes.rules.buses().map(ToOwned::to_owned));
+        buses.into_iter().collect()
+    }
+
+    /// Starts the task of a lane over what is on disk.
+    pub(crate) fn open_lane(
+        self: &Arc<Self>,
+        stored: Subscription,
+        route: Arc<Route>,
+        dispatched: Offset,
+    ) {
+        let bounds = Bounds {
+            queue_max: self.options.lane_events_max,
+            postponed_max: self.options.postponed_max,
+            window_max: self.options.window_max,
+        };
+        let lane = Lane::new(stored, Arc::clone(&route), bounds, dispatched);
+        self.lanes().insert(lane.key.clone(), Arc::clone(&lane));
+        self.drive(&lane, route, dispatched);
+    }
+
+    fn drive(self: &Arc<Self>, lane: &Arc<Lane>, route: Arc<Route>, dispatched: Offset) {
+        if lane.adopt(route, dispatched) {
+            let mut tasks = self.tasks();
+            while tasks.try_join_next().is_some() {} // Ended ones leave nothing behind.
+            tasks.spawn(lane::run(Arc::clone(self), Arc::clone(lane)));
+        }
+    }
+
+    /// Hands every lane its route of the next snapshot, or retires it.
+    pub(crate) fn adopt(self: &Arc<Self>, next: &Routes, position: Offset) {
+        let lanes = self.lanes().clone();
+        for (key, lane) in lanes {
+            match next.of(&key) {
+                Some(route) => self.drive(&lane, Arc::clone(route), position),
+                None => {
+                    tracing::info!(subscription = %key, "its rule or target was removed: what it is owed is tried once more");
+                    lane.retire(position, self.clock.now());
+                }
+            }
+        }
+    }
+
+    /// Opens the lanes of what was on disk at the start, and ends what has no rule any more.
+    pub(crate) async fn wake_dormant(
+        self: &Arc<Self>,
+        next: &Routes,
+        position: Offset,
+    ) -> Result<(), StateError> {
+        let dormant =
+            std::mem::take(&mut *self.dormant.lock().unwrap_or_else(PoisonError::into_inner));
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            dormant.into_iter().partition(|stored| next.of(&stored.key).is_some());
+        for stored in known {
+            let route = Arc::clone(next.of(&stored.key).expect("just found"));
+            self.open_lane(stored, route, position);
+        }
+        if next.rules.rules().is_empty() {
+            *self.dormant.lock().unwrap_or_else(PoisonError::into_inner) = unknown;
+            return Ok(());
+        }
+        for stored in &unknown {
+            let behind = position.get().saturating_sub(stored.settled.get());
+            tracing::warn!(subscription = %stored.key, behind, "its rule or target was removed while the router was down: it ends here");
+        }
+        let now = self.clock.now();
+        self.state
+            .run(move |tx| {
+                for stored in unknown {
+                    for mut last in stored.postponed {
+                        last.error = format!("{} (its rule or target was removed)", last.error);
+                        Dead { last, died_at: now }.insert(tx)?;
+                    }
+                    Subscription::end(tx, &stored.key)?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// The event at an offset, as a replay of this name shows it.
+    pub(crate) fn event_at(
+        &self,
+        offset: Offset,
+        replay: Option<&str>,
+    ) -> Result<(Event, u8), String> {
+        let entry = self.journal.get(offset).map_err(|error| error.to_string())?;
+        let (event, hops) = record::decode(&entry.payload).map_err(|error| error.to_string())?;
+        Ok((replay.map_or(event.clone(), |name| event.replayed(name)), hops))
+    }
+
+    pub(crate) async fn payload(&self, key: &Key, id: &DeliveryId) -> Result<Payload, String> {
+        let (owner, wanted) = (key.clone(), id.clone());
+        let found = self.state.run(move |tx| state::payload(tx, &owner, &wanted)).await;
+        match found {
+            Ok(Some(payload)) => Ok(payload),
+            Ok(None) => Err(format!("the payload of {id} is not in the state database")),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn journal_trouble(&self) -> Option<String> {
+        match self.journal.health() {
+            Health::Ok => None,
+            Health::Full { reason } => Some(format!("the disk is nearly full: {reason}")),
+            Health::Stopped { reason } => Some(format!(
+                "the journal has stopped, and takes events again only after a restart: {reason}"
+            )),
+        }
+    }
+
+    pub(crate) fn journal_status(&self) -> JournalStatus {
+        let stats = self.journal.stats();
+        JournalStatus {
+            next_offset: self.journal.durable_end().get(),
+            segments: stats.segments,
+            bytes: stats.segment_bytes,
+            syncs: stats.groups,
+            stopped: self.journal_trouble(),
+        }
+    }
+}
+
+fn leads_to(rule: &ruleset::Rule, bus: &str) -> bool {
+    rule.targets.iter().any(|target| matches!(&target.kind, TargetKind::Bus(to) if to.bus == bus))
+}

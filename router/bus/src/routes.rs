@@ -1,0 +1,97 @@
+//! A rule set with its targets made ready to send: what a swap swaps in.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use delivery::{HttpOptions, HttpTarget, LogTarget, RetryPolicy, Target};
+use ruleset::{Rule, RuleSet, TargetKind};
+
+use crate::forward::BusTarget;
+use crate::key::Key;
+use crate::router::{Core, SwapError};
+
+/// One rule and one target of it, ready.
+pub(crate) struct Route {
+    pub key: Key,
+    pub rule: Arc<Rule>,
+    pub target: Arc<ruleset::Target>,
+    pub sender: Arc<dyn Target>,
+    pub policy: RetryPolicy,
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.key)
+    }
+}
+
+/// An immutable snapshot: the rules, and a route for each of their targets.
+pub(crate) struct Routes {
+    pub rules: Arc<RuleSet>,
+    pub by_key: BTreeMap<Key, Arc<Route>>,
+}
+
+impl Routes {
+    /// # Errors
+    ///
+    /// When a target cannot be made; nothing is changed then.
+    pub(crate) fn new(core: &Arc<Core>, rules: Arc<RuleSet>) -> Result<Self, SwapError> {
+        let mut by_key = BTreeMap::new();
+        for rule in rules.rules().iter().filter(|rule| rule.enabled) {
+            for target in &rule.targets {
+                let key = Key::live(&rule.bus, &rule.name, &target.id);
+                let sender = sender(core, target).map_err(|reason| SwapError::Target {
+                    rule: rule.name.clone(),
+                    target: target.id.clone(),
+                    reason,
+                })?;
+                let route = Route {
+                    key: key.clone(),
+                    rule: Arc::clone(rule),
+                    target: Arc::clone(target),
+                    sender,
+                    policy: policy(&target.retry),
+                };
+                by_key.insert(key, Arc::new(route));
+            }
+        }
+        Ok(Self { rules, by_key })
+    }
+
+    /// The route of a subscription; a replay uses that of the rule it replays to.
+    pub(crate) fn of(&self, key: &Key) -> Option<&Arc<Route>> {
+        match key.replay {
+            None => self.by_key.get(key),
+            Some(_) => self.by_key.get(&key.without_replay()),
+        }
+    }
+}
+
+fn sender(core: &Arc<Core>, target: &ruleset::Target) -> Result<Arc<dyn Target>, String> {
+    Ok(match &target.kind {
+        TargetKind::Http(http) => {
+            let options = HttpOptions {
+                url: http.url.clone(),
+                headers: http.headers.clone(),
+                timeout: http.timeout,
+            };
+            let target = HttpTarget::new(core.client.clone(), options);
+            Arc::new(target.map_err(|error| error.to_string())?)
+        }
+        TargetKind::Log(log) => Arc::new(match &log.file {
+            Some(file) => LogTarget::file(Path::new(file)),
+            None => LogTarget::Console,
+        }),
+        TargetKind::Bus(bus) => Arc::new(BusTarget::new(core, &bus.bus)),
+    })
+}
+
+fn policy(retry: &ruleset::Retry) -> RetryPolicy {
+    RetryPolicy {
+        attempts_max: retry.attempts_max,
+        age_max: retry.age_max,
+        backoff_min: retry.backoff_min,
+        backoff_max: retry.backoff_max,
+    }
+}

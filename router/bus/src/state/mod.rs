@@ -1,0 +1,136 @@
+//! What a subscription must remember over a restart: one SQLite database, one writer thread.
+//!
+//! Operators may read it with their own tools while the router runs (`state.sqlite`, WAL mode).
+//!
+//! # Invariants
+//!
+//! - A [`Change`] is applied whole: `settled` moves in the transaction that writes the postponed
+//!   and dead rows which make it true.
+//! - Losing the last changes in a crash repeats deliveries; it never loses one.
+//!
+//! # Not here
+//!
+//! - Events: they stay in the journal, rows name them by offset. A postponed delivery keeps its
+//!   rendered payload, because a transform runs once per event.
+
+mod dead;
+mod postponed;
+mod replays;
+mod schema;
+mod subscriptions;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use rusqlite::{Connection, Transaction};
+use tokio::sync::oneshot;
+
+pub(crate) use dead::{Dead, find as find_dead, remove as remove_dead, select as select_dead};
+pub(crate) use postponed::{Made, Payload, Postponed, payload};
+pub(crate) use replays::ReplayRow;
+pub(crate) use subscriptions::{Change, Counts, Subscription, postpone};
+
+/// Jobs that wait for the writer thread.
+const QUEUE_MAX: usize = 256;
+
+/// Why the database did not do what was asked. Nothing was half-applied.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StateError {
+    #[error("state database: {0}")]
+    Sqlite(Arc<rusqlite::Error>),
+
+    #[error(
+        "state database {path}: format {found} was written by a newer slipswitch; this one knows up to {known}; start that newer version, or another --data folder"
+    )]
+    NewerFormat { path: String, found: i64, known: i64 },
+
+    #[error("open state database {path}: {reason}")]
+    Open { path: String, reason: String },
+
+    #[error("state database: its thread has ended")]
+    Ended,
+}
+
+impl From<rusqlite::Error> for StateError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(Arc::new(error))
+    }
+}
+
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// The handle to the database's thread. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct State {
+    jobs: SyncSender<Job>,
+}
+
+impl State {
+    pub(crate) fn open(path: &Path) -> Result<State, StateError> {
+        let mut connection = schema::open(path)?;
+        let (jobs, queue) = sync_channel::<Job>(QUEUE_MAX);
+        thread::Builder::new()
+            .name("state".to_owned())
+            .spawn(move || {
+                for job in queue {
+                    job(&mut connection);
+                }
+            })
+            .map_err(|error| StateError::Open {
+                path: path.display().to_string(),
+                reason: error.to_string(),
+            })?;
+        Ok(State { jobs })
+    }
+
+    /// Runs one transaction on the database's thread: all of it, or an error and nothing.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Transaction<'_>) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<T, StateError> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            let outcome = in_transaction(connection, job);
+            // Whoever asked may have gone; what was done is done.
+            drop(answer.send(outcome));
+        });
+        let jobs = self.jobs.clone();
+        // The queue is short and the thread quick: only under pressure is there a wait at all.
+        if let Err(std::sync::mpsc::TrySendError::Full(job)) = jobs.try_send(job) {
+            let sent = tokio::task::spawn_blocking(move || jobs.send(job)).await;
+            if !matches!(sent, Ok(Ok(()))) {
+                return Err(StateError::Ended);
+            }
+        }
+        answered.await.map_err(|_gone| StateError::Ended)?
+    }
+
+    /// Writes down the outcomes of many subscriptions in one transaction.
+    pub(crate) async fn apply(&self, changes: Arc<Vec<Change>>) -> Result<(), StateError> {
+        self.run(move |tx| changes.iter().try_for_each(|change| change.apply(tx))).await
+    }
+}
+
+fn in_transaction<T>(
+    connection: &mut Connection,
+    job: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>,
+) -> Result<T, StateError> {
+    let tx = connection.transaction()?;
+    let outcome = job(&tx)?;
+    tx.commit()?;
+    Ok(outcome)
+}
+
+/// Offsets are below 2^63: at a million events a second that lasts for 292,000 years.
+pub(crate) fn to_sql(offset: u64) -> i64 {
+    i64::try_from(offset).expect("offsets are below 2^63")
+}
+
+pub(crate) fn from_sql(offset: i64) -> u64 {
+    u64::try_from(offset).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! The rows of subscriptions, and the change that moves one on.
+
+use delivery::DeliveryId;
+use journal::Offset;
+use roaring::RoaringTreemap;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::dead::Dead;
+use super::postponed::{self, Postponed};
+use super::{StateError, from_sql, to_sql};
+use crate::key::Key;
+
+/// What became of deliveries, added up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub delivered: u64,
+    pub dropped: u64,
+    pub dead: u64,
+    pub failed_attempts: u64,
+}
+
+/// A subscription as it was written down.
+#[derive(Debug, Clone)]
+pub(crate) struct Subscription {
+    pub key: Key,
+    pub settled: Offset,
+    pub done: RoaringTreemap,
+    pub until: Option<Offset>,
+    pub counts: Counts,
+    pub postponed: Vec<Postponed>,
+}
+
+/// What moved in one subscription since the last change.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    pub key: Key,
+    pub settled: Offset,
+    pub done: RoaringTreemap,
+    pub counts: Counts,
+    pub postponed: Vec<Postponed>,
+    /// No longer postponed: delivered or dead.
+    pub resolved: Vec<DeliveryId>,
+    pub dead: Vec<Dead>,
+}
+
+impl Change {
+    pub(super) fn apply(&self, tx: &Transaction<'_>) -> Result<(), StateError> {
+        // A subscription that was removed meanwhile owes nothing more, but its dead stay dead.
+        for dead in &self.dead {
+            dead.insert(tx)?;
+        }
+        let Some(id) = find(tx, &self.key)? else { return Ok(()) };
+        let mut update = tx.prepare_cached(
+            "UPDATE subscriptions SET settled = ?2, done = ?3, delivered = ?4, dropped = ?5, dead = ?6,
+                failed_attempts = ?7 WHERE id = ?1",
+        )?;
+        update.execute(params![
+            id,
+            to_sql(self.settled.get()),
+            to_blob(&self.done),
+            to_sql(self.counts.delivered),
+            to_sql(self.counts.dropped),
+            to_sql(self.counts.dead),
+            to_sql(self.counts.failed_attempts),
+        ])?;
+        for gone in &self.resolved {
+            postponed::remove(tx, id, gone)?;
+        }
+        for waiting in &self.postponed {
+            waiting.put(tx, id)?;
+        }
+        Ok(())
+    }
+}
+
+impl Subscription {
+    /// One that begins at `settled`.
+    pub(crate) fn new(key: Key, settled: Offset) -> Self {
+        Self {
+            key,
+            settled,
+            done: RoaringTreemap::new(),
+            until: None,
+            counts: Counts::default(),
+            postponed: Vec::new(),
+        }
+    }
+
+    /// Begins a subscription at `settled`, unless there is one of this key.
+    pub(crate) fn begin(
+        tx: &Transaction<'_>,
+        key: &Key,
+        settled: Offset,
+        until: Option<Offset>,
+    ) -> Result<(), StateError> {
+        let mut insert = tx.prepare_cached(
+            "INSERT OR IGNORE INTO subscriptions (bus, rule, target, replay, settled, done, until)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        insert.execute(params![
+            &*key.bus,
+            &*key.rule,
+            &*key.target,
+            key.replay.as_deref().unwrap_or(""),
+            to_sql(settled.get()),
+            to_blob(&RoaringTreemap::new()),
+            until.map(|until| to_sql(until.get())),
+        ])?;
+        Ok(())
+    }
+
+    pub(crate) fn all(tx: &Transaction<'_>) -> Result<Vec<Subscription>, StateError> {
+        let mut select = tx.prepare(
+            "SELECT id, bus, rule, target, replay, settled, done, until, delivered, dropped, dead, failed_attempts
+             FROM subscriptions ORDER BY id",
+        )?;
+        let mut rows = select.query([])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            let text = |column| row.get::<_, String>(column);
+            let count = |column| row.get(column).map(from_sql);
+            let replay = text(4)?;
+            let key = Key {
+                bus: text(1)?.into(),
+                rule: text(2)?.into(),
+                target: text(3)?.into(),
+                replay: (!replay.is_empty()).then(|| replay.into()),
+            };
+            let settled = Offset::new(from_sql(row.get(5)?));
+            let until: Option<i64> = row.get(7)?;
+            all.push(Subscription {
+                settled,
+                done: from_blob(&row.get::<_, Vec<u8>>(6)?),
+                until: until.map(|until| Offset::new(from_sql(until))),
+                counts: Counts {
+                    delivered: count(8)?,
+                    dropped: count(9)?,
+                    dead: count(10)?,
+                    failed_attempts: count(11)?,
+                },
+                postponed: Postponed::of(tx, row.get(0)?, &key)?,
+                key,
+            });
+        }
+        Ok(all)
+    }
+
+    /// Ends a subscription; what is still postponed must have been dealt with before.
+    pub(crate) fn end(tx: &Transaction<'_>, key: &Key) -> Result<(), StateError> {
+        if let Some(id) = find(tx, key)? {
+            tx.execute("DELETE FROM subscriptions WHERE id = ?1", [id])?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn find(tx: &Transaction<'_>, key: &Key) -> Result<Option<i64>, StateError> {
+    let mut select = tx.prepare_cached(
+        "SELECT id FROM subscriptions WHERE bus = ?1 AND rule = ?2 AND target = ?3 AND replay = ?4",
+    )?;
+    let replay = key.replay.as_deref().unwrap_or("");
+    Ok(select
+        .query_row([&*key.bus, &*key.rule, &*key.target, replay], |row| row.get(0))
+        .optional()?)
+}
+
+/// Writes one postponed row for a subscription that exists; false where there is none.
+pub(crate) fn postpone(
+    tx: &Transaction<'_>,
+    key: &Key,
+    waiting: &Postponed,
+) -> Result<bool, StateError> {
+    let Some(id) = find(tx, key)? else { return Ok(false) };
+    waiting.put(tx, id)?;
+    Ok(true)
+}
+
+fn to_blob(done: &RoaringTreemap) -> Vec<u8> {
+    let mut blob = Vec::with_capacity(done.serialized_size());
+    done.serialize_into(&mut blob).expect("writing into memory does not fail");
+    blob
+}
+
+/// A window that cannot be read is taken as empty: that repeats deliveries and loses none.
+fn from_blob(blob: &[u8]) -> RoaringTreemap {
+    RoaringTreemap::deserialize_from(blob).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the window of a subscription cannot be read: some deliveries will repeat");
+        RoaringTreemap::new()
+    })
+}

@@ -1,0 +1,119 @@
+//! What a router says of itself.
+
+use event::{EntryError, Timestamp};
+use serde::Serialize;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::router::{Core, Router};
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    pub buses: Vec<String>,
+    /// Entries taken in since the start of the process, and refused.
+    pub events_accepted: u64,
+    pub events_refused: u64,
+    /// The dispatcher has looked at every event below this offset.
+    pub dispatched: u64,
+    pub journal: JournalStatus,
+    pub subscriptions: Vec<SubscriptionStatus>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct JournalStatus {
+    /// The offset that the next event gets.
+    pub next_offset: u64,
+    pub segments: usize,
+    /// What the segments take on disk.
+    pub bytes: u64,
+    /// Groups of events synced since the start of the process.
+    pub syncs: u64,
+    /// None while it takes events; else why it does not.
+    pub stopped: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct SubscriptionStatus {
+    pub bus: String,
+    pub rule: String,
+    pub target: String,
+    pub replay: Option<String>,
+    /// Nothing is owed below this offset.
+    pub settled: u64,
+    /// Every event below this offset has been looked at.
+    pub position: u64,
+    /// Events of the journal, of all buses, not yet looked at.
+    pub lag: u64,
+    /// Whether it reads the journal by itself, because its target is slower than the events come.
+    pub behind: bool,
+    pub queued: usize,
+    pub in_flight: usize,
+    pub postponed: usize,
+    /// The time of the next attempt at what is postponed.
+    pub next_attempt_at: Option<Timestamp>,
+    pub delivered: u64,
+    pub dropped: u64,
+    pub dead: u64,
+    pub failed_attempts: u64,
+    pub last_error: Option<String>,
+}
+
+/// Counted where events come in.
+#[derive(Default)]
+pub(crate) struct Ingested {
+    accepted: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl Router {
+    pub fn status(&self) -> Status {
+        let core = &self.core;
+        Status {
+            buses: core.buses(),
+            events_accepted: core.ingested.accepted.load(Ordering::Relaxed),
+            events_refused: core.ingested.refused.load(Ordering::Relaxed),
+            dispatched: core.dispatched().get(),
+            journal: core.journal_status(),
+            subscriptions: core.subscription_status(),
+        }
+    }
+}
+
+impl Core {
+    pub(crate) fn count_ingested(&self, results: &[Result<String, EntryError>]) {
+        let refused = results.iter().filter(|result| result.is_err()).count();
+        let to_u64 = |count| u64::try_from(count).unwrap_or(u64::MAX);
+        self.ingested.accepted.fetch_add(to_u64(results.len() - refused), Ordering::Relaxed);
+        self.ingested.refused.fetch_add(to_u64(refused), Ordering::Relaxed);
+    }
+
+    fn subscription_status(&self) -> Vec<SubscriptionStatus> {
+        let (dispatched, end) = (self.dispatched(), self.journal.durable_end().get());
+        let lanes: Vec<_> = self.lanes().values().cloned().collect();
+        let status = lanes.iter().map(|lane| {
+            let inner = lane.lock();
+            let (queued, in_flight, postponed) = inner.sizes();
+            let position = inner.read_to(dispatched).get();
+            let owned = |text: &str| text.to_owned();
+            SubscriptionStatus {
+                bus: owned(&lane.key.bus),
+                rule: owned(&lane.key.rule),
+                target: owned(&lane.key.target),
+                replay: lane.key.replay.as_deref().map(owned),
+                settled: inner.settled().get(),
+                position,
+                lag: inner.until().map_or(end, |until| until.get()).saturating_sub(position),
+                behind: inner.is_behind(),
+                queued,
+                in_flight,
+                postponed,
+                next_attempt_at: inner.next_due(),
+                delivered: inner.counts.delivered,
+                dropped: inner.counts.dropped,
+                dead: inner.counts.dead,
+                failed_attempts: inner.counts.failed_attempts,
+                last_error: inner.last_error.clone(),
+            }
+        });
+        status.collect()
+    }
+}

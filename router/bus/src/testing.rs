@@ -1,0 +1,68 @@
+//! What the tests of several modules need.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use delivery::{LogTarget, RetryPolicy};
+use ruleset::{Context, PluginStep, Plugins, PrepareError, RuleSet, SourceFile, Values};
+
+use crate::key::Key;
+use crate::routes::Route;
+
+pub(crate) struct Nothing;
+
+impl Values for Nothing {
+    fn env(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        Err(format!("{path}: there are no files here"))
+    }
+}
+
+impl Plugins for Nothing {
+    fn prepare(&self, _name: &str, _config: &str) -> Result<Arc<dyn PluginStep>, PrepareError> {
+        Err(PrepareError::Missing { looked_in: "nowhere".to_owned() })
+    }
+
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// The rule set of one file's text.
+pub(crate) fn rules(text: &str) -> Arc<RuleSet> {
+    let context = Context {
+        values: &Nothing,
+        plugins: &Nothing,
+        buses: &[],
+        limits: event::Limits::default(),
+    };
+    let file = SourceFile { path: "rules.yaml".to_owned(), text: text.to_owned() };
+    Arc::new(ruleset::load(&[file], &context).unwrap())
+}
+
+/// A route of the rule `rule` and the target `target` on the default bus; nothing is sent over it.
+pub(crate) fn route() -> Arc<Route> {
+    static ROUTE: OnceLock<Arc<Route>> = OnceLock::new();
+    let make = || {
+        let rules = rules(
+            "{name: rule, pattern: {source: [a]}, targets: [{id: target, log: {file: unused}}]}",
+        );
+        let rule = Arc::clone(&rules.rules()[0]);
+        Arc::new(Route {
+            key: Key::live("default", "rule", "target"),
+            target: Arc::clone(&rule.targets[0]),
+            rule,
+            sender: Arc::new(LogTarget::Console),
+            policy: RetryPolicy {
+                attempts_max: 3,
+                age_max: Duration::from_secs(60),
+                backoff_min: Duration::from_millis(1),
+                backoff_max: Duration::from_millis(1),
+            },
+        })
+    };
+    Arc::clone(ROUTE.get_or_init(make))
+}
