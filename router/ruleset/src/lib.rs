@@ -1,1 +1,48 @@
-//! Empty.
+//! Rule files, and the compiled rules they become.
+//!
+//! ```text
+//! files ─▶ yaml (a tree with places) ─▶ schema (keys, values, patterns, paths, templates, plugins)
+//!       ─▶ RuleSet, or every problem of every file with its place and its mend
+//! ```
+//!
+//! `docs/rules.md` is the reference of the format.
+//!
+//! # Invariants
+//!
+//! - A [`RuleSet`] is compiled whole and never changes: either every rule of every file is in it, or
+//!   there is none.
+//! - A rule file may hold anything: reading it never panics and takes bounded memory.
+//! - Nothing in a file is ignored in silence: what is not understood is reported.
+//!
+//! # Not here
+//!
+//! - When to load, watching files, reading them: the server's.
+//! - Environment, clocks, WebAssembly: they come in as [`Values`], times and [`Plugins`].
+
+mod diagnostic;
+mod inline_test;
+mod json;
+mod load;
+mod nearest;
+mod path;
+mod plugins;
+mod rule;
+mod rule_set;
+mod schema;
+mod source;
+mod template;
+mod transform;
+mod values;
+mod yaml;
+
+pub use pattern;
+
+pub use diagnostic::Diagnostic;
+pub use inline_test::{TestOutcome, TestReport};
+pub use load::{Context, load};
+pub use plugins::{PluginStep, Plugins, PrepareError, StepError, StepInput, StepOutput};
+pub use rule::{BusTarget, Http, Log, Retry, Rule, Target, TargetKind};
+pub use rule_set::{BusRules, RuleSet, Scratch};
+pub use source::SourceFile;
+pub use transform::{About, Input, Payload, Step, TransformError};
+pub use values::Values;

@@ -1,0 +1,269 @@
+//! JSONPath over JSON text: RFC 9535, with the shorthands that AWS accepts beside it.
+//!
+//! A path is parsed once. A singular one (`$.detail.items[0].sku`) becomes a list of steps and walks
+//! the text; any other is evaluated by jsonpath-rust over a tree that remembers the text.
+//!
+//! # Invariants
+//!
+//! - What a path finds is a slice of the text it searched: numbers and escapes are the sender's.
+//! - Of a key that stands twice in an object the last counts, as for most readers of JSON.
+//!
+//! # Not here
+//!
+//! - What a missing value means: the caller decides.
+
+mod rewrite;
+mod tree;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
+use jsonpath_rust::parser::parse_json_path;
+
+use crate::json::{self, Kind};
+
+/// How long a path may be; the parser's time grows with it.
+const LEN_MAX: usize = 1024;
+
+#[derive(Debug, Clone)]
+pub(crate) struct JsonPath(Query);
+
+#[derive(Debug, Clone)]
+enum Query {
+    /// At most one value.
+    Singular(Vec<Step>),
+    /// A list of values.
+    Plural(Box<JpQuery>),
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Key(String),
+    /// From the end when negative.
+    Index(i64),
+}
+
+/// Why a text is no JSONPath.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PathError {
+    /// Bytes of the text.
+    pub span: Range<usize>,
+    pub message: String,
+    pub mend: String,
+}
+
+impl JsonPath {
+    pub(crate) fn parse(text: &str) -> Result<Self, PathError> {
+        if LEN_MAX < text.len() {
+            return Err(PathError {
+                span: 0..text.len(),
+                message: format!("a path has at most {LEN_MAX} bytes"),
+                mend: "shorten it".to_owned(),
+            });
+        }
+        if !text.starts_with('$') {
+            return Err(no_root(text));
+        }
+        let query = parse_json_path(&rewrite::to_rfc(text)).map_err(|_grammar| malformed(text))?;
+        Ok(Self(match lower(&query) {
+            Some(steps) => Query::Singular(steps),
+            None => Query::Plural(Box::new(query)),
+        }))
+    }
+
+    /// What the path finds in `text`: a slice of it, or, for a path that can find many, an array of
+    /// slices, possibly empty. None when a singular path finds nothing.
+    pub(crate) fn find<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
+        match &self.0 {
+            Query::Singular(steps) => walk(steps, text).map(Cow::Borrowed),
+            Query::Plural(query) => Some(Cow::Owned(array(&tree::find(query, text)))),
+        }
+    }
+}
+
+fn walk<'t>(steps: &[Step], text: &'t str) -> Option<&'t str> {
+    let mut here = text.trim();
+    for step in steps {
+        here = match step {
+            Step::Key(wanted) => {
+                json::members(here)
+                    .filter(|(key, _)| *key == wanted || json::unescape(key) == *wanted)
+                    .last()?
+                    .1
+            }
+            Step::Index(index) => element(here, *index)?,
+        };
+    }
+    Some(here)
+}
+
+fn element(array: &str, index: i64) -> Option<&str> {
+    if json::kind(array) != Kind::Array {
+        return None;
+    }
+    match usize::try_from(index) {
+        Ok(at) => json::elements(array).nth(at),
+        Err(_) => {
+            let from_end = usize::try_from(index.unsigned_abs()).ok()?;
+            let at = json::elements(array).count().checked_sub(from_end)?;
+            json::elements(array).nth(at)
+        }
+    }
+}
+
+fn array(values: &[&str]) -> String {
+    format!("[{}]", values.join(","))
+}
+
+/// The steps of a query that finds at most one value.
+fn lower(query: &JpQuery) -> Option<Vec<Step>> {
+    let step = |selector: &Selector| match selector {
+        Selector::Name(name) => Some(Step::Key(name.clone())),
+        Selector::Index(index) => Some(Step::Index(*index)),
+        Selector::Wildcard | Selector::Slice(..) | Selector::Filter(_) => None,
+    };
+    let steps = query.segments.iter().map(|segment| match segment {
+        Segment::Selector(selector) => step(selector),
+        Segment::Selectors(selectors) => match selectors.as_slice() {
+            [one] => step(one),
+            _ => None,
+        },
+        Segment::Descendant(_) => None,
+    });
+    steps.collect()
+}
+
+fn no_root(text: &str) -> PathError {
+    let mend = match text.trim_start_matches('.') {
+        "" => "write the path of a value, such as `$.detail.orderId`".to_owned(),
+        rest if rest.contains(char::is_whitespace) => {
+            "write the path of a value, such as `$.detail.orderId`".to_owned()
+        }
+        rest => format!("write `$.{rest}`"),
+    };
+    PathError { span: 0..text.len(), message: "a path begins with `$`".to_owned(), mend }
+}
+
+fn malformed(text: &str) -> PathError {
+    let (span, message, mend) = if let Some(at) = text.find("[]") {
+        (
+            at..at + 2,
+            "`[]` selects nothing",
+            "write `[*]` for every element, or `[0]` for the first",
+        )
+    } else if text.ends_with('.') {
+        (text.len() - 1..text.len(), "the path ends in a dot", "write the key that follows")
+    } else if text.matches('[').count() != text.matches(']').count() {
+        (0..text.len(), "a bracket of the path is not closed", "close every `[` with a `]`")
+    } else {
+        let mend = "write keys with dots and elements with brackets, such as `$.detail.items[0].sku`, \
+                    and unusual keys as `['…']`";
+        (0..text.len(), "not a JSONPath", mend)
+    };
+    PathError { span, message: message.to_owned(), mend: mend.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EVENT: &str = r#"{
+        "detail-type": "OrderCreated", "$ref": "r", "@id": "i", "9lives": 9, "two words": 2, "tên": "vi",
+        "it's": "quoted",
+        "detail": { "amount": 1.10, "big": 123456789012345678901234567890, "huge": 1e400,
+            "none": null, "esc\u0061ped": "a\u0062\"c", "twice": 1, "twice": 2,
+            "items": [ {"sku":"a","price":1.50}, {"sku":"b","price":20} ], "a/b": {"c:d": true} }
+    }"#;
+
+    fn find(path: &str) -> String {
+        let path = JsonPath::parse(path).unwrap_or_else(|error| panic!("{path}: {error:?}"));
+        path.find(EVENT).map_or("nothing".to_owned(), Cow::into_owned)
+    }
+
+    fn is_singular(path: &str) -> bool {
+        matches!(JsonPath::parse(path).unwrap().0, Query::Singular(_))
+    }
+
+    #[test]
+    fn a_singular_path_finds_the_senders_bytes() {
+        for (path, found) in [
+            ("$.detail.amount", "1.10"),
+            ("$.detail.big", "123456789012345678901234567890"),
+            ("$.detail.huge", "1e400"),
+            ("$.detail.none", "null"),
+            ("$.detail.escaped", r#""a\u0062\"c""#),
+            ("$['detail'][\"items\"][0].sku", r#""a""#),
+            ("$.detail.items[-1]", r#"{"sku":"b","price":20}"#),
+            ("$.detail.twice", "2"),
+            ("$.detail.missing", "nothing"),
+            ("$.detail.amount.deeper", "nothing"),
+            ("$.detail.items[7]", "nothing"),
+            ("$.detail.items[-3]", "nothing"),
+            ("$.detail[0]", "nothing"),
+        ] {
+            assert!(is_singular(path));
+            assert_eq!(find(path), found, "{path}");
+        }
+        assert_eq!(find("$"), EVENT);
+    }
+
+    #[test]
+    fn shorthands_that_the_rfc_lacks_are_read() {
+        for (path, found) in [
+            ("$.detail-type", r#""OrderCreated""#),
+            ("$.$ref", r#""r""#),
+            ("$.@id", r#""i""#),
+            ("$.9lives", "9"),
+            ("$['two words']", "2"),
+            ("$.two words", "2"),
+            ("$['it\\'s']", r#""quoted""#),
+            ("$.tên", r#""vi""#),
+            ("$.detail.a/b.c:d", "true"),
+            ("$..detail-type", r#"["OrderCreated"]"#),
+            ("$[?@.9lives == 1.5 && @.a-b]", "[]"),
+        ] {
+            assert_eq!(find(path), found, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_can_find_many_finds_an_array_of_the_senders_bytes() {
+        for (path, found) in [
+            ("$.detail.items[*].sku", r#"["a","b"]"#),
+            ("$.detail.items[*].price", "[1.50,20]"),
+            ("$.detail.items[?@.price > 1.5].price", "[20]"),
+            ("$.detail.items[?(@.sku == 'a')].price", "[1.50]"),
+            ("$.detail.items[0:1]", r#"[{"sku":"a","price":1.50}]"#),
+            ("$.detail.items[*].colour", "[]"),
+            ("$.detail['amount','big']", "[1.10,123456789012345678901234567890]"),
+        ] {
+            assert!(!is_singular(path));
+            assert_eq!(find(path), found, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_path_is_refused_with_its_mend() {
+        let mend = |text: &str| JsonPath::parse(text).unwrap_err().mend;
+        assert_eq!(mend("detail.orderId"), "write `$.detail.orderId`");
+        assert_eq!(mend("$.items[]"), "write `[*]` for every element, or `[0]` for the first");
+        assert_eq!(mend("$.detail."), "write the key that follows");
+        assert_eq!(mend("$.detail[0"), "close every `[` with a `]`");
+        assert!(JsonPath::parse("").is_err() && JsonPath::parse("$x").is_err());
+        assert!(JsonPath::parse(&format!("${}", "[0]".repeat(400))).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_path_or_refused(text in r"[$.\[\]'*?@()=<>&|a-c0-9, \-é:]{0,24}") {
+            if let Ok(path) = JsonPath::parse(&format!("${text}")) {
+                path.find(EVENT);
+                path.find("");
+                path.find(&text);
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! `input:`: a template with its paths, a path, or a constant.
+
+use super::Reading;
+use super::keys::INPUT;
+use crate::path::JsonPath;
+use crate::template::{self, Format, Template};
+use crate::transform::{Input, Made};
+use crate::yaml::{self, Member, Node, Value};
+
+/// How many paths a template may have, as in EventBridge.
+const PATHS_MAX: usize = 100;
+
+impl Reading<'_> {
+    pub(super) fn input(&mut self, node: &Node) -> Option<Input> {
+        if !self.is_section(node, &INPUT) {
+            return None;
+        }
+        let forms: Vec<&Member> =
+            ["template", "path", "constant"].iter().filter_map(|key| node.member(key)).collect();
+        let made = match forms.as_slice() {
+            [one] if one.key == "template" => self.template(node, &one.value),
+            [one] => {
+                self.refuse_template_keys(node);
+                if one.key == "path" { self.path(&one.value) } else { self.constant(&one.value) }
+            }
+            [] => {
+                let words = (
+                    "`input` makes something",
+                    "makes nothing",
+                    "add `template: …` (with `paths`), `path: $.…` or `constant: …`",
+                );
+                self.fault(node.span.clone(), words);
+                None
+            }
+            [first, second, ..] => {
+                let message = format!(
+                    "`input` has `{}` and `{}`, and takes one of them",
+                    first.key, second.key
+                );
+                self.fault(
+                    second.key_span.clone(),
+                    (message, "the second one", "remove one of them"),
+                );
+                None
+            }
+        };
+        made.map(Input)
+    }
+
+    fn refuse_template_keys(&mut self, node: &Node) {
+        for key in ["paths", "format"] {
+            if let Some(member) = node.member(key) {
+                let message = format!("`{key}` belongs to a `template`, and there is none");
+                self.fault(member.key_span.clone(), (message, "not read", "remove it"));
+            }
+        }
+    }
+
+    fn template(&mut self, input: &Node, node: &Node) -> Option<Made> {
+        let faults_before = self.faults.len();
+        let format = input.member("format").and_then(|member| self.format(&member.value));
+        let paths = input.member("paths").map_or(Vec::new(), |member| self.paths(&member.value));
+        let text = self.text(node, "`template`")?;
+        let names: Vec<&str> = paths.iter().map(|(name, _)| name.as_str()).collect();
+        let template = match Template::parse(text, &names, format) {
+            Ok(template) => template,
+            Err(errors) => {
+                for error in errors {
+                    let span = node.place_of(error.span, self.source.text);
+                    self.fault(span, (error.message, "", error.mend));
+                }
+                return None;
+            }
+        };
+        if faults_before != self.faults.len() {
+            return None;
+        }
+        let paths: Option<Vec<JsonPath>> = paths.into_iter().map(|(_, path)| path).collect();
+        Some(Made::Template { template, paths: paths? })
+    }
+
+    fn format(&mut self, node: &Node) -> Option<Format> {
+        match self.text(node, "`format`")? {
+            "json" => Some(Format::Json),
+            "text" => Some(Format::Text),
+            _ => {
+                let words = ("`format` is no format", "unknown", "write `json` or `text`");
+                self.fault(node.span.clone(), words);
+                None
+            }
+        }
+    }
+
+    /// Names and their paths; a name whose path is none is still a name.
+    fn paths(&mut self, node: &Node) -> Vec<(String, Option<JsonPath>)> {
+        let Value::Map(members) = &node.value else {
+            let words = (
+                "`paths` must be a map",
+                format!("this is {}", node.kind()),
+                "write a name and a path, such as `id: $.detail.orderId`",
+            );
+            self.fault(node.span.clone(), words);
+            return Vec::new();
+        };
+        if PATHS_MAX < members.len() {
+            let message = format!("a template has at most {PATHS_MAX} paths");
+            let label = format!("these are {}", members.len());
+            self.fault(node.span.clone(), (message, label, "leave some out"));
+        }
+        let mut paths = Vec::new();
+        for member in members {
+            let name = &member.key;
+            let mend = if name.starts_with(template::PREFIX) {
+                Some("names that begin with `aws.` are reserved")
+            } else if !template::is_name(name) {
+                Some("a name has letters, digits, dots, hyphens and underscores")
+            } else {
+                None
+            };
+            if let Some(mend) = mend {
+                let message = format!("`{name}` is no name for a variable");
+                self.fault(member.key_span.clone(), (message, "not allowed", mend));
+            }
+            paths.push((name.clone(), self.json_path(&member.value)));
+        }
+        paths
+    }
+
+    fn path(&mut self, node: &Node) -> Option<Made> {
+        let path = self.json_path(node)?;
+        let text = self.text(node, "`path`")?.to_owned();
+        Some(Made::Path { text, path })
+    }
+
+    fn json_path(&mut self, node: &Node) -> Option<JsonPath> {
+        let text = self.text(node, "a path")?;
+        match JsonPath::parse(text) {
+            Ok(path) => Some(path),
+            Err(error) => {
+                let span = node.place_of(error.span, self.source.text);
+                let message = format!("`{text}` is no path: {}", error.message);
+                self.fault(span, (message, "not a path", error.mend));
+                None
+            }
+        }
+    }
+
+    fn constant(&mut self, node: &Node) -> Option<Made> {
+        let faults_before = self.faults.len();
+        let json = yaml::to_json(node, &mut self.faults);
+        (faults_before == self.faults.len()).then_some(Made::Constant(json.text))
+    }
+}

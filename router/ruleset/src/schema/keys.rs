@@ -1,0 +1,61 @@
+//! Every key of a rule file.
+
+/// One kind of map in a rule file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Section {
+    /// For a sentence: "a rule", "a target".
+    pub name: &'static str,
+    pub keys: &'static [&'static str],
+    /// Keys that are known to be missing from this version: refused with these words instead of as a
+    /// typo.
+    pub refused: &'static [(&'static str, &'static str)],
+}
+
+const NOT_YET: &str = "is not supported by this version";
+
+pub(crate) const RULE: Section = Section {
+    name: "a rule",
+    keys: &["name", "bus", "description", "enabled", "pattern", "targets", "tests"],
+    refused: &[
+        ("EventPattern", FOREIGN),
+        ("Targets", FOREIGN),
+        ("Resources", FOREIGN),
+        ("Properties", FOREIGN),
+    ],
+};
+const FOREIGN: &str = "is EventBridge's own shape, which this version does not read";
+
+pub(crate) const TARGET: Section = Section {
+    name: "a target",
+    keys: &["id", "http", "log", "bus", "transform", "retry"],
+    refused: &[("order_by", NOT_YET)],
+};
+
+pub(crate) const HTTP: Section = Section {
+    name: "`http`",
+    keys: &["url", "headers", "timeout"],
+    refused: &[("sign", NOT_YET), ("secret", NOT_YET)],
+};
+
+pub(crate) const LOG: Section = Section { name: "`log`", keys: &["file"], refused: &[] };
+
+pub(crate) const RETRY: Section =
+    Section { name: "`retry`", keys: &["attempts", "max_age", "backoff"], refused: &[] };
+
+pub(crate) const BACKOFF: Section =
+    Section { name: "`backoff`", keys: &["min", "max"], refused: &[] };
+
+pub(crate) const STEP: Section =
+    Section { name: "a transform step", keys: &["plugin", "config", "input"], refused: &[] };
+
+pub(crate) const INPUT: Section = Section {
+    name: "`input`",
+    keys: &["template", "paths", "format", "path", "constant"],
+    refused: &[],
+};
+
+pub(crate) const TEST: Section =
+    Section { name: "a test", keys: &["name", "event", "expect"], refused: &[] };
+
+/// The kinds of target, each the key of a target.
+pub(crate) const KINDS: [&str; 3] = ["http", "log", "bus"];

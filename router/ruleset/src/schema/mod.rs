@@ -1,0 +1,143 @@
+//! From the tree of a file to rules: what each key means, and everything that is wrong.
+//!
+//! # Invariants
+//!
+//! - A problem never hides another: reading goes on with what is left.
+//! - When nothing is reported the rule is whole.
+//!
+//! # Not here
+//!
+//! - What needs other files: `load` looks for names given twice and for buses that do not exist.
+
+mod duration;
+mod http;
+mod input;
+pub(crate) mod keys;
+mod pattern;
+mod retry;
+mod rule;
+mod steps;
+mod target;
+mod tests_section;
+
+use keys::Section;
+
+use crate::diagnostic::Fault;
+use crate::load::Context;
+use crate::nearest::{list, suggest};
+use crate::source::Source;
+use crate::values;
+use crate::yaml::{Node, Span, Value};
+
+pub(crate) use rule::Draft;
+
+/// The reading of one file.
+pub(crate) struct Reading<'a> {
+    pub source: &'a Source<'a>,
+    pub context: &'a Context<'a>,
+    pub faults: Vec<Fault>,
+}
+
+impl Reading<'_> {
+    /// Adds a problem; `words` are the message, the label and the mend.
+    fn fault<M: Into<String>, L: Into<String>, N: Into<String>>(
+        &mut self,
+        span: Span,
+        words: (M, L, N),
+    ) {
+        self.faults.push(Fault::new(span, words));
+    }
+
+    /// Whether `node` is a map; its unknown keys are reported.
+    fn is_section(&mut self, node: &Node, section: &Section) -> bool {
+        let Value::Map(members) = &node.value else {
+            let message = format!("{} must be a map", section.name);
+            let mend = format!("its keys are {}", list(section.keys));
+            self.fault(node.span.clone(), (message, format!("this is {}", node.kind()), mend));
+            return false;
+        };
+        for member in members {
+            let key = member.key.as_str();
+            let span = member.key_span.clone();
+            if let Some((_, why)) = section.refused.iter().find(|(refused, _)| *refused == key) {
+                let mend =
+                    format!("remove it; the keys of {} are {}", section.name, list(section.keys));
+                self.fault(span, (format!("`{key}` {why}"), "not supported", mend));
+            } else if !section.keys.contains(&key) {
+                let otherwise = format!("the keys of {} are", section.name);
+                let mend = suggest(key, section.keys, &otherwise);
+                self.fault(
+                    span,
+                    (format!("unknown key `{key}` in {}", section.name), "unknown", mend),
+                );
+            }
+        }
+        true
+    }
+
+    /// The value of a key that must be there.
+    fn required<'n>(&mut self, node: &'n Node, section: &Section, key: &str) -> Option<&'n Node> {
+        let found = node.member(key);
+        if found.is_none() {
+            let message = format!("{} has no `{key}`", section.name);
+            let mend = format!("add `{key}:`");
+            self.fault(node.span.clone(), (message, format!("`{key}` is missing"), mend));
+        }
+        found.map(|member| &member.value)
+    }
+
+    fn text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
+        if let Value::Text(text) = &node.value {
+            return Some(text);
+        }
+        let mend = match &node.value {
+            Value::Number(text) => format!("put it in quotes: \"{text}\""),
+            Value::Bool(is) => format!("put it in quotes: \"{is}\""),
+            Value::Null | Value::Text(_) | Value::List(_) | Value::Map(_) => {
+                "write a text".to_owned()
+            }
+        };
+        let message = format!("{what} must be a text");
+        self.fault(node.span.clone(), (message, format!("this is {}", node.kind()), mend));
+        None
+    }
+
+    fn list<'n>(&mut self, node: &'n Node, what: &str, mend: &str) -> Option<&'n [Node]> {
+        if let Value::List(items) = &node.value {
+            return Some(items);
+        }
+        let message = format!("{what} must be a list");
+        self.fault(node.span.clone(), (message, format!("this is {}", node.kind()), mend));
+        None
+    }
+
+    /// A name as EventBridge has them.
+    fn name<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
+        let text = self.text(node, what)?;
+        if is_name(text) {
+            return Some(text);
+        }
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let (part, label) = match text.char_indices().find(|(_, c)| !is_plain(*c)) {
+            Some((at, c)) => (at..at + c.len_utf8(), "not allowed".to_owned()),
+            None => (0..text.len(), format!("{} characters long", text.len())),
+        };
+        let words = (
+            format!("{what} is no name"),
+            label,
+            "a name has 1 to 64 letters (A to Z, a to z), digits, dots, hyphens and underscores",
+        );
+        self.fault(node.place_of(part, self.source.text), words);
+        None
+    }
+
+    /// `node` with the values from outside in its texts.
+    fn filled(&mut self, node: &Node) -> Node {
+        values::fill(node, self.source.text, self.context.values, &mut self.faults)
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    (1..=64).contains(&text.len()) && text.bytes().all(is_plain)
+}

@@ -1,0 +1,84 @@
+//! One rule: a document of a file.
+
+use super::Reading;
+use super::keys::RULE;
+use super::target::Targets;
+use crate::rule::{Alone, Rule};
+use crate::yaml::{Node, Span, Value};
+
+/// The bus of a rule that names none.
+const BUS_DEFAULT: &str = "default";
+
+/// A rule, and what other files must be asked about it.
+pub(crate) struct Draft {
+    /// None when there is none, or it is no name.
+    pub name: Option<(String, Span)>,
+    pub bus: String,
+    /// Buses that it publishes to.
+    pub forwards: Vec<(String, Span)>,
+    /// None when anything is wrong with it.
+    pub rule: Option<Rule>,
+}
+
+impl Reading<'_> {
+    /// The rule of a document.
+    pub(crate) fn rule(&mut self, node: &Node) -> Option<Draft> {
+        if !self.is_section(node, &RULE) {
+            return None;
+        }
+        let faults_before = self.faults.len();
+        let name = self.required(node, &RULE, "name").and_then(|name| {
+            Some((self.name(name, "the `name` of a rule")?.to_owned(), name.span.clone()))
+        });
+        let bus = match node.member("bus") {
+            Some(bus) => self.name(&bus.value, "the `bus`").unwrap_or(BUS_DEFAULT),
+            None => BUS_DEFAULT,
+        };
+        let description = node
+            .member("description")
+            .and_then(|member| self.text(&member.value, "`description`"))
+            .map(str::to_owned);
+        let enabled = node.member("enabled").is_none_or(|member| self.enabled(&member.value));
+        let pattern =
+            self.required(node, &RULE, "pattern").and_then(|pattern| self.pattern(pattern));
+        let targets = self
+            .required(node, &RULE, "targets")
+            .map_or_else(Targets::default, |targets| self.targets(targets));
+        let tests = match node.member("tests") {
+            Some(tests) => self.tests(&tests.value, &targets.ids),
+            None => Vec::new(),
+        };
+        let Targets { whole, forwards, .. } = targets;
+        let mut draft = Draft { name, bus: bus.to_owned(), forwards, rule: None };
+        if let (Some((name, _)), Some(pattern)) = (&draft.name, pattern)
+            && faults_before == self.faults.len()
+        {
+            draft.rule = Some(Rule {
+                name: name.clone(),
+                bus: draft.bus.clone(),
+                description,
+                enabled,
+                matcher: Alone::new(&pattern),
+                pattern,
+                targets: whole,
+                path: self.source.path.to_owned(),
+                line: self.source.line_and_column(node.span.start).0,
+                tests,
+            });
+        }
+        Some(draft)
+    }
+
+    fn enabled(&mut self, node: &Node) -> bool {
+        if let Value::Bool(is) = node.value {
+            return is;
+        }
+        let words = (
+            "`enabled` must be `true` or `false`",
+            format!("this is {}", node.kind()),
+            "write `true` or `false`, without quotes",
+        );
+        self.fault(node.span.clone(), words);
+        true
+    }
+}

@@ -1,0 +1,229 @@
+use std::sync::Arc;
+
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::rule::{Log, Retry, TargetKind};
+
+/// A plugin made of a function.
+struct Made<F>(F);
+
+impl<F> PluginStep for Made<F>
+where
+    F: Fn(&StepInput<'_>) -> Result<Vec<StepOutput>, StepError> + Send + Sync,
+{
+    fn call(&self, input: &StepInput<'_>) -> Result<Vec<StepOutput>, StepError> {
+        (self.0)(input)
+    }
+}
+
+fn plugin<F>(name: &str, call: F) -> Step
+where
+    F: Fn(&StepInput<'_>) -> Result<Vec<StepOutput>, StepError> + Send + Sync + 'static,
+{
+    Step::Plugin { name: name.to_owned(), step: Arc::new(Made(call)) }
+}
+
+fn output(body: &str, attributes: &[(&str, &str)]) -> StepOutput {
+    let attributes = attributes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    StepOutput { body: body.to_owned(), attributes: attributes.collect() }
+}
+
+fn template(text: &str, paths: &[(&str, &str)]) -> Step {
+    let names: Vec<&str> = paths.iter().map(|(name, _)| *name).collect();
+    let template = Template::parse(text, &names, None).unwrap();
+    let paths = paths.iter().map(|(_, path)| JsonPath::parse(path).unwrap()).collect();
+    Step::Input(Input(super::Made::Template { template, paths }))
+}
+
+fn path(text: &str) -> Step {
+    let path = JsonPath::parse(text).unwrap();
+    Step::Input(Input(super::Made::Path { text: text.to_owned(), path }))
+}
+
+fn event() -> Event {
+    let entry = br#"{"source":"shop","detail-type":"OrderCreated","detail":{"id":"o-1","total":1.10,"items":[1,2]}}"#;
+    let stamp = crate::inline_test::STAMP;
+    Event::from_entry(entry, &event::Limits::default(), &stamp).unwrap()
+}
+
+fn target(steps: Vec<Step>) -> Target {
+    Target {
+        id: "t".to_owned(),
+        kind: TargetKind::Log(Log { file: None }),
+        steps,
+        retry: Retry::default(),
+        limits: event::Limits::default(),
+    }
+}
+
+fn about() -> About<'static> {
+    About { rule: "r", target: "t", bus: "shop", ingested: Timestamp::from_millis(0) }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "reads as a table")]
+fn check(steps: Vec<Step>, expected: Expect) {
+    let said = match target(steps).transform(&event(), &about()) {
+        Ok(payloads) => {
+            let lines = payloads.iter().map(|Payload { body, content_type, attributes }| {
+                format!("{content_type} | {body} | {attributes:?}\n")
+            });
+            lines.collect()
+        }
+        Err(error) => format!("{error:?}\n"),
+    };
+    expected.assert_eq(&said);
+}
+
+#[test]
+fn without_steps_the_event_is_sent_byte_for_byte() {
+    let payloads = target(Vec::new()).transform(&event(), &about()).unwrap();
+    assert_eq!(payloads.len(), 1);
+    assert_eq!(payloads[0].body, event().json());
+    assert_eq!(payloads[0].content_type, "application/json");
+    assert!(!target(Vec::new()).calls_plugins());
+}
+
+#[test]
+fn an_input_makes_json_or_text() {
+    check(
+        vec![template(
+            r#"{"order": <id>, "total": <t>}"#,
+            &[("id", "$.detail.id"), ("t", "$.detail.total")],
+        )],
+        expect![[r#"
+            application/json | {"order":"o-1","total":1.10} | []
+        "#]],
+    );
+    check(
+        vec![template("order <id>", &[("id", "$.detail.id")])],
+        expect![[r#"
+            text/plain; charset=utf-8 | order o-1 | []
+        "#]],
+    );
+    check(
+        vec![path("$.detail"), path("$.items")],
+        expect![[r#"
+            application/json | [1,2] | []
+        "#]],
+    );
+    check(
+        vec![Step::Input(Input(super::Made::Constant(r#"{"a":1.0}"#.to_owned())))],
+        expect![[r#"
+            application/json | {"a":1.0} | []
+        "#]],
+    );
+}
+
+#[test]
+fn a_path_that_finds_nothing_is_a_final_error() {
+    check(
+        vec![path("$.detail"), path("$.gone")],
+        expect![[r#"
+            Final("step 2 (input): there is no `$.gone` in this event")
+        "#]],
+    );
+}
+
+#[test]
+fn every_output_of_a_step_goes_through_the_next() {
+    let split = plugin("split", |_| {
+        Ok(vec![output(r#"{"n":1}"#, &[]), output(r#"{"n":2}"#, &[("k", "v")])])
+    });
+    check(
+        vec![split, template(r#"{"got": <n>}"#, &[("n", "$.n")])],
+        expect![[r#"
+            application/json | {"got":1} | []
+            application/json | {"got":2} | [("k", "v")]
+        "#]],
+    );
+}
+
+#[test]
+fn a_plugin_can_drop_the_event() {
+    check(vec![plugin("none", |_| Ok(Vec::new())), template("x", &[])], expect![""]);
+}
+
+#[test]
+fn a_plugin_sees_the_envelope_and_what_the_one_before_attached() {
+    let rename = plugin("rename", |input| {
+        assert_eq!((input.source, input.detail_type), ("shop", "OrderCreated"));
+        assert!(input.json.starts_with("{\"version\"") && input.attributes.is_empty());
+        Ok(vec![output("{}", &[("source", "other"), ("detail-type", "New")])])
+    });
+    let show = plugin("show", |input| {
+        let StepInput { id, source, detail_type, time, json, attributes } = *input;
+        Ok(vec![output(&format!("{id} {source} {detail_type} {time} {json} {attributes:?}"), &[])])
+    });
+    check(
+        vec![rename, show],
+        expect![[r#"
+            text/plain; charset=utf-8 | 00000000-0000-0000-0000-000000000000 other New 2026-01-01T00:00:00.000Z {} [("source", "other"), ("detail-type", "New")] | []
+        "#]],
+    );
+}
+
+#[test]
+fn the_content_type_is_what_the_plugin_says_or_what_the_body_is() {
+    let say = |body: &'static str, attributes: &'static [(&'static str, &'static str)]| {
+        plugin("say", move |_| Ok(vec![output(body, attributes)]))
+    };
+    check(
+        vec![say("a,b", &[("Content-Type", "text/csv"), ("k", "v")])],
+        expect![[r#"
+            text/csv | a,b | [("k", "v")]
+        "#]],
+    );
+    check(
+        vec![say("[1]", &[])],
+        expect![[r#"
+            application/json | [1] | []
+        "#]],
+    );
+    check(
+        vec![say("[1", &[])],
+        expect![[r#"
+            text/plain; charset=utf-8 | [1 | []
+        "#]],
+    );
+}
+
+#[test]
+fn an_input_after_a_text_is_a_final_error_that_names_the_step() {
+    let text = plugin("shout", |_| Ok(vec![output("HEY", &[])]));
+    check(
+        vec![text, template("<id>", &[("id", "$.id")])],
+        expect![[r#"
+            Final("step 2 (input): needs JSON, and what the step before made is none: not JSON: expected value (line 1, column 1)")
+        "#]],
+    );
+}
+
+#[test]
+fn an_error_of_a_plugin_names_the_step_and_keeps_its_kind() {
+    let fail = |error: StepError| plugin("crm", move |_| Err(error.clone()));
+    check(
+        vec![template("{}", &[]), fail(StepError::Retry("later".to_owned()))],
+        expect![[r#"
+            Retry("step 2 (plugin `crm`): later")
+        "#]],
+    );
+    check(
+        vec![fail(StepError::Final("no order".to_owned()))],
+        expect![[r#"
+            Final("step 1 (plugin `crm`): no order")
+        "#]],
+    );
+    assert!(target(vec![fail(StepError::Final(String::new()))]).calls_plugins());
+}
+
+#[test]
+fn outputs_that_multiply_end_at_a_limit() {
+    let split = || plugin("split", |_| Ok(vec![output("{}", &[]); 200]));
+    check(
+        vec![split(), split(), split()],
+        expect![[r#"
+            Final("step 2 (plugin `split`): one event became more than 10000 outputs")
+        "#]],
+    );
+}

@@ -1,0 +1,296 @@
+//! From the parser's events to nodes.
+//!
+//! The events come from granit-parser, which serde-saphyr reads from as well. Serde's data model has
+//! no room for what is needed of a rule file: the text of a number, the quotes of a scalar and the
+//! place of every key.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, StrInput, Tag};
+
+use super::{Member, Node, Span, Value, explain, scalar};
+use crate::diagnostic::Fault;
+
+/// How deep lists and maps may stand within each other.
+const DEPTH_MAX: usize = 100;
+/// How many nodes a file may have once its aliases are expanded.
+const NODES_MAX: usize = 500_000;
+/// How many bytes of text aliases may add.
+const ALIAS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The documents of a file that are not empty, and what is wrong with the file.
+///
+/// A fault of the syntax ends the reading: the documents before it are still there.
+pub(crate) fn read(text: &str) -> (Vec<Node>, Vec<Fault>) {
+    let mut options = Options::default();
+    options.set_emit_comments(false);
+    options.block_nesting_limit = DEPTH_MAX;
+    options.flow_nesting_limit = DEPTH_MAX;
+    let mut reader = Reader {
+        text,
+        parser: Parser::new_from_str_with_options(text, options),
+        anchors: HashMap::new(),
+        nodes_left: NODES_MAX,
+        alias_bytes_left: ALIAS_BYTES_MAX,
+        faults: Vec::new(),
+    };
+    let mut documents = Vec::new();
+    loop {
+        match reader.document() {
+            Ok(Some(Node { value: Value::Null, .. })) => (),
+            Ok(Some(document)) => documents.push(document),
+            Ok(None) => break,
+            Err(Stop) => break,
+        }
+    }
+    (documents, reader.faults)
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    parser: Parser<'t, StrInput<'t>>,
+    anchors: HashMap<usize, Arc<Built>>,
+    nodes_left: usize,
+    alias_bytes_left: usize,
+    faults: Vec<Fault>,
+}
+
+/// The rest of the file cannot be read; the reason is among the faults.
+struct Stop;
+
+#[derive(Clone)]
+struct Built {
+    node: Node,
+    /// Nodes, bytes of text and levels in it, itself included.
+    nodes: usize,
+    bytes: usize,
+    depth: usize,
+}
+
+impl Built {
+    fn leaf(span: Span, value: Value, bytes: usize) -> Self {
+        Self { node: Node::new(span, value), nodes: 1, bytes, depth: 1 }
+    }
+
+    fn hold(&mut self, child: &Self) {
+        self.nodes += child.nodes;
+        self.bytes += child.bytes;
+        self.depth = self.depth.max(child.depth + 1);
+        self.node.span.end = self.node.span.end.max(child.node.span.end);
+    }
+}
+
+type Next<'t> = (Event<'t>, Span);
+
+impl<'t> Reader<'t> {
+    /// The next document, or none at the end of the file.
+    fn document(&mut self) -> Result<Option<Node>, Stop> {
+        loop {
+            match self.next()? {
+                (Event::StreamEnd, _) => return Ok(None),
+                (Event::StreamStart | Event::DocumentEnd, _) => (),
+                (Event::DocumentStart(..), _) => self.anchors.clear(),
+                next => return Ok(Some(self.node(next, 1)?.node)),
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<Next<'t>, Stop> {
+        match self.parser.next_event() {
+            Some(Ok((event, span))) => {
+                let start = span.start.byte_offset().unwrap_or(0);
+                let end = span.end.byte_offset().unwrap_or(start);
+                Ok((event, start..end.max(start)))
+            }
+            Some(Err(error)) => Err(self.stop(syntax(&error, self.text))),
+            None => Ok((Event::StreamEnd, self.text.len()..self.text.len())),
+        }
+    }
+
+    fn stop(&mut self, fault: Fault) -> Stop {
+        self.faults.push(fault);
+        Stop
+    }
+
+    fn node(&mut self, (event, span): Next<'t>, depth: usize) -> Result<Built, Stop> {
+        if let Event::Alias(id) = event {
+            return self.expand(id, span, depth);
+        }
+        let words = || {
+            let mend = "split the file: a rule of this size is hardly meant";
+            (format!("a rule file has at most {NODES_MAX} values"), "one too many", mend)
+        };
+        self.nodes_left = match self.nodes_left.checked_sub(1) {
+            Some(left) => left,
+            None => return Err(self.stop(Fault::new(span, words()))),
+        };
+        if DEPTH_MAX < depth {
+            return Err(self.stop(too_deep(span)));
+        }
+        let (built, anchor) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let value = self.scalar(&text, style, tag.as_deref(), &span);
+                (Built::leaf(span, value, text.len()), anchor)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.refuse_tag(tag.as_deref(), "seq", &span);
+                (self.list(span, depth)?, anchor)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.refuse_tag(tag.as_deref(), "map", &span);
+                (self.map(span, depth)?, anchor)
+            }
+            _ => return Err(self.stop(unexpected(span))),
+        };
+        if anchor != 0 {
+            self.anchors.insert(anchor, Arc::new(built.clone()));
+        }
+        Ok(built)
+    }
+
+    fn list(&mut self, span: Span, depth: usize) -> Result<Built, Stop> {
+        let mut built = Built::leaf(span, Value::Null, 0);
+        let mut items = Vec::new();
+        loop {
+            let next = self.next()?;
+            if matches!(next.0, Event::SequenceEnd) {
+                built.node.span.end = built.node.span.end.max(flow_end(&next.1));
+                break;
+            }
+            let item = self.node(next, depth + 1)?;
+            built.hold(&item);
+            items.push(item.node);
+        }
+        built.node.value = Value::List(items);
+        Ok(built)
+    }
+
+    fn map(&mut self, span: Span, depth: usize) -> Result<Built, Stop> {
+        let mut built = Built::leaf(span, Value::Null, 0);
+        let mut members: Vec<Member> = Vec::new();
+        let mut seen = HashSet::new();
+        loop {
+            let next = self.next()?;
+            if matches!(next.0, Event::MappingEnd) {
+                built.node.span.end = built.node.span.end.max(flow_end(&next.1));
+                break;
+            }
+            let key_span = next.1.clone();
+            let is_merge =
+                matches!(&next.0, Event::Scalar(text, ScalarStyle::Plain, _, _) if text == "<<");
+            let key = self.key(next, depth + 1)?;
+            let next = self.next()?;
+            let value = self.node(next, depth + 1)?;
+            built.hold(&value);
+            let Some(key) = key else { continue };
+            if is_merge {
+                self.faults.push(merge_key(key_span));
+            } else if seen.insert(key.clone()) {
+                members.push(Member { key, key_span, value: value.node });
+            } else {
+                self.faults.push(twice(key_span, &key));
+            }
+        }
+        built.node.value = Value::Map(members);
+        Ok(built)
+    }
+
+    /// The text of a key; none when it has none, which is then among the faults.
+    fn key(&mut self, next: Next<'t>, depth: usize) -> Result<Option<String>, Stop> {
+        if let (Event::Scalar(text, _, 0, _), _) = &next
+            && !text.is_empty()
+        {
+            // As written: the key `1.10` or `true` is these letters.
+            return Ok(Some(text.to_string()));
+        }
+        let span = next.1.clone();
+        let built = self.node(next, depth)?;
+        if let Value::Text(text) = built.node.value {
+            return Ok(Some(text));
+        }
+        let words = ("a key must be a text", "this is none", "put the key in quotes");
+        self.faults.push(Fault::new(span, words));
+        Ok(None)
+    }
+
+    fn expand(&mut self, id: usize, span: Span, depth: usize) -> Result<Built, Stop> {
+        let Some(anchored) = self.anchors.get(&id).cloned() else {
+            let words = (
+                "an alias stands within its own anchor",
+                "refers to itself",
+                "write the value out",
+            );
+            return Err(self.stop(Fault::new(span, words)));
+        };
+        if DEPTH_MAX < depth + anchored.depth {
+            return Err(self.stop(too_deep(span)));
+        }
+        let nodes_left = self.nodes_left.checked_sub(anchored.nodes);
+        let bytes_left = self.alias_bytes_left.checked_sub(anchored.bytes);
+        let (Some(nodes_left), Some(bytes_left)) = (nodes_left, bytes_left) else {
+            let words = (
+                format!("the aliases of this file stand for more than {NODES_MAX} values"),
+                "one too many",
+                "write out what is meant: aliases of aliases multiply",
+            );
+            return Err(self.stop(Fault::new(span, words)));
+        };
+        self.nodes_left = nodes_left;
+        self.alias_bytes_left = bytes_left;
+        let mut built = Built::clone(&anchored);
+        // The place of an alias is where it stands; what is in it keeps the place of its anchor.
+        built.node.span = span;
+        Ok(built)
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: &Span) -> Value {
+        let is_text = tag.is_some_and(|tag| tag.core_suffix() == Some("str"));
+        if !is_text {
+            self.refuse_tag(tag, "", span);
+        }
+        match style {
+            ScalarStyle::Plain if !is_text => scalar::resolve(text),
+            _ => Value::Text(text.to_owned()),
+        }
+    }
+
+    fn refuse_tag(&mut self, tag: Option<&Tag>, allowed: &str, span: &Span) {
+        let Some(tag) = tag.filter(|tag| tag.core_suffix() != Some(allowed)) else { return };
+        let words = (
+            format!("the tag `{}` means nothing in a rule file", tag.original()),
+            "tagged",
+            "write the value without a tag",
+        );
+        self.faults.push(Fault::new(span.clone(), words));
+    }
+}
+
+/// A block collection ends where the next thing begins, which is not its own text.
+fn flow_end(end: &Span) -> usize {
+    if end.is_empty() { 0 } else { end.end }
+}
+
+fn syntax(error: &ScanError, text: &str) -> Fault {
+    let at = error.marker().byte_offset().unwrap_or(text.len());
+    explain::syntax(error.kind(), at, text)
+}
+
+fn too_deep(span: Span) -> Fault {
+    let message = format!("lists and maps stand more than {DEPTH_MAX} levels deep");
+    Fault::new(span, (message, "too deep", "nothing in a rule needs this many levels"))
+}
+
+fn unexpected(span: Span) -> Fault {
+    Fault::new(span, ("a value is missing here", "expected a value", "write the value"))
+}
+
+fn merge_key(span: Span) -> Fault {
+    let mend = "write the keys out, or use an alias as the value of one key";
+    Fault::new(span, ("merge keys (`<<`) are not read in rule files", "a merge key", mend))
+}
+
+fn twice(span: Span, key: &str) -> Fault {
+    let message = format!("the key `{key}` is given twice");
+    Fault::new(span, (message, "the second one", "keep one of the two"))
+}
