@@ -19,6 +19,7 @@ mod input;
 mod output;
 mod problem;
 mod rows;
+mod source;
 mod span;
 mod verbs;
 
@@ -50,12 +51,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    Serve(verbs::serve::Arguments),
+    Dev(verbs::dev::Arguments),
     Send(verbs::send::Arguments),
+    Check(verbs::check::Arguments),
+    Test(verbs::test::Arguments),
     #[command(subcommand)]
     Replay(verbs::replay::Verb),
     #[command(subcommand)]
     Dlq(verbs::dlq::Verb),
     Status(verbs::status::Arguments),
+    #[command(subcommand)]
+    Pattern(verbs::pattern::Verb),
 }
 
 fn main() -> ExitCode {
@@ -72,10 +79,15 @@ fn main() -> ExitCode {
 
 fn run(verb: Verb) -> Result<(), Failure> {
     match verb {
+        Verb::Serve(arguments) => verbs::serve::run(arguments),
+        Verb::Dev(arguments) => verbs::dev::run(arguments),
         Verb::Send(arguments) => verbs::send::run(&arguments),
+        Verb::Check(arguments) => verbs::check::run(&arguments),
+        Verb::Test(arguments) => verbs::test::run(&arguments),
         Verb::Replay(verb) => verbs::replay::run(&verb),
         Verb::Dlq(verb) => verbs::dlq::run(&verb),
         Verb::Status(arguments) => verbs::status::run(&arguments),
+        Verb::Pattern(verb) => verbs::pattern::run(&verb),
     }
 }
 

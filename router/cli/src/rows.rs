@@ -28,9 +28,21 @@ pub(crate) struct Replay {
     pub(crate) since: Option<String>,
     pub(crate) until: Option<String>,
     pub(crate) rules: Vec<String>,
+    pub(crate) from_offset: u64,
+    pub(crate) to_offset: u64,
+    pub(crate) position: u64,
     pub(crate) delivered: u64,
     pub(crate) dropped: u64,
     pub(crate) dead: u64,
+}
+
+impl Replay {
+    /// How much of the span has been looked at, from 0 to 100.
+    pub(crate) fn percent(&self) -> u64 {
+        let span = self.to_offset.saturating_sub(self.from_offset);
+        let done = self.position.saturating_sub(self.from_offset).min(span);
+        (done * 100).checked_div(span).unwrap_or(100)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -93,11 +105,30 @@ pub(crate) struct Subscription {
     pub(crate) rule: String,
     pub(crate) target: String,
     pub(crate) replay: Option<String>,
-    pub(crate) behind: u64,
+    pub(crate) lag: u64,
+    pub(crate) queued: u64,
     pub(crate) in_flight: u64,
     pub(crate) postponed: u64,
     pub(crate) delivered: u64,
     pub(crate) dropped: u64,
     pub(crate) dead: u64,
     pub(crate) last_error: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replays_progress_is_the_part_of_its_span_that_was_looked_at() {
+        let replay = |from_offset, to_offset, position| Replay {
+            from_offset,
+            to_offset,
+            position,
+            ..Replay::default()
+        };
+        assert_eq!(replay(100, 300, 150).percent(), 25);
+        assert_eq!(replay(100, 300, 999).percent(), 100);
+        assert_eq!(replay(100, 100, 100).percent(), 100, "an empty span is done");
+    }
 }

@@ -1,6 +1,11 @@
 //! The verbs, each a file: its options, its help, and what it does.
 
+pub(crate) mod check;
+pub(crate) mod dev;
 pub(crate) mod dlq;
+pub(crate) mod pattern;
 pub(crate) mod replay;
 pub(crate) mod send;
+pub(crate) mod serve;
 pub(crate) mod status;
+pub(crate) mod test;

@@ -11,12 +11,13 @@ use crate::{
 };
 
 const EXAMPLES: &str = "\
-A subscription is one target of one rule, with its own place in the journal. BEHIND says how many events it has not \
-finished yet, POSTPONED how many deliveries wait for another attempt, DEAD how many were given up.
+A subscription is one target of one rule, with its own place in the journal. LAG says how many events of the journal \
+it has not looked at yet, QUEUED how many wait for their turn, POSTPONED how many deliveries wait for another attempt, \
+DROPPED how many events its transforms let go, DEAD how many deliveries were given up.
 
 Examples:
   slipswitch status
-  slipswitch status -o json | jq '.router.subscriptions[] | select(.behind > 1000)'";
+  slipswitch status -o json | jq '.router.subscriptions[] | select(.lag > 1000)'";
 
 /// Show what the router is doing: its rules, the last error in them, and every subscription.
 #[derive(Debug, Args)]
@@ -48,7 +49,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         "DELIVERED",
         "DROPPED",
         "DEAD",
-        "BEHIND",
+        "LAG",
+        "QUEUED",
         "SENDING",
         "POSTPONED",
         "LAST ERROR",
@@ -95,7 +97,7 @@ fn plugin(plugin: &Plugin) -> String {
     }
 }
 
-fn row(subscription: Subscription) -> [String; 10] {
+fn row(subscription: Subscription) -> [String; 11] {
     let rule = match &subscription.replay {
         Some(replay) => format!("{} (replay {replay})", subscription.rule),
         None => subscription.rule,
@@ -107,7 +109,8 @@ fn row(subscription: Subscription) -> [String; 10] {
         subscription.delivered.to_string(),
         subscription.dropped.to_string(),
         subscription.dead.to_string(),
-        subscription.behind.to_string(),
+        subscription.lag.to_string(),
+        subscription.queued.to_string(),
         subscription.in_flight.to_string(),
         subscription.postponed.to_string(),
         subscription.last_error.unwrap_or_default(),

@@ -27,13 +27,16 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
-    let heads = ["NAME", "BUS", "STATE", "SINCE", "UNTIL", "RULES", "DELIVERED", "DROPPED", "DEAD"];
+    let heads =
+        ["NAME", "BUS", "STATE", "DONE", "SINCE", "UNTIL", "RULES", "DELIVERED", "DROPPED", "DEAD"];
     let row = |replay: Replay| {
+        let done = format!("{}%", replay.percent());
         let rules = if replay.rules.is_empty() { "all".to_owned() } else { replay.rules.join(" ") };
         [
             replay.name,
             replay.bus,
             replay.state,
+            done,
             replay.since.unwrap_or_default(),
             replay.until.unwrap_or_default(),
             rules,

@@ -1,0 +1,38 @@
+//! `slipswitch pattern …`: trying patterns out, without a router.
+
+mod check;
+mod r#match;
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+
+use clap::Subcommand;
+
+use crate::failure::Failure;
+
+/// Try patterns out: are they right, and what do they match?
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Check(check::Arguments),
+    Match(r#match::Arguments),
+}
+
+pub(crate) fn run(verb: &Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Check(arguments) => check::run(arguments),
+        Verb::Match(arguments) => r#match::run(arguments),
+    }
+}
+
+/// A file, or standard input, under the name to call it by.
+fn open(path: &Path) -> Result<(String, Box<dyn BufRead>), Failure> {
+    if path == Path::new("-") {
+        return Ok(("standard input".to_owned(), Box::new(io::stdin().lock())));
+    }
+    let shown = path.display().to_string();
+    match File::open(path) {
+        Ok(file) => Ok((shown, Box::new(BufReader::new(file)))),
+        Err(error) => Err(Failure::failed(format!("open {shown}: {error}"))),
+    }
+}
