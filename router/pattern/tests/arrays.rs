@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use slipswitch_pattern::{Matcher, Pattern, Scratch};
+use slipswitch_pattern::{Matcher, Pattern, PatternIndex, Scratch};
 
 /// An event. Keys may repeat.
 #[derive(Clone, Debug)]
@@ -204,22 +204,60 @@ fn members() -> impl Strategy<Value = Vec<Member>> {
     prop::collection::vec(member, 1..4)
 }
 
+/// Events of little but arrays of objects, with values that patterns ask for.
+fn crowded() -> impl Strategy<Value = Tree> {
+    let keys = || prop::sample::select(["b", "c", "d"].as_slice());
+    let number = (0..2_u8).prop_map(Tree::Number);
+    let object = |inner| prop::collection::vec((keys(), inner), 0..4).prop_map(Tree::Object);
+    let array = |inner| prop::collection::vec(inner, 0..5).prop_map(Tree::Array);
+    let inner = prop_oneof![3 => number.clone(), 1 => array(object(number).boxed()).boxed()];
+    array(object(inner.boxed()).boxed()).prop_map(|array| Tree::Object(vec![("a", array)]))
+}
+
+/// Patterns with several fields in one array.
+fn close_together() -> impl Strategy<Value = Vec<Member>> {
+    let entry = prop_oneof![
+        4 => (0..2_u8).prop_map(Entry::Number),
+        1 => any::<bool>().prop_map(Entry::Exists),
+    ];
+    let key = prop::sample::select(["b", "c", "d", "b.c", "b.d", "c.d"].as_slice());
+    let field = (key, entry).prop_map(|(key, entry)| Member::Field(key, vec![entry]));
+    prop::collection::vec(field, 2..5).prop_map(|fields| vec![Member::Inner("a", fields)])
+}
+
+fn check(patterns: &[Vec<Member>], event: &Tree) -> Result<(), TestCaseError> {
+    let texts: Vec<String> = patterns.iter().map(|members| pattern_text(members)).collect();
+    let parse = |text: &String| Pattern::parse(text).expect("the pattern is valid");
+    let parsed: Vec<Pattern> = texts.iter().map(parse).collect();
+    let (mut scratch, mut matched) = (Scratch::default(), Vec::new());
+    let text = event.text();
+    let result = Matcher::new(&parsed).matches(text.as_bytes(), &mut scratch, &mut matched);
+    prop_assert_eq!(result, Ok(()));
+    let expected: Vec<PatternIndex> = (0..)
+        .zip(patterns)
+        .filter(|(_, pattern)| oracle(pattern, event))
+        .map(|(index, _)| PatternIndex(index))
+        .collect();
+    prop_assert_eq!(matched, expected, "{:?} on {}", texts, text);
+    Ok(())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_096))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3_000) })]
 
     #[test]
     fn the_matcher_agrees_with_trying_every_choice(
         patterns in prop::collection::vec(members(), 4),
         event in event(),
     ) {
-        let texts: Vec<String> = patterns.iter().map(|members| pattern_text(members)).collect();
-        let parsed: Vec<Pattern> = texts.iter().map(|text| Pattern::parse(text).unwrap()).collect();
-        let mut matched = Vec::new();
-        Matcher::new(&parsed)
-            .matches(event.text().as_bytes(), &mut Scratch::default(), &mut matched)
-            .unwrap();
-        let matched: Vec<usize> = matched.iter().map(|index| usize::try_from(index.0).unwrap()).collect();
-        let expected: Vec<usize> = (0..4).filter(|at| oracle(&patterns[*at], &event)).collect();
-        prop_assert_eq!(matched, expected, "{:?} on {}", texts, event.text());
+        check(&patterns, &event)?;
+    }
+
+    #[test]
+    fn fields_of_one_array_agree_with_trying_every_choice(
+        patterns in prop::collection::vec(close_together(), 4),
+        event in crowded(),
+    ) {
+        check(&patterns, &event)?;
     }
 }

@@ -212,6 +212,8 @@ fn check_pattern(text: &str) -> Result<(), TestCaseError> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_text_is_a_pattern_or_an_error(text in "\\PC{0,60}", near in nearly_json(), cut in damaged()) {
         check_pattern(&text)?;
