@@ -1,10 +1,13 @@
-//! The commit thread: takes what has gathered, writes and syncs it, wakes who waited, and starts again.
+//! The commit thread: takes what has gathered, writes and syncs it, wakes who waited, and starts
+//! again.
 //!
-//! While a group is being synced the next one gathers, so groups grow with the load and with the slowness of the disk.
+//! While a group is being synced the next one gathers, so groups grow with the load and with the
+//! slowness of the disk.
 //!
 //! # Invariants
 //!
-//! - A result is there before the watermark moves, and the watermark moves after every group: one wake-up for all.
+//! - A result is there before the watermark moves, and the watermark moves after every group: one
+//!   wake-up for all.
 //! - However the thread ends, every waiter is woken.
 //!
 //! # Not here

@@ -23,7 +23,8 @@ const BATCH_BYTES: usize = 256 << 10;
 /// How much is read at once when one frame is looked for.
 const LOOK_BYTES: usize = 64 << 10;
 
-/// A place in the journal that moves forwards. It reads files on the thread that calls it, and holds no lock meanwhile.
+/// A place in the journal that moves forwards. It reads files on the thread that calls it, and
+/// holds no lock meanwhile.
 pub struct Cursor {
     log: Arc<Log>,
     position: Offset,
@@ -184,7 +185,8 @@ fn records_of(
     let body = walker
         .body(segment, position, limit, header)
         .map_err(|error| read_error(segment, position, error))?;
-    // A copy per frame, not a share of the window: a record that is kept keeps a frame, not 256 KiB.
+    // A copy per frame, not a share of the window: a record that is kept keeps a frame, not 256
+    // KiB.
     let body = Bytes::copy_from_slice(body);
     frame::decode(header, &body).map_err(|error| damaged(segment, position, error))
 }

@@ -2,8 +2,9 @@
 //!
 //! # Invariants
 //!
-//! - A write may be lost or torn at any 512-byte sector until a later `sync` of the file has succeeded; a name may be lost
-//!   until a later `sync_names` has. The journal relies on nothing better.
+//! - A write may be lost or torn at any 512-byte sector until a later `sync` of the file has
+//!   succeeded; a name may be lost until a later `sync_names` has. The journal relies on nothing
+//!   better.
 //! - All methods may be called from any thread.
 
 mod posix;
@@ -21,12 +22,14 @@ pub(crate) type Lock = Box<dyn Any + Send>;
 
 /// One folder.
 pub(crate) trait Disk: Send + Sync {
-    /// Makes the folder if need be and takes it for this journal alone; `None` when somebody else has it.
+    /// Makes the folder if need be and takes it for this journal alone; `None` when somebody else
+    /// has it.
     fn lock(&self) -> io::Result<Option<Lock>>;
 
     fn list(&self) -> io::Result<Vec<String>>;
 
-    /// Makes an empty file with room for `size` bytes, or replaces one. Without enough room it fails early.
+    /// Makes an empty file with room for `size` bytes, or replaces one. Without enough room it
+    /// fails early.
     fn create(&self, name: &str, size: u64) -> io::Result<Arc<dyn File>>;
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn File>>;

@@ -18,14 +18,16 @@ pub enum OpenError {
     NewerFormat { path: PathBuf, found: u32, known: u32 },
 
     #[error(
-        "open journal {path}: it cannot be written ({source}); give the process write permission, or choose another data folder"
+        "open journal {path}: it cannot be written ({source}); \
+         give the process write permission, or choose another data folder"
     )]
     ReadOnly { path: PathBuf, source: io::Error },
 
     #[error("open journal {path}: {action}: {source}")]
     Io { path: PathBuf, action: &'static str, source: io::Error },
 
-    /// Acknowledged records may be missing or changed. A torn tail is not damage: it is cut and reported.
+    /// Acknowledged records may be missing or changed. A torn tail is not damage: it is cut and
+    /// reported.
     #[error(
         "open journal {path}: damaged at byte {position}: {what}; \
          restore the file from a copy, or move the journal's folder aside to start with an empty one"
@@ -36,11 +38,12 @@ pub enum OpenError {
     Options { what: String },
 }
 
-/// Why records were not appended. None of the call's records is in the journal, except where the variant says so.
+/// Why records were not appended. None of the call's records is in the journal, except where the
+/// variant says so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
-    /// The journal takes nothing more until it is opened again. When the append was in flight as it stopped, its records
-    /// are all there after that, or none is.
+    /// The journal takes nothing more until it is opened again. When the append was in flight as it
+    /// stopped, its records are all there after that, or none is.
     #[error("the journal has stopped: {reason}")]
     Stopped { reason: Arc<str> },
 

@@ -6,12 +6,14 @@
 //! body   = buses × (length: u8  name)  records × (bus: u16  length: u32  payload)
 //! ```
 //!
-//! Checksums are seeded with the store's id and the segment's epoch; `docs/journal-format.md` is normative.
+//! Checksums are seeded with the store's id and the segment's epoch; `docs/journal-format.md` is
+//! normative.
 //!
 //! # Invariants
 //!
 //! - `decode(encode(group)) == group`.
-//! - Decoding reads hostile bytes: it returns an error, it never panics, and it allocates no more than it was given.
+//! - Decoding reads hostile bytes: it returns an error, it never panics, and it allocates no more
+//!   than it was given.
 //! - Every byte but the padding is covered by a checksum.
 //!
 //! # Not here
@@ -42,7 +44,8 @@ const MAGIC: [u8; 4] = *b"SLFR";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     pub offset: Offset,
-    /// Milliseconds since the Unix epoch; the same for all records of a group, never less than the record's before.
+    /// Milliseconds since the Unix epoch; the same for all records of a group, never less than the
+    /// record's before.
     pub time: i64,
     pub bus: Arc<str>,
     /// Shares the memory of its frame: who keeps it for long keeps the frame, unless he copies it.

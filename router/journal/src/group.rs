@@ -4,7 +4,8 @@
 //!
 //! - An append's records are neighbours in one group; a group becomes one frame.
 //! - `body_len` is the exact length of the body that [`crate::frame::encode`] makes of the group.
-//! - A group that is dropped without a result tells its waiters that the journal has stopped: nobody waits for ever.
+//! - A group that is dropped without a result tells its waiters that the journal has stopped:
+//!   nobody waits for ever.
 
 use std::{
     ops::Range,
@@ -15,7 +16,8 @@ use bytes::Bytes;
 
 use crate::{AppendError, Offset, frame};
 
-/// A frame's bus table is searched from front to back, so it stays short. More buses than this make two groups.
+/// A frame's bus table is searched from front to back, so it stays short. More buses than this make
+/// two groups.
 const BUSES_MAX: usize = 256;
 
 /// What one append brings. Its sizes were checked.

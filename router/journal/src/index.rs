@@ -2,12 +2,14 @@
 //!
 //! # Invariants
 //!
-//! - Positions and offsets rise from entry to entry; times do not fall. The first entry is the segment's first frame.
+//! - Positions and offsets rise from entry to entry; times do not fall. The first entry is the
+//!   segment's first frame.
 //! - What it knows is durable: a frame is noted after its sync.
 
 use crate::{Offset, frame::Header};
 
-/// Frames nearer than this to the one noted before are not noted: reaching them means reading this much at most.
+/// Frames nearer than this to the one noted before are not noted: reaching them means reading this
+/// much at most.
 const STRIDE: u64 = 64 << 10;
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

@@ -39,7 +39,8 @@ pub struct Journal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
     Ok,
-    /// The next segment cannot be prepared. Appends are refused when this one is full; it is tried again every second.
+    /// The next segment cannot be prepared. Appends are refused when this one is full; it is tried
+    /// again every second.
     Full {
         reason: Arc<str>,
     },
@@ -121,9 +122,9 @@ impl Journal {
 
     /// Appends the payloads in order and next to each other, and resolves when they are durable.
     ///
-    /// `time` is in milliseconds since the Unix epoch; records get the latest time of their group, and never one before that
-    /// of an earlier record. Waits while the queue is full. When the future is dropped, all of the payloads are appended or
-    /// none is.
+    /// `time` is in milliseconds since the Unix epoch; records get the latest time of their group,
+    /// and never one before that of an earlier record. Waits while the queue is full. When the
+    /// future is dropped, all of the payloads are appended or none is.
     pub async fn append(
         &self,
         bus: &str,
@@ -184,7 +185,8 @@ impl Journal {
         cursor::get(&self.inner.shared.log, offset)
     }
 
-    /// The first record whose time is at or after `time` (milliseconds since the Unix epoch), or the end.
+    /// The first record whose time is at or after `time` (milliseconds since the Unix epoch), or
+    /// the end.
     pub fn offset_at(&self, time: i64) -> Result<Offset, ReadError> {
         cursor::offset_at(&self.inner.shared.log, time)
     }
@@ -211,7 +213,8 @@ impl Journal {
         }
     }
 
-    /// Refuses further appends, makes durable what was taken, and frees the folder. Closing again does nothing.
+    /// Refuses further appends, makes durable what was taken, and frees the folder. Closing again
+    /// does nothing.
     pub fn close(&self) -> Result<(), CloseError> {
         self.inner.close()
     }

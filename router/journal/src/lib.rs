@@ -1,7 +1,7 @@
 //! A log of records on disk: appended durably in groups, read from any record or time on.
 //!
 //! ```text
-//! append ─▶ queue ─▶ commit thread ─▶ frame in a hot segment ─▶ sync ─▶ watermark ─▶ appends return, cursors read
+//! append ─▶ queue ─▶ commit thread ─▶ frame in a hot segment ─▶ sync ─▶ watermark ─▶ answers, cursors
 //!                        ▲
 //!                     spare thread: the next segment, zeroed and synced beforehand
 //! ```
@@ -13,7 +13,8 @@
 //! - durable: an [`Offset`] handed out is of a record that was synced.
 //! - No record is ever changed. Offsets are dense; times never fall.
 //! - A torn tail is cut and reported; any other damage is reported and never passed over.
-//! - After a failed write or sync nothing is appended any more: what the kernel then holds is unknown.
+//! - After a failed write or sync nothing is appended any more: what the kernel then holds is
+//!   unknown.
 //! - bounded: waiting appends, groups and what a reader holds in memory have limits in [`Options`].
 //!
 //! # Not here

@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //!
-//! - Everything below `end` is durable and never changes. `end` moves after the segment and its index did.
+//! - Everything below `end` is durable and never changes. `end` moves after the segment and its
+//!   index did.
 //! - Segments are in order and continuous: each begins at the offset where the one before it ends.
 
 use std::sync::{
@@ -33,7 +34,8 @@ impl Log {
             .unwrap_or_else(|| self.end())
     }
 
-    /// Makes a segment with its first frame known. Readers see the frame when `end` is moved behind it.
+    /// Makes a segment with its first frame known. Readers see the frame when `end` is moved behind
+    /// it.
     pub(crate) fn add(&self, written: Arc<Written>) {
         self.segments.write().unwrap_or_else(PoisonError::into_inner).push(written);
     }

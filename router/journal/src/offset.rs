@@ -23,7 +23,8 @@ impl Offset {
         self.plus(1)
     }
 
-    /// The offset `count` records on. A journal that writes a record every nanosecond runs out in 584 years.
+    /// The offset `count` records on. A journal that writes a record every nanosecond runs out in
+    /// 584 years.
     #[must_use]
     pub const fn plus(self, count: u64) -> Self {
         Self(self.0.saturating_add(count))

@@ -2,8 +2,10 @@
 //!
 //! # Invariants
 //!
-//! - bounded: batches beyond `queue_bytes_max`, waiting and in flight, wait outside for room, in order of arrival.
-//! - Groups are taken in the order of their batches. The last group is open: it takes batches until it is full or taken.
+//! - bounded: batches beyond `queue_bytes_max`, waiting and in flight, wait outside for room, in
+//!   order of arrival.
+//! - Groups are taken in the order of their batches. The last group is open: it takes batches until
+//!   it is full or taken.
 //! - After `stop` no batch gets in, and every batch inside has its result.
 
 use std::{
@@ -51,8 +53,8 @@ impl Queue {
         }
     }
 
-    /// Waits for room, then puts the batch in. Dropping the future before it ends leaves nothing behind; between getting
-    /// room and getting in, nothing is awaited.
+    /// Waits for room, then puts the batch in. Dropping the future before it ends leaves nothing
+    /// behind; between getting room and getting in, nothing is awaited.
     pub(crate) async fn push(&self, batch: Batch<'_>) -> Result<Receipt, AppendError> {
         let cost = u32::try_from(batch.cost())
             .expect("a batch is no larger than a group, which is less than 4 GiB");

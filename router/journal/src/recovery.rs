@@ -97,7 +97,8 @@ pub(crate) fn recover(disk: &dyn Disk) -> Result<Recovered, OpenError> {
     let folder = disk.path("");
     let names =
         disk.list().map_err(|error| open_error(folder.clone(), "list the folder", error))?;
-    // A name that the process before gave, and did not live to sync, must not go again with the records in its file.
+    // A name that the process before gave, and did not live to sync, must not go again with the
+    // records in its file.
     disk.sync_names().map_err(|error| open_error(folder, "sync the folder", error))?;
     let store = store(disk, &names)?;
     let segments = open_segments(disk, &names, &store)?;
@@ -240,7 +241,8 @@ fn open_segment(disk: &dyn Disk, epoch: u64, store: &Store) -> Result<Segment, O
     Ok(Segment { path, epoch, size: length, seed: header.seed(), file })
 }
 
-/// Walks a segment's frames up to the first page where none begins. `previous` is the segment before it and where that ended.
+/// Walks a segment's frames up to the first page where none begins. `previous` is the segment
+/// before it and where that ended.
 fn walk(
     segment: &Arc<Segment>,
     depth: Depth,

@@ -21,7 +21,8 @@ use crate::{
     layout::{self, PAGE, Seed, SegmentHeader, StoreId},
 };
 
-/// Zeroes are written in pieces, each synced, so that the commit thread's syncs do not queue behind a whole segment.
+/// Zeroes are written in pieces, each synced, so that the commit thread's syncs do not queue behind
+/// a whole segment.
 const ZEROES: usize = 4 << 20;
 
 /// An open segment.
@@ -63,7 +64,8 @@ pub(crate) struct Recipe {
 }
 
 impl Recipe {
-    /// Makes the segment of this epoch, durable and empty. `give_up` may be set from another thread.
+    /// Makes the segment of this epoch, durable and empty. `give_up` may be set from another
+    /// thread.
     pub(crate) fn prepare(&self, epoch: u64, give_up: &AtomicBool) -> io::Result<Arc<Segment>> {
         let name = layout::segment_name(epoch);
         let unfinished = layout::unfinished(&name);
@@ -73,7 +75,8 @@ impl Recipe {
             Ok(file)
         });
         let file = made.inspect_err(|_error| {
-            // Whatever is left of it: a half-made file under either name would be in the way of the next try.
+            // Whatever is left of it: a half-made file under either name would be in the way of the
+            // next try.
             for name in [&unfinished, &name] {
                 if let Err(error) = self.disk.remove(name) {
                     tracing::warn!(file = %self.disk.path(name).display(), %error, "unfinished segment not removed");

@@ -2,8 +2,8 @@
 //!
 //! # Invariants
 //!
-//! - One spare is kept ready. Whoever takes it waits only when it is not ready yet, or when preparing has failed: then for
-//!   one more try.
+//! - One spare is kept ready. Whoever takes it waits only when it is not ready yet, or when
+//!   preparing has failed: then for one more try.
 //! - A failed try changes nothing and is made again, after a second or when a segment is needed.
 
 use std::{

@@ -23,7 +23,8 @@ pub const LATENCY_BOUNDS: [Duration; 12] = [
 /// How often something took how long.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
-    /// Per bound of [`LATENCY_BOUNDS`], those above the bound before and not above this one; the last is for the rest.
+    /// Per bound of [`LATENCY_BOUNDS`], those above the bound before and not above this one; the
+    /// last is for the rest.
     pub counts: [u64; LATENCY_BOUNDS.len() + 1],
     pub sum: Duration,
 }

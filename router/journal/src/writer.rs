@@ -3,7 +3,8 @@
 //! # Invariants
 //!
 //! - durable: a group has an offset only after its frame is synced.
-//! - A frame begins behind the last one, on pages that hold nothing; there is one in flight at most.
+//! - A frame begins behind the last one, on pages that hold nothing; there is one in flight at
+//!   most.
 //! - After a failed write or sync nothing is written any more.
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};

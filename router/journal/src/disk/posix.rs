@@ -96,7 +96,8 @@ impl File for fs::File {
     }
 
     fn sync(&self) -> io::Result<()> {
-        // Not `sync_all`: size and allocation are settled when the file is prepared, and times are nobody's concern.
+        // Not `sync_all`: size and allocation are settled when the file is prepared, and times are
+        // nobody's concern.
         self.sync_data()
     }
 

@@ -1,9 +1,9 @@
 //! A disk for tests: it loses, tears and fails.
 //!
-//! A file has what programs see (`cache`) and what survives a loss of power (`disk`). Writes go to the cache and make
-//! sectors dirty; a sync copies dirty sectors to the disk. When the power goes, each dirty sector and each name that
-//! was not synced is kept or lost by chance. After a failed sync some sectors are clean and yet not on the disk, as Linux
-//! has it.
+//! A file has what programs see (`cache`) and what survives a loss of power (`disk`). Writes go to
+//! the cache and make sectors dirty; a sync copies dirty sectors to the disk. When the power goes,
+//! each dirty sector and each name that was not synced is kept or lost by chance. After a failed
+//! sync some sectors are clean and yet not on the disk, as Linux has it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +16,7 @@ use std::{
 use super::{Disk, File, Lock};
 
 const SECTOR: usize = 512;
-/// What an unsynced new file may turn out to hold.
+/// What the sectors of a new file hold until something is written to them and synced.
 const GARBAGE: u8 = 0xA5;
 
 /// A handle; clones share the disk. It outlives the journals on it.
@@ -105,7 +105,8 @@ impl SimulatedDisk {
         let mut guard = self.shared.lock();
         let state = &mut *guard;
         for content in &mut state.files {
-            // Now and then all or nothing of it: chance alone hardly ever keeps a large frame whole.
+            // Now and then all or nothing of it: chance alone hardly ever keeps a large frame
+            // whole.
             let fate = next(&mut state.random) % 4;
             for sector in std::mem::take(&mut content.dirty) {
                 if fate == 0 || (fate > 1 && next(&mut state.random).is_multiple_of(2)) {
@@ -226,8 +227,11 @@ impl Disk for SimulatedDisk {
             return Err(ErrorKind::StorageFull.into());
         }
         let size = usize::try_from(size).expect("it is small");
-        let dirty = (0..size.div_ceil(SECTOR)).collect();
-        state.files.push(Content { cache: vec![0; size], disk: vec![GARBAGE; size], dirty });
+        state.files.push(Content {
+            cache: vec![0; size],
+            disk: vec![GARBAGE; size],
+            dirty: BTreeSet::new(),
+        });
         let file = state.files.len() - 1;
         state.names.insert(name.to_owned(), file);
         Ok(Arc::new(Handle { shared: Arc::clone(&self.shared), file, process: state.process }))

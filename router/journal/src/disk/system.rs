@@ -5,8 +5,8 @@ use std::{ffi::CString, fs, io, ops::Range, os::fd::AsRawFd, os::unix::ffi::OsSt
 /// How much the commit thread is preferred. It sleeps most of the time, and everybody waits for it.
 const NICENESS: libc::c_int = -10;
 
-/// Prefers the calling thread where that is permitted. Elsewhere nothing happens: the journal is only slower, on a busy
-/// machine, to notice that a sync is done.
+/// Prefers the calling thread where that is permitted. Elsewhere nothing happens: the journal is
+/// only slower, on a busy machine, to notice that a sync is done.
 pub(crate) fn raise_priority() {
     #[cfg(target_os = "linux")]
     {
@@ -34,7 +34,8 @@ pub(super) fn allocate(file: &fs::File, size: u64) -> io::Result<()> {
         let code = unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, size) };
         match code {
             0 => return Ok(()),
-            // A file system that cannot reserve: writing zeroes will show what a reservation would have.
+            // A file system that cannot reserve: writing zeroes will show what a reservation would
+            // have.
             libc::EOPNOTSUPP | libc::EINVAL | libc::ENOSYS => (),
             code => return Err(io::Error::from_raw_os_error(code)),
         }

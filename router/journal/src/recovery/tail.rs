@@ -22,11 +22,13 @@ pub(super) fn is_whole(
     Ok(frame(segment, position, Depth::Bodies, walker)?.is_some())
 }
 
-/// Walks the tail segment and makes sure that what it finds is on the disk, and not only in the page cache.
+/// Walks the tail segment and makes sure that what it finds is on the disk, and not only in the
+/// page cache.
 ///
-/// A process that was killed leaves frames that were written and not synced. One whose sync failed leaves pages that the
-/// kernel takes for written though they are not. Only the last frame can be such a one, because each frame was synced
-/// before the next was written: so it alone is read again from the disk.
+/// A process that was killed leaves frames that were written and not synced. One whose sync failed
+/// leaves pages that the kernel takes for written though they are not. Only the last frame can be
+/// such a one, because each frame was synced before the next was written: so it alone is read again
+/// from the disk.
 pub(super) fn settle(
     segment: &Arc<Segment>,
     expected: Expected,
@@ -43,8 +45,8 @@ pub(super) fn settle(
     }
 }
 
-/// Cuts what stands behind the last frame, unless a whole frame is there: then something before that one was damaged.
-/// `rests` are segments and where nothing is known any more.
+/// Cuts what stands behind the last frame, unless a whole frame is there: then something before
+/// that one was damaged. `rests` are segments and where nothing is known any more.
 pub(super) fn cut<'a>(
     rests: impl Iterator<Item = (&'a Segment, u64)>,
 ) -> Result<Option<Torn>, OpenError> {

@@ -184,7 +184,8 @@ fn reopen<'a>(
                 model.check(&open.log)?;
                 *core = Some(open);
             }
-            Err(OpenError::Io { .. }) => disk.crash(), // The power went, or a sync failed, while it was opened.
+            // The power went, or a sync failed, while it was opened.
+            Err(OpenError::Io { .. }) => disk.crash(),
             Err(error) => return Err(error.to_string()),
         }
     }
