@@ -1,0 +1,464 @@
+//! The shape of `slipswitch.yaml` and the way from it to a [`Config`].
+//!
+//! The reader stops at the first key it does not know; values that have the right type and are out of
+//! bounds are all reported together.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Visitor};
+use serde_saphyr::Spanned;
+
+use super::diagnose::{at, nearest, place, yaml};
+use super::{Config, LogFormat};
+use bus::ruleset::Diagnostic;
+
+const MS: RangeInclusive<u64> = 1..=600_000;
+const SECONDS: RangeInclusive<u64> = 1..=3_600;
+/// A record may take twice the bytes of its event, and must fit into one group of the journal.
+const EVENT_BYTES: RangeInclusive<u64> = 1024..=3 << 20;
+/// A segment holds at least one group of the journal, and is written in pages.
+const SEGMENT_BYTES: RangeInclusive<u64> = 16 << 20..=1 << 30;
+const PAGE: u64 = 4096;
+const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    listen: Option<Spanned<String>>,
+    data_dir: Option<Spanned<String>>,
+    rules_dir: Option<Spanned<String>>,
+    plugins_dir: Option<Spanned<String>>,
+    buses: Option<Spanned<Buses>>,
+    account: Option<Spanned<String>>,
+    region: Option<Spanned<String>>,
+    limits: Option<Limits>,
+    http: Option<Http>,
+    delivery: Option<Delivery>,
+    journal: Option<Journal>,
+    plugin: Option<Plugin>,
+    reload: Option<Reload>,
+    shutdown: Option<Shutdown>,
+    log: Option<Log>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    event_bytes: Option<Spanned<Size>>,
+    depth: Option<Spanned<u64>>,
+    body_bytes: Option<Spanned<Size>>,
+    body_events: Option<Spanned<u64>>,
+    bodies_bytes: Option<Spanned<Size>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Http {
+    connections: Option<Spanned<u64>>,
+    header_seconds: Option<Spanned<u64>>,
+    body_seconds: Option<Spanned<u64>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Delivery {
+    concurrency: Option<Spanned<u64>>,
+    lane_events: Option<Spanned<u64>>,
+    postponed_max: Option<Spanned<u64>>,
+    hops_max: Option<Spanned<u64>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Journal {
+    segment_bytes: Option<Spanned<Size>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Plugin {
+    cpu_ms: Option<Spanned<u64>>,
+    wall_ms: Option<Spanned<u64>>,
+    memory_bytes: Option<Spanned<Size>>,
+    output_bytes: Option<Spanned<Size>>,
+    outputs: Option<Spanned<u64>>,
+    log_lines: Option<Spanned<u64>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Reload {
+    poll_ms: Option<Spanned<u64>>,
+    debounce_ms: Option<Spanned<u64>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Shutdown {
+    drain_seconds: Option<Spanned<u64>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Log {
+    format: Option<Format>,
+    level: Option<Spanned<String>>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    Text,
+    Json,
+}
+
+/// Buses: `[shop, audit]`, or `{shop: {}, audit: {}}` with room for a bus's own settings.
+struct Buses(Vec<Spanned<String>>);
+
+/// A number of bytes: `1048576` or `1MiB`. Text that is neither is kept for the diagnostic, which knows
+/// the place that the reader's own error would miss.
+#[derive(Clone)]
+enum Size {
+    Bytes(u64),
+    Neither(String),
+}
+
+/// Parses the file. Paths in it are meant from `folder`, where the file lies.
+pub(super) fn parse(path: &str, text: &str, folder: &Path) -> Result<Config, Vec<Diagnostic>> {
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        with_snippet: false,
+    };
+    let file = serde_saphyr::from_str_with_options::<Option<File>>(text, options)
+        .map_err(|error| vec![yaml(path, text, &error)])?
+        .unwrap_or_default();
+
+    let mut config = Config::default();
+    let mut checks = Checks { path, text, problems: Vec::new() };
+    checks.names(&file, folder, &mut config);
+    checks.limits(file.limits.unwrap_or_default(), &mut config.limits);
+    checks.http(file.http.unwrap_or_default(), &mut config.http);
+    checks.delivery(file.delivery.unwrap_or_default(), &mut config.delivery);
+    checks.plugin(file.plugin.unwrap_or_default(), &mut config.plugin);
+
+    checks.journal(file.journal.unwrap_or_default(), &mut config.journal);
+    let reload = file.reload.unwrap_or_default();
+    checks.ms("poll_ms", reload.poll_ms, 50..=600_000, &mut config.reload.poll);
+    checks.ms("debounce_ms", reload.debounce_ms, 0..=10_000, &mut config.reload.debounce);
+    let drain = file.shutdown.unwrap_or_default().drain_seconds;
+    checks.seconds("drain_seconds", drain, 0..=3_600, &mut config.drain);
+    let log = file.log.unwrap_or_default();
+    checks.level(log.level, &mut config.log.level);
+    match log.format {
+        Some(Format::Text) => config.log.format = LogFormat::Text,
+        Some(Format::Json) => config.log.format = LogFormat::Json,
+        None => (),
+    }
+
+    let mut problems = checks.problems;
+    problems.sort_by_key(|one| one.span.start);
+    if problems.is_empty() { Ok(config) } else { Err(problems) }
+}
+
+/// Moves values from the file into the configuration and gathers what is wrong with them.
+struct Checks<'a> {
+    path: &'a str,
+    text: &'a str,
+    problems: Vec<Diagnostic>,
+}
+
+impl Checks<'_> {
+    fn names(&mut self, file: &File, folder: &Path, config: &mut Config) {
+        if let Some(listen) = &file.listen {
+            match check_address(&listen.value) {
+                Ok(()) => config.listen.clone_from(&listen.value),
+                Err(reason) => self.problem(listen, reason, ADDRESS_MEND),
+            }
+        }
+        self.folder(file.data_dir.as_ref(), folder, &mut config.data_dir);
+        self.folder(file.rules_dir.as_ref(), folder, &mut config.rules_dir);
+        self.folder(file.plugins_dir.as_ref(), folder, &mut config.plugins_dir);
+        if let Some(buses) = &file.buses {
+            self.buses(buses, &mut config.buses);
+        }
+        if let Some(account) = &file.account {
+            self.word("account", account, &mut config.account);
+        }
+        if let Some(region) = &file.region {
+            self.word("region", region, &mut config.region);
+        }
+    }
+
+    fn folder(&mut self, found: Option<&Spanned<String>>, base: &Path, into: &mut PathBuf) {
+        let Some(found) = found else { return };
+        if found.value.is_empty() || found.value.contains('\0') {
+            self.problem(found, "this is no path".to_owned(), "name a folder");
+            return;
+        }
+        *into = base.join(&found.value);
+    }
+
+    fn buses(&mut self, found: &Spanned<Buses>, into: &mut Vec<String>) {
+        let mut names: Vec<String> = Vec::new();
+        for name in &found.value.0 {
+            if !is_bus_name(&name.value) {
+                let reason = format!("`{}` is no name for a bus", name.value);
+                self.problem(name, reason, "use 1 to 64 letters, digits, `.`, `-` and `_`");
+            } else if names.contains(&name.value) {
+                let reason = format!("the bus `{}` is named twice", name.value);
+                self.problem(name, reason, "keep one of them");
+            } else {
+                names.push(name.value.clone());
+            }
+        }
+        // The bus that `POST /events` means is always there.
+        if !names.iter().any(|name| name == "default") {
+            names.insert(0, "default".to_owned());
+        }
+        *into = names;
+    }
+
+    fn word(&mut self, key: &str, found: &Spanned<String>, into: &mut String) {
+        let value = &found.value;
+        let plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if value.is_empty() || 64 < value.len() || !plain {
+            let reason = format!("`{value}` is not usable as {key}");
+            self.problem(found, reason, "use 1 to 64 letters, digits and `-`");
+        } else {
+            into.clone_from(value);
+        }
+    }
+
+    fn level(&mut self, found: Option<Spanned<String>>, into: &mut String) {
+        let Some(found) = found else { return };
+        if LEVELS.contains(&found.value.as_str()) {
+            *into = found.value;
+            return;
+        }
+        let mend = match nearest(&found.value, LEVELS) {
+            Some(word) => format!("did you mean `{word}`?"),
+            None => "one of `error`, `warn`, `info`, `debug`, `trace`".to_owned(),
+        };
+        let reason = format!("unknown level `{}`", found.value);
+        self.problem(&found, reason, &mend);
+    }
+
+    fn limits(&mut self, file: Limits, into: &mut super::Limits) {
+        let body = file.body_bytes.clone();
+        self.bytes("event_bytes", file.event_bytes, EVENT_BYTES, &mut into.event_bytes);
+        self.number("depth", file.depth, 4..=256, &mut into.depth);
+        self.bytes("body_bytes", file.body_bytes, 1024..=1 << 30, &mut into.body_bytes);
+        self.number("body_events", file.body_events, 1..=1_000_000, &mut into.body_events);
+        self.bytes("bodies_bytes", file.bodies_bytes, 1024..=1 << 40, &mut into.bodies_bytes);
+        if let Some(found) = body.filter(|_| into.body_bytes < into.event_bytes) {
+            let reason = format!("an event may have {} bytes, a body fewer", into.event_bytes);
+            self.problem(&found, reason, "raise body_bytes or lower event_bytes");
+        }
+        into.bodies_bytes = into.bodies_bytes.max(into.body_bytes);
+    }
+
+    fn http(&mut self, file: Http, into: &mut super::Http) {
+        self.number("connections", file.connections, 1..=1_000_000, &mut into.connections);
+        self.seconds("header_seconds", file.header_seconds, SECONDS, &mut into.header);
+        self.seconds("body_seconds", file.body_seconds, SECONDS, &mut into.body);
+    }
+
+    fn delivery(&mut self, file: Delivery, into: &mut super::Delivery) {
+        self.number("concurrency", file.concurrency, 1..=10_000, &mut into.concurrency);
+        self.number("lane_events", file.lane_events, 1..=1_000_000, &mut into.lane_events);
+        self.number("postponed_max", file.postponed_max, 1..=10_000_000, &mut into.postponed_max);
+        self.number("hops_max", file.hops_max, 1..=64, &mut into.hops_max);
+    }
+
+    fn journal(&mut self, file: Journal, into: &mut super::Journal) {
+        if let Some(found) = &file.segment_bytes
+            && let Size::Bytes(bytes) = found.value
+            && !bytes.is_multiple_of(PAGE)
+        {
+            let reason = format!("segment_bytes cannot be {bytes}");
+            self.problem(found, reason, "use a multiple of 4096, such as 64MiB");
+            return;
+        }
+        self.bytes("segment_bytes", file.segment_bytes, SEGMENT_BYTES, &mut into.segment_bytes);
+    }
+
+    fn plugin(&mut self, file: Plugin, into: &mut super::Plugin) {
+        self.ms("cpu_ms", file.cpu_ms, MS, &mut into.cpu);
+        self.ms("wall_ms", file.wall_ms, MS, &mut into.wall);
+        self.bytes("memory_bytes", file.memory_bytes, 1 << 20..=4 << 30, &mut into.memory_bytes);
+        self.bytes("output_bytes", file.output_bytes, 1..=1 << 30, &mut into.output_bytes);
+        self.number("outputs", file.outputs, 1..=1_000_000, &mut into.outputs);
+        self.number("log_lines", file.log_lines, 0..=1_000_000, &mut into.log_lines);
+    }
+
+    fn bytes<T: TryFrom<u64>>(
+        &mut self,
+        key: &str,
+        found: Option<Spanned<Size>>,
+        bounds: RangeInclusive<u64>,
+        into: &mut T,
+    ) {
+        let Some(found) = found else { return };
+        match &found.value {
+            Size::Bytes(bytes) => {
+                let plain = Spanned::new(*bytes, found.referenced, found.defined);
+                self.number(key, Some(plain), bounds, into);
+            }
+            Size::Neither(text) => {
+                let reason = format!("`{text}` is no number of bytes");
+                self.problem(&found, reason, "write it as 1048576, 512KiB or 16MiB");
+            }
+        }
+    }
+
+    fn ms(
+        &mut self,
+        key: &str,
+        found: Option<Spanned<u64>>,
+        bounds: RangeInclusive<u64>,
+        into: &mut Duration,
+    ) {
+        let mut value = u64::try_from(into.as_millis()).unwrap_or(u64::MAX);
+        self.number(key, found, bounds, &mut value);
+        *into = Duration::from_millis(value);
+    }
+
+    fn seconds(
+        &mut self,
+        key: &str,
+        found: Option<Spanned<u64>>,
+        bounds: RangeInclusive<u64>,
+        into: &mut Duration,
+    ) {
+        let mut value = into.as_secs();
+        self.number(key, found, bounds, &mut value);
+        *into = Duration::from_secs(value);
+    }
+
+    fn number<T: TryFrom<u64>>(
+        &mut self,
+        key: &str,
+        found: Option<Spanned<u64>>,
+        bounds: RangeInclusive<u64>,
+        into: &mut T,
+    ) {
+        let Some(found) = found else { return };
+        match T::try_from(found.value) {
+            Ok(value) if bounds.contains(&found.value) => *into = value,
+            _ => {
+                let reason = format!("{key} cannot be {}", found.value);
+                let mend = format!("use a number from {} to {}", bounds.start(), bounds.end());
+                self.problem(&found, reason, &mend);
+            }
+        }
+    }
+
+    fn problem<T>(&mut self, found: &Spanned<T>, message: String, mend: &str) {
+        let span = place(self.text, &found.referenced);
+        let words = [message, "this value".to_owned(), mend.to_owned()];
+        self.problems.push(at(self.path, self.text, span, words));
+    }
+}
+
+pub(crate) const ADDRESS_MEND: &str =
+    "write host and port, as in 127.0.0.1:4587, 0.0.0.0:4587 or [::1]:4587";
+
+/// Whether `text` is `host:port`. Whether the host exists is for the listener to find out.
+pub(crate) fn check_address(text: &str) -> Result<(), String> {
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return Err(format!("`{text}` has no port"));
+    };
+    if port.parse::<u16>().is_err() {
+        return Err(format!("`{port}` is no port"));
+    }
+    if host.is_empty() {
+        return Err(format!("`{text}` names no host"));
+    }
+    if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
+        return Err(format!("`{text}` is no host and port"));
+    }
+    Ok(())
+}
+
+fn is_bus_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    (1..=64).contains(&name.len()) && name.bytes().all(plain)
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Sizes;
+        impl Visitor<'_> for Sizes {
+            type Value = Size;
+
+            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str("a number of bytes, such as 1048576, 512KiB or 16MiB")
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Size, E> {
+                Ok(Size::Bytes(value))
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Size, E> {
+                Ok(parse_size(text).map_or_else(|| Size::Neither(text.to_owned()), Size::Bytes))
+            }
+        }
+        deserializer.deserialize_any(Sizes)
+    }
+}
+
+fn parse_size(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).trim_end();
+    let factor = match text.get(digits.len()..)?.trim_start() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+impl<'de> Deserialize<'de> for Buses {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct NoSettings {}
+
+        struct BusesVisitor;
+        impl<'de> Visitor<'de> for BusesVisitor {
+            type Value = Buses;
+
+            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str("a list of bus names, or a map with a name as each key")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut seq: A,
+            ) -> Result<Buses, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = seq.next_element()? {
+                    names.push(name);
+                }
+                Ok(Buses(names))
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Buses, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = map.next_key()? {
+                    map.next_value::<Option<NoSettings>>()?;
+                    names.push(name);
+                }
+                Ok(Buses(names))
+            }
+        }
+        deserializer.deserialize_any(BusesVisitor)
+    }
+}

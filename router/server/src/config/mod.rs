@@ -1,0 +1,240 @@
+//! What the router was told about itself: `slipswitch.yaml`, overruled by the command line.
+//!
+//! Every key has a default, so that no file is needed; the defaults stand in [`Config::default`] and,
+//! for people, in `docs/slipswitch.example.yaml` (a test keeps the two equal).
+//!
+//! # Invariants
+//!
+//! - A [`Config`] that exists is usable: every number lies within its bounds, every name is a name.
+//! - A problem in the file is reported with file, line, column and mend, and never half-applied.
+//!
+//! # Not here
+//!
+//! - Rules, targets and plugins' own configuration: they live in the rule files.
+
+mod diagnose;
+mod file;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub(crate) use diagnose::{at, nearest};
+pub(crate) use file::{ADDRESS_MEND, check_address};
+
+use bus::ruleset::Diagnostic;
+
+/// The file that is read when no other is named, if it is there.
+pub(crate) const FILE_NAME: &str = "slipswitch.yaml";
+
+/// Where plugins are looked for when nobody says otherwise. Alone among the folders it may be missing:
+/// a router without plugins is an ordinary one.
+pub(crate) const PLUGINS_DIR: &str = "plugins";
+
+/// A file larger than this is not a configuration.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// Host and port; the host may be a name.
+    pub(crate) listen: String,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) rules_dir: PathBuf,
+    pub(crate) plugins_dir: PathBuf,
+    pub(crate) buses: Vec<String>,
+    pub(crate) account: String,
+    pub(crate) region: String,
+    pub(crate) limits: Limits,
+    pub(crate) http: Http,
+    pub(crate) delivery: Delivery,
+    pub(crate) journal: Journal,
+    pub(crate) plugin: Plugin,
+    pub(crate) reload: Reload,
+    pub(crate) drain: Duration,
+    pub(crate) log: Log,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) event_bytes: usize,
+    pub(crate) depth: usize,
+    /// One request's body.
+    pub(crate) body_bytes: usize,
+    /// Events in one request.
+    pub(crate) body_events: usize,
+    /// All bodies that are being read or stored at one moment.
+    pub(crate) bodies_bytes: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Http {
+    pub(crate) connections: usize,
+    /// From a connection's first byte, or the end of the request before, to the end of the headers.
+    pub(crate) header: Duration,
+    /// From the end of the headers to the end of the body.
+    pub(crate) body: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) concurrency: usize,
+    pub(crate) lane_events: usize,
+    pub(crate) postponed_max: usize,
+    pub(crate) hops_max: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Journal {
+    pub(crate) segment_bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Plugin {
+    pub(crate) cpu: Duration,
+    pub(crate) wall: Duration,
+    pub(crate) memory_bytes: usize,
+    pub(crate) output_bytes: usize,
+    pub(crate) outputs: usize,
+    pub(crate) log_lines: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reload {
+    /// How often the folders are looked at when the system reports no change by itself.
+    pub(crate) poll: Duration,
+    /// How long the folders must be quiet before they are read.
+    pub(crate) debounce: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Log {
+    pub(crate) format: LogFormat,
+    pub(crate) level: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Limits {
+    pub(crate) fn of_events(&self) -> event::Limits {
+        event::Limits { event_bytes_max: self.event_bytes, depth_max: self.depth }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:4587".to_owned(),
+            data_dir: "data".into(),
+            rules_dir: "rules".into(),
+            plugins_dir: PLUGINS_DIR.into(),
+            buses: vec!["default".to_owned()],
+            account: "000000000000".to_owned(),
+            region: "local".to_owned(),
+            limits: Limits {
+                event_bytes: 1 << 20,
+                depth: 64,
+                body_bytes: 16 << 20,
+                body_events: 10_000,
+                bodies_bytes: 256 << 20,
+            },
+            http: Http {
+                connections: 4096,
+                header: Duration::from_secs(10),
+                body: Duration::from_secs(60),
+            },
+            delivery: Delivery {
+                concurrency: 32,
+                lane_events: 1024,
+                postponed_max: 10_000,
+                hops_max: 8,
+            },
+            journal: Journal { segment_bytes: 64 << 20 },
+            plugin: Plugin {
+                cpu: Duration::from_millis(250),
+                wall: Duration::from_secs(10),
+                memory_bytes: 64 << 20,
+                output_bytes: 4 << 20,
+                outputs: 1000,
+                log_lines: 64,
+            },
+            reload: Reload {
+                poll: Duration::from_millis(2_000),
+                debounce: Duration::from_millis(100),
+            },
+            drain: Duration::from_secs(10),
+            log: Log { format: LogFormat::Text, level: "info".to_owned() },
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file that was named; else `slipswitch.yaml` in the working folder, if it is there;
+    /// else takes the defaults.
+    pub(crate) fn read(named: Option<&Path>) -> Result<Self, ConfigError> {
+        let path = named.unwrap_or(Path::new(FILE_NAME));
+        let shown = path.display().to_string();
+        let bytes = match read_bounded(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
+                return Ok(Self::default());
+            }
+            Err(source) => return Err(ConfigError::Unreadable { path: shown, source }),
+        };
+        let text = String::from_utf8(bytes).map_err(|error| ConfigError::NotText {
+            path: shown.clone(),
+            byte: error.utf8_error().valid_up_to(),
+        })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        file::parse(&shown, &text, folder)
+            .map_err(|diagnostics| ConfigError::Invalid { diagnostics, text })
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error(
+        "read configuration {path}: {source}; name an existing file with --config, or leave the flag away to use the defaults"
+    )]
+    Unreadable { path: String, source: std::io::Error },
+
+    #[error("configuration {path} is not UTF-8 text (byte {byte}); save it as UTF-8")]
+    NotText { path: String, byte: usize },
+
+    #[error("{}", rendered(.diagnostics, .text))]
+    Invalid { diagnostics: Vec<Diagnostic>, text: String },
+}
+
+impl ConfigError {
+    /// The same as diagnostics, for a report that holds other problems too.
+    pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
+        let message = self.to_string();
+        match self {
+            Self::Invalid { diagnostics, .. } => diagnostics,
+            Self::Unreadable { path, .. } | Self::NotText { path, .. } => {
+                vec![at(&path, "", 0..0, [message, String::new(), String::new()])]
+            }
+        }
+    }
+}
+
+fn rendered(diagnostics: &[Diagnostic], text: &str) -> String {
+    diagnostics.iter().map(|one| one.render(text, false)).collect::<Vec<_>>().join("\n")
+}
+
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|len| len > FILE_BYTES_MAX) {
+        let reason = format!("larger than {FILE_BYTES_MAX} bytes");
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, reason));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,165 @@
+//! `POST /events` and `POST /buses/{bus}/events`: events come in.
+//!
+//! # Invariants
+//!
+//! - **durable**: the answer leaves only after `Router::ingest` has returned, which is after the sync.
+//! - The answer lists the entries in the order they were sent.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use event::EntryError;
+use serde_json::value::RawValue;
+
+use super::App;
+use super::body::{Bounds, drain};
+use super::error::{Kind, Problem};
+use super::split::{Media, split};
+
+type Outcomes = Vec<Result<String, EntryError>>;
+
+pub(crate) async fn into_default(State(app): State<Arc<App>>, request: Request) -> Response {
+    ingest(&app, "default", request).await
+}
+
+pub(crate) async fn into_named(
+    State(app): State<Arc<App>>,
+    bus: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response {
+    match bus {
+        Ok(Path(bus)) => ingest(&app, &bus, request).await,
+        Err(rejection) => Kind::NotFound.problem(rejection.body_text()).into_response(),
+    }
+}
+
+async fn ingest(app: &App, bus: &str, request: Request) -> Response {
+    let started = app.clock.monotonic();
+    let (head, mut body) = request.into_parts();
+    let response = match take(app, bus, &head.headers, &mut body).await {
+        Ok(response) => response,
+        Err(problem) => {
+            drain(&mut body, &head.headers).await;
+            problem.into_response()
+        }
+    };
+    app.metrics.answered(app.clock.monotonic().saturating_sub(started));
+    response
+}
+
+async fn take(
+    app: &App,
+    bus: &str,
+    headers: &HeaderMap,
+    body: &mut Body,
+) -> Result<Response, Problem> {
+    if !app.router.has_bus(bus) {
+        return Err(app.unknown_bus(bus));
+    }
+    let media = media(headers)?;
+    let bounds = Bounds { bytes_max: app.limits.body_bytes, time_max: app.body_time };
+    let held = app.budget.read(body, bounds).await?;
+    let found = split(&held.bytes, media, app.limits.body_events)?;
+    let outcomes = app.router.ingest(bus, found.entries).await?;
+    answer(app, bus, &outcomes, found.alone)
+}
+
+fn media(headers: &HeaderMap) -> Result<Media, Problem> {
+    let unsupported = |detail: String| Kind::UnsupportedMediaType.problem(detail);
+    let text = |name| match headers.get(&name) {
+        None => Ok(None),
+        Some(value) => {
+            value.to_str().map(Some).map_err(|error| unsupported(format!("header {name}: {error}")))
+        }
+    };
+    if let Some(encoding) =
+        text(header::CONTENT_ENCODING)?.filter(|encoding| *encoding != "identity")
+    {
+        return Err(unsupported(format!("the body is encoded as {encoding}; send it plain")));
+    }
+    let content_type = text(header::CONTENT_TYPE)?;
+    Media::of(content_type).ok_or_else(|| {
+        unsupported(format!(
+            "events do not come as {}; send application/json or application/x-ndjson",
+            content_type.unwrap_or_default()
+        ))
+    })
+}
+
+fn answer(app: &App, bus: &str, outcomes: &Outcomes, alone: bool) -> Result<Response, Problem> {
+    let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    let refused = outcomes.len() - accepted;
+    app.metrics.ingested(bus, accepted, refused);
+    match outcomes.as_slice() {
+        [Err(error)] if alone => return Err(Problem::refused(error)),
+        _ if accepted == 0 => {
+            let entries = String::from_utf8(entries(outcomes)).expect("JSON is text");
+            let entries = RawValue::from_string(entries).expect("the array was just written");
+            return Err(Problem::all_refused(entries));
+        }
+        _ => (),
+    }
+    let mut body =
+        format!(r#"{{"accepted":{accepted},"refused":{refused},"entries":"#).into_bytes();
+    body.extend_from_slice(&entries(outcomes));
+    body.push(b'}');
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    Ok(response)
+}
+
+/// `[{"id":"…"},{"error":"…"}]`
+fn entries(outcomes: &Outcomes) -> Vec<u8> {
+    let mut out = Vec::with_capacity(2 + outcomes.len() * 48);
+    out.push(b'[');
+    for (index, outcome) in outcomes.iter().enumerate() {
+        if 0 < index {
+            out.push(b',');
+        }
+        let (key, value) = match outcome {
+            Ok(id) => (&br#"{"id":"#[..], id.clone()),
+            Err(error) => (&br#"{"error":"#[..], error.to_string()),
+        };
+        out.extend_from_slice(key);
+        serde_json::to_writer(&mut out, &value).expect("a text fits into memory");
+        out.push(b'}');
+    }
+    out.push(b']');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_are_written_in_order_and_quoted() {
+        let outcomes = vec![
+            Ok("a\"b".to_owned()),
+            Err(EntryError::Empty { key: "source" }),
+            Ok("c".to_owned()),
+        ];
+        assert_eq!(
+            String::from_utf8(entries(&outcomes)).unwrap(),
+            r#"[{"id":"a\"b"},{"error":"`source` must not be empty"},{"id":"c"}]"#
+        );
+        assert_eq!(entries(&Vec::new()), b"[]");
+    }
+
+    #[test]
+    fn an_encoded_body_is_refused() {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-encoding", HeaderValue::from_static("gzip"));
+        assert_eq!(media(&headers).unwrap_err().kind(), Kind::UnsupportedMediaType);
+        headers.insert("content-encoding", HeaderValue::from_static("identity"));
+        assert_eq!(media(&headers).unwrap(), Media::Any);
+        headers.insert("content-type", HeaderValue::from_bytes(b"\xff").unwrap());
+        assert_eq!(media(&headers).unwrap_err().kind(), Kind::UnsupportedMediaType);
+    }
+}

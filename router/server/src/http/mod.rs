@@ -1,0 +1,112 @@
+//! The HTTP surface: one router, its state, and what every answer has in common.
+//!
+//! ```text
+//! POST /events                    events to the bus `default`       ingest
+//! POST /buses/{bus}/events        events to a bus                   ingest
+//! GET  /healthz  /readyz          for supervisors and balancers     probe
+//! GET  /metrics                   for Prometheus                    probe
+//! …    /api/v1/…                  for the command line              api
+//! ```
+//!
+//! # Invariants
+//!
+//! - Every refusal is a problem document, and is counted.
+//!
+//! # Not here
+//!
+//! - Authentication: this version has none, and says so when it listens to more than this machine.
+
+mod api;
+mod body;
+mod error;
+mod ingest;
+mod listen;
+mod probe;
+mod split;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use bus::Clock;
+use event::Timestamp;
+
+use crate::config;
+use crate::metrics::Metrics;
+use crate::reload::Board;
+
+pub(crate) use body::Budget;
+use error::{Kind, Problem};
+pub(crate) use listen::{ListenError, Listener, finish, serve};
+
+/// What answering a request takes.
+pub(crate) struct App {
+    pub(crate) router: bus::Router,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Metrics,
+    pub(crate) board: Arc<Board>,
+    pub(crate) limits: config::Limits,
+    pub(crate) body_time: Duration,
+    pub(crate) budget: Budget,
+    pub(crate) started_at: Timestamp,
+}
+
+impl App {
+    fn unknown_bus(&self, bus: &str) -> Problem {
+        let known = self.router.buses();
+        let words: Vec<&str> = known.iter().map(String::as_str).collect();
+        let mend = match config::nearest(bus, &words) {
+            Some(word) => format!("did you mean `{word}`?"),
+            None => format!(
+                "the buses are {}; name it in slipswitch.yaml or in a rule",
+                words.join(", ")
+            ),
+        };
+        Kind::UnknownBus.problem(format!("there is no bus `{bus}`; {mend}"))
+    }
+}
+
+/// All routes over one state.
+pub(crate) fn routes(app: Arc<App>) -> axum::Router {
+    axum::Router::new()
+        .route("/", get(probe::root))
+        .route("/events", post(ingest::into_default))
+        .route("/buses/{bus}/events", post(ingest::into_named))
+        .route("/healthz", get(probe::healthz))
+        .route("/readyz", get(probe::readyz))
+        .route("/metrics", get(probe::metrics))
+        .route("/api/v1/status", get(api::status))
+        .route("/api/v1/rules", get(api::rules))
+        .route("/api/v1/dead-letters", get(api::dead_letters))
+        .route("/api/v1/dead-letters/redrive", post(api::redrive))
+        .route("/api/v1/replays", get(api::replays).post(api::start_replay))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(axum::middleware::map_response_with_state(Arc::clone(&app), count_refusals))
+        .with_state(app)
+}
+
+async fn not_found(request: Request) -> Problem {
+    let path = request.uri().path();
+    Kind::NotFound.problem(format!("there is nothing at {path}; `GET /` says what there is"))
+}
+
+async fn method_not_allowed(request: Request) -> Problem {
+    let (method, path) = (request.method(), request.uri().path());
+    Kind::MethodNotAllowed
+        .problem(format!("{path} does not take {method}; the header `allow` says what it takes"))
+}
+
+async fn count_refusals(State(app): State<Arc<App>>, response: Response) -> Response {
+    if let Some(kind) = response.extensions().get::<Kind>() {
+        app.metrics.refused(kind.slug());
+    }
+    response
+}
+
+/// JSON as a response.
+fn json(value: &impl serde::Serialize) -> Response {
+    axum::Json(value).into_response()
+}

@@ -1,0 +1,49 @@
+//! Small answers for people, supervisors and Prometheus.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use super::App;
+use super::error::{Kind, Problem};
+
+const ROOT: &str = concat!(
+    "slipswitch ",
+    env!("CARGO_PKG_VERSION"),
+    "
+
+POST /events                 send events: one JSON object, an array, or one a line
+POST /buses/{bus}/events     the same, to a bus by name
+GET  /api/v1/status          what runs, and how far it has come
+GET  /api/v1/rules
+GET  /api/v1/dead-letters    POST /api/v1/dead-letters/redrive
+GET  /api/v1/replays         POST /api/v1/replays
+GET  /healthz  /readyz  /metrics
+"
+);
+
+pub(super) async fn root() -> &'static str {
+    ROOT
+}
+
+pub(super) async fn healthz() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], r#"{"status":"ok"}"#).into_response()
+}
+
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    match app.router.ready() {
+        Ok(()) => Ok(super::json(&serde_json::json!({ "status": "ready" }))),
+        Err(reason) => Err(Kind::NotReady.problem(reason)),
+    }
+}
+
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let text = app
+        .metrics
+        .scrape()
+        .map_err(|error| Kind::Internal.problem(format!("write metrics: {error}")))?;
+    let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, openmetrics)], text).into_response())
+}

@@ -1,0 +1,154 @@
+//! From the folders to a rule set that may run: read, load plugins, compile, test.
+//!
+//! # Invariants
+//!
+//! - **old rules beat bad rules**: what has any problem, in a file or in a test, is a [`Rejection`].
+//! - Synchronous: the caller chooses the thread.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bus::Shelf;
+use bus::plugin::{self, Host};
+use bus::ruleset::{self, Diagnostic, RuleSet, SourceFile, TestReport};
+
+use crate::folder::{Content, FolderError, Folders};
+use crate::values::{Digests, SystemValues};
+
+/// What rules are loaded from and checked against; the same for a router's whole life.
+#[derive(Clone)]
+pub(crate) struct Source {
+    pub(crate) folders: Folders,
+    pub(crate) buses: Vec<String>,
+    pub(crate) limits: event::Limits,
+    pub(crate) plugin_limits: plugin::Limits,
+    pub(crate) host: Host,
+}
+
+/// Rules that compiled.
+pub(crate) struct Compiled {
+    pub(crate) rules: Arc<RuleSet>,
+    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) files: usize,
+    texts: Texts,
+}
+
+/// Compiled, or why not; and the files besides the folders whose change changes the outcome.
+pub(crate) struct Outcome {
+    pub(crate) compiled: Result<Compiled, Rejection>,
+    pub(crate) values_from: Digests,
+}
+
+/// The texts of the rule files, to show their lines in diagnostics.
+#[derive(Debug, Default)]
+pub(crate) struct Texts(HashMap<String, String>);
+
+/// Why rules do not run.
+#[derive(Debug)]
+pub(crate) struct Rejection {
+    /// One line.
+    pub(crate) message: String,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) files: usize,
+    texts: Texts,
+}
+
+impl Source {
+    /// Reads and compiles; the inline tests have not run yet.
+    pub(crate) fn compile(&self, content: Content, previous: Option<&Shelf>) -> Outcome {
+        let looked_in = self.folders.plugins.display().to_string();
+        let limits = self.plugin_limits.clone();
+        let shelf =
+            Arc::new(Shelf::load(&self.host, limits, &looked_in, content.plugins, previous));
+        let values = SystemValues::default();
+        let loaded = ruleset::load(
+            &content.rules,
+            &ruleset::Context {
+                values: &values,
+                plugins: shelf.as_ref(),
+                buses: &self.buses,
+                limits: self.limits,
+            },
+        );
+        let files = content.rules.len();
+        let texts = Texts::of(content.rules);
+        let compiled = match loaded {
+            Ok(rules) if content.problems.is_empty() => {
+                Ok(Compiled { rules: Arc::new(rules), shelf, files, texts })
+            }
+            loaded => {
+                let mut diagnostics = content.problems;
+                diagnostics.extend(loaded.err().unwrap_or_default());
+                Err(Rejection::broken(diagnostics, files, texts))
+            }
+        };
+        Outcome { compiled, values_from: values.into_digests() }
+    }
+
+    /// Compiles and runs the inline tests.
+    pub(crate) fn load(&self, content: Content, previous: Option<&Shelf>) -> Outcome {
+        let mut outcome = self.compile(content, previous);
+        outcome.compiled = outcome.compiled.and_then(|compiled| {
+            let report = compiled.rules.test();
+            if report.failures.is_empty() { Ok(compiled) } else { Err(compiled.untested(report)) }
+        });
+        outcome
+    }
+}
+
+impl Compiled {
+    pub(crate) fn render(&self, diagnostics: &[Diagnostic], color: bool) -> String {
+        self.texts.render(diagnostics, color)
+    }
+
+    fn untested(self, report: TestReport) -> Rejection {
+        let failed = report.failures.len();
+        let total = report.passed + failed;
+        Rejection {
+            message: format!("{failed} of {total} inline tests failed"),
+            diagnostics: report.failures,
+            files: self.files,
+            texts: self.texts,
+        }
+    }
+}
+
+impl Rejection {
+    pub(crate) fn folder(error: &FolderError) -> Self {
+        Self {
+            message: error.to_string(),
+            diagnostics: Vec::new(),
+            files: 0,
+            texts: Texts::default(),
+        }
+    }
+
+    fn broken(diagnostics: Vec<Diagnostic>, files: usize, texts: Texts) -> Self {
+        let message = match diagnostics.as_slice() {
+            [one] => format!("{}:{}:{}: {}", one.path, one.line, one.column, one.message),
+            more => format!("{} problems in the rule files", more.len()),
+        };
+        Self { message, diagnostics, files, texts }
+    }
+
+    /// The diagnostics as people read them, or the message when there are none.
+    pub(crate) fn render(&self, color: bool) -> String {
+        if self.diagnostics.is_empty() {
+            return self.message.clone();
+        }
+        self.texts.render(&self.diagnostics, color)
+    }
+}
+
+impl Texts {
+    fn of(files: Vec<SourceFile>) -> Self {
+        Self(files.into_iter().map(|file| (file.path, file.text)).collect())
+    }
+
+    fn render(&self, diagnostics: &[Diagnostic], color: bool) -> String {
+        let text = |one: &Diagnostic| self.0.get(&one.path).map_or("", String::as_str);
+        let rendered: Vec<String> =
+            diagnostics.iter().map(|one| one.render(text(one), color)).collect();
+        rendered.join("\n")
+    }
+}

@@ -1,0 +1,147 @@
+//! What the router tells Prometheus, with every metric's name.
+//!
+//! Counters of the HTTP side live here; everything about the journal, subscriptions and reloads is read from
+//! its owner when somebody scrapes.
+//!
+//! # Invariants
+//!
+//! - **bounded**: labels take values from the configuration, the rules and a fixed list; never from a request.
+
+mod scrape;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::Router;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use crate::reload::Board;
+
+/// The names of all metrics. Counters get `_total` when they are written.
+mod name {
+    pub(super) const PREFIX: &str = "slipswitch";
+
+    pub(super) const BUILD: &str = "build";
+    pub(super) const EVENTS_ACCEPTED: &str = "events_accepted";
+    pub(super) const EVENTS_REFUSED: &str = "events_refused";
+    pub(super) const REQUESTS_REFUSED: &str = "requests_refused";
+    pub(super) const INGEST_SECONDS: &str = "ingest_seconds";
+    pub(super) const CONNECTIONS: &str = "connections";
+
+    pub(super) const RELOAD_GENERATION: &str = "reload_generation";
+    pub(super) const RELOADS: &str = "reloads";
+    pub(super) const RELOAD_SUCCEEDED: &str = "reload_last_succeeded";
+    pub(super) const RELOAD_TIME: &str = "reload_last_success_timestamp_seconds";
+    pub(super) const RULES: &str = "rules";
+
+    pub(super) const JOURNAL_NEXT_OFFSET: &str = "journal_next_offset";
+    pub(super) const JOURNAL_SEGMENTS: &str = "journal_segments";
+    pub(super) const JOURNAL_BYTES: &str = "journal_bytes";
+    pub(super) const JOURNAL_SYNCS: &str = "journal_syncs";
+    pub(super) const JOURNAL_WRITABLE: &str = "journal_writable";
+    pub(super) const DISPATCHED: &str = "dispatched_offset";
+
+    pub(super) const DELIVERED: &str = "subscription_delivered";
+    pub(super) const DROPPED: &str = "subscription_dropped";
+    pub(super) const DEAD: &str = "subscription_dead";
+    pub(super) const FAILED_ATTEMPTS: &str = "subscription_failed_attempts";
+    pub(super) const LAG: &str = "subscription_lag";
+    pub(super) const BEHIND: &str = "subscription_behind";
+    pub(super) const QUEUED: &str = "subscription_queued";
+    pub(super) const IN_FLIGHT: &str = "subscription_in_flight";
+    pub(super) const POSTPONED: &str = "subscription_postponed";
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BusLabel {
+    bus: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+/// Handles to what is counted where it happens.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    accepted: Family<BusLabel, Counter>,
+    refused: Family<BusLabel, Counter>,
+    requests_refused: Family<ReasonLabel, Counter>,
+    seconds: Histogram,
+    connections: Gauge,
+    registry: Arc<Registry>,
+}
+
+impl Metrics {
+    pub(crate) fn new(router: Router, board: Arc<Board>) -> Self {
+        let accepted = Family::default();
+        let refused = Family::default();
+        let requests_refused = Family::default();
+        // 50 µs to 1.6 s: from a sync on a good disk to one nobody wants to wait for.
+        let seconds = Histogram::new(exponential_buckets(0.000_05, 2.0, 16));
+        let connections = Gauge::default();
+
+        let mut registry = Registry::with_prefix(name::PREFIX);
+        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register(name::BUILD, "The router's version", build);
+        registry.register(name::EVENTS_ACCEPTED, "Events stored, by bus", accepted.clone());
+        registry.register(
+            name::EVENTS_REFUSED,
+            "Events refused by themselves, by bus",
+            refused.clone(),
+        );
+        registry.register(
+            name::REQUESTS_REFUSED,
+            "Requests answered with a problem, by its kind",
+            requests_refused.clone(),
+        );
+        registry.register(
+            name::INGEST_SECONDS,
+            "From the headers of a request with events to its answer",
+            seconds.clone(),
+        );
+        registry.register(name::CONNECTIONS, "Open HTTP connections", connections.clone());
+        registry.register_collector(Box::new(scrape::Scrape::new(router, board)));
+        let registry = Arc::new(registry);
+        Self { accepted, refused, requests_refused, seconds, connections, registry }
+    }
+
+    /// Counts entries of a request to a bus that exists.
+    pub(crate) fn ingested(&self, bus: &str, accepted: usize, refused: usize) {
+        let label = BusLabel { bus: bus.to_owned() };
+        self.accepted.get_or_create(&label).inc_by(u64::try_from(accepted).unwrap_or(u64::MAX));
+        if 0 < refused {
+            self.refused.get_or_create(&label).inc_by(u64::try_from(refused).unwrap_or(u64::MAX));
+        }
+    }
+
+    pub(crate) fn answered(&self, after: Duration) {
+        self.seconds.observe(after.as_secs_f64());
+    }
+
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.requests_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    pub(crate) fn connected(&self) {
+        self.connections.inc();
+    }
+
+    pub(crate) fn disconnected(&self) {
+        self.connections.dec();
+    }
+
+    /// The text of a scrape.
+    pub(crate) fn scrape(&self) -> Result<String, std::fmt::Error> {
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry)?;
+        Ok(out)
+    }
+}

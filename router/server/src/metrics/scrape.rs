@@ -1,0 +1,132 @@
+//! What is read from its owner at the moment of a scrape.
+
+use std::sync::Arc;
+
+use bus::{JournalStatus, Router, SubscriptionStatus};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+use super::name;
+use crate::reload::{Board, Reloads};
+
+pub(super) struct Scrape {
+    router: Router,
+    board: Arc<Board>,
+}
+
+impl Scrape {
+    pub(super) fn new(router: Router, board: Arc<Board>) -> Self {
+        Self { router, board }
+    }
+}
+
+impl std::fmt::Debug for Scrape {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Scrape").finish_non_exhaustive()
+    }
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let out = &mut encoder;
+        reloads(out, &self.board.read())?;
+        let status = self.router.status();
+        gauge(out, name::DISPATCHED, "Every event below has been matched", status.dispatched)?;
+        journal(out, &status.journal)?;
+        subscriptions(out, &status.subscriptions)
+    }
+}
+
+fn journal(out: &mut DescriptorEncoder<'_>, journal: &JournalStatus) -> std::fmt::Result {
+    gauge(out, name::JOURNAL_NEXT_OFFSET, "The offset the next event gets", journal.next_offset)?;
+    gauge(out, name::JOURNAL_SEGMENTS, "Segments of the journal", as_u64(journal.segments))?;
+    gauge(out, name::JOURNAL_BYTES, "What the journal takes on disk", journal.bytes)?;
+    let syncs = ConstCounter::new(journal.syncs);
+    one(out, name::JOURNAL_SYNCS, "Groups of events made durable since the start", &syncs)?;
+    let writable = u64::from(journal.stopped.is_none());
+    gauge(out, name::JOURNAL_WRITABLE, "Whether the journal takes events", writable)
+}
+
+/// One family per number; a replay's subscriptions are counted by themselves, under its name.
+fn subscriptions(out: &mut DescriptorEncoder<'_>, all: &[SubscriptionStatus]) -> std::fmt::Result {
+    type Read = fn(&SubscriptionStatus) -> u64;
+    let counters: [(&str, &str, Read); 4] = [
+        (name::DELIVERED, "Deliveries that arrived", |one| one.delivered),
+        (name::DROPPED, "Events that a transform dropped", |one| one.dropped),
+        (name::DEAD, "Deliveries that ended as dead letters", |one| one.dead),
+        (name::FAILED_ATTEMPTS, "Attempts that failed", |one| one.failed_attempts),
+    ];
+    for (name, help, read) in counters {
+        let mut family = out.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for subscription in all {
+            let metric = ConstCounter::new(read(subscription));
+            metric.encode(family.encode_family(&labels(subscription))?)?;
+        }
+    }
+    let gauges: [(&str, &str, Read); 5] = [
+        (name::LAG, "Events of the journal not yet looked at", |one| one.lag),
+        (name::BEHIND, "Whether it reads the journal by itself", |one| u64::from(one.behind)),
+        (name::QUEUED, "Events that wait in memory", |one| as_u64(one.queued)),
+        (name::IN_FLIGHT, "Events under delivery", |one| as_u64(one.in_flight)),
+        (name::POSTPONED, "Deliveries that wait for a retry", |one| as_u64(one.postponed)),
+    ];
+    for (name, help, read) in gauges {
+        let mut family = out.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for subscription in all {
+            let metric = ConstGauge::new(read(subscription));
+            metric.encode(family.encode_family(&labels(subscription))?)?;
+        }
+    }
+    Ok(())
+}
+
+fn labels(subscription: &SubscriptionStatus) -> [(&'static str, &str); 4] {
+    [
+        ("bus", &subscription.bus),
+        ("rule", &subscription.rule),
+        ("target", &subscription.target),
+        ("replay", subscription.replay.as_deref().unwrap_or_default()),
+    ]
+}
+
+fn reloads(out: &mut DescriptorEncoder<'_>, reloads: &Reloads) -> std::fmt::Result {
+    let generation = &reloads.generation;
+    gauge(out, name::RELOAD_GENERATION, "The running generation of rules", generation.number)?;
+    gauge(out, name::RULES, "Rules that run", as_u64(generation.rules))?;
+    let succeeded = u64::from(reloads.last_error.is_none());
+    gauge(out, name::RELOAD_SUCCEEDED, "Whether what lies in the folders is what runs", succeeded)?;
+    let loaded_at = ConstGauge::new(seconds(generation.loaded_at));
+    one(out, name::RELOAD_TIME, "When the running rules were loaded", &loaded_at)?;
+
+    let help = "Attempts to replace the rules, by result";
+    let mut family = out.encode_descriptor(name::RELOADS, help, None, MetricType::Counter)?;
+    for (result, count) in [("swapped", reloads.swapped), ("rejected", reloads.rejected)] {
+        let labels = [("result", result)];
+        ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+fn gauge(out: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> std::fmt::Result {
+    one(out, name, help, &ConstGauge::new(value))
+}
+
+fn one(
+    out: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    metric: &impl EncodeMetric,
+) -> std::fmt::Result {
+    metric.encode(out.encode_descriptor(name, help, None, metric.metric_type())?)
+}
+
+fn as_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+fn seconds(at: event::Timestamp) -> f64 {
+    at.since(event::Timestamp::from_millis(0)).as_secs_f64()
+}

@@ -1,0 +1,205 @@
+//! What the command line does without a router: checking and testing rules, trying patterns.
+//!
+//! # Not here
+//!
+//! - Opinions of its own: rules are read, compiled and tested by the code that `serve` runs.
+
+mod patterns;
+
+use std::path::Path;
+
+use bus::plugin;
+use bus::ruleset::{Diagnostic, TestOutcome};
+
+use crate::config::{Config, ConfigError};
+use crate::load::{Compiled, Rejection};
+use crate::run::{folders, plugin_limits};
+use crate::{folder, load};
+
+pub use patterns::{MatchError, pattern_check, pattern_match};
+
+/// What `slipswitch check` found.
+#[derive(Debug, Default)]
+pub struct CheckReport {
+    /// Rules that compiled; none when there is any problem.
+    pub rules: usize,
+    pub files: usize,
+    /// Inline tests that ran.
+    pub tests: usize,
+    /// Every problem of every file, failed tests included.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The problems as people read them; empty when there are none.
+    pub rendered: String,
+}
+
+/// What `slipswitch test` found.
+#[derive(Debug, Default)]
+pub struct TestReport {
+    pub rules: usize,
+    pub passed: usize,
+    /// One per failed test.
+    pub failures: Vec<Diagnostic>,
+    pub outcomes: Vec<TestOutcome>,
+    /// Why no test could run: the rules do not compile.
+    pub problems: Vec<Diagnostic>,
+    /// Failures and problems as people read them; empty when there are none.
+    pub rendered: String,
+}
+
+/// Why rules could not even be compiled.
+enum Stopped {
+    Config(ConfigError),
+    Host(plugin::HostError),
+    Rejected(Rejection),
+}
+
+/// Reads, compiles and tests the rules, and tells every problem.
+pub fn check(rules: &Path, plugins: &Path, config: Option<&Path>) -> CheckReport {
+    let compiled = match compile(rules, plugins, config) {
+        Ok(compiled) => compiled,
+        Err(stopped) => {
+            let files =
+                if let Stopped::Rejected(rejection) = &stopped { rejection.files } else { 0 };
+            let (diagnostics, rendered) = stopped.explain(rules);
+            return CheckReport { files, diagnostics, rendered, ..CheckReport::default() };
+        }
+    };
+    let report = compiled.rules.test();
+    CheckReport {
+        rules: compiled.rules.rules().len(),
+        files: compiled.files,
+        tests: report.passed + report.failures.len(),
+        rendered: compiled.render(&report.failures, false),
+        diagnostics: report.failures,
+    }
+}
+
+/// Runs the inline tests of the rules.
+pub fn test(rules: &Path, plugins: &Path, config: Option<&Path>) -> TestReport {
+    let compiled = match compile(rules, plugins, config) {
+        Ok(compiled) => compiled,
+        Err(stopped) => {
+            let (problems, rendered) = stopped.explain(rules);
+            return TestReport { problems, rendered, ..TestReport::default() };
+        }
+    };
+    let report = compiled.rules.test();
+    TestReport {
+        rules: compiled.rules.rules().len(),
+        passed: report.passed,
+        rendered: compiled.render(&report.failures, false),
+        failures: report.failures,
+        outcomes: report.outcomes,
+        problems: Vec::new(),
+    }
+}
+
+fn compile(rules: &Path, plugins: &Path, config: Option<&Path>) -> Result<Compiled, Stopped> {
+    let mut config = Config::read(config).map_err(Stopped::Config)?;
+    config.rules_dir = rules.to_owned();
+    config.plugins_dir = plugins.to_owned();
+    // Nothing is kept: a check leaves no trace.
+    let options = plugin::Options { cache_dir: None, ..plugin::Options::default() };
+    let host = plugin::Host::new(options).map_err(Stopped::Host)?;
+    let source = load::Source {
+        folders: folders(&config),
+        buses: config.buses.clone(),
+        limits: config.limits.of_events(),
+        plugin_limits: plugin_limits(&config.plugin),
+        host,
+    };
+    let content =
+        source.folders.read().map_err(|error| Stopped::Rejected(Rejection::folder(&error)))?;
+    source.compile(content, None).compiled.map_err(Stopped::Rejected)
+}
+
+impl Stopped {
+    fn explain(self, rules: &Path) -> (Vec<Diagnostic>, String) {
+        match self {
+            Self::Rejected(rejection) if rejection.diagnostics.is_empty() => {
+                let shown = rules.display().to_string();
+                let rendered = rejection.message.clone();
+                (vec![folder::whole_file(shown, rejection.message, "")], rendered)
+            }
+            Self::Rejected(rejection) => {
+                let rendered = rejection.render(false);
+                (rejection.diagnostics, rendered)
+            }
+            Self::Config(error) => {
+                let rendered = error.to_string();
+                (error.into_diagnostics(), rendered)
+            }
+            Self::Host(error) => {
+                let message = format!("start the plugin host: {error}");
+                let shown = rules.display().to_string();
+                (vec![folder::whole_file(shown, message.clone(), "")], message)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const RULE: &str = "name: all\nbus: shop\npattern: { source: [a] }\ntargets:\n  - id: file\n    log: { file: out.jsonl }\ntests:\n  - name: one\n    event: { source: a, detail-type: T, detail: {} }\n    expect: EXPECT\n";
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        dir
+    }
+
+    #[test]
+    fn good_rules_are_counted_with_their_tests() {
+        let good = RULE.replace("EXPECT", "{ file: { source: a } }");
+        let none = RULE.replace("EXPECT", "none").replace("source: a,", "source: b,");
+        let dir = folder(&[("a.yaml", &none)]);
+        let report = check(dir.path(), Path::new("plugins"), None);
+        assert_eq!((report.rules, report.files, report.tests), (1, 1, 1), "{}", report.rendered);
+        assert_eq!((report.diagnostics.len(), report.rendered.as_str()), (0, ""));
+
+        let dir = folder(&[("a.yaml", &none), ("b.yaml", &good.replace("all", "other"))]);
+        let report = test(dir.path(), Path::new("plugins"), None);
+        assert_eq!(report.passed + report.failures.len(), 2, "{}", report.rendered);
+        assert_eq!(report.outcomes.len(), 2);
+    }
+
+    #[test]
+    fn a_failing_test_is_a_failure_and_a_problem_of_the_check() {
+        let dir = folder(&[("a.yaml", &RULE.replace("EXPECT", "none"))]);
+        let report = test(dir.path(), Path::new("plugins"), None);
+        assert_eq!((report.passed, report.failures.len(), report.problems.len()), (0, 1, 0));
+        assert!(report.rendered.contains("a.yaml"), "{}", report.rendered);
+        assert_eq!(check(dir.path(), Path::new("plugins"), None).diagnostics.len(), 1);
+    }
+
+    #[test]
+    fn every_problem_of_every_file_is_told() {
+        let dir = folder(&[("a.yaml", "nmae: x\n"), ("b.yaml", "- 1\n"), ("c.yaml", "")]);
+        fs::write(dir.path().join("d.yaml"), b"\xff").unwrap();
+        let report = check(dir.path(), Path::new("plugins"), None);
+        for name in ["a.yaml", "b.yaml", "d.yaml"] {
+            assert!(report.diagnostics.iter().any(|one| one.path.ends_with(name)), "{name}");
+            assert!(report.rendered.contains(name), "{name}: {}", report.rendered);
+        }
+        assert_eq!((report.rules, report.files), (0, 3));
+        assert!(!test(dir.path(), Path::new("plugins"), None).problems.is_empty());
+    }
+
+    #[test]
+    fn a_missing_folder_or_configuration_is_a_problem() {
+        let report = check(Path::new("/nowhere/rules"), Path::new("plugins"), None);
+        assert!(report.rendered.contains("/nowhere/rules"), "{}", report.rendered);
+        assert_eq!(report.diagnostics.len(), 1);
+        let dir = folder(&[]);
+        let report = check(dir.path(), Path::new("plugins"), Some(Path::new("/nowhere.yaml")));
+        assert!(report.rendered.contains("/nowhere.yaml"), "{}", report.rendered);
+        let report = check(dir.path(), Path::new("/nowhere/plugins"), None);
+        assert!(report.rendered.contains("/nowhere/plugins"), "{}", report.rendered);
+    }
+}

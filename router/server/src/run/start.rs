@@ -1,0 +1,209 @@
+//! Putting a router together, and taking it apart in the order of an event's path.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::plugin::{self, Host};
+use bus::ruleset::RuleSet;
+use bus::{Clock, OpenError, Router, Shelf, journal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+use super::{Mode, RunError, folders, plugin_limits};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::http::{App, Budget, Listener, finish, routes, serve};
+use crate::load::{Compiled, Rejection, Source};
+use crate::metrics::Metrics;
+use crate::reload::{Board, Generation};
+use crate::watch::{Look, Reloader, Seen, look, reject};
+
+/// A router that takes events.
+pub(super) struct Running {
+    address: SocketAddr,
+    router: Router,
+    board: Arc<Board>,
+    clock: Arc<dyn Clock>,
+    drain: Duration,
+    stop: watch::Sender<bool>,
+    /// Ends with the connections that are still open.
+    accepting: JoinSet<JoinSet<()>>,
+    reloading: JoinSet<()>,
+}
+
+/// The rules to start with.
+struct First {
+    rules: Arc<RuleSet>,
+    shelf: Option<Arc<Shelf>>,
+    rejection: Option<Rejection>,
+    seen: Seen,
+}
+
+impl Running {
+    pub(super) async fn start(config: Config, mode: Mode) -> Result<Self, RunError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let host = Host::new(host_options(&config))?;
+        let source = Source {
+            folders: folders(&config),
+            buses: config.buses.clone(),
+            limits: config.limits.of_events(),
+            plugin_limits: plugin_limits(&config.plugin),
+            host: host.clone(),
+        };
+        let First { rules, shelf, rejection, seen } = first(&source, mode).await?;
+        let listener = Listener::bind(&config.listen).await?;
+        let router =
+            Router::open(bus_options(&config), Arc::clone(&clock), Arc::clone(&rules), host)
+                .await?;
+
+        let generation = Generation {
+            number: 1,
+            digest: rules.digest().to_owned(),
+            loaded_at: clock.now(),
+            rules: rules.rules().len(),
+        };
+        let listing = shelf.as_ref().map_or_else(Vec::new, |shelf| shelf.listing());
+        let board = Arc::new(Board::new(generation, listing));
+        if let Some(rejection) = rejection {
+            reject(&board, &rejection, clock.now());
+            let problems = format_args!("\n{}", rejection.render(false));
+            error!(%problems, "rules rejected, waiting for the mend");
+        } else if rules.rules().is_empty() {
+            warn!(folder = %config.rules_dir.display(), "there are no rules: events are kept and go nowhere");
+        }
+
+        let (stop, stopped) = watch::channel(false);
+        let mut reloading = JoinSet::new();
+        let reloader = Reloader {
+            source,
+            router: router.clone(),
+            board: Arc::clone(&board),
+            clock: Arc::clone(&clock),
+            shelf,
+            seen,
+        };
+        reloading.spawn(reloader.run(config.reload.clone(), stopped.clone()));
+
+        if !listener.address.ip().is_loopback() {
+            warn!(address = %listener.address, "anybody who reaches this address can send events and read them: this version has no authentication");
+        }
+        let address = listener.address;
+        let app = app(&config, &router, &clock, &board);
+        let metrics = app.metrics.clone();
+        let mut accepting = JoinSet::new();
+        accepting.spawn(serve(listener, routes(app), config.http, metrics, stopped));
+        let drain = config.drain;
+        Ok(Self { address, router, board, clock, drain, stop, accepting, reloading })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.board.read().generation.number
+    }
+
+    pub(super) fn rules(&self) -> usize {
+        self.board.read().generation.rules
+    }
+
+    /// Stops in the order of an event's path, within the time for draining.
+    pub(super) async fn stop(mut self) {
+        let started = self.clock.monotonic();
+        self.stop.send_replace(true);
+        while let Some(connections) = self.accepting.join_next().await {
+            let connections = connections.expect("a panic ends the process");
+            let cut_off = finish(connections, self.drain).await;
+            if 0 < cut_off {
+                warn!(connections = cut_off, "requests did not end in time, cut off");
+            }
+        }
+        self.reloading.abort_all();
+        while self.reloading.join_next().await.is_some() {}
+
+        let spent = self.clock.monotonic().saturating_sub(started);
+        let drained = self.router.shutdown(self.drain.saturating_sub(spent)).await;
+        if 0 < drained.in_flight_left {
+            let left = drained.in_flight_left;
+            info!(deliveries = left, "deliveries under way are repeated at the next start");
+        }
+    }
+}
+
+/// Whether the data folder stays unusable until somebody changes something.
+pub(super) fn is_hopeless(error: &OpenError) -> bool {
+    match error {
+        OpenError::Folder { .. } | OpenError::Rules(_) => true,
+        OpenError::Journal(error) => matches!(
+            error,
+            journal::OpenError::NewerFormat { .. }
+                | journal::OpenError::ReadOnly { .. }
+                | journal::OpenError::Options { .. }
+        ),
+        OpenError::State(error) => matches!(error, bus::StateError::NewerFormat { .. }),
+    }
+}
+
+async fn first(source: &Source, mode: Mode) -> Result<First, RunError> {
+    let source = source.clone();
+    let looking = tokio::task::spawn_blocking(move || look(&source, None, None));
+    let Look { seen, outcome } = looking.await.expect("a panic ends the process");
+    match outcome.expect("nothing was seen before") {
+        Ok(Compiled { rules, shelf, .. }) => {
+            Ok(First { rules, shelf: Some(shelf), rejection: None, seen })
+        }
+        Err(rejection) if mode == Mode::Dev => {
+            let rules = Arc::new(RuleSet::empty());
+            Ok(First { rules, shelf: None, rejection: Some(rejection), seen })
+        }
+        Err(rejection) if rejection.diagnostics.is_empty() => {
+            Err(RunError::Config(rejection.message))
+        }
+        Err(rejection) => {
+            let rendered = rejection.render(false);
+            Err(RunError::Rules { message: rejection.message, rendered })
+        }
+    }
+}
+
+fn app(config: &Config, router: &Router, clock: &Arc<dyn Clock>, board: &Arc<Board>) -> Arc<App> {
+    Arc::new(App {
+        router: router.clone(),
+        clock: Arc::clone(clock),
+        metrics: Metrics::new(router.clone(), Arc::clone(board)),
+        board: Arc::clone(board),
+        limits: config.limits.clone(),
+        body_time: config.http.body,
+        budget: Budget::new(config.limits.bodies_bytes),
+        started_at: clock.now(),
+    })
+}
+
+fn host_options(config: &Config) -> plugin::Options {
+    let defaults = plugin::Options::default();
+    plugin::Options {
+        cache_dir: Some(config.data_dir.join("plugin-cache")),
+        memory_bytes_max: defaults.memory_bytes_max.max(config.plugin.memory_bytes),
+        ..defaults
+    }
+}
+
+fn bus_options(config: &Config) -> bus::Options {
+    let data_dir: PathBuf = config.data_dir.clone();
+    bus::Options {
+        limits: config.limits.of_events(),
+        account: config.account.clone(),
+        region: config.region.clone(),
+        buses: config.buses.clone(),
+        segment_bytes: config.journal.segment_bytes,
+        concurrency: config.delivery.concurrency,
+        lane_events_max: config.delivery.lane_events,
+        postponed_max: config.delivery.postponed_max,
+        hops_max: config.delivery.hops_max,
+        ..bus::Options::new(data_dir)
+    }
+}

@@ -1,0 +1,262 @@
+//! Watching the folders, and replacing the rules when they change.
+//!
+//! ```text
+//! notify ──┐
+//! poll   ──┼─▶ quiet? ─▶ read and hash ─▶ different? ─▶ compile, test ─▶ swap, or keep the old and say why
+//! SIGHUP ──┘                                (SIGHUP: always)
+//! ```
+//!
+//! The system's notifications are quick and not to be relied on (single mounted files, ConfigMap links, network
+//! folders); the poll is slow and sure.
+//!
+//! # Invariants
+//!
+//! - **old rules beat bad rules**: nothing is swapped in that did not compile or failed its tests.
+//! - A reload waits for no delivery, and no delivery for a reload: it runs on a thread of its own.
+//! - The same broken content is reported once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{Clock, Router, Shelf};
+use event::Timestamp;
+use notify::event::{AccessKind, AccessMode, EventKind};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use sha2::{Digest, Sha256};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+use tracing::{debug, error, info, warn};
+
+use crate::config;
+use crate::folder::Folders;
+use crate::load::{Compiled, Outcome, Rejection, Source};
+use crate::reload::{Board, LastError};
+use crate::values::{self, Digests};
+
+/// How many quiet times in a row may be disturbed before the folders are read all the same.
+const DISTURBED_MAX: usize = 10;
+
+/// What was found in the folders the last time somebody looked.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    stamp: u64,
+    digest: [u8; 32],
+    values_from: Digests,
+}
+
+/// What one look at the folders found.
+pub(crate) struct Look {
+    pub(crate) seen: Seen,
+    /// `None` when it is what was seen before.
+    pub(crate) outcome: Option<Result<Compiled, Rejection>>,
+}
+
+/// Reads the folders, and loads the rules if something differs from `before`; without `before`, in any case.
+pub(crate) fn look(source: &Source, shelf: Option<&Shelf>, before: Option<&Seen>) -> Look {
+    let values_from = before.map_or_else(Digests::new, |before| before.values_from.clone());
+    // The stamp comes before the reading: a change meanwhile is then seen by the next look.
+    let stamp = source.folders.stamp(values_from.keys());
+    let read = source.folders.read();
+    let digest = match &read {
+        Ok(content) => content.digest,
+        Err(error) => Sha256::digest(error.to_string()).into(),
+    };
+    let is_same = before.is_some_and(|before| before.digest == digest);
+    if is_same && values::are_unchanged(&values_from) {
+        return Look { seen: Seen { stamp, digest, values_from }, outcome: None };
+    }
+    match read {
+        Ok(content) => {
+            let Outcome { compiled, values_from } = source.load(content, shelf);
+            Look { seen: Seen { stamp, digest, values_from }, outcome: Some(compiled) }
+        }
+        Err(error) => {
+            let rejection = Rejection::folder(&error);
+            Look { seen: Seen { stamp, digest, values_from }, outcome: Some(Err(rejection)) }
+        }
+    }
+}
+
+/// Replaces the rules of a router when what they are made of changes.
+pub(crate) struct Reloader {
+    pub(crate) source: Source,
+    pub(crate) router: Router,
+    pub(crate) board: Arc<Board>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The plugins of the running rules.
+    pub(crate) shelf: Option<Arc<Shelf>>,
+    pub(crate) seen: Seen,
+}
+
+/// What made the reloader look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    Notified,
+    Polled,
+    /// By SIGHUP: load what is there, the same or not, so that nothing that a stamp could miss is left out.
+    Asked,
+}
+
+impl Reloader {
+    /// Runs until told to stop.
+    pub(crate) async fn run(mut self, settings: config::Reload, mut stop: watch::Receiver<bool>) {
+        let (tell, mut changes) = mpsc::channel(1);
+        let mut eyes = Eyes::open(&self.source.folders, &tell);
+        let mut hangups = Hangups::listen();
+        let mut poll = tokio::time::interval(settings.poll);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let cause = tokio::select! {
+                _ = stop.changed() => return,
+                Some(()) = changes.recv() => Cause::Notified,
+                () = hangups.next() => Cause::Asked,
+                _ = poll.tick() => Cause::Polled,
+            };
+            if cause == Cause::Notified {
+                quiet(&mut changes, settings.debounce).await;
+            }
+            let has_changed = self.turn(cause).await;
+            // A folder that came back is another one; the old eyes look at what is gone.
+            if has_changed || !eyes.are_open() {
+                eyes = Eyes::open(&self.source.folders, &tell);
+            }
+        }
+    }
+
+    /// Looks, and does what follows from it. Returns whether something had changed.
+    async fn turn(&mut self, cause: Cause) -> bool {
+        let (source, shelf, before) = (self.source.clone(), self.shelf.clone(), self.seen.clone());
+        let looking = tokio::task::spawn_blocking(move || match cause {
+            Cause::Polled if source.folders.stamp(before.values_from.keys()) == before.stamp => {
+                None
+            }
+            Cause::Polled | Cause::Notified => Some(look(&source, shelf.as_deref(), Some(&before))),
+            Cause::Asked => Some(look(&source, shelf.as_deref(), None)),
+        });
+        let Some(Look { seen, outcome }) = looking.await.expect("a panic ends the process") else {
+            return false;
+        };
+        self.seen = seen;
+        match outcome {
+            None => debug!("folders looked at, content unchanged"),
+            Some(Ok(compiled)) => self.swap(compiled).await,
+            Some(Err(rejection)) => self.reject(&rejection),
+        }
+        true
+    }
+
+    async fn swap(&mut self, compiled: Compiled) {
+        let Compiled { rules, shelf, .. } = compiled;
+        let (digest, count) = (rules.digest().to_owned(), rules.rules().len());
+        if let Err(error) = self.router.swap(rules).await {
+            let message = error.to_string();
+            let rendered = message.clone();
+            let at = self.clock.now();
+            self.board.rejected(LastError { at, message, diagnostics: Vec::new(), rendered });
+            error!(%error, "rules not swapped, the old ones stay");
+            return;
+        }
+        let generation = self.board.swapped(&digest, count, shelf.listing(), self.clock.now());
+        self.shelf = Some(shelf);
+        info!(generation, rules = count, "rules swapped");
+    }
+
+    fn reject(&self, rejection: &Rejection) {
+        let generation = reject(&self.board, rejection, self.clock.now());
+        let problems = format_args!("\n{}", rejection.render(false));
+        error!(generation, %problems, "rules rejected, the old ones stay");
+    }
+}
+
+/// Puts a rejection on the board; returns the generation that stays.
+pub(crate) fn reject(board: &Board, rejection: &Rejection, at: Timestamp) -> u64 {
+    board.rejected(LastError {
+        at,
+        message: rejection.message.clone(),
+        diagnostics: rejection.diagnostics.clone(),
+        rendered: rejection.render(false),
+    })
+}
+
+/// Waits until no change was told for a while: editors and copies write in several steps.
+async fn quiet(changes: &mut mpsc::Receiver<()>, debounce: Duration) {
+    for _ in 0..DISTURBED_MAX {
+        match tokio::time::timeout(debounce, changes.recv()).await {
+            Ok(Some(())) => (),
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+/// The system's notifications, as far as they are to be had.
+struct Eyes {
+    watcher: Option<RecommendedWatcher>,
+}
+
+impl Eyes {
+    fn open(folders: &Folders, tell: &mpsc::Sender<()>) -> Self {
+        let tell = tell.clone();
+        let told = move |event: notify::Result<notify::Event>| {
+            if event.is_ok_and(|event| is_change(event.kind)) {
+                // Full means that a look is due already.
+                tell.try_send(()).unwrap_or(());
+            }
+        };
+        let watcher = notify::recommended_watcher(told).and_then(|mut watcher| {
+            watcher.watch(&folders.rules, RecursiveMode::Recursive)?;
+            if folders.plugins.is_dir() {
+                watcher.watch(&folders.plugins, RecursiveMode::NonRecursive)?;
+            }
+            Ok(watcher)
+        });
+        match watcher {
+            Ok(watcher) => Self { watcher: Some(watcher) },
+            Err(error) => {
+                debug!(%error, "the system reports no changes of the folders, polling goes on");
+                Self { watcher: None }
+            }
+        }
+    }
+
+    fn are_open(&self) -> bool {
+        self.watcher.is_some()
+    }
+}
+
+/// Reading is reported too, and we read: only what may have changed a file counts.
+fn is_change(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
+        EventKind::Access(_) => false,
+        EventKind::Any
+        | EventKind::Create(_)
+        | EventKind::Modify(_)
+        | EventKind::Remove(_)
+        | EventKind::Other => true,
+    }
+}
+
+/// SIGHUP, as far as the system has it.
+struct Hangups(Option<Signal>);
+
+impl Hangups {
+    fn listen() -> Self {
+        match signal(SignalKind::hangup()) {
+            Ok(signal) => Self(Some(signal)),
+            Err(error) => {
+                warn!(%error, "SIGHUP will not reload the rules");
+                Self(None)
+            }
+        }
+    }
+
+    async fn next(&mut self) {
+        match &mut self.0 {
+            Some(signal) => {
+                signal.recv().await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
