@@ -208,9 +208,13 @@ fn members() -> impl Strategy<Value = Vec<Member>> {
 fn crowded() -> impl Strategy<Value = Tree> {
     let keys = || prop::sample::select(["b", "c", "d"].as_slice());
     let number = (0..2_u8).prop_map(Tree::Number);
-    let object = |inner| prop::collection::vec((keys(), inner), 0..4).prop_map(Tree::Object);
-    let array = |inner| prop::collection::vec(inner, 0..5).prop_map(Tree::Array);
-    let inner = prop_oneof![3 => number.clone(), 1 => array(object(number).boxed()).boxed()];
+    let object = |inner: BoxedStrategy<Tree>| {
+        prop::collection::vec((keys(), inner), 0..4).prop_map(Tree::Object)
+    };
+    let array =
+        |inner: BoxedStrategy<Tree>| prop::collection::vec(inner, 0..5).prop_map(Tree::Array);
+    let inner =
+        prop_oneof![3 => number.clone(), 1 => array(object(number.boxed()).boxed()).boxed()];
     array(object(inner.boxed()).boxed()).prop_map(|array| Tree::Object(vec![("a", array)]))
 }
 
