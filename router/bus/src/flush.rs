@@ -24,6 +24,7 @@ pub(crate) async fn run(core: Arc<Core>) {
         let forced = if round.is_multiple_of(FORCED_EVERY) { Forced::Yes } else { Forced::No };
         core.flush(forced).await;
         core.reap().await;
+        core.rounds.send_modify(|rounds| *rounds += 1);
     }
 }
 

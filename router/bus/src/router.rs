@@ -11,7 +11,7 @@ use delivery::{Client, DeliveryId};
 use event::Event;
 use journal::{Health, Journal, Offset};
 use ruleset::{RuleSet, TargetKind};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +62,8 @@ pub(crate) struct Core {
     /// Outcomes that the database has refused so far.
     pub unwritten: tokio::sync::Mutex<Option<Arc<Vec<Change>>>>,
     pub is_state_well: AtomicBool,
+    /// Counts the rounds of writing down.
+    pub rounds: watch::Sender<u64>,
     pub ingested: Ingested,
 }
 
@@ -140,6 +142,7 @@ impl Router {
             dormant: Mutex::new(dormant),
             unwritten: tokio::sync::Mutex::default(),
             is_state_well: AtomicBool::new(true),
+            rounds: watch::Sender::new(0),
             ingested: Ingested::default(),
         });
         let (swaps, commands) = mpsc::channel(SWAPS_MAX);
@@ -182,6 +185,17 @@ impl Router {
     /// The names of all buses, sorted.
     pub fn buses(&self) -> Vec<String> {
         self.core.buses()
+    }
+
+    /// Waits until what happened before the call has been written down, or the router stops.
+    pub async fn written(&self) {
+        let mut rounds = self.core.rounds.subscribe();
+        let now = *rounds.borrow_and_update();
+        tokio::select! {
+            // The round under way may have begun too early: the one after it has not.
+            _ = rounds.wait_for(|round| *round >= now + 2) => (),
+            () = self.core.stop.cancelled() => (),
+        }
     }
 
     /// Figures of the journal, for metrics.
@@ -240,10 +254,13 @@ fn open_folder(options: &Options) -> Result<(Journal, State), OpenError> {
         reason: format!("{error}; choose a folder that this user may write to (--data)"),
     })?;
     let mut journal = journal::Options::new(folder.join("journal"));
-    journal.segment_bytes = options.segment_bytes;
+    // What a bus adds to an event (id, time, account) is small beside the room of a second one.
     let largest = options.limits.event_bytes_max.saturating_mul(2);
     journal.record_bytes_max = journal.record_bytes_max.max(largest);
-    journal.group_bytes_max = journal.group_bytes_max.max(journal.record_bytes_max);
+    journal.group_bytes_max = journal.group_bytes_max.max(2 * journal.record_bytes_max);
+    // A segment holds a largest group with room to spare.
+    let smallest = u64::try_from(2 * journal.group_bytes_max).unwrap_or(u64::MAX);
+    journal.segment_bytes = options.segment_bytes.max(smallest);
     // First, because it takes the folder's lock.
     let (journal, recovery) = Journal::open(journal)?;
     match &recovery.torn {

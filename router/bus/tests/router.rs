@@ -1,0 +1,410 @@
+//! A whole router, without HTTP in front: from `ingest` to real targets, over restarts and swaps.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use event::Timestamp;
+use receiver::{Answer, Gate, Receiver, Request};
+use ruleset::{Context, PluginStep, Plugins, PrepareError, RuleSet, SourceFile, Values};
+use slipswitch_bus::{
+    Clock, DeadLetterFilter, Options, Redrive, ReplayState, Router, StartReplay,
+    SubscriptionStatus, plugin, ruleset,
+};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct System(Instant);
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+impl Clock for System {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+struct Nothing;
+
+impl Values for Nothing {
+    fn env(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        Err(path.to_owned())
+    }
+}
+
+impl Plugins for Nothing {
+    fn prepare(&self, _name: &str, _config: &str) -> Result<Arc<dyn PluginStep>, PrepareError> {
+        Err(PrepareError::Missing { looked_in: "nowhere".to_owned() })
+    }
+
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+fn rules(text: &str) -> Arc<RuleSet> {
+    let context = Context {
+        values: &Nothing,
+        plugins: &Nothing,
+        buses: &["other".to_owned()],
+        limits: event::Limits::default(),
+    };
+    let file = SourceFile { path: "rules.yaml".to_owned(), text: text.to_owned() };
+    Arc::new(ruleset::load(&[file], &context).unwrap())
+}
+
+/// One rule on the default bus, for events of the source `a`, with an HTTP target `t`.
+fn rule(name: &str, url: &str) -> String {
+    format!(
+        "---\nname: {name}\npattern: {{source: [a]}}\ntargets:\n  - id: t\n    http: {url}\n    \
+         retry: {{attempts: 50, backoff: {{min: 1ms, max: 5ms}}}}\n"
+    )
+}
+
+fn options(folder: &Path) -> Options {
+    Options {
+        segment_bytes: 16 * 1024 * 1024,
+        buses: vec!["other".to_owned()],
+        flush_every: Duration::from_millis(5),
+        ..Options::new(folder)
+    }
+}
+
+async fn open(options: Options, rules: Arc<RuleSet>) -> Router {
+    #[expect(clippy::disallowed_methods, reason = "the clock's beginning")]
+    let clock = Arc::new(System(Instant::now()));
+    let host = plugin::Host::new(plugin::Options::default()).unwrap();
+    Router::open(options, clock, rules, host).await.unwrap()
+}
+
+async fn stop(router: Router) {
+    assert_eq!(router.shutdown(PATIENCE).await.in_flight_left, 0);
+}
+
+fn entry(number: usize) -> Bytes {
+    Bytes::from(format!(
+        r#"{{"source":"a","detail-type":"Made","detail":{{ "n":{number}, "price":1.10 }}}}"#
+    ))
+}
+
+async fn send(router: &Router, numbers: std::ops::Range<usize>) {
+    let entries: Vec<Bytes> = numbers.map(entry).collect();
+    let results = router.ingest("default", entries).await.unwrap();
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+}
+
+/// The numbers of the accepted requests, in the order of their arrival.
+fn numbers(requests: &[Request]) -> Vec<usize> {
+    let accepted = requests.iter().filter(|request| request.was_accepted());
+    accepted.map(|request| number(&request.text())).collect()
+}
+
+fn number(text: &str) -> usize {
+    let digits = text.split(r#""n":"#).nth(1).unwrap();
+    digits.split(',').next().unwrap().trim().parse().unwrap()
+}
+
+/// Waits off the async threads until `count` requests were accepted.
+async fn accepted(receiver: &Arc<Receiver>, path: &'static str, count: usize) -> Vec<Request> {
+    let waiting = Arc::clone(receiver);
+    let done = tokio::task::spawn_blocking(move || {
+        waiting.wait_for(PATIENCE, |requests| {
+            let here = requests.iter().filter(|request| request.path == path);
+            here.filter(|request| request.was_accepted()).count() >= count
+        })
+    });
+    done.await.unwrap().unwrap();
+    receiver.requests_to(path)
+}
+
+fn subscription(router: &Router, rule: &str) -> SubscriptionStatus {
+    let all = router.status().subscriptions;
+    all.into_iter().find(|one| one.rule == rule && one.replay.is_none()).unwrap()
+}
+
+/// Looks again after every round of writing down, until something holds.
+async fn until(router: &Router, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let looked = async {
+        while !holds().await {
+            router.written().await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, looked).await.is_ok(), "never came: {what}");
+}
+
+fn receiver() -> Arc<Receiver> {
+    Arc::new(Receiver::start().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_reaches_its_target_byte_for_byte_and_others_do_not() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let router = open(options(folder.path()), rules(&rule("one", &target.url("/t")))).await;
+    let other =
+        Bytes::from_static(br#"{"source":"b","detail-type":"Made","detail":{"n":9,"x":0}}"#);
+    router.ingest("default", vec![other]).await.unwrap();
+    send(&router, 0..1).await;
+    let requests = accepted(&target, "/t", 1).await;
+    assert!(requests[0].text().ends_with(r#""detail":{ "n":0, "price":1.10 }}"#), "{requests:?}");
+    assert_eq!(requests[0].delivery_id(), Some("default/1/one/t/0"));
+    until(&router, "settled", async || subscription(&router, "one").settled == 2).await;
+    assert_eq!(target.requests().len(), 1);
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_entry_is_refused_and_the_others_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = open(options(folder.path()), Arc::new(RuleSet::empty())).await;
+    let results =
+        router.ingest("default", vec![entry(1), Bytes::from_static(b"{"), entry(2)]).await.unwrap();
+    assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    assert_eq!(router.status().journal.next_offset, 2);
+    let error = router.ingest("shop", vec![entry(1)]).await.unwrap_err().to_string();
+    assert!(error.starts_with("there is no bus `shop`; there are: default, other"), "{error}");
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_fails_is_tried_until_it_accepts() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    target.script("/t", [Answer::status(503), Answer::hang_up(), Answer::status(429)]);
+    let router = open(options(folder.path()), rules(&rule("one", &target.url("/t")))).await;
+    send(&router, 0..1).await;
+    let requests = accepted(&target, "/t", 1).await;
+    let attempts: Vec<_> = requests.iter().map(|request| request.attempt().unwrap()).collect();
+    assert_eq!(attempts, [1, 2, 3, 4]);
+    let ids: Vec<_> = requests.iter().map(|request| request.delivery_id().unwrap()).collect();
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    until(&router, "delivered", async || subscription(&router, "one").postponed == 0).await;
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_owed_survives_a_restart() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    target.stop();
+    let rules = rules(&rule("one", &target.url("/t")).replace("5ms", "1h").replace("1ms", "1h"));
+    let router = open(options(folder.path()), Arc::clone(&rules)).await;
+    send(&router, 0..40).await;
+    until(&router, "all have failed once", async || subscription(&router, "one").postponed == 40)
+        .await;
+    stop(router).await;
+
+    // The rules are not there at first: what is owed waits for them.
+    let router = open(options(folder.path()), Arc::new(RuleSet::empty())).await;
+    assert!(router.status().subscriptions.is_empty());
+    target.restart().unwrap();
+    router.swap(rules).await.unwrap();
+    assert_eq!(subscription(&router, "one").postponed, 40);
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_never_tried_is_delivered_after_a_restart() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let gate = Gate::shut();
+    target.always("/t", Answer::status(200).behind(&gate));
+    let rules = rules(&rule("one", &target.url("/t")));
+    let few = Options { concurrency: 2, lane_events_max: 4, ..options(folder.path()) };
+    let router = open(few.clone(), Arc::clone(&rules)).await;
+    send(&router, 0..50).await;
+    until(&router, "two are under way", async || subscription(&router, "one").in_flight == 2).await;
+    // Two are under way and do not end in time: after the restart they are repeated.
+    assert_eq!(router.shutdown(Duration::ZERO).await.in_flight_left, 2);
+    drop(router);
+
+    gate.open();
+    let router = open(few, rules).await;
+    until(&router, "all is delivered", async || subscription(&router, "one").settled == 50).await;
+    let mut seen = numbers(&target.requests_to("/t"));
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen, (0..50).collect::<Vec<_>>());
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_target_delays_only_itself() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let gate = Gate::shut();
+    target.always("/slow", Answer::status(200).behind(&gate));
+    let both = rule("slow", &target.url("/slow")) + &rule("quick", &target.url("/quick"));
+    let few = Options { concurrency: 2, lane_events_max: 4, ..options(folder.path()) };
+    let router = open(few, rules(&both)).await;
+    send(&router, 0..100).await;
+    assert_eq!(accepted(&target, "/quick", 100).await.len(), 100);
+    let slow = subscription(&router, "slow");
+    assert_eq!((slow.delivered, slow.in_flight, slow.settled), (0, 2, 0));
+    gate.open();
+    let mut seen = numbers(&accepted(&target, "/slow", 100).await);
+    seen.sort_unstable();
+    assert_eq!(seen, (0..100).collect::<Vec<_>>());
+    until(&router, "it has caught up", async || !subscription(&router, "slow").behind).await;
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_a_dead_letter_and_a_redrive_delivers_it() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    target.script("/t", [Answer::status(400).body("no such order")]);
+    let text = rule("one", &target.url("/t"));
+    let router = open(options(folder.path()), rules(&text)).await;
+    send(&router, 0..1).await;
+    until(&router, "dead", async || subscription(&router, "one").dead == 1).await;
+    let all = || DeadLetterFilter { limit: 10, ..DeadLetterFilter::default() };
+    until(&router, "written down", async || router.dead_letters(all()).await.unwrap().len() == 1)
+        .await;
+    let letter = router.dead_letters(all()).await.unwrap().remove(0);
+    assert_eq!((letter.rule.as_str(), letter.target.as_str(), letter.attempts), ("one", "t", 1));
+    assert!(letter.error.contains("400 Bad Request: no such order"), "{}", letter.error);
+    let event = letter.event.unwrap().get().to_owned();
+    assert_eq!(letter.payload, Some(event));
+
+    let nothing = router.redrive(Redrive::Ids(vec![letter.id + 1])).await.unwrap();
+    assert_eq!(nothing.refused.len(), 1);
+    let matching = Redrive::Matching(DeadLetterFilter { rule: Some("one".into()), ..all() });
+    assert_eq!(router.redrive(matching).await.unwrap().redriven, 1);
+    let requests = accepted(&target, "/t", 1).await;
+    assert_eq!(requests[1].delivery_id(), Some(letter.delivery_id.as_str()));
+    assert_eq!(requests[1].attempt(), Some(1));
+    assert!(router.dead_letters(all()).await.unwrap().is_empty());
+    until(&router, "done", async || subscription(&router, "one").postponed == 0).await;
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_swap_keeps_old_subscriptions_begins_new_ones_now_and_ends_removed_ones() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let (one, two) = (rule("one", &target.url("/1")), rule("two", &target.url("/2")));
+    let router = open(options(folder.path()), rules(&one)).await;
+    send(&router, 0..3).await;
+    accepted(&target, "/1", 3).await;
+    router.swap(rules(&(one + &two))).await.unwrap();
+    send(&router, 3..5).await;
+    accepted(&target, "/1", 5).await;
+    assert_eq!(accepted(&target, "/2", 2).await.len(), 2);
+
+    router.swap(rules(&two)).await.unwrap();
+    send(&router, 5..6).await;
+    accepted(&target, "/2", 3).await;
+    until(&router, "the removed one is gone", async || router.status().subscriptions.len() == 1)
+        .await;
+    assert_eq!(target.requests_to("/1").len(), 5);
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_sends_the_past_in_order_to_the_chosen_rule_alone() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let both = rule("one", &target.url("/1")) + &rule("two", &target.url("/2"));
+    let router = open(options(folder.path()), rules(&both)).await;
+    send(&router, 0..30).await;
+    accepted(&target, "/1", 30).await;
+    accepted(&target, "/2", 30).await;
+    target.forget();
+    let start = StartReplay {
+        name: Some("again".to_owned()),
+        bus: "default".to_owned(),
+        since: Timestamp::from_millis(0),
+        until: None,
+        rules: vec!["two".to_owned()],
+    };
+    let replay = router.start_replay(start.clone()).await.unwrap();
+    assert_eq!((replay.from_offset.get(), replay.to_offset.get()), (0, 30));
+    let requests = accepted(&target, "/2", 30).await;
+    assert_eq!(numbers(&requests), (0..30).collect::<Vec<_>>());
+    assert!(requests[0].text().contains(r#""replay-name":"again","resources""#));
+    assert_eq!(requests[7].delivery_id(), Some("default/7/two/t/0;replay=again"));
+    until(&router, "completed", async || {
+        router.replays().await.unwrap()[0].state == ReplayState::Completed
+    })
+    .await;
+    let replay = router.replays().await.unwrap().remove(0);
+    assert_eq!((replay.delivered, replay.dead, replay.position.get()), (30, 0, 30));
+    assert!(target.requests_to("/1").is_empty());
+    assert_eq!(router.status().subscriptions.len(), 2);
+
+    let said = router.start_replay(start.clone()).await.unwrap_err().to_string();
+    assert_eq!(said, "there is a replay `again` already; choose another name");
+    let unknown = StartReplay { rules: vec!["three".to_owned()], name: None, ..start };
+    let said = router.start_replay(unknown).await.unwrap_err().to_string();
+    assert_eq!(said, "there is no enabled rule `three` on bus `default`; there are: one, two");
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_goes_on_after_a_restart() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let gate = Gate::shut();
+    let rules = rules(&rule("one", &target.url("/1")));
+    let router = open(options(folder.path()), Arc::clone(&rules)).await;
+    send(&router, 0..10).await;
+    accepted(&target, "/1", 10).await;
+    until(&router, "settled", async || subscription(&router, "one").settled == 10).await;
+    target.forget();
+    target.always("/1", Answer::status(200).behind(&gate));
+    let start = StartReplay {
+        name: Some("again".to_owned()),
+        bus: "default".to_owned(),
+        since: Timestamp::from_millis(0),
+        until: None,
+        rules: Vec::new(),
+    };
+    router.start_replay(start).await.unwrap();
+    assert!(router.shutdown(Duration::ZERO).await.in_flight_left <= 1);
+    drop(router);
+
+    gate.open();
+    let router = open(options(folder.path()), rules).await;
+    until(&router, "completed", async || {
+        router.replays().await.unwrap()[0].state == ReplayState::Completed
+    })
+    .await;
+    let mut seen = numbers(&target.requests_to("/1"));
+    seen.dedup();
+    assert_eq!(seen, (0..10).collect::<Vec<_>>());
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loop_of_buses_ends_at_the_limit_of_hops() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = rules(
+        "---\nname: there\npattern: {source: [a]}\ntargets: [{id: t, bus: other}]\n\
+         ---\nname: back\nbus: other\npattern: {source: [a]}\ntargets: [{id: t, bus: default}]\n",
+    );
+    let router = open(Options { hops_max: 5, ..options(folder.path()) }, rules).await;
+    send(&router, 0..1).await;
+    let all = || DeadLetterFilter { limit: 10, ..DeadLetterFilter::default() };
+    until(&router, "the loop ends", async || router.dead_letters(all()).await.unwrap().len() == 1)
+        .await;
+    let letter = router.dead_letters(all()).await.unwrap().remove(0);
+    assert!(letter.error.contains("passed on 5 times, which is the limit"), "{}", letter.error);
+    assert_eq!(router.status().journal.next_offset, 6);
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_in_use_is_refused_with_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = open(options(folder.path()), Arc::new(RuleSet::empty())).await;
+    #[expect(clippy::disallowed_methods, reason = "the clock's beginning")]
+    let clock = Arc::new(System(Instant::now()));
+    let host = plugin::Host::new(plugin::Options::default()).unwrap();
+    let second =
+        Router::open(options(folder.path()), clock, Arc::new(RuleSet::empty()), host).await;
+    let said = second.err().unwrap().to_string();
+    assert!(said.contains("journal") && said.contains("process"), "{said}");
+    stop(router).await;
+}
