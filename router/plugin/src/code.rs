@@ -101,7 +101,12 @@ impl Workshop<'_> {
 fn kind(file: &[u8]) -> Result<Encoding, LoadError> {
     if !file.starts_with(b"\0asm") {
         let start: Vec<String> = file.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        return Err(LoadError::NotWasm { start: start.join(" ") });
+        let found = if start.is_empty() {
+            "is empty".to_owned()
+        } else {
+            format!("begins with `{}`", start.join(" "))
+        };
+        return Err(LoadError::NotWasm { found });
     }
     match Parser::new(0).parse_all(file).next() {
         Some(Ok(Payload::Version { encoding, .. })) => Ok(encoding),

@@ -272,8 +272,10 @@ fn explain(error: &wasmtime::Error, state: &State, limits: &Limits) -> CallError
         let problem = format!("more than {} bytes at once", limits.output_bytes_max);
         return CallError::Output { problem };
     }
-    let reason = error.downcast_ref::<Trap>().map_or(cause, Trap::to_string);
-    let message = state.log.last_error().map_or(reason, str::to_owned);
+    let Some(trap) = error.downcast_ref::<Trap>() else {
+        return CallError::Output { problem: format!("it breaks the contract: {cause}") };
+    };
+    let message = state.log.last_error().map_or_else(|| trap.to_string(), str::to_owned);
     let function = error
         .downcast_ref()
         .and_then(innermost)
@@ -283,12 +285,16 @@ fn explain(error: &wasmtime::Error, state: &State, limits: &Limits) -> CallError
 
 /// The function where it happened. The language's own panic machinery is on top of it and says nothing.
 fn innermost(backtrace: &WasmBacktrace) -> Option<String> {
-    let names = || backtrace.frames().iter().filter_map(|frame| frame.func_name());
-    let is_machinery = |name: &str| {
+    const MACHINERY: [&str; 7] =
+        ["core::", "std::", "alloc::", "__rust", "rust_", "dlmalloc", "abort"];
+    let names = || {
+        let mangled = backtrace.frames().iter().filter_map(|frame| frame.func_name());
+        // Without the hash that the compiler adds.
+        mangled.map(|name| format!("{:#}", rustc_demangle::demangle(name)))
+    };
+    let is_machinery = |name: &String| {
         let name = name.trim_start_matches('<');
-        ["core::", "std::", "alloc::", "__rust", "rust_", "_RN", "dlmalloc", "abort", "panic"]
-            .iter()
-            .any(|start| name.starts_with(start))
+        MACHINERY.iter().any(|start| name.starts_with(start))
     };
     let name = names().find(|name| !is_machinery(name)).or_else(|| names().next())?;
     Some(format!("`{name}`"))

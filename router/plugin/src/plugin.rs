@@ -33,10 +33,10 @@ pub enum LoadError {
     TooLarge { size: usize, limit: usize },
 
     #[error(
-        "not WebAssembly: it begins with `{start}` instead of `00 61 73 6d`; put the .wasm file here that `cargo build \
+        "not WebAssembly: it {found}; put the .wasm file here that `cargo build \
          --release --target wasm32-unknown-unknown` makes"
     )]
-    NotWasm { start: String },
+    NotWasm { found: String },
 
     #[error("damaged or unknown WebAssembly: {problem}; build it again")]
     Damaged { problem: String },

@@ -51,7 +51,16 @@ mod guest {
     /// A panic aborts the instance; the message leaves through the log before that.
     fn report_panics() {
         static ONCE: Once = Once::new();
-        ONCE.call_once(|| std::panic::set_hook(Box::new(|panic| log::error(panic))));
+        ONCE.call_once(|| {
+            std::panic::set_hook(Box::new(|panic| {
+                let place =
+                    panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
+                log::error(format_args!(
+                    "panicked{place}: {}",
+                    panic.payload_as_str().unwrap_or("no message")
+                ));
+            }));
+        });
     }
 
     fn with_config<P: Plugin, T>(

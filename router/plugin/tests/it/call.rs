@@ -1,0 +1,200 @@
+use expect_test::{Expect, expect};
+use slipswitch_plugin::{CallError, ConfigureError};
+
+use crate::parts::{
+    CONTRACT, FILTER, Parts, call, configured, event, host, limits, load, outcome, typed,
+};
+
+fn failed(transform: &'static str, expected: &Expect) -> CallError {
+    let error = outcome(transform).unwrap_err();
+    expected.assert_eq(&error.to_string());
+    error
+}
+
+#[test]
+fn what_a_transformer_puts_out_comes_back() {
+    let outputs = outcome(crate::parts::ECHO).unwrap();
+    assert_eq!(outputs.len(), 1);
+    assert_eq!(outputs[0].body, r#"{"id":"e-1"}"#);
+    assert_eq!(outcome("(call $ok (i32.const 0))").unwrap(), []);
+}
+
+#[test]
+fn a_transformer_sees_the_whole_event() {
+    // id, then the first attribute's value: the last of the twelve numbers tell where the list is.
+    let echo_attribute = "(call $string (i32.const 1040) (i32.load offset=8 (local.get 10)) (i32.load offset=12 (local.get 10)))
+        (call $string (i32.const 1048) (local.get 10) (local.get 11)) (call $ok (i32.const 1))";
+    let attributes =
+        [("bus".to_owned(), "\"shop\"".to_owned()), ("rule".to_owned(), "big".to_owned())];
+    let plugin = configured(&Parts::transform(echo_attribute));
+    let outputs =
+        plugin.call(&slipswitch_plugin::Event { attributes: &attributes, ..event("{}") }).unwrap();
+    assert_eq!(outputs[0].body, "\"shop\"");
+    assert_eq!(outputs[0].attributes, attributes);
+
+    let echo_id = "(call $output (local.get $id) (local.get $id_len)) (call $ok (i32.const 1))";
+    let plugin = configured(&Parts::transform(echo_id));
+    let outputs = plugin.call(&slipswitch_plugin::Event { id: "17", ..event("{}") }).unwrap();
+    assert_eq!(outputs[0].body, "17");
+}
+
+#[test]
+fn a_filter_keeps_the_event_as_it_is_or_drops_it() {
+    let filter = |transform| {
+        let file = typed(Parts::transform(transform).module(FILTER), CONTRACT, FILTER);
+        load(&file).unwrap().configure("{}", limits()).unwrap()
+    };
+    let answer = "(i32.store8 (i32.const 1024) (i32.const 0)) (i32.store8 (i32.const 1028) (i32.const 1)) (i32.const 1024)";
+    assert_eq!(call(&filter(answer)).unwrap()[0].body, r#"{"id":"e-1"}"#);
+    let answer = "(i32.store8 (i32.const 1024) (i32.const 0)) (i32.store8 (i32.const 1028) (i32.const 0)) (i32.const 1024)";
+    assert_eq!(call(&filter(answer)).unwrap(), []);
+    assert_eq!(
+        call(&filter("(call $error (i32.const 0))")).unwrap_err(),
+        CallError::Invalid("bad words".into())
+    );
+}
+
+#[test]
+fn the_plugins_own_errors_keep_their_kind_and_words() {
+    assert!(failed("(call $error (i32.const 0))", &expect![[r#"bad words"#]]).is_final());
+    assert!(!failed("(call $error (i32.const 1))", &expect![[r#"bad words"#]]).is_final());
+    assert!(
+        !failed("(call $error (i32.const 2))", &expect![[r#"the plugin gave up: bad words"#]])
+            .is_final()
+    );
+}
+
+#[test]
+fn a_trap_names_its_function() {
+    failed(
+        "unreachable",
+        &expect![[
+            r#"the plugin crashed in `the_work`: wasm trap: wasm `unreachable` instruction executed"#
+        ]],
+    );
+    failed(
+        "(i32.div_u (i32.const 1) (i32.const 0))",
+        &expect![[r#"the plugin crashed in `the_work`: wasm trap: integer divide by zero"#]],
+    );
+    failed(
+        "(i32.load (i32.const -1))",
+        &expect![[r#"the plugin crashed in `the_work`: wasm trap: out of bounds memory access"#]],
+    );
+}
+
+#[test]
+fn endless_recursion_is_a_trap() {
+    let recurse = "(call $the_work (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get 5)
+        (local.get 6) (local.get 7) (local.get 8) (local.get 9) (local.get 10) (local.get 11))
+        (drop) (unreachable)";
+    failed(
+        recurse,
+        &expect![[r#"the plugin crashed in `the_work`: wasm trap: call stack exhausted"#]],
+    );
+}
+
+#[test]
+fn what_a_panic_said_is_in_the_trap() {
+    let panic = "(call $log (i32.const 4) (i32.const 32) (i32.const 23) (i32.const 0) (i32.const 0)) unreachable";
+    let error = call(&configured(&Parts::transform(panic).with_log())).unwrap_err();
+    expect![[r#"the plugin crashed in `the_work`: panicked: no such order"#]]
+        .assert_eq(&error.to_string());
+}
+
+#[test]
+fn an_earlier_calls_error_line_is_not_a_later_traps_message() {
+    // The first event logs an error and is fine, the second crashes.
+    let once = "(if (global.get $again) (then unreachable)) (global.set $again (i32.const 1))
+        (call $log (i32.const 4) (i32.const 32) (i32.const 23) (i32.const 0) (i32.const 0)) (call $ok (i32.const 0))";
+    let parts = Parts {
+        globals: "(global $again (mut i32) (i32.const 0))",
+        ..Parts::transform(once).with_log()
+    };
+    let plugin = configured(&parts);
+    assert_eq!(call(&plugin).unwrap(), []);
+    // Its instance crashes; the fresh one is at its first event again.
+    assert_eq!(call(&plugin).unwrap(), []);
+}
+
+#[test]
+fn nonsense_from_a_plugin_is_an_error() {
+    // An answer outside of memory, a string that is not UTF-8, a case that does not exist.
+    failed(
+        "(i32.const -4)",
+        &expect![[
+            r#"the plugin's output is refused: it breaks the contract: pointer out of bounds of memory"#
+        ]],
+    );
+    failed(
+        "(i32.store (i32.const 96) (i32.const -1)) (call $error (i32.const 0))",
+        &expect![
+            "the plugin's output is refused: it breaks the contract: invalid utf-8 sequence of 1 bytes from index 0"
+        ],
+    );
+    failed(
+        "(call $error (i32.const 9))",
+        &expect![
+            "the plugin's output is refused: it breaks the contract: unexpected discriminant: 9"
+        ],
+    );
+    failed(
+        "(call $output (i32.const -8) (i32.const 100)) (call $ok (i32.const 1))",
+        &expect![
+            "the plugin's output is refused: it breaks the contract: string pointer/length out of bounds of memory"
+        ],
+    );
+}
+
+#[test]
+fn a_body_is_json_unless_it_says_otherwise() {
+    let text = "(call $output (i32.const 16) (i32.const 4)) (call $ok (i32.const 1))";
+    failed(
+        text,
+        &expect![[
+            r#"the plugin's output is refused: output 0 is not JSON (expected ident at line 1 column 2); text needs the attribute `content-type`, such as text/plain"#
+        ]],
+    );
+    // One attribute, at 1088: content-type, text/plain.
+    let typed = "(call $output (i32.const 16) (i32.const 4))
+        (call $string (i32.const 1088) (i32.const 64) (i32.const 12))
+        (call $string (i32.const 1096) (i32.const 76) (i32.const 10))
+        (call $string (i32.const 1048) (i32.const 1088) (i32.const 1))
+        (call $ok (i32.const 1))";
+    let outputs = outcome(typed).unwrap();
+    assert_eq!(outputs[0].body, "test");
+    assert_eq!(outputs[0].attributes, [("content-type".to_owned(), "text/plain".to_owned())]);
+}
+
+#[test]
+fn a_configuration_is_refused_in_the_plugins_words() {
+    let refusing = "(i32.store8 (i32.const 1024) (i32.const 1))
+        (call $string (i32.const 1028) (local.get $config) (local.get $len)) (i32.const 1024)";
+    let plugin = load(&Parts { configure: refusing, ..Parts::default() }.build()).unwrap();
+    let refused = |config| plugin.configure(config, limits()).map(drop).unwrap_err();
+    assert_eq!(refused("[1]"), ConfigureError::Refused("[1]".into()));
+    assert_eq!(refused(""), ConfigureError::Refused("{}".into()));
+    expect![[r#"not JSON: EOF while parsing an object at line 1 column 1"#]]
+        .assert_eq(&refused("{").to_string());
+}
+
+#[test]
+fn a_configuration_that_crashes_the_plugin_is_refused() {
+    let plugin = load(&Parts { configure: "unreachable", ..Parts::default() }.build()).unwrap();
+    expect![[r#"the plugin failed while it was configured: the plugin crashed in an unknown function: wasm trap: wasm `unreachable` instruction executed"#]].assert_eq(&plugin.configure("{}", limits()).map(drop).unwrap_err().to_string());
+}
+
+#[tokio::test]
+async fn jobs_run_beside_each_other_and_a_panic_reaches_its_caller_only() {
+    let host = host();
+    // Two threads: each job ends only when the other has begun.
+    let barrier = std::sync::Arc::new(std::sync::Barrier::new(2));
+    let job = |barrier: std::sync::Arc<std::sync::Barrier>| move || barrier.wait().is_leader();
+    let (one, two) = tokio::join!(host.run(job(barrier.clone())), host.run(job(barrier)));
+    assert!(one != two);
+
+    let other = host.clone();
+    #[expect(clippy::disallowed_methods, reason = "the test awaits it at once")]
+    let panic = tokio::spawn(async move { other.run(|| panic!("ouch")).await }).await.unwrap_err();
+    assert!(panic.is_panic());
+    assert_eq!(host.run(|| 17).await, 17);
+}

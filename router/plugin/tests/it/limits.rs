@@ -1,0 +1,106 @@
+use std::time::Duration;
+
+use slipswitch_plugin::{Budget, CallError, Limits};
+
+use crate::parts::{Parts, call, configured, configured_within, limits, outcome};
+
+const SPIN: &str = "(loop $again (br $again)) unreachable";
+
+#[test]
+fn an_endless_loop_ends_with_its_cpu_time() {
+    let expected = CallError::Deadline { budget: Budget::Cpu, limit: Duration::from_millis(20) };
+    assert_eq!(outcome(SPIN).unwrap_err(), expected);
+    assert_eq!(expected.to_string(), "the plugin used more than 20ms of CPU time");
+}
+
+#[test]
+fn an_endless_loop_ends_with_its_wall_time() {
+    let limits = Limits { cpu_max: Duration::MAX, wall_max: Duration::from_millis(20), ..limits() };
+    let error = call(&configured_within(&Parts::transform(SPIN), limits)).unwrap_err();
+    assert_eq!(error.to_string(), "the plugin used more than 20ms of time");
+}
+
+#[test]
+fn configuring_and_describing_have_budgets_too() {
+    let spin = "(loop $again (br $again))";
+    let plugin = crate::parts::load(
+        &Parts { configure: "(loop $again (br $again)) unreachable", ..Parts::default() }.build(),
+    );
+    let error = plugin.unwrap().configure("{}", limits()).map(drop).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the plugin failed while it was configured: the plugin used more than 20ms of CPU time"
+    );
+    let error = crate::parts::load(&Parts { describe: spin, ..Parts::default() }.build())
+        .map(drop)
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "failed on being tried out: the plugin used more than 250ms of CPU time"
+    );
+}
+
+#[test]
+fn memory_is_refused_beyond_the_limit() {
+    let hog = "(loop $again (br_if $again (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable";
+    assert_eq!(outcome(hog).unwrap_err(), CallError::Memory { limit: 8 << 20 });
+    // Who lives with the refusal may go on.
+    let modest = "(loop $again (br_if $again (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) (call $ok (i32.const 0))";
+    assert_eq!(outcome(modest).unwrap(), []);
+}
+
+#[test]
+fn an_output_over_the_limit_is_refused_and_costs_no_memory_of_ours() {
+    // 8,000 outputs that are all the same megabyte: 8 GB, out of one.
+    let many = "(local $index i32)
+        (drop (memory.grow (i32.const 40)))
+        (loop $again
+          (call $string (i32.add (i32.const 65536) (i32.mul (local.get $index) (i32.const 16))) (i32.const 262144) (i32.const 1048576))
+          (call $string (i32.add (i32.const 65544) (i32.mul (local.get $index) (i32.const 16))) (i32.const 0) (i32.const 0))
+          (local.set $index (i32.add (local.get $index) (i32.const 1)))
+          (br_if $again (i32.lt_u (local.get $index) (i32.const 8000))))
+        (drop (call $ok (local.get $index)))
+        (i32.store (i32.const 1028) (i32.const 65536))
+        (i32.const 1024)";
+    let error = outcome(many).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the plugin's output is refused: more than 4194304 bytes at once"
+    );
+}
+
+#[test]
+fn bytes_and_outputs_are_counted() {
+    let limits = || Limits { output_bytes_max: 10, outputs_max: 1, ..limits() };
+    let error = call(&configured_within(&Parts::default(), limits())).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the plugin's output is refused: 12 bytes for one event, and at most 10 are taken"
+    );
+
+    let two = "(call $output (i32.const 0) (i32.const 0)) (call $string (i32.const 1056) (i32.const 0) (i32.const 0))
+        (call $string (i32.const 1064) (i32.const 0) (i32.const 0)) (call $ok (i32.const 2))";
+    let error = call(&configured_within(&Parts::transform(two), limits())).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the plugin's output is refused: 2 outputs for one event, and at most 1 are taken"
+    );
+}
+
+#[test]
+fn a_plugin_that_logs_without_end_is_cut_off_and_does_its_work() {
+    let chatter = "(local $left i32) (local.set $left (i32.const 10000))
+        (loop $again
+          (call $log (i32.const 2) (i32.const 16) (i32.const 4) (i32.const 0) (i32.const 0))
+          (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+          (br_if $again (local.get $left)))
+        (call $ok (i32.const 0))";
+    let (lines, answer) =
+        crate::pool::logged(|| call(&configured(&Parts::transform(chatter).with_log())));
+    assert_eq!(answer.unwrap(), []);
+    let (words, warnings): (Vec<_>, Vec<_>) =
+        lines.iter().partition(|line| line.starts_with("INFO"));
+    assert_eq!(words.len(), 64);
+    assert_eq!(words[0], "INFO plugin plugin=test line=\"test\"");
+    assert_eq!(warnings, ["WARN plugin logs too much plugin=test left_out=9936 lines_max=64"]);
+}

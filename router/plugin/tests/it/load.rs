@@ -1,0 +1,204 @@
+use expect_test::{Expect, expect};
+use slipswitch_plugin::Role;
+
+use crate::parts::{CONTRACT, FILTER, Parts, TRANSFORMER, component, load, typed};
+
+fn refused(file: &[u8], expected: &Expect) {
+    let error = load(file).map(drop).unwrap_err();
+    expected.assert_eq(&error.to_string());
+}
+
+#[test]
+fn a_core_module_and_a_component_are_both_plugins() {
+    let module = Parts::default().build();
+    for file in [component(&module), module] {
+        let plugin = load(&file).unwrap();
+        assert_eq!((plugin.name(), plugin.role()), ("test", Role::Transformer));
+        let info = plugin.info();
+        assert_eq!((info.name.as_str(), info.version.as_str(), info.pure), ("test", "test", true));
+        assert_eq!(plugin.digest().len(), 64);
+    }
+}
+
+#[test]
+fn what_is_not_wasm_is_refused() {
+    refused(
+        b"#!/bin/sh\nexit 1\n",
+        &expect![
+            "not WebAssembly: it begins with `23 21 2f 62 69 6e 2f 73`; put the .wasm file here that `cargo build --release --target wasm32-unknown-unknown` makes"
+        ],
+    );
+    refused(
+        b"",
+        &expect![
+            "not WebAssembly: it is empty; put the .wasm file here that `cargo build --release --target wasm32-unknown-unknown` makes"
+        ],
+    );
+}
+
+#[test]
+fn half_a_file_is_refused() {
+    let file = Parts::default().build();
+    refused(
+        &file[..file.len() / 2],
+        &expect![[
+            r#"damaged or unknown WebAssembly: unexpected end-of-file (at offset 0x2cb); build it again"#
+        ]],
+    );
+    refused(
+        &file[..6],
+        &expect![[
+            r#"damaged or unknown WebAssembly: unexpected end-of-file (at offset 0x4); build it again"#
+        ]],
+    );
+}
+
+#[test]
+fn other_wasm_is_refused_with_what_is_missing() {
+    refused(
+        &wat::parse_str("(module)").unwrap(),
+        &expect![[
+            r#"WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/plugin@0.1.0, nor slipswitch:plugin/transformer@0.1.0 or slipswitch:plugin/filter@0.1.0; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"#
+        ]],
+    );
+    refused(
+        &wat::parse_str("(component)").unwrap(),
+        &expect![[
+            r#"WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/plugin@0.1.0, nor slipswitch:plugin/transformer@0.1.0 or slipswitch:plugin/filter@0.1.0; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"#
+        ]],
+    );
+    let only_plugin = format!("{CONTRACT}\nworld half {{ export plugin; }}");
+    refused(
+        &typed(Parts::default().module(TRANSFORMER), &only_plugin, "half"),
+        &expect![[
+            r#"WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/transformer@0.1.0 or slipswitch:plugin/filter@0.1.0; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"#
+        ]],
+    );
+}
+
+#[test]
+fn an_import_is_refused_by_name() {
+    let wasi = r#"(module (import "wasi_snapshot_preview1" "fd_write" (func (param i32))))"#;
+    refused(
+        &wat::parse_str(wasi).unwrap(),
+        &expect![[
+            r#"asks for `wasi_snapshot_preview1`, which no plugin may have: a plugin gets the event and the log, no files, network, clock or randomness; remove what uses it (a build for wasm32-wasip1 or wasip2 imports it unasked: build for wasm32-unknown-unknown)"#
+        ]],
+    );
+    let clock = r#"(component (import "wasi:clocks/monotonic-clock@0.2.0" (instance (export "now" (func (result u64))))))"#;
+    refused(
+        &wat::parse_str(clock).unwrap(),
+        &expect![[
+            r#"asks for `wasi:clocks/monotonic-clock@0.2.0`, which no plugin may have: a plugin gets the event and the log, no files, network, clock or randomness; remove what uses it (a build for wasm32-wasip1 or wasip2 imports it unasked: build for wasm32-unknown-unknown)"#
+        ]],
+    );
+    let state = r#"(component (import "slipswitch:plugin/state@0.1.0" (instance (export "get" (func (result u64))))))"#;
+    refused(
+        &wat::parse_str(state).unwrap(),
+        &expect![[
+            r#"asks for `slipswitch:plugin/state@0.1.0`, which no plugin may have: a plugin gets the event and the log, no files, network, clock or randomness; remove what uses it (a build for wasm32-wasip1 or wasip2 imports it unasked: build for wasm32-unknown-unknown)"#
+        ]],
+    );
+}
+
+/// The default plugin, with something else in its text, as a plugin of `world` in `contract`.
+fn changed(change: impl Fn(&str) -> String, contract: &str, world: &str) -> Vec<u8> {
+    let text = Parts::transform("(call $ok (i32.const 0))").text(TRANSFORMER);
+    let changed = change(&text);
+    assert_ne!(changed, text);
+    typed(wat::parse_str(changed).unwrap(), contract, world)
+}
+
+#[test]
+fn another_contract_is_refused_with_both_versions() {
+    let file = |version: &str| {
+        let change = |text: &str| text.replace("@0.1.0", version);
+        changed(change, &change(CONTRACT), TRANSFORMER)
+    };
+    refused(
+        &file("@0.0.3"),
+        &expect![[
+            r#"made for the contract slipswitch:plugin@0.0.3, and this router speaks slipswitch:plugin@0.1.0: rebuild it with slipswitch-sdk 0.1"#
+        ]],
+    );
+    refused(
+        &file("@0.2.0"),
+        &expect![[
+            r#"made for the contract slipswitch:plugin@0.2.0, and this router speaks slipswitch:plugin@0.1.0: update the router, or rebuild the plugin with slipswitch-sdk 0.1"#
+        ]],
+    );
+    refused(
+        &component(&file("@1.0.0")),
+        &expect![[
+            r#"made for the contract slipswitch:plugin@1.0.0, and this router speaks slipswitch:plugin@0.1.0: update the router, or rebuild the plugin with slipswitch-sdk 0.1"#
+        ]],
+    );
+}
+
+#[test]
+fn a_later_patch_of_the_contract_is_the_same_contract() {
+    let change = |text: &str| text.replace("@0.1.0", "@0.1.4");
+    assert!(load(&changed(change, &change(CONTRACT), TRANSFORMER)).is_ok());
+}
+
+#[test]
+fn a_changed_record_is_refused_by_function() {
+    let field = "    attributes: list<tuple<string, string>>,\n";
+    let contract = CONTRACT.replacen(field, "", 1);
+    assert_ne!(contract, CONTRACT);
+    let change = |text: &str| {
+        text.replace(
+            "(param $json i32) (param $json_len i32) (param i32 i32)",
+            "(param $json i32) (param $json_len i32)",
+        )
+    };
+    refused(
+        &changed(change, &contract, TRANSFORMER),
+        &expect![[
+            r#"its `transform` is not that of slipswitch:plugin@0.1.0: type mismatch with parameters: expected record of 6 fields, found 5 fields; rebuild it with slipswitch-sdk 0.1"#
+        ]],
+    );
+}
+
+#[test]
+fn a_plugin_has_one_role() {
+    let both =
+        format!("{CONTRACT}\nworld both {{ export plugin; export filter; export transformer; }}");
+    let export = r#"(export "slipswitch:plugin/transformer@0.1.0#transform")"#;
+    let change = |text: &str| {
+        text.replace(export, &format!(r#"{export} (export "slipswitch:plugin/filter@0.1.0#keep")"#))
+    };
+    refused(
+        &changed(change, &both, "both"),
+        &expect![[
+            r#"both a filter and a transformer: a plugin has one role; make two plugins of it"#
+        ]],
+    );
+}
+
+#[test]
+fn a_filter_is_told_from_a_transformer() {
+    let plugin = load(&typed(Parts::default().module(FILTER), CONTRACT, FILTER)).unwrap();
+    assert_eq!(plugin.role(), Role::Filter);
+}
+
+#[test]
+fn a_plugin_that_cannot_say_what_it_is_fails_its_trial() {
+    refused(
+        &Parts { describe: "unreachable", ..Parts::default() }.build(),
+        &expect![[
+            r#"failed on being tried out: the plugin crashed in an unknown function: wasm trap: wasm `unreachable` instruction executed"#
+        ]],
+    );
+}
+
+#[test]
+fn a_file_over_the_limit_is_not_looked_at() {
+    let options = slipswitch_plugin::Options { file_bytes_max: 100, ..crate::parts::options() };
+    let error = slipswitch_plugin::Host::new(options)
+        .unwrap()
+        .load("test", &[0; 101])
+        .map(drop)
+        .unwrap_err();
+    assert_eq!(error.to_string(), "too large: 101 bytes, and at most 100 are loaded");
+}

@@ -1,0 +1,10 @@
+//! The host against small plugins written by hand, each wrong in one way.
+#![expect(clippy::unwrap_used, reason = "what the tests share is a test, too")]
+
+mod cache;
+mod call;
+mod hostile;
+mod limits;
+mod load;
+mod parts;
+mod pool;
