@@ -15,7 +15,7 @@ use anyhow::{Context as _, bail};
 use crate::wasm::{self, TARGET, Toolchain};
 
 /// Builds every plugin in release and puts `plugins/<folder>.wasm` beside its folder.
-pub fn build_all(root: &Path, toolchain: &Toolchain) -> anyhow::Result<Vec<PathBuf>> {
+pub(crate) fn build_all(root: &Path, toolchain: &Toolchain) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for folder in folders(root)? {
         let built = build(root, &folder, toolchain)?;
@@ -27,7 +27,7 @@ pub fn build_all(root: &Path, toolchain: &Toolchain) -> anyhow::Result<Vec<PathB
 }
 
 /// Runs the native tests of every plugin.
-pub fn test_all(root: &Path) -> anyhow::Result<()> {
+pub(crate) fn test_all(root: &Path) -> anyhow::Result<()> {
     for folder in folders(root)? {
         let mut command = wasm::cargo();
         command
@@ -43,7 +43,7 @@ pub fn test_all(root: &Path) -> anyhow::Result<()> {
 }
 
 /// The plugins' projects, in the order of their names.
-pub fn folders(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
+pub(crate) fn folders(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let plugins = root.join("plugins");
     let mut folders = Vec::new();
     for entry in fs::read_dir(&plugins).with_context(|| format!("read {}", plugins.display()))? {

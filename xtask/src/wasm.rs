@@ -14,28 +14,29 @@
 mod debian;
 
 use std::ffi::OsStr;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
+use crate::print::complaint;
+
 /// The target that plugins are built for.
-pub const TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Chooses where the target comes from when none is installed.
 const SWITCH: &str = "SLIPSWITCH_WASM";
 
 /// A compiler that knows [`TARGET`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Toolchain {
+pub(crate) struct Toolchain {
     /// The compiler to name in `RUSTC`; `None` is the one that is active anyway.
-    pub rustc: Option<PathBuf>,
+    pub(crate) rustc: Option<PathBuf>,
 }
 
 impl Toolchain {
     /// The `cargo` that runs us, told to use this compiler.
-    pub fn cargo(&self) -> Command {
+    pub(crate) fn cargo(&self) -> Command {
         let mut command = cargo();
         if let Some(rustc) = &self.rustc {
             command.env("RUSTC", rustc);
@@ -45,7 +46,7 @@ impl Toolchain {
 }
 
 /// Makes sure that plugins can be built, with what the machine has or with what may be fetched.
-pub fn ensure(root: &Path) -> anyhow::Result<Toolchain> {
+pub(crate) fn ensure(root: &Path) -> anyhow::Result<Toolchain> {
     if is_installed() {
         return Ok(Toolchain { rustc: None });
     }
@@ -87,8 +88,8 @@ fn has_core(folder: &Path) -> bool {
 fn add_with_rustup() -> anyhow::Result<()> {
     const MEND: &str = "install the target yourself (`rustup target add wasm32-unknown-unknown`, or your \
         distribution's package), or, on Debian, set SLIPSWITCH_WASM=debian to use its packages";
-    say("plugins are WebAssembly, and the active toolchain cannot build it yet:");
-    say("running `rustup target add wasm32-unknown-unknown` (downloads about 20 MB)");
+    complaint("plugins are WebAssembly, and the active toolchain cannot build it yet:");
+    complaint("running `rustup target add wasm32-unknown-unknown` (downloads about 20 MB)");
     let mut command = Command::new("rustup");
     command.args(["target", "add", TARGET]);
     run(&mut command).context(MEND)?;
@@ -99,7 +100,7 @@ fn add_with_rustup() -> anyhow::Result<()> {
 }
 
 /// The `cargo` that runs us.
-pub fn cargo() -> Command {
+pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
@@ -129,10 +130,4 @@ fn read(command: &mut Command) -> anyhow::Result<String> {
 fn show(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
-}
-
-/// A line for the person who watches.
-pub(crate) fn say(line: &str) {
-    // Nobody reads a closed standard error; that is no reason to stop.
-    drop(writeln!(std::io::stderr(), "{line}"));
 }

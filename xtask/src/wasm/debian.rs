@@ -24,7 +24,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::{TARGET, cargo, read, run, say};
+use super::{TARGET, cargo, read, run};
+use crate::print::complaint;
 
 /// Changes whenever this module would build another folder out of the same packages.
 const STAMP_FORMAT: &str = "slipswitch wasm toolchain 1";
@@ -66,22 +67,29 @@ fn describe(folder: &Path) -> anyhow::Result<String> {
 }
 
 fn build(folder: &Path) -> anyhow::Result<()> {
-    say(
+    complaint(
         "plugins are WebAssembly; no compiler for it is installed, and SLIPSWITCH_WASM=debian is set:",
     );
-    say(&format!("making one of Debian's packages in {} (nothing is installed)", folder.display()));
+    complaint(&format!(
+        "making one of Debian's packages in {} (nothing is installed)",
+        folder.display()
+    ));
     fs::create_dir_all(folder)?;
     let folder = &folder.canonicalize()?;
     let apt = Apt::new(folder.join("apt"))?;
-    say("reading Debian's package lists (about 10 MB)");
+    complaint("reading Debian's package lists (about 10 MB)");
     apt.update()?;
     let packages = packages(&apt)?;
-    say(&format!("downloading {} packages (about 150 MB): {}", packages.len(), packages.join(" ")));
+    complaint(&format!(
+        "downloading {} packages (about 150 MB): {}",
+        packages.len(),
+        packages.join(" ")
+    ));
     let archives = apt.download(&packages)?;
-    say("unpacking (about 550 MB)");
+    complaint("unpacking (about 550 MB)");
     unpack(folder, &archives)?;
     write_compiler(folder)?;
-    say("building the standard library for wasm32-unknown-unknown, once (under a minute)");
+    complaint("building the standard library for wasm32-unknown-unknown, once (under a minute)");
     build_standard_library(folder)
 }
 
