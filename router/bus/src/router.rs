@@ -123,6 +123,7 @@ impl Router {
             .await
             .expect("opening does not panic")?;
         let dormant = state.run(Subscription::all).await?;
+        check_belonging(&options, &dormant, journal.durable_end())?;
         let position = AtomicU64::new(journal.durable_end().get());
         let routes = Routes { rules: Arc::new(RuleSet::empty()), by_key: BTreeMap::new() };
         let core = Arc::new(Core {
@@ -245,6 +246,24 @@ impl Router {
         }
         Drained { in_flight_left }
     }
+}
+
+/// A journal that ends before a subscription has read is not the one that was read.
+fn check_belonging(
+    options: &Options,
+    stored: &[Subscription],
+    end: Offset,
+) -> Result<(), OpenError> {
+    let Some(ahead) = stored.iter().find(|one| end < one.settled) else { return Ok(()) };
+    Err(OpenError::Folder {
+        path: options.data_dir.display().to_string(),
+        reason: format!(
+            "the journal ends at offset {end}, but {} has had everything below {}: journal and \
+             state.sqlite do not belong together, or the journal has lost its end; restore both \
+             from one backup, or move state.sqlite away to begin all subscriptions anew",
+            ahead.key, ahead.settled
+        ),
+    })
 }
 
 fn open_folder(options: &Options) -> Result<(Journal, State), OpenError> {

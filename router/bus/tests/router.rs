@@ -396,6 +396,24 @@ async fn a_loop_of_buses_ends_at_the_limit_of_hops() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_lost_its_end_is_noticed() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let rules = rules(&rule("one", &target.url("/t")));
+    let router = open(options(folder.path()), Arc::clone(&rules)).await;
+    send(&router, 0..5).await;
+    accepted(&target, "/t", 5).await;
+    stop(router).await;
+    std::fs::remove_dir_all(folder.path().join("journal")).unwrap();
+
+    #[expect(clippy::disallowed_methods, reason = "the clock's beginning")]
+    let clock = Arc::new(System(Instant::now()));
+    let host = plugin::Host::new(plugin::Options::default()).unwrap();
+    let opened = Router::open(options(folder.path()), clock, rules, host).await;
+    let said = opened.err().unwrap().to_string();
+    assert!(said.contains("the journal ends at offset 0, but default/one/t has had"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_folder_in_use_is_refused_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let router = open(options(folder.path()), Arc::new(RuleSet::empty())).await;

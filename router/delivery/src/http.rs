@@ -220,10 +220,11 @@ fn header_text(text: &str) -> HeaderValue {
     HeaderValue::try_from(encoded).expect("visible ASCII is a header value")
 }
 
-/// An error with what lies under it: the outermost words alone ("client error") help nobody.
+/// What lies under an error; its own words ("client error") help nobody where there is more.
 fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut inner = error.source();
+    let first = error.source().unwrap_or(error);
+    let mut text = first.to_string();
+    let mut inner = first.source();
     while let Some(cause) = inner {
         let words = cause.to_string();
         if !text.ends_with(&words) {
