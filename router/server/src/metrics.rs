@@ -43,7 +43,11 @@ mod name {
     pub(super) const JOURNAL_NEXT_OFFSET: &str = "journal_next_offset";
     pub(super) const JOURNAL_SEGMENTS: &str = "journal_segments";
     pub(super) const JOURNAL_BYTES: &str = "journal_bytes";
-    pub(super) const JOURNAL_SYNCS: &str = "journal_syncs";
+    pub(super) const JOURNAL_QUEUED_BYTES: &str = "journal_queued_bytes";
+    pub(super) const JOURNAL_RECORDS: &str = "journal_records";
+    pub(super) const JOURNAL_WRITTEN_BYTES: &str = "journal_written_bytes";
+    pub(super) const JOURNAL_REFUSED: &str = "journal_refused_appends";
+    pub(super) const JOURNAL_SYNC_SECONDS: &str = "journal_sync_seconds";
     pub(super) const JOURNAL_WRITABLE: &str = "journal_writable";
     pub(super) const DISPATCHED: &str = "dispatched_offset";
 

@@ -195,9 +195,12 @@ fn sizes_that_contradict_each_other_are_refused() {
     );
     let config = parse("limits: { event_bytes: 3MiB, body_bytes: }").unwrap();
     assert_eq!(config.limits.body_bytes, 16 << 20);
-    refused("journal: { segment_bytes: 16777217 }", expect![[r#"
+    refused(
+        "journal: { segment_bytes: 16777217 }",
+        expect![[r#"
         1:27: segment_bytes cannot be 16777217 | use a multiple of 4096, such as 64MiB
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! What is read from its owner at the moment of a scrape.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use bus::{JournalStatus, Router, SubscriptionStatus};
+use bus::journal::{LATENCY_BOUNDS, Stats};
+use bus::{Router, SubscriptionStatus};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -35,19 +37,42 @@ impl Collector for Scrape {
         reloads(out, &self.board.read())?;
         let status = self.router.status();
         gauge(out, name::DISPATCHED, "Every event below has been matched", status.dispatched)?;
-        journal(out, &status.journal)?;
+        let writable = u64::from(status.journal.stopped.is_none());
+        gauge(out, name::JOURNAL_WRITABLE, "Whether the journal takes events", writable)?;
+        journal(out, &self.router.journal_stats())?;
         subscriptions(out, &status.subscriptions)
     }
 }
 
-fn journal(out: &mut DescriptorEncoder<'_>, journal: &JournalStatus) -> std::fmt::Result {
-    gauge(out, name::JOURNAL_NEXT_OFFSET, "The offset the next event gets", journal.next_offset)?;
-    gauge(out, name::JOURNAL_SEGMENTS, "Segments of the journal", as_u64(journal.segments))?;
-    gauge(out, name::JOURNAL_BYTES, "What the journal takes on disk", journal.bytes)?;
-    let syncs = ConstCounter::new(journal.syncs);
-    one(out, name::JOURNAL_SYNCS, "Groups of events made durable since the start", &syncs)?;
-    let writable = u64::from(journal.stopped.is_none());
-    gauge(out, name::JOURNAL_WRITABLE, "Whether the journal takes events", writable)
+fn journal(out: &mut DescriptorEncoder<'_>, stats: &Stats) -> std::fmt::Result {
+    gauge(
+        out,
+        name::JOURNAL_NEXT_OFFSET,
+        "The offset the next event gets",
+        stats.next_offset.get(),
+    )?;
+    gauge(out, name::JOURNAL_SEGMENTS, "Segments of the journal", as_u64(stats.segments))?;
+    gauge(out, name::JOURNAL_BYTES, "What the journal takes on disk", stats.segment_bytes)?;
+    let queued = as_u64(stats.queued_bytes);
+    gauge(out, name::JOURNAL_QUEUED_BYTES, "Bytes that wait to be written", queued)?;
+    let records = ConstCounter::new(stats.appended_records);
+    one(out, name::JOURNAL_RECORDS, "Events made durable since the start", &records)?;
+    let written = ConstCounter::new(stats.appended_bytes);
+    one(out, name::JOURNAL_WRITTEN_BYTES, "Bytes written since the start", &written)?;
+    let refused = ConstCounter::new(stats.refused_appends);
+    one(out, name::JOURNAL_REFUSED, "Appends refused for want of room", &refused)?;
+
+    let (help, latency) = ("Write and sync of one group of events", &stats.sync_latency);
+    let mut histogram =
+        out.encode_descriptor(name::JOURNAL_SYNC_SECONDS, help, None, MetricType::Histogram)?;
+    let bounds = LATENCY_BOUNDS.iter().map(Duration::as_secs_f64).chain([f64::INFINITY]);
+    let buckets: Vec<(f64, u64)> = bounds.zip(latency.counts).collect();
+    histogram.encode_histogram::<[(&str, &str); 0]>(
+        latency.sum.as_secs_f64(),
+        latency.count(),
+        &buckets,
+        None,
+    )
 }
 
 /// One family per number; a replay's subscriptions are counted by themselves, under its name.

@@ -45,7 +45,8 @@ struct First {
 impl Running {
     pub(super) async fn start(config: Config, mode: Mode) -> Result<Self, RunError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-        let host = Host::new(host_options(&config))?;
+        make_data_dir(&config)?;
+        let host = host(&config)?;
         let source = Source {
             folders: folders(&config),
             buses: config.buses.clone(),
@@ -183,12 +184,28 @@ fn app(config: &Config, router: &Router, clock: &Arc<dyn Clock>, board: &Arc<Boa
     })
 }
 
-fn host_options(config: &Config) -> plugin::Options {
+fn make_data_dir(config: &Config) -> Result<(), RunError> {
+    let folder = &config.data_dir;
+    std::fs::create_dir_all(folder).map_err(|error| {
+        let folder = folder.display();
+        RunError::Config(format!(
+            "data folder {folder}: {error}; name a folder that can be written with --data"
+        ))
+    })
+}
+
+/// The plugins' host. That compiled code cannot be kept is a pity, and no reason not to start.
+fn host(config: &Config) -> Result<Host, RunError> {
     let defaults = plugin::Options::default();
-    plugin::Options {
-        cache_dir: Some(config.data_dir.join("plugin-cache")),
-        memory_bytes_max: defaults.memory_bytes_max.max(config.plugin.memory_bytes),
-        ..defaults
+    let memory_bytes_max = defaults.memory_bytes_max.max(config.plugin.memory_bytes);
+    let uncached = plugin::Options { memory_bytes_max, ..defaults };
+    let cache_dir = Some(config.data_dir.join("plugin-cache"));
+    match Host::new(plugin::Options { cache_dir, ..uncached.clone() }) {
+        Ok(host) => Ok(host),
+        Err(error) => {
+            warn!(%error, "compiled plugins are not kept");
+            Ok(Host::new(uncached)?)
+        }
     }
 }
 

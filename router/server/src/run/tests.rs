@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const RULE: &str = "name: all\nbus: shop\npattern: { source: [{ prefix: com. }] }\ntargets:\n  - id: file\n    log: { file: out.jsonl }\n";
+const RULE: &str = "name: all\nbus: shop\npattern: { source: [{ prefix: com. }] }\ntargets:\n  - id: file\n    log: { file: OUT }\n";
 const EVENT: &str = r#"{"source":"com.shop","detail-type":"T","detail":{"n":1.10}}"#;
 
 struct Scene {
@@ -34,7 +34,7 @@ impl Scene {
         fs::create_dir(dir.path().join("rules")).unwrap();
         fs::create_dir(dir.path().join("plugins")).unwrap();
         for (name, text) in rules {
-            fs::write(dir.path().join("rules").join(name), text).unwrap();
+            write_rule(dir.path(), name, text);
         }
         let mut config = config(dir.path());
         change(&mut config);
@@ -49,7 +49,7 @@ impl Scene {
     }
 
     fn write_rule(&self, name: &str, text: &str) {
-        fs::write(self.dir.path().join("rules").join(name), text).unwrap();
+        write_rule(self.dir.path(), name, text);
     }
 
     fn send(&self, method: &str, path: &str, body: impl AsRef<[u8]>) -> Answer {
@@ -94,6 +94,11 @@ impl Drop for Scene {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+fn write_rule(dir: &Path, name: &str, text: &str) {
+    let out = dir.join("out.jsonl").display().to_string();
+    fs::write(dir.join("rules").join(name), text.replace("OUT", &out)).unwrap();
 }
 
 fn config(dir: &Path) -> Config {
@@ -250,6 +255,10 @@ fn probes_and_the_first_page_answer() {
         "slipswitch_reload_generation 1\n",
         "slipswitch_reload_last_succeeded 1\n",
         "slipswitch_journal_writable 1\n",
+        "slipswitch_journal_records_total 1\n",
+        "slipswitch_journal_sync_seconds_count 1\n",
+        "slipswitch_journal_sync_seconds_bucket{le=\"+Inf\"} 1\n",
+        "slipswitch_subscription_delivered_total{bus=\"shop\",rule=\"all\",target=\"file\",replay=\"\"} 0\n",
         "slipswitch_reloads_total{result=\"rejected\"} 0\n",
         "slipswitch_build_info{version=",
         "# EOF\n",
@@ -293,6 +302,21 @@ fn serve_refuses_broken_rules_and_missing_folders_with_78() {
     let missing = Scene::start_with(&[], Mode::Serve, elsewhere).err().unwrap();
     assert_eq!(missing.exit_code(), 78);
     assert!(missing.to_string().contains("/nowhere/rules"), "{missing}");
+}
+
+#[test]
+fn a_data_folder_that_is_none_or_is_taken_is_told_with_the_mend() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let none = |config: &mut Config| config.data_dir = file.path().to_owned();
+    let error = Scene::start_with(&[], Mode::Serve, none).err().unwrap();
+    assert_eq!(error.exit_code(), 78);
+    assert!(error.to_string().contains("--data"), "{error}");
+
+    let scene = Scene::start(&[], Mode::Serve);
+    let same = |config: &mut Config| config.data_dir = scene.dir.path().join("data");
+    let error = Scene::start_with(&[], Mode::Serve, same).err().unwrap();
+    assert_eq!(error.exit_code(), 1);
+    assert!(error.to_string().contains("another process"), "{error}");
 }
 
 #[test]
