@@ -47,24 +47,31 @@ impl Toolchain {
 
 /// Makes sure that plugins can be built, with what the machine has or with what may be fetched.
 pub(crate) fn ensure(root: &Path) -> anyhow::Result<Toolchain> {
-    if is_installed() {
-        return Ok(Toolchain { rustc: None });
-    }
     let switch = std::env::var(SWITCH).unwrap_or_default();
-    match switch.as_str() {
-        "debian" => {
-            let rustc = debian::ensure(&root.join("target/wasm-toolchain"))?;
-            Ok(Toolchain { rustc: Some(rustc) })
-        }
-        "" | "rustup" => {
-            add_with_rustup()?;
-            Ok(Toolchain { rustc: None })
-        }
+    let source = match switch.as_str() {
+        "" | "rustup" => Source::Rustup,
+        "debian" => Source::Debian,
         _ => bail!(
             "{SWITCH}={switch}: no such way to get a wasm target; leave it unset (rustup), \
              or set it to \"debian\" (Debian's packages, unpacked under target/wasm-toolchain)"
         ),
+    };
+    if is_installed() {
+        return Ok(Toolchain { rustc: None });
     }
+    match source {
+        Source::Rustup => add_with_rustup().map(|()| Toolchain { rustc: None }),
+        Source::Debian => {
+            let rustc = debian::ensure(&root.join("target/wasm-toolchain"))?;
+            Ok(Toolchain { rustc: Some(rustc) })
+        }
+    }
+}
+
+/// Where a missing target is taken from.
+enum Source {
+    Rustup,
+    Debian,
 }
 
 /// The standard library of the target is there, as rustup or a distribution installs it.
