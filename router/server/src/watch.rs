@@ -18,7 +18,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Clock, Router, Shelf};
+use bus::{Clock, Router, Shelf, SwapError};
 use event::Timestamp;
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
@@ -154,6 +154,10 @@ impl Reloader {
             let rendered = message.clone();
             let at = self.clock.now();
             self.board.rejected(LastError { at, message, diagnostics: Vec::new(), rendered });
+            if let SwapError::State(_) = error {
+                // The rules are good: the next poll tries again.
+                self.seen = Seen { stamp: 0, digest: [0; 32], values_from: Digests::new() };
+            }
             error!(%error, "rules not swapped, the old ones stay");
             return;
         }

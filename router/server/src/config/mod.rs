@@ -70,7 +70,8 @@ pub(crate) struct Limits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Http {
     pub(crate) connections: usize,
-    /// From a connection's first byte, or the end of the request before, to the end of the headers.
+    /// From a connection's begin, or the answer before, to the end of a request's headers: idling counts. Shorter
+    /// would close kept connections under clients that are about to use them.
     pub(crate) header: Duration,
     /// From the end of the headers to the end of the body.
     pub(crate) body: Duration,
@@ -144,7 +145,7 @@ impl Default for Config {
             },
             http: Http {
                 connections: 4096,
-                header: Duration::from_secs(10),
+                header: Duration::from_secs(60),
                 body: Duration::from_secs(60),
             },
             delivery: Delivery {

@@ -122,12 +122,17 @@ fn entries(outcomes: &Outcomes) -> Vec<u8> {
         if 0 < index {
             out.push(b',');
         }
-        let (key, value) = match outcome {
-            Ok(id) => (&br#"{"id":"#[..], id.clone()),
-            Err(error) => (&br#"{"error":"#[..], error.to_string()),
+        let written = match outcome {
+            Ok(id) => {
+                out.extend_from_slice(br#"{"id":"#);
+                serde_json::to_writer(&mut out, id)
+            }
+            Err(error) => {
+                out.extend_from_slice(br#"{"error":"#);
+                serde_json::to_writer(&mut out, &error.to_string())
+            }
         };
-        out.extend_from_slice(key);
-        serde_json::to_writer(&mut out, &value).expect("a text fits into memory");
+        written.expect("a text fits into memory");
         out.push(b'}');
     }
     out.push(b']');

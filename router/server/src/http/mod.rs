@@ -41,6 +41,8 @@ pub(crate) use body::Budget;
 use error::{Kind, Problem};
 pub(crate) use listen::{ListenError, Listener, finish, serve};
 
+const SHOWN_CHARS_MAX: usize = 200;
+
 /// What answering a request takes.
 pub(crate) struct App {
     pub(crate) router: bus::Router,
@@ -56,6 +58,7 @@ pub(crate) struct App {
 impl App {
     fn unknown_bus(&self, bus: &str) -> Problem {
         let known = self.router.buses();
+        let bus = &shown(bus);
         let words: Vec<&str> = known.iter().map(String::as_str).collect();
         let mend = match config::nearest(bus, &words) {
             Some(word) => format!("did you mean `{word}`?"),
@@ -89,14 +92,19 @@ pub(crate) fn routes(app: Arc<App>) -> axum::Router {
 }
 
 async fn not_found(request: Request) -> Problem {
-    let path = request.uri().path();
+    let path = shown(request.uri().path());
     Kind::NotFound.problem(format!("there is nothing at {path}; `GET /` says what there is"))
 }
 
 async fn method_not_allowed(request: Request) -> Problem {
-    let (method, path) = (request.method(), request.uri().path());
+    let (method, path) = (shown(request.method().as_str()), shown(request.uri().path()));
     Kind::MethodNotAllowed
         .problem(format!("{path} does not take {method}; the header `allow` says what it takes"))
+}
+
+/// What a client sent, no longer than anybody reads.
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN_CHARS_MAX).collect()
 }
 
 async fn count_refusals(State(app): State<Arc<App>>, response: Response) -> Response {

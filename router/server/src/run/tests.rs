@@ -234,6 +234,8 @@ fn other_media_paths_methods_and_buses_are_problems_too() {
     let unknown = scene.send("POST", "/buses/shpo/events", EVENT);
     assert!(unknown.problem(404, "unknown-bus").contains("did you mean `shop`?"));
     scene.send("POST", "/buses/%ff/events", EVENT).problem(404, "not-found");
+    let long = format!("/buses/{}/events", "x".repeat(10_000));
+    assert!(scene.send("POST", &long, EVENT).problem(404, "unknown-bus").len() < 1000);
     scene.send("POST", "/buses/a%2Fb/events", EVENT).problem(404, "unknown-bus");
 }
 
@@ -375,6 +377,28 @@ fn broken_rules_leave_the_old_ones_running() {
 }
 
 #[test]
+fn a_rotated_secret_is_a_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let secret = dir.path().join("secret");
+    fs::write(&secret, "one").unwrap();
+    let http = format!(
+        "http: {{ url: 'http://127.0.0.1:9/', headers: {{ authorization: '${{file:{}}}' }} }}",
+        secret.display()
+    );
+    let rule = RULE.replace("log: { file: OUT }", &http);
+    let scene = Scene::start(&[("a.yaml", &rule)], Mode::Serve);
+    fs::write(&secret, "two").unwrap();
+    scene.status_until(|status| status["generation"]["number"] == 2);
+    let rules = scene.get("/api/v1/rules").body;
+    assert!(rules.contains("http://127.0.0.1:9/") && !rules.contains("two"), "{rules}");
+
+    fs::remove_file(&secret).unwrap();
+    scene.status_until(|status| !status["last_error"].is_null());
+    fs::write(&secret, "two").unwrap();
+    scene.status_until(|status| status["last_error"].is_null());
+}
+
+#[test]
 fn a_folder_that_vanishes_is_an_error_and_its_return_a_reload() {
     let scene = Scene::start(&[("a.yaml", RULE)], Mode::Serve);
     let (rules, aside) = (scene.dir.path().join("rules"), scene.dir.path().join("aside"));
@@ -410,6 +434,17 @@ fn a_connection_that_sends_its_headers_too_slowly_is_closed() {
     let mut rest = String::new();
     stream.read_to_string(&mut rest).unwrap();
     assert!(!rest.contains("202"), "{rest}");
+}
+
+#[test]
+fn a_connection_that_idles_too_long_is_closed() {
+    let hasty = |config: &mut Config| config.http.header = Duration::from_millis(20);
+    let scene = Scene::start_with(&[], Mode::Serve, hasty).unwrap();
+    let mut stream = TcpStream::connect(scene.address).unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.starts_with("HTTP/1.1 200 OK"), "{rest}");
 }
 
 #[test]
