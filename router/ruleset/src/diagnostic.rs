@@ -8,13 +8,14 @@
 use std::fmt;
 use std::ops::Range;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 use serde::Serialize;
 
+use crate::excerpt::Excerpt;
 use crate::source::Source;
 
-/// How wide a rendered diagnostic gets before its sentences are wrapped.
-const WIDTH: usize = 100;
+/// How wide the sentences of a rendered diagnostic get, in characters.
+const WIDTH: usize = 76;
 
 /// One problem of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,16 +43,18 @@ impl Diagnostic {
     pub fn render(&self, text: &str, color: bool) -> String {
         let theme =
             if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        // Lines are broken here and not by miette, which breaks `detail-type` at its hyphen.
         let handler = GraphicalReportHandler::new_themed(theme)
-            .with_width(WIDTH)
+            .with_wrap_lines(false)
             .with_links(false)
             .with_context_lines(1);
-        let span = within(&self.span, text);
+        let excerpt = Excerpt::around(self, &within(&self.span, text), text);
         let label = Some(self.label.clone()).filter(|label| !label.is_empty());
         let report = Report {
-            diagnostic: self,
-            source: NamedSource::new(&self.path, text.to_owned()),
-            label: LabeledSpan::new(label, span.start, span.len()),
+            message: wrapped(&self.message),
+            mend: wrapped(&self.mend),
+            label: LabeledSpan::new(label, excerpt.marked.start, excerpt.marked.len()),
+            excerpt,
         };
         let mut rendered = String::new();
         match handler.render_report(&mut rendered, &report) {
@@ -95,20 +98,20 @@ impl Fault {
     }
 }
 
-struct Report<'a> {
-    diagnostic: &'a Diagnostic,
-    source: NamedSource<String>,
+struct Report {
+    message: String,
+    mend: String,
+    excerpt: Excerpt,
     label: LabeledSpan,
 }
 
-impl miette::Diagnostic for Report<'_> {
+impl miette::Diagnostic for Report {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        let mend = &self.diagnostic.mend;
-        if mend.is_empty() { None } else { Some(Box::new(mend)) }
+        if self.mend.is_empty() { None } else { Some(Box::new(&self.mend)) }
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(&self.source)
+        Some(&self.excerpt)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -116,25 +119,47 @@ impl miette::Diagnostic for Report<'_> {
     }
 }
 
-impl std::error::Error for Report<'_> {}
+impl std::error::Error for Report {}
 
-impl fmt::Display for Report<'_> {
+impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.diagnostic.message)
+        f.write_str(&self.message)
     }
 }
 
-impl fmt::Debug for Report<'_> {
+impl fmt::Debug for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
+/// `text` in lines of at most [`WIDTH`], broken at spaces only.
+fn wrapped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut width = 0;
+    for (at, line) in text.split('\n').enumerate() {
+        if at != 0 {
+            out.push('\n');
+            width = 0;
+        }
+        for word in line.split(' ') {
+            let chars = word.chars().count();
+            if 0 < width {
+                let fits = width + 1 + chars <= WIDTH;
+                out.push(if fits { ' ' } else { '\n' });
+                width = if fits { width + 1 } else { 0 };
+            }
+            out.push_str(word);
+            width += chars;
+        }
+    }
+    out
+}
+
 /// The part of `span` that `text` has, on whole characters.
 fn within(span: &Range<usize>, text: &str) -> Range<usize> {
     let start = text.floor_char_boundary(span.start);
-    let end = text.floor_char_boundary(span.end.max(start));
-    start..end.max(start)
+    start..text.floor_char_boundary(span.end.max(start))
 }
 
 /// `span` up to the end of the line it begins on.
@@ -142,4 +167,80 @@ fn first_line(span: &Range<usize>, text: &str) -> Range<usize> {
     let part = text.get(span.clone()).unwrap_or_default();
     let line = part.split(['\n', '\r']).next().unwrap_or_default().trim_end();
     span.start..span.start + line.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::source::SourceFile;
+
+    fn diagnostic(text: &str, span: Range<usize>) -> Diagnostic {
+        let file = SourceFile { path: "rules/a.yaml".to_owned(), text: text.to_owned() };
+        let words = ("something is wrong", "this", "write `that`");
+        Fault::new(span, words).in_file(&Source::new(&file))
+    }
+
+    #[test]
+    fn the_place_is_counted_in_characters() {
+        let text = "a: 1\nđơn: hàng\n";
+        let found = diagnostic(text, text.find("hàng").unwrap()..text.len());
+        assert_eq!((found.line, found.column), (2, 6));
+        assert_eq!(found.to_string(), "rules/a.yaml:2:6: something is wrong (write `that`)");
+        expect![[r#"
+              × something is wrong
+               ╭─[rules/a.yaml:2:6]
+             1 │ a: 1
+             2 │ đơn: hàng
+               ·      ──┬─
+               ·        ╰── this
+               ╰────
+              help: write `that`
+        "#]]
+        .assert_eq(&found.render(text, false));
+    }
+
+    #[test]
+    fn a_long_line_is_shown_in_part() {
+        let text = format!("{}HERE{}\n{}", "a, ".repeat(300), ", b".repeat(300), "c".repeat(500));
+        let found = diagnostic(&text, 900..904);
+        assert_eq!((found.line, found.column), (1, 901));
+        expect![[r#"
+              × something is wrong
+               ╭─[rules/a.yaml:1:901]
+             1 │ …, a, a, a, a, a, a, a, a, a, a, a, a, a, HERE, b, b, b, b, b, b, b, b, b, b, b, b, b, b, b, b, b, b, …
+               ·                                           ──┬─
+               ·                                             ╰── this
+             2 │ cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc…
+               ╰────
+              help: write `that`
+        "#]]
+        .assert_eq(&found.render(&text, false));
+    }
+
+    #[test]
+    fn colour_is_only_there_when_it_is_asked_for() {
+        let found = diagnostic("a: 1", 0..1);
+        assert!(found.render("a: 1", true).contains('\u{1b}'));
+        assert!(!found.render("a: 1", false).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn the_end_of_an_empty_file_is_a_place() {
+        assert!(diagnostic("", 0..0).render("", false).contains("[rules/a.yaml:1:1]"));
+        assert!(diagnostic("a\n", 2..2).render("a\n", false).contains("[rules/a.yaml:2:1]"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_diagnostic_renders_with_any_text(
+            text in "[a-cé\t\r\n ]{0,300}", other in "[a-cé\n]{0,20}", span in 0..400_usize, len in 0..400_usize,
+        ) {
+            let found = diagnostic(&text, span..span + len);
+            prop_assert!(found.render(&text, false).contains("something is wrong"));
+            found.render(&other, true);
+        }
+    }
 }

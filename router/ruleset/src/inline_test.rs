@@ -145,7 +145,11 @@ impl InlineTest {
             }
             Expect::Targets(_) if !is_match => Err(self.fail(
                 &self.place,
-                ("the rule does not match this event", "not matched by the pattern", ""),
+                (
+                    "the rule does not match this event",
+                    "not matched by the pattern",
+                    "change the pattern or the event, or expect `none`",
+                ),
             )),
             Expect::Targets(expected) => {
                 expected.iter().try_for_each(|expected| self.sends(rule, expected))
@@ -182,8 +186,10 @@ impl InlineTest {
         }
         for (at, (wanted, output)) in expected.outputs.iter().zip(&outputs).enumerate() {
             let Some(label) = differs(wanted, output) else { continue };
-            let which = if outputs.len() == 1 { String::new() } else { format!("output {at} of ") };
-            let message = format!("{which}`{id}` is another than expected");
+            let message = match outputs.len() {
+                1 => format!("`{id}` is sent something else"),
+                all => format!("output {} of {all} to `{id}` is something else", at + 1),
+            };
             let mend = format!("it is sent: {}", shown(&output.body));
             return Err(self.fail(&expected.place, (message, label, mend)));
         }

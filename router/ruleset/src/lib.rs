@@ -20,6 +20,7 @@
 //! - Environment, clocks, WebAssembly: they come in as [`Values`], times and [`Plugins`].
 
 mod diagnostic;
+mod excerpt;
 mod inline_test;
 mod json;
 mod load;

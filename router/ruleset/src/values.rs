@@ -13,7 +13,7 @@
 use std::ops::Range;
 
 use crate::diagnostic::Fault;
-use crate::yaml::{Member, Node, Value};
+use crate::yaml::{Filling, Member, Node, Value};
 
 /// Where values come from.
 pub trait Values {
@@ -37,13 +37,14 @@ pub(crate) fn fill(
 ) -> Node {
     let value = match &node.value {
         Value::Text(text) if text.contains("${") => {
-            let filled = fill_text(text, values).unwrap_or_else(|(part, words)| {
-                faults.push(Fault::new(node.place_of(part, source), words));
-                // As it stands: what is wrong with it is said already.
-                text.clone()
-            });
-            let span = node.span.clone();
-            return Node { span, value: Value::Text(filled), is_filled: true };
+            let (filled, filling) = match fill_text(text, values) {
+                Ok(filled) => (filled, Filling::Done),
+                Err((part, words)) => {
+                    faults.push(Fault::new(node.place_of(part, source), words));
+                    (text.clone(), Filling::Failed)
+                }
+            };
+            return Node { span: node.span.clone(), value: Value::Text(filled), filling };
         }
         Value::List(items) => {
             Value::List(items.iter().map(|item| fill(item, source, values, faults)).collect())
@@ -57,7 +58,7 @@ pub(crate) fn fill(
         }
         other => other.clone(),
     };
-    Node { span: node.span.clone(), value, is_filled: node.is_filled }
+    Node { span: node.span.clone(), value, filling: node.filling }
 }
 
 type Words = (String, &'static str, String);

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::Reading;
-use crate::yaml::{Node, Value};
+use crate::yaml::{Filling, Node, Value};
 
 const UNITS: [(&str, u64); 5] =
     [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
@@ -17,6 +17,9 @@ pub(super) struct Bounds {
 
 impl Reading<'_> {
     pub(super) fn duration(&mut self, node: &Node, bounds: &Bounds) -> Option<Duration> {
+        if node.filling == Filling::Failed {
+            return None;
+        }
         let (text, is_number) = match &node.value {
             Value::Text(text) => (text.as_str(), false),
             Value::Number(text) => (text.as_str(), true),

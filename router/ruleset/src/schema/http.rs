@@ -8,7 +8,7 @@ use super::Reading;
 use super::duration::Bounds;
 use super::keys::HTTP;
 use crate::rule::Http;
-use crate::yaml::{Node, Value};
+use crate::yaml::{Filling, Node, Value};
 
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 const TIMEOUT_MAX: Duration = Duration::from_secs(5 * 60);
@@ -20,13 +20,14 @@ const HEADERS_OWN: &str = "slipswitch-";
 
 impl Reading<'_> {
     pub(super) fn http(&mut self, node: &Node) -> Option<Http> {
-        let filled = self.filled(node);
         if let Value::Text(_) = &node.value {
-            return self.http_of(node, &filled, Vec::new(), TIMEOUT_DEFAULT);
+            let filled = self.filled(node);
+            return self.http_of(node, &filled);
         }
-        if !self.is_section(&filled, &HTTP) {
+        if !self.is_section(node, &HTTP) {
             return None;
         }
+        let filled = self.filled_section(node, &HTTP);
         let timeout = match filled.member("timeout") {
             Some(timeout) => {
                 let allowed = Duration::from_millis(1)..=TIMEOUT_MAX;
@@ -38,27 +39,30 @@ impl Reading<'_> {
             Some(headers) => self.headers(&headers.value),
             None => Some(Vec::new()),
         };
-        let url = self.required(&filled, &HTTP, "url")?;
-        let written = node.member("url").map_or(node, |member| &member.value);
-        self.http_of(written, url, headers?, timeout?)
+        let written = self.required(node, &HTTP, "url")?;
+        let url = filled.member("url").map_or(written, |member| &member.value);
+        // Looked at also when the rest is broken.
+        let whole = self.http_of(written, url)?;
+        Some(Http { headers: headers?, timeout: timeout?, ..whole })
     }
 
-    fn http_of(
-        &mut self,
-        written: &Node,
-        url: &Node,
-        headers: Vec<(String, String)>,
-        timeout: Duration,
-    ) -> Option<Http> {
+    /// A target of which only the URL is said.
+    fn http_of(&mut self, written: &Node, url: &Node) -> Option<Http> {
         let text = self.text(url, "`url`")?;
         if let Err((what, mend)) = check_url(text) {
-            let of = if url.is_filled { " once its values are filled in" } else { "" };
+            let is_filled = url.filling != Filling::None;
+            let of = if is_filled { " once its values are filled in" } else { "" };
             let message = format!("`url` is no URL to send to{of}: {what}");
             self.fault(url.span.clone(), (message, "not a URL to send to", mend));
             return None;
         }
         let Value::Text(url_shown) = &written.value else { return None };
-        Some(Http { url: text.to_owned(), headers, timeout, url_shown: url_shown.clone() })
+        Some(Http {
+            url: text.to_owned(),
+            headers: Vec::new(),
+            timeout: TIMEOUT_DEFAULT,
+            url_shown: url_shown.clone(),
+        })
     }
 
     fn headers(&mut self, node: &Node) -> Option<Vec<(String, String)>> {
@@ -134,6 +138,10 @@ fn check_url(text: &str) -> Result<(), (&'static str, &'static str)> {
             "it has characters that a URL cannot carry",
             "write them percent-encoded, or as `xn--…` in the host",
         ));
+    }
+    let after_scheme = text.split_once("://").map_or("", |(_, rest)| rest);
+    if after_scheme.is_empty() || after_scheme.starts_with(['/', ':', '?']) {
+        return Err(("it has no host", FORM));
     }
     if text.contains('#') {
         return Err(("its fragment (`#…`) is never sent", "remove the fragment"));

@@ -1,7 +1,7 @@
 //! `input:`: a template with its paths, a path, or a constant.
 
-use super::Reading;
 use super::keys::INPUT;
+use super::{Reading, has_typo};
 use crate::path::JsonPath;
 use crate::template::{self, Format, Template};
 use crate::transform::{Input, Made};
@@ -24,9 +24,12 @@ impl Reading<'_> {
                 if one.key == "path" { self.path(&one.value) } else { self.constant(&one.value) }
             }
             [] => {
+                if has_typo(node, &INPUT) {
+                    return None;
+                }
                 let words = (
-                    "`input` makes something",
-                    "makes nothing",
+                    "this `input` makes nothing",
+                    "neither template, path nor constant",
                     "add `template: …` (with `paths`), `path: $.…` or `constant: …`",
                 );
                 self.fault(node.span.clone(), words);
@@ -67,7 +70,7 @@ impl Reading<'_> {
             Err(errors) => {
                 for error in errors {
                     let span = node.place_of(error.span, self.source.text);
-                    self.fault(span, (error.message, "", error.mend));
+                    self.fault(span, (error.message, error.label, error.mend));
                 }
                 return None;
             }

@@ -6,35 +6,46 @@ pub(crate) struct Section {
     /// For a sentence: "a rule", "a target".
     pub name: &'static str,
     pub keys: &'static [&'static str],
-    /// Keys that are known to be missing from this version: refused with these words instead of as a
-    /// typo.
-    pub refused: &'static [(&'static str, &'static str)],
+    /// Keys that people will write and this version does not have, each with a reason and a mend:
+    /// refused as such instead of as a typo.
+    pub refused: &'static [(&'static str, &'static str, &'static str)],
 }
 
 const NOT_YET: &str = "is not supported by this version";
+pub(crate) const FOREIGN: &str = "is EventBridge's own shape, which this version does not read";
 
 pub(crate) const RULE: Section = Section {
     name: "a rule",
     keys: &["name", "bus", "description", "enabled", "pattern", "targets", "tests"],
     refused: &[
-        ("EventPattern", FOREIGN),
-        ("Targets", FOREIGN),
-        ("Resources", FOREIGN),
-        ("Properties", FOREIGN),
+        ("EventPattern", FOREIGN, "write the pattern, unchanged, as `pattern:`"),
+        (
+            "Targets",
+            FOREIGN,
+            "write `targets:`, each with an `id` and one of `http`, `log` and `bus`",
+        ),
+        ("Resources", FOREIGN, "write each rule as a map with `name`, `pattern` and `targets`"),
+        ("Properties", FOREIGN, "write each rule as a map with `name`, `pattern` and `targets`"),
     ],
 };
-const FOREIGN: &str = "is EventBridge's own shape, which this version does not read";
 
 pub(crate) const TARGET: Section = Section {
     name: "a target",
     keys: &["id", "http", "log", "bus", "transform", "retry"],
-    refused: &[("order_by", NOT_YET)],
+    refused: &[(
+        "order_by",
+        NOT_YET,
+        "remove it: the deliveries of a target run side by side, in no order",
+    )],
 };
 
 pub(crate) const HTTP: Section = Section {
     name: "`http`",
     keys: &["url", "headers", "timeout"],
-    refused: &[("sign", NOT_YET), ("secret", NOT_YET)],
+    refused: &[
+        ("sign", NOT_YET, "remove it: requests are not signed; a token can be sent in `headers`"),
+        ("secret", NOT_YET, "remove it: requests are not signed; a token can be sent in `headers`"),
+    ],
 };
 
 pub(crate) const LOG: Section = Section { name: "`log`", keys: &["file"], refused: &[] };

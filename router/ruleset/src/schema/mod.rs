@@ -24,10 +24,10 @@ use keys::Section;
 
 use crate::diagnostic::Fault;
 use crate::load::Context;
-use crate::nearest::{list, suggest};
+use crate::nearest::{list, nearest, suggest};
 use crate::source::Source;
 use crate::values;
-use crate::yaml::{Node, Span, Value};
+use crate::yaml::{Filling, Node, Span, Value};
 
 pub(crate) use rule::Draft;
 
@@ -59,17 +59,13 @@ impl Reading<'_> {
         for member in members {
             let key = member.key.as_str();
             let span = member.key_span.clone();
-            if let Some((_, why)) = section.refused.iter().find(|(refused, _)| *refused == key) {
-                let mend =
-                    format!("remove it; the keys of {} are {}", section.name, list(section.keys));
-                self.fault(span, (format!("`{key}` {why}"), "not supported", mend));
+            if let Some((_, why, mend)) = section.refused.iter().find(|(it, ..)| *it == key) {
+                self.fault(span, (format!("`{key}` {why}"), "not supported", *mend));
             } else if !section.keys.contains(&key) {
                 let otherwise = format!("the keys of {} are", section.name);
                 let mend = suggest(key, section.keys, &otherwise);
-                self.fault(
-                    span,
-                    (format!("unknown key `{key}` in {}", section.name), "unknown", mend),
-                );
+                let message = format!("unknown key `{key}` in {}", section.name);
+                self.fault(span, (message, "unknown", mend));
             }
         }
         true
@@ -78,7 +74,7 @@ impl Reading<'_> {
     /// The value of a key that must be there.
     fn required<'n>(&mut self, node: &'n Node, section: &Section, key: &str) -> Option<&'n Node> {
         let found = node.member(key);
-        if found.is_none() {
+        if found.is_none() && !is_misspelt(node, section, key) {
             let message = format!("{} has no `{key}`", section.name);
             let mend = format!("add `{key}:`");
             self.fault(node.span.clone(), (message, format!("`{key}` is missing"), mend));
@@ -87,6 +83,9 @@ impl Reading<'_> {
     }
 
     fn text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
+        if node.filling == Filling::Failed {
+            return None;
+        }
         if let Value::Text(text) = &node.value {
             return Some(text);
         }
@@ -111,9 +110,9 @@ impl Reading<'_> {
         None
     }
 
-    /// A name as EventBridge has them.
+    /// A name as EventBridge has them; `what` is the kind of thing, such as "a rule".
     fn name<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
-        let text = self.text(node, what)?;
+        let text = self.text(node, &format!("the name of {what}"))?;
         if is_name(text) {
             return Some(text);
         }
@@ -122,8 +121,9 @@ impl Reading<'_> {
             Some((at, c)) => (at..at + c.len_utf8(), "not allowed".to_owned()),
             None => (0..text.len(), format!("{} characters long", text.len())),
         };
+        let shown = if node.filling == Filling::None { text } else { "this" };
         let words = (
-            format!("{what} is no name"),
+            format!("`{shown}` is no name for {what}"),
             label,
             "a name has 1 to 64 letters (A to Z, a to z), digits, dots, hyphens and underscores",
         );
@@ -135,6 +135,31 @@ impl Reading<'_> {
     fn filled(&mut self, node: &Node) -> Node {
         values::fill(node, self.source.text, self.context.values, &mut self.faults)
     }
+
+    /// The same, of a map without what does not belong to it.
+    fn filled_section(&mut self, node: &Node, section: &Section) -> Node {
+        let mut known = node.clone();
+        if let Value::Map(members) = &mut known.value {
+            members.retain(|member| section.keys.contains(&member.key.as_str()));
+        }
+        self.filled(&known)
+    }
+}
+
+/// Whether `node` has a key that is probably meant to be `key`.
+fn is_misspelt(node: &Node, section: &Section, key: &str) -> bool {
+    let Value::Map(members) = &node.value else { return false };
+    let mut unknown = members.iter().filter(|member| !section.keys.contains(&member.key.as_str()));
+    unknown.any(|member| {
+        let name = member.key.as_str();
+        nearest(name, section.keys.iter().copied()) == Some(key)
+            || section.refused.iter().any(|(it, why, _)| *it == name && *why == keys::FOREIGN)
+    })
+}
+
+/// Whether `node` has a key that is probably meant to be another one.
+fn has_typo(node: &Node, section: &Section) -> bool {
+    section.keys.iter().any(|key| is_misspelt(node, section, key))
 }
 
 fn is_name(text: &str) -> bool {

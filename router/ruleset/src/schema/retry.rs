@@ -6,7 +6,7 @@ use super::Reading;
 use super::duration::Bounds;
 use super::keys::{BACKOFF, RETRY};
 use crate::rule::Retry;
-use crate::yaml::{Node, Value};
+use crate::yaml::{Filling, Node, Value};
 
 const ATTEMPTS_MAX: u32 = 185;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -14,9 +14,10 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 impl Reading<'_> {
-    pub(super) fn retry(&mut self, node: &Node) -> Retry {
+    /// `node` is `written` with its values filled in.
+    pub(super) fn retry(&mut self, written: &Node, node: &Node) -> Retry {
         let mut retry = Retry::default();
-        if !self.is_section(node, &RETRY) {
+        if !self.is_section(written, &RETRY) {
             return retry;
         }
         if let Some(attempts) = node.member("attempts") {
@@ -37,7 +38,8 @@ impl Reading<'_> {
     fn attempts(&mut self, node: &Node) -> Option<u32> {
         let number = match &node.value {
             Value::Number(text) => text.parse::<u32>().ok(),
-            Value::Text(text) if node.is_filled => text.parse::<u32>().ok(),
+            Value::Text(_) if node.filling == Filling::Failed => return None,
+            Value::Text(text) if node.filling == Filling::Done => text.parse::<u32>().ok(),
             Value::Null | Value::Bool(_) | Value::Text(_) | Value::List(_) | Value::Map(_) => None,
         };
         match number {

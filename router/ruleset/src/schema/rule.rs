@@ -27,11 +27,11 @@ impl Reading<'_> {
             return None;
         }
         let faults_before = self.faults.len();
-        let name = self.required(node, &RULE, "name").and_then(|name| {
-            Some((self.name(name, "the `name` of a rule")?.to_owned(), name.span.clone()))
-        });
+        let name = self
+            .required(node, &RULE, "name")
+            .and_then(|name| Some((self.name(name, "a rule")?.to_owned(), name.span.clone())));
         let bus = match node.member("bus") {
-            Some(bus) => self.name(&bus.value, "the `bus`").unwrap_or(BUS_DEFAULT),
+            Some(bus) => self.name(&bus.value, "a bus").unwrap_or(BUS_DEFAULT),
             None => BUS_DEFAULT,
         };
         let description = node

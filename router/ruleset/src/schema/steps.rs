@@ -1,7 +1,7 @@
 //! `transform:`: what is made of an event on its way.
 
-use super::Reading;
 use super::keys::STEP;
+use super::{Reading, has_typo};
 use crate::nearest::{list, nearest};
 use crate::plugins::PrepareError;
 use crate::transform::Step;
@@ -53,8 +53,11 @@ impl Reading<'_> {
                 None
             }
             (None, None) => {
-                let words =
-                    ("a step does something", "does nothing", "add `plugin: …` or `input: …`");
+                if has_typo(node, &STEP) {
+                    return None;
+                }
+                let label = "neither plugin nor input";
+                let words = ("this step does nothing", label, "add `plugin: …` or `input: …`");
                 self.fault(node.span.clone(), words);
                 None
             }

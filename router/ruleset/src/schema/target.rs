@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Reading;
-use super::keys::{KINDS, LOG, TARGET};
+use super::keys::{KINDS, LOG, RETRY, TARGET};
+use super::{Reading, has_typo};
 use crate::nearest::{list, nearest};
 use crate::rule::{BusTarget, Log, Retry, Target, TargetKind};
-use crate::yaml::{Member, Node, Span, Value};
+use crate::yaml::{Filling, Member, Node, Span, Value};
 
 /// How many targets a rule may have.
 const TARGETS_MAX: usize = 100;
@@ -42,7 +42,7 @@ impl Reading<'_> {
             return;
         }
         let id = self.required(node, &TARGET, "id").and_then(|id| {
-            let text = self.name(id, "the `id`")?.to_owned();
+            let text = self.name(id, "a target")?.to_owned();
             if targets.ids.contains(&text) {
                 let words = (
                     format!("the target `{text}` stands twice in this rule"),
@@ -59,8 +59,8 @@ impl Reading<'_> {
             .member("transform")
             .map_or(Some(Vec::new()), |transform| self.steps(&transform.value));
         let retry = node.member("retry").map_or_else(Retry::default, |retry| {
-            let filled = self.filled(&retry.value);
-            self.retry(&filled)
+            let filled = self.filled_section(&retry.value, &RETRY);
+            self.retry(&retry.value, &filled)
         });
         if let (Some(id), Some(kind), Some(steps)) = (id, kind, steps) {
             let limits = self.context.limits;
@@ -75,9 +75,12 @@ impl Reading<'_> {
             [one] if one.key == "log" => self.log(&one.value).map(TargetKind::Log),
             [one] => self.bus_target(&one.value, targets).map(TargetKind::Bus),
             [] => {
+                if has_typo(node, &TARGET) {
+                    return None;
+                }
                 let words = (
-                    "a target says where events go",
-                    "goes nowhere",
+                    "this target goes nowhere",
+                    "neither http, log nor bus",
                     format!("add one of {}", list(&KINDS)),
                 );
                 self.fault(node.span.clone(), words);
@@ -100,8 +103,9 @@ impl Reading<'_> {
 
     /// `log: console`, `log: { file: PATH }`, or nothing, which is the console.
     fn log(&mut self, node: &Node) -> Option<Log> {
-        let filled = self.filled(node);
+        let filled = self.filled_section(node, &LOG);
         match &filled.value {
+            _ if filled.filling == Filling::Failed => return None,
             Value::Null => return Some(Log { file: None }),
             Value::Text(text) if text == "console" => return Some(Log { file: None }),
             Value::Text(text) => {
@@ -114,7 +118,7 @@ impl Reading<'_> {
             }
             Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Map(_) => (),
         }
-        if !self.is_section(&filled, &LOG) {
+        if !self.is_section(node, &LOG) {
             return None;
         }
         let Some(file) = filled.member("file") else { return Some(Log { file: None }) };
@@ -129,7 +133,7 @@ impl Reading<'_> {
 
     fn bus_target(&mut self, node: &Node, targets: &mut Targets) -> Option<BusTarget> {
         let filled = self.filled(node);
-        let bus = self.name(&filled, "the bus")?.to_owned();
+        let bus = self.name(&filled, "a bus")?.to_owned();
         targets.forwards.push((bus.clone(), node.span.clone()));
         Some(BusTarget { bus })
     }

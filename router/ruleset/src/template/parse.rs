@@ -16,6 +16,7 @@ pub(crate) struct TemplateError {
     /// Bytes of the template.
     pub span: Range<usize>,
     pub message: String,
+    pub label: &'static str,
     pub mend: String,
 }
 
@@ -79,7 +80,7 @@ fn split<'t>(text: &'t str, names: &[&str], errors: &mut Vec<TemplateError>) -> 
             match variable(name, names) {
                 Ok(variable) => pieces.push(Piece::Variable { variable, at }),
                 Err((message, mend)) => {
-                    errors.push(TemplateError { span: at..end, message, mend });
+                    errors.push(TemplateError { span: at..end, message, label: "unknown", mend });
                     // As if it were known, so that the rest is judged.
                     pieces.push(Piece::Variable { variable: Variable::Named(usize::MAX), at });
                 }
@@ -153,9 +154,16 @@ fn check(pieces: &[Piece<'_>]) -> Result<(), TemplateError> {
         let (from, at) = places.iter().rev().find(|(from, _)| *from <= offset).copied()?;
         Some(at + (offset - from))
     };
+    let mut mend = "write JSON with a `<variable>` in place of a value or within quotes";
     let (reason, offset) = match error {
         event::JsonError::Syntax { reason, line, column } => {
-            (reason, offset_of(&filled, line, column))
+            let at = offset_of(&filled, line, column);
+            if reason.starts_with("control character") {
+                mend = "close the quotes, write `\\n` for a line break";
+                ("a text in quotes goes beyond its line".to_owned(), at)
+            } else {
+                (reason, at)
+            }
         }
         event::JsonError::TooDeep { offset, .. } | event::JsonError::NotUtf8 { offset } => {
             ("too deep".to_owned(), offset)
@@ -164,16 +172,18 @@ fn check(pieces: &[Piece<'_>]) -> Result<(), TemplateError> {
     };
     let start = place(offset).unwrap_or(0);
     Err(TemplateError {
+        label: "not JSON",
         span: start..start + 1,
         message: format!("the template is not JSON: {reason}"),
-        mend: "write JSON with a `<variable>` in place of a value or within quotes".to_owned(),
+        mend: mend.to_owned(),
     })
 }
 
-/// `column` is that of the last byte read, from 1, and 0 at the end of a line.
+/// `column` is that of the last byte read, from 1, and 0 when that was a line break: then the byte
+/// before it is shown.
 fn offset_of(text: &str, line: usize, column: usize) -> usize {
     let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    before + column.saturating_sub(1)
+    if column == 0 { before.saturating_sub(2) } else { before + column - 1 }
 }
 
 fn parts(pieces: &[Piece<'_>], format: Format) -> Vec<Part> {

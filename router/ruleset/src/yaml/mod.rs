@@ -28,8 +28,17 @@ pub(crate) type Span = Range<usize>;
 pub(crate) struct Node {
     pub span: Span,
     pub value: Value,
-    /// Whether some of its text came from a `${…}`: then it may be a secret and is not shown.
-    pub is_filled: bool,
+    pub filling: Filling,
+}
+
+/// Whether a text had values from outside put into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Filling {
+    None,
+    /// It may be a secret and is not shown.
+    Done,
+    /// A value is missing, which is reported; nothing more is said about the text.
+    Failed,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +61,7 @@ pub(crate) struct Member {
 
 impl Node {
     pub(crate) fn new(span: Span, value: Value) -> Self {
-        Self { span, value, is_filled: false }
+        Self { span, value, filling: Filling::None }
     }
 
     /// What it is, for a sentence such as "this is …".
@@ -89,6 +98,9 @@ impl Node {
             let start = self.span.start + shift;
             return start + part.start..start + part.end;
         }
+        if let Some(place) = self.place_in_lines(text, &part, raw) {
+            return place;
+        }
         let mut found = raw.match_indices(wanted);
         match (wanted.is_empty(), found.next(), found.next()) {
             (false, Some((at, _)), None) => {
@@ -96,5 +108,21 @@ impl Node {
             }
             _ => self.span.clone(),
         }
+    }
+
+    /// The place within a literal block, each line of which stands in the file behind its indentation.
+    fn place_in_lines(&self, text: &str, part: &Range<usize>, raw: &str) -> Option<Span> {
+        let before = text.get(..part.start)?;
+        let number = before.matches('\n').count();
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = text.get(line_start..)?.lines().next()?;
+        let raw_line = raw.split('\n').nth(number)?;
+        let raw_start: usize = raw.split_inclusive('\n').take(number).map(str::len).sum();
+        let indentation = raw_line.trim_end_matches('\r').strip_suffix(line)?;
+        if !indentation.trim().is_empty() || !text.contains('\n') {
+            return None;
+        }
+        let at = self.span.start + raw_start + indentation.len() + (part.start - line_start);
+        Some(at..at + part.len())
     }
 }

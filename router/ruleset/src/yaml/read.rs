@@ -170,6 +170,7 @@ impl<'t> Reader<'t> {
         let mut built = Built::leaf(span, Value::Null, 0);
         let mut members: Vec<Member> = Vec::new();
         let mut seen = HashSet::new();
+        let mut merged = Vec::new();
         loop {
             let next = self.next()?;
             if matches!(next.0, Event::MappingEnd) {
@@ -186,11 +187,17 @@ impl<'t> Reader<'t> {
             let Some(key) = key else { continue };
             if is_merge {
                 self.faults.push(merge_key(key_span));
+                merged.push(value.node);
             } else if seen.insert(key.clone()) {
                 members.push(Member { key, key_span, value: value.node });
             } else {
                 self.faults.push(twice(key_span, &key));
             }
+        }
+        // As if merge keys were read, so that what they would bring is not called missing.
+        for Node { value, .. } in merged {
+            let Value::Map(more) = value else { continue };
+            members.extend(more.into_iter().filter(|member| seen.insert(member.key.clone())));
         }
         built.node.value = Value::Map(members);
         Ok(built)

@@ -1,0 +1,89 @@
+//! The reference and the schema say what the loader does.
+
+use serde_json::Value;
+
+use crate::doubles::load_text;
+
+const REFERENCE: &str = include_str!("../../../../docs/rules.md");
+const SCHEMA: &str = include_str!("../../../../docs/schema/rule.json");
+
+/// The YAML examples of the reference.
+fn examples() -> Vec<String> {
+    let blocks = REFERENCE.split("```yaml\n").skip(1);
+    blocks.map(|block| block.split("```").next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn every_example_of_the_reference_loads_and_passes_its_tests() {
+    let examples = examples();
+    assert!(2 <= examples.len());
+    for text in examples {
+        let rules = load_text(&text).unwrap_or_else(|problems| {
+            panic!("{}", problems.iter().map(|one| one.render(&text, false)).collect::<String>())
+        });
+        let report = rules.test();
+        assert_eq!(report.failures, [], "{text}");
+        assert!(0 < report.passed);
+    }
+}
+
+/// What is said about a rule that has an unknown key `zzzzzz` within the section `name` lists the keys
+/// that the loader knows; the schema must list the same.
+#[test]
+fn the_schema_has_the_keys_that_the_loader_knows() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let target = |inner: &str| {
+        format!("{{name: a, pattern: {{source: [s]}}, targets: [{{id: t, {inner}}}]}}")
+    };
+    let test = "zzzzzz: 1, name: t, event: {source: s, detail-type: d, detail: {}}, expect: none";
+    let probes = [
+        (
+            "rule",
+            "{zzzzzz: 1, name: a, pattern: {source: [s]}, targets: [{id: t, log: console}]}"
+                .to_owned(),
+        ),
+        ("target", target("log: console, zzzzzz: 1")),
+        ("http", target("http: {url: http://h, zzzzzz: 1}")),
+        ("log", target("log: {zzzzzz: 1}")),
+        ("retry", target("log: console, retry: {zzzzzz: 1}")),
+        ("backoff", target("log: console, retry: {backoff: {zzzzzz: 1}}")),
+        ("step", target("log: console, transform: [{plugin: split, zzzzzz: 1}]")),
+        ("input", target("log: console, transform: [{input: {path: $, zzzzzz: 1}}]")),
+        (
+            "test",
+            format!(
+                "{{name: a, pattern: {{source: [s]}}, targets: [{{id: t, log: console}}], tests: [{{{test}}}]}}"
+            ),
+        ),
+    ];
+    for (section, text) in probes {
+        let problems = load_text(&text).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        let mut known: Vec<&str> = problems[0].mend.split('`').skip(1).step_by(2).collect();
+        if problems[0].mend.contains(&format!("the keys of `{section}`")) {
+            known.remove(0); // The name of the section itself.
+        }
+        let properties = schema["$defs"][section]["properties"].as_object().unwrap();
+        let mut listed: Vec<&str> = properties.keys().map(String::as_str).collect();
+        known.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(listed, known, "{section}");
+        assert_eq!(schema["$defs"][section]["additionalProperties"], Value::Bool(false));
+    }
+}
+
+#[test]
+fn every_key_stands_in_the_reference() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    for (section, definition) in schema["$defs"].as_object().unwrap() {
+        for key in definition["properties"].as_object().into_iter().flat_map(|keys| keys.keys()) {
+            let is_named = [
+                format!("`{key}`"),
+                format!("{key}:"),
+                format!("{{ {key}, "),
+                format!(", {key} }}"),
+            ];
+            assert!(is_named.iter().any(|form| REFERENCE.contains(form)), "{section}.{key}");
+        }
+    }
+}

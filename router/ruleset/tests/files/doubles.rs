@@ -1,0 +1,84 @@
+//! The world around a rule set, as far as rules can see it.
+
+use std::sync::Arc;
+
+use slipswitch_ruleset::{
+    Context, Diagnostic, PluginStep, Plugins, PrepareError, RuleSet, SourceFile, StepError,
+    StepInput, StepOutput, Values,
+};
+
+/// One environment variable and no files.
+pub(crate) struct FixedValues;
+
+impl Values for FixedValues {
+    fn env(&self, name: &str) -> Option<String> {
+        match name {
+            "SECRET" => Some("s3cret:hunter2".to_owned()),
+            "PORT" => Some("9000".to_owned()),
+            _ => None,
+        }
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        match path {
+            "/run/secrets/token" => Ok("t0ken\n".to_owned()),
+            _ => Err("no such file".to_owned()),
+        }
+    }
+}
+
+/// Three plugins: `redact` wants `fields`, `split` makes two of one, `drop` lets nothing through.
+pub(crate) struct FixedPlugins;
+
+impl Plugins for FixedPlugins {
+    fn prepare(&self, name: &str, config_json: &str) -> Result<Arc<dyn PluginStep>, PrepareError> {
+        match name {
+            "redact" if config_json == "null" => {
+                Err(PrepareError::ConfigRefused("`fields` is missing".to_owned()))
+            }
+            "redact" if !config_json.contains("\"fields\":") => Err(PrepareError::ConfigRefused(
+                "unknown field `felds`, expected `fields`".to_owned(),
+            )),
+            "redact" | "split" | "drop" => Ok(Arc::new(FixedStep(name.to_owned()))),
+            "older" => Err(PrepareError::Broken(
+                "it was built for contract 0.9, and this router knows 1.0".to_owned(),
+            )),
+            _ => Err(PrepareError::Missing { looked_in: "plugins/".to_owned() }),
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        ["redact", "split", "drop", "older"].map(str::to_owned).to_vec()
+    }
+}
+
+struct FixedStep(String);
+
+impl PluginStep for FixedStep {
+    fn call(&self, input: &StepInput<'_>) -> Result<Vec<StepOutput>, StepError> {
+        let output = |body: &str| StepOutput { body: body.to_owned(), attributes: Vec::new() };
+        match self.0.as_str() {
+            "redact" => Ok(vec![output(&input.json.replace("an@example.org", "***"))]),
+            "split" => Ok(vec![output(r#"{"n":1}"#), output(r#"{"n":2}"#)]),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+pub(crate) fn load(files: &[SourceFile]) -> Result<RuleSet, Vec<Diagnostic>> {
+    let buses = ["billing".to_owned()];
+    slipswitch_ruleset::load(
+        files,
+        &Context {
+            values: &FixedValues,
+            plugins: &FixedPlugins,
+            buses: &buses,
+            limits: event::Limits::default(),
+        },
+    )
+}
+
+/// One file named `rules.yaml`.
+pub(crate) fn load_text(text: &str) -> Result<RuleSet, Vec<Diagnostic>> {
+    load(&[SourceFile { path: "rules.yaml".to_owned(), text: text.to_owned() }])
+}

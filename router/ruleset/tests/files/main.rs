@@ -1,0 +1,7 @@
+//! Rule files from the outside: read by the same function that the server calls.
+
+mod broken;
+mod documents;
+mod doubles;
+mod hostile;
+mod whole;
