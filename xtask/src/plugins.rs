@@ -61,7 +61,7 @@ fn target_folder(root: &Path) -> PathBuf {
 }
 
 /// The file that cargo made of the project in `folder`.
-fn build(root: &Path, folder: &Path, toolchain: &Toolchain) -> anyhow::Result<PathBuf> {
+pub(crate) fn build(root: &Path, folder: &Path, toolchain: &Toolchain) -> anyhow::Result<PathBuf> {
     let mut command = toolchain.cargo();
     command.current_dir(folder).args([
         "build",
@@ -110,4 +110,24 @@ fn put(built: &Path, file: &Path) -> anyhow::Result<()> {
     fs::write(&aside, bytes)?;
     fs::rename(&aside, file)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wasm_file_is_that_of_the_projects_own_message() {
+        let manifest = Path::new("/p/redact/Cargo.toml");
+        let artifact = |manifest: &str, file: &str| {
+            format!(
+                r#"{{"reason":"compiler-artifact","manifest_path":"{manifest}","filenames":["/t/a.rlib","{file}"]}}"#
+            )
+        };
+        let own = artifact("/p/redact/Cargo.toml", "/t/redact.wasm");
+        assert_eq!(wasm_file(&own, manifest), Some("/t/redact.wasm".into()));
+        assert_eq!(wasm_file(&artifact("/p/sdk/Cargo.toml", "/t/redact.wasm"), manifest), None);
+        assert_eq!(wasm_file(&artifact("/p/redact/Cargo.toml", "/t/libredact.so"), manifest), None);
+        assert_eq!(wasm_file("Compiling redact", manifest), None);
+    }
 }

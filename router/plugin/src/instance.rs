@@ -237,6 +237,7 @@ impl Instance {
         let state = self.store.data_mut();
         state.log.begin_call();
         state.budget.begin();
+        state.memory.is_refused = false;
         self.store.set_epoch_deadline(1);
         let running = ticker.enter();
         let result = func.call(&mut self.store, params);

@@ -279,3 +279,20 @@ fn build_standard_library(folder: &Path) -> anyhow::Result<()> {
     fs::remove_dir_all(project.join("target"))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_is_named_as_apt_names_it() {
+        assert_eq!(
+            archive_start("libllvm22=1:22.1.8-1~deb12u1"),
+            "libllvm22_1%3a22.1.8-1~deb12u1_"
+        );
+        assert_eq!(
+            archive_start("rustc-web=1.96.0+dfsg1-1~deb12u2"),
+            "rustc-web_1.96.0+dfsg1-1~deb12u2_"
+        );
+    }
+}

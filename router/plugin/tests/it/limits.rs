@@ -50,6 +50,14 @@ fn memory_is_refused_beyond_the_limit() {
 }
 
 #[test]
+fn a_crash_long_after_a_refusal_of_memory_is_not_blamed_on_it() {
+    let configure = "(drop (memory.grow (i32.const 60000)))
+        (i32.store8 (i32.const 1024) (i32.const 0)) (i32.const 1024)";
+    let plugin = configured(&Parts { configure, ..Parts::transform("unreachable") });
+    assert!(matches!(call(&plugin), Err(CallError::Trap { .. })));
+}
+
+#[test]
 fn an_output_over_the_limit_is_refused_and_costs_no_memory_of_ours() {
     // 8,000 outputs that are all the same megabyte: 8 GB, out of one.
     let many = "(local $index i32)
