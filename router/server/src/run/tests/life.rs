@@ -1,0 +1,105 @@
+//! Starting, refusing to start, and stopping.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+
+use super::super::{DEV_SEGMENT_BYTES, Mode, Running, ServeOptions, configure};
+use super::{Config, EVENT, RULE, Scene, config};
+
+#[test]
+fn serve_refuses_broken_rules_and_missing_folders_with_78() {
+    let broken =
+        Scene::start_with(&[("bad.yaml", "nmae: x\n")], Mode::Serve, |_| ()).err().unwrap();
+    assert_eq!(broken.exit_code(), 78);
+    assert!(broken.to_string().contains("bad.yaml"), "{broken}");
+
+    let elsewhere = |config: &mut Config| config.rules_dir = "/nowhere/rules".into();
+    let missing = Scene::start_with(&[], Mode::Serve, elsewhere).err().unwrap();
+    assert_eq!(missing.exit_code(), 78);
+    assert!(missing.to_string().contains("/nowhere/rules"), "{missing}");
+}
+
+#[test]
+fn a_data_folder_that_is_none_or_is_taken_is_told_with_the_mend() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let none = |config: &mut Config| config.data_dir = file.path().to_owned();
+    let error = Scene::start_with(&[], Mode::Serve, none).err().unwrap();
+    assert_eq!(error.exit_code(), 78);
+    assert!(error.to_string().contains("--data"), "{error}");
+
+    let scene = Scene::start(&[], Mode::Serve);
+    let same = |config: &mut Config| config.data_dir = scene.dir.path().join("data");
+    let error = Scene::start_with(&[], Mode::Serve, same).err().unwrap();
+    assert_eq!(error.exit_code(), 1);
+    assert!(error.to_string().contains("another process"), "{error}");
+}
+
+#[test]
+fn a_port_in_use_is_told_with_the_mend() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let same = |config: &mut Config| config.listen.clone_from(&address);
+    let error = Scene::start_with(&[], Mode::Serve, same).err().unwrap();
+    assert_eq!(error.exit_code(), 1);
+    assert!(
+        error.to_string().contains(&address) && error.to_string().contains("--listen"),
+        "{error}"
+    );
+
+    let nowhere = |config: &mut Config| config.listen = "no-such-host.invalid:1".to_owned();
+    assert_eq!(Scene::start_with(&[], Mode::Serve, nowhere).err().unwrap().exit_code(), 78);
+}
+
+#[test]
+fn stopping_ends_idle_connections_and_gives_the_data_folder_free() {
+    let mut scene = Scene::start(&[("a.yaml", RULE)], Mode::Serve);
+    assert_eq!(scene.send("POST", "/buses/shop/events", EVENT).status, 202);
+    let mut idle = TcpStream::connect(scene.address).unwrap();
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let mut some = [0; 15];
+    idle.read_exact(&mut some).unwrap();
+    assert_eq!(&some, b"HTTP/1.1 200 OK");
+
+    scene.stop();
+    let mut rest = Vec::new();
+    idle.read_to_end(&mut rest).unwrap();
+    assert!(TcpStream::connect(scene.address).is_err());
+
+    let again = scene.runtime.block_on(Running::start(config(scene.dir.path()), Mode::Serve));
+    scene.runtime.block_on(again.unwrap().stop());
+}
+
+#[test]
+fn the_command_line_wins_over_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("c.yaml");
+    fs::write(&file, "listen: 127.0.0.1:1\nrules_dir: r\ndata_dir: d").unwrap();
+    let options = ServeOptions {
+        config: Some(file.clone()),
+        listen: Some("127.0.0.1:2".to_owned()),
+        data: Some("x".into()),
+        ..ServeOptions::default()
+    };
+    let config = configure(options).unwrap();
+    assert_eq!(config.listen, "127.0.0.1:2");
+    assert_eq!(config.data_dir, Path::new("x"));
+    assert_eq!(config.rules_dir, dir.path().join("r"));
+    assert_eq!(config.journal.segment_bytes, 64 << 20);
+
+    let options = ServeOptions { config: Some(file), mode: Mode::Dev, ..ServeOptions::default() };
+    assert_eq!(configure(options).unwrap().journal.segment_bytes, DEV_SEGMENT_BYTES);
+}
+
+#[test]
+fn a_wrong_flag_or_file_is_bad_configuration() {
+    let listen =
+        |text: &str| ServeOptions { listen: Some(text.to_owned()), ..ServeOptions::default() };
+    let error = configure(listen("4587")).unwrap_err();
+    assert_eq!(error.exit_code(), 78);
+    assert!(error.to_string().starts_with("--listen: `4587` has no port; write host"), "{error}");
+
+    let named = ServeOptions { config: Some("/nowhere.yaml".into()), ..ServeOptions::default() };
+    assert_eq!(configure(named).unwrap_err().exit_code(), 78);
+}

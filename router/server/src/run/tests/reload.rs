@@ -1,0 +1,81 @@
+//! Rules that change while the router runs.
+
+use std::fs;
+
+use super::super::Mode;
+use super::{EVENT, RULE, Scene};
+
+#[test]
+fn dev_waits_for_the_mend() {
+    let scene = Scene::start(&[("a.yaml", "nmae: x\n")], Mode::Dev);
+    let status = scene.get("/api/v1/status").json();
+    assert_eq!(
+        (&status["generation"]["number"], &status["generation"]["rules"]),
+        (&1.into(), &0.into())
+    );
+    assert!(status["last_error"]["rendered"].as_str().unwrap().contains("a.yaml"), "{status}");
+    assert!(scene.get("/metrics").body.contains("slipswitch_reload_last_succeeded 0\n"));
+    assert_eq!(scene.send("POST", "/events", EVENT).status, 202);
+
+    scene.write_rule("a.yaml", RULE);
+    let status = scene.status_until(|status| status["last_error"].is_null());
+    assert_eq!(
+        (&status["generation"]["number"], &status["generation"]["rules"]),
+        (&2.into(), &1.into())
+    );
+    let rules = scene.get("/api/v1/rules").json();
+    assert_eq!(rules[0]["name"], "all");
+    assert_eq!(rules[0]["targets"][0]["kind"], "log");
+}
+
+#[test]
+fn broken_rules_leave_the_old_ones_running() {
+    let scene = Scene::start(&[("a.yaml", RULE)], Mode::Serve);
+    scene.write_rule("b.yaml", "name: [\n");
+    let status = scene.status_until(|status| !status["last_error"].is_null());
+    assert_eq!(status["generation"]["number"], 1);
+    assert!(status["last_error"]["diagnostics"][0]["path"].as_str().unwrap().ends_with("b.yaml"));
+
+    scene.write_rule("b.yaml", &RULE.replace("all", "second"));
+    let status = scene.status_until(|status| status["generation"]["number"] == 2);
+    assert_eq!(
+        (&status["generation"]["rules"], &status["last_error"]),
+        (&2.into(), &serde_json::Value::Null)
+    );
+}
+
+#[test]
+fn a_rotated_secret_is_a_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let secret = dir.path().join("secret");
+    fs::write(&secret, "one").unwrap();
+    let http = format!(
+        "http: {{ url: 'http://127.0.0.1:9/', headers: {{ authorization: '${{file:{}}}' }} }}",
+        secret.display()
+    );
+    let rule = RULE.replace("log: { file: OUT }", &http);
+    let scene = Scene::start(&[("a.yaml", &rule)], Mode::Serve);
+    fs::write(&secret, "two").unwrap();
+    scene.status_until(|status| status["generation"]["number"] == 2);
+    let rules = scene.get("/api/v1/rules").body;
+    assert!(rules.contains("http://127.0.0.1:9/") && !rules.contains("two"), "{rules}");
+
+    fs::remove_file(&secret).unwrap();
+    scene.status_until(|status| !status["last_error"].is_null());
+    fs::write(&secret, "two").unwrap();
+    scene.status_until(|status| status["last_error"].is_null());
+}
+
+#[test]
+fn a_folder_that_vanishes_is_an_error_and_its_return_a_reload() {
+    let scene = Scene::start(&[("a.yaml", RULE)], Mode::Serve);
+    let (rules, aside) = (scene.dir.path().join("rules"), scene.dir.path().join("aside"));
+    fs::rename(&rules, &aside).unwrap();
+    let status = scene.status_until(|status| !status["last_error"].is_null());
+    assert!(status["last_error"]["message"].as_str().unwrap().contains("rules"), "{status}");
+    assert_eq!(status["generation"]["rules"], 1);
+    fs::rename(&aside, &rules).unwrap();
+    scene.status_until(|status| status["last_error"].is_null());
+    scene.write_rule("b.yaml", &RULE.replace("all", "second"));
+    scene.status_until(|status| status["generation"]["rules"] == 2);
+}

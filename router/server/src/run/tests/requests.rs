@@ -1,0 +1,219 @@
+//! What goes over the wire.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::super::Mode;
+use super::{Answer, Config, EVENT, RULE, Scene};
+
+#[test]
+fn events_are_taken_one_by_one_as_arrays_and_as_lines() {
+    let scene = Scene::start(&[("a.yaml", RULE)], Mode::Serve);
+    let one = scene.send("POST", "/events", EVENT);
+    assert_eq!(one.status, 202, "{}", one.body);
+    assert_eq!(one.json()["accepted"], 1);
+    assert_eq!(one.json()["entries"][0]["id"].as_str().unwrap().len(), 36);
+
+    let named = r#"{"id":"e-1","source":"a","detail-type":"T","detail":{}}"#;
+    let two = scene.send("POST", "/buses/shop/events", format!("[{named},{EVENT}]"));
+    assert_eq!((two.status, &two.json()["entries"][0]["id"]), (202, &"e-1".into()));
+
+    let body = format!("{named}\n{{\"source\":\n\n{EVENT}\n");
+    let lines = scene.send_as("POST", "/events", "application/x-ndjson", body);
+    let json = lines.json();
+    assert_eq!((lines.status, &json["accepted"], &json["refused"]), (202, &2.into(), &1.into()));
+    assert!(json["entries"][1]["error"].as_str().unwrap().contains("not JSON"), "{json}");
+    assert!(json["entries"][2]["id"].is_string());
+
+    let curl = "application/x-www-form-urlencoded";
+    assert_eq!(scene.send_as("POST", "/events", curl, EVENT).status, 202);
+}
+
+#[test]
+fn what_is_refused_gets_a_problem_with_the_reason() {
+    let scene = Scene::start(&[], Mode::Serve);
+    let post = |body: &[u8]| scene.send("POST", "/events", body);
+    post(b"").problem(400, "no-event");
+    post(b"[]").problem(400, "no-event");
+    post(br#"{"source":"a","detail"#).problem(400, "malformed-body");
+    post(br#"[{"source":"a"},"#).problem(400, "malformed-body");
+    post(b"{\"source\":\"\xff\"}").problem(400, "malformed-body");
+    post(b"[\"\xff\"]").problem(400, "malformed-body");
+    assert!(post(b"{}").problem(400, "event-refused").contains("source"));
+    let deep = format!(
+        r#"{{"source":"a","detail-type":"T","detail":{}1{}}}"#,
+        r#"{"a":"#.repeat(70),
+        "}".repeat(70)
+    );
+    assert!(post(deep.as_bytes()).problem(400, "event-refused").contains("64 levels"));
+    let large =
+        format!(r#"{{"source":"a","detail-type":"T","detail":{{"a":"{}"}}}}"#, "x".repeat(1 << 20));
+    post(large.as_bytes()).problem(413, "event-too-large");
+    post(format!("[{}1]", "1,".repeat(10_000)).as_bytes()).problem(413, "too-many-events");
+
+    let all = post(b"[{},1]");
+    all.problem(400, "events-refused");
+    assert_eq!(all.json()["entries"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_body_over_the_limit_is_refused_with_an_answer_that_can_be_read() {
+    let small = |config: &mut Config| config.limits.body_bytes = 100_000;
+    let scene = Scene::start_with(&[], Mode::Serve, small).unwrap();
+    let body = vec![b' '; 3_000_000];
+    scene.send("POST", "/events", &body).problem(413, "body-too-large");
+
+    // The same without saying how long it is.
+    let mut stream = TcpStream::connect(scene.address).unwrap();
+    let head = "POST /events HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    for _ in 0..3 {
+        stream.write_all(format!("{:x}\r\n", 50_000).as_bytes()).unwrap();
+        stream.write_all(&vec![b' '; 50_000]).unwrap();
+        stream.write_all(b"\r\n").unwrap();
+    }
+    stream.write_all(b"0\r\n\r\n").unwrap();
+    Answer::read(&mut stream).problem(413, "body-too-large");
+}
+
+#[test]
+fn other_media_paths_methods_and_buses_are_problems_too() {
+    let scene = Scene::start(&[], Mode::Serve);
+    let xml = scene.send_as("POST", "/events", "application/xml", EVENT);
+    assert!(xml.problem(415, "unsupported-media-type").contains("application/xml"));
+    scene.get("/nowhere").problem(404, "not-found");
+    scene.get("/events/").problem(404, "not-found");
+    let get = scene.get("/events");
+    get.problem(405, "method-not-allowed");
+    assert!(get.head.to_lowercase().contains("allow: post"), "{}", get.head);
+    scene.send("DELETE", "/api/v1/replays", "").problem(405, "method-not-allowed");
+
+    let unknown = scene.send("POST", "/buses/shpo/events", EVENT);
+    assert!(unknown.problem(404, "unknown-bus").contains("did you mean `shop`?"));
+    scene.send("POST", "/buses/%ff/events", EVENT).problem(404, "not-found");
+    let long = format!("/buses/{}/events", "x".repeat(10_000));
+    assert!(scene.send("POST", &long, EVENT).problem(404, "unknown-bus").len() < 1000);
+    scene.send("POST", "/buses/a%2Fb/events", EVENT).problem(404, "unknown-bus");
+}
+
+#[test]
+fn probes_and_the_first_page_answer() {
+    let scene = Scene::start(&[("a.yaml", RULE)], Mode::Serve);
+    assert_eq!(scene.get("/healthz").body, r#"{"status":"ok"}"#);
+    assert_eq!(scene.get("/readyz").status, 200);
+    assert!(scene.get("/").body.starts_with("slipswitch "));
+
+    scene.send("POST", "/events", EVENT);
+    scene.send("POST", "/events", "");
+    let metrics = scene.get("/metrics");
+    assert!(metrics.head.contains("application/openmetrics-text"), "{}", metrics.head);
+    for line in [
+        "slipswitch_events_accepted_total{bus=\"default\"} 1\n",
+        "slipswitch_requests_refused_total{reason=\"no-event\"} 1\n",
+        "slipswitch_ingest_seconds_count 2\n",
+        "slipswitch_reload_generation 1\n",
+        "slipswitch_reload_last_succeeded 1\n",
+        "slipswitch_journal_writable 1\n",
+        "slipswitch_journal_records_total 1\n",
+        "slipswitch_journal_sync_seconds_count 1\n",
+        "slipswitch_journal_sync_seconds_bucket{le=\"+Inf\"} 1\n",
+        "slipswitch_subscription_delivered_total{bus=\"shop\",rule=\"all\",target=\"file\",replay=\"\"} 0\n",
+        "slipswitch_reloads_total{result=\"rejected\"} 0\n",
+        "slipswitch_build_info{version=",
+        "# EOF\n",
+    ] {
+        assert!(metrics.body.contains(line), "{line} is missing from\n{}", metrics.body);
+    }
+}
+
+#[test]
+fn the_api_refuses_what_it_does_not_understand() {
+    let scene = Scene::start(&[("a.yaml", RULE)], Mode::Serve);
+    let letters = scene.get("/api/v1/dead-letters?limit=5&bus=shop");
+    assert_eq!(letters.json(), serde_json::json!({ "items": [], "next": null }));
+    for query in ["limit=0", "limit=1001", "limit=many", "before=x", "buss=shop"] {
+        scene.get(&format!("/api/v1/dead-letters?{query}")).problem(400, "bad-parameter");
+    }
+    let redrive = "/api/v1/dead-letters/redrive";
+    scene.send("POST", redrive, "").problem(400, "malformed-body");
+    scene.send("POST", redrive, "{}").problem(400, "bad-request");
+    scene.send("POST", redrive, r#"{"al":true}"#).problem(400, "bad-request");
+    let none = scene.send("POST", redrive, r#"{"all":true}"#).json();
+    assert_eq!(none, serde_json::json!({ "redriven": 0, "refused": [] }));
+
+    assert_eq!(scene.get("/api/v1/replays").json(), serde_json::json!([]));
+    let replay = |body: &str| scene.send("POST", "/api/v1/replays", body);
+    replay("{}").problem(400, "bad-request");
+    replay(r#"{"since":"yesterday"}"#).problem(400, "bad-request");
+    replay(r#"{"since":"2026-01-02T00:00:00Z","until":"2026-01-01T00:00:00Z"}"#)
+        .problem(400, "bad-request");
+    replay(r#"{"bus":"shpo","since":"2026-01-02T00:00:00Z"}"#).problem(404, "unknown-bus");
+}
+
+#[test]
+fn a_body_that_ends_early_is_taken_for_nothing() {
+    let scene = Scene::start(&[], Mode::Serve);
+    let mut stream = TcpStream::connect(scene.address).unwrap();
+    let head = "POST /events HTTP/1.1\r\nhost: x\r\ncontent-length: 10000\r\n\r\n";
+    stream.write_all(format!("{head}{EVENT}\n").as_bytes()).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.is_empty() || rest.starts_with("HTTP/1.1 400"), "{rest}");
+    assert!(!scene.get("/metrics").body.contains("slipswitch_events_accepted_total{"));
+}
+
+#[test]
+fn a_connection_that_sends_its_headers_too_slowly_is_closed() {
+    let hasty = |config: &mut Config| config.http.header = Duration::from_millis(20);
+    let scene = Scene::start_with(&[], Mode::Serve, hasty).unwrap();
+    let mut stream = TcpStream::connect(scene.address).unwrap();
+    stream.write_all(b"POST /events HTTP/1.1\r\nhos").unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(!rest.contains("202"), "{rest}");
+}
+
+#[test]
+fn a_connection_that_idles_too_long_is_closed() {
+    let hasty = |config: &mut Config| config.http.header = Duration::from_millis(20);
+    let scene = Scene::start_with(&[], Mode::Serve, hasty).unwrap();
+    let mut stream = TcpStream::connect(scene.address).unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.starts_with("HTTP/1.1 200 OK"), "{rest}");
+}
+
+#[test]
+fn a_body_that_comes_too_slowly_is_given_up() {
+    let hasty = |config: &mut Config| config.http.body = Duration::from_millis(20);
+    let scene = Scene::start_with(&[], Mode::Serve, hasty).unwrap();
+    let mut stream = TcpStream::connect(scene.address).unwrap();
+    let head = "POST /events HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n{";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("/problems/body-too-slow"), "{rest}");
+}
+
+#[test]
+fn any_bytes_as_a_body_get_an_answer() {
+    let scene = Scene::start(&[], Mode::Serve);
+    let piece = prop_oneof![
+        Just(EVENT.as_bytes().to_vec()),
+        prop::sample::select(b"[]{}\",:\n\\ 1e".to_vec()).prop_map(|byte| vec![byte]),
+        prop::collection::vec(any::<u8>(), 0..20),
+    ];
+    let bodies = prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat());
+    proptest!(ProptestConfig::with_cases(200), |(body in bodies, lines in any::<bool>())| {
+        let media = if lines { "application/x-ndjson" } else { "application/json" };
+        let answer = scene.send_as("POST", "/events", media, &body);
+        prop_assert!(matches!(answer.status, 202 | 400 | 413), "{}", answer.status);
+        prop_assert!(answer.json().is_object());
+    });
+    assert_eq!(scene.send("POST", "/events", EVENT).status, 202);
+}
