@@ -4,6 +4,7 @@
 //!
 //! - Dependencies that take long to build: this program is compiled before anything else in a fresh clone.
 
+mod bench;
 mod ci;
 mod demo;
 mod plugins;
@@ -28,6 +29,7 @@ usage: cargo xtask <command>
                   a terminal, it ends with 0 if every delivery arrived, else with 1)
   test            everything that must pass: the router, the plugins, end to end
   ci              format, clippy, and the demonstration
+  bench [SECTION] measure: ingest, plugins, reload, deliver; docs/benchmarks.md
   plugins         build the example plugins into plugins/*.wasm
   shop-events     write the example shop's recorded events anew
 
@@ -64,6 +66,7 @@ fn command(words: &[&str]) -> Option<anyhow::Result<()>> {
         ["demo", "--once"] => run(&|root| demo::demo(root, true)),
         ["test"] => run(&test::test),
         ["ci"] => run(&ci::ci),
+        ["bench", sections @ ..] => run(&|root| bench::bench(root, sections)),
         ["plugins"] => run(&build_plugins),
         ["shop-events"] => run(&shop::write),
         ["help" | "--help" | "-h"] => {

@@ -1,0 +1,104 @@
+//! What slipswitch does in a second on this machine: `cargo xtask bench`, described in docs/benchmarks.md.
+//!
+//! # Invariants
+//!
+//! - What is compared runs in turns, round by round, so that a noisy neighbour meets both.
+//! - A figure is the median of several rounds after a warm-up, with the spread of the rounds beside it.
+//!
+//! # Not here
+//!
+//! - Building anything: `xtask` does, and hands over the plugin without work as the first argument.
+
+mod bare;
+mod clock;
+mod deliver;
+mod ingest;
+mod load;
+mod machine;
+mod orders;
+mod plugins;
+mod process;
+mod reload;
+mod sample;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{env, fs};
+
+use anyhow::Context as _;
+
+use crate::table::line;
+
+/// The hidden command that makes this program the bare endpoint.
+const BARE: &str = "bare-endpoint";
+
+const SECTIONS: [&str; 4] = ["ingest", "plugins", "reload", "deliver"];
+
+/// Rounds of each measurement.
+const ROUNDS: usize = 5;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let done = match arguments.as_slice() {
+        [word] if word == BARE => bare::serve(),
+        [empty, sections @ ..]
+            if sections.iter().all(|section| SECTIONS.contains(&section.as_str())) =>
+        {
+            bench(Path::new(empty), sections)
+        }
+        _ => Err(anyhow::anyhow!(
+            "usage: slipswitch-bench EMPTY_PLUGIN.wasm [{}]…",
+            SECTIONS.join("|")
+        )),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            line(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench(empty: &Path, sections: &[String]) -> anyhow::Result<()> {
+    let wanted = |name: &str| sections.is_empty() || sections.iter().any(|word| word == name);
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    let folder = Folder::make(root.join(format!("target/bench-{}", std::process::id())))?;
+    let started = clock::now();
+    machine::describe(&folder.0)?;
+    if wanted("ingest") {
+        ingest::bench(&folder.0)?;
+    }
+    if wanted("plugins") {
+        plugins::bench(&root.join("plugins"), empty)?;
+    }
+    if wanted("reload") {
+        reload::bench(&folder.0)?;
+    }
+    if wanted("deliver") {
+        deliver::bench(&folder.0)?;
+    }
+    line(&format!(
+        "done in {:.0} s; load now {}",
+        started.elapsed().as_secs_f64(),
+        machine::load_average()
+    ));
+    Ok(())
+}
+
+/// A folder that goes when the run is over, with the gigabytes in it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make(path: PathBuf) -> anyhow::Result<Self> {
+        fs::create_dir_all(&path).with_context(|| format!("make {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}

@@ -1,0 +1,19 @@
+//! `cargo xtask bench`: what the router does in a second on this machine; docs/benchmarks.md says how it is measured.
+
+use std::path::Path;
+
+use crate::{plugins, run, wasm};
+
+/// `sections` chooses some of the measurements; none means all.
+pub(crate) fn bench(root: &Path, sections: &[&str]) -> anyhow::Result<()> {
+    let toolchain = wasm::ensure(root)?;
+    plugins::build_all(root, &toolchain)?;
+    let empty = plugins::build(root, &root.join("tests/bench/empty-plugin"), &toolchain)?;
+    // One after the other: together, cargo would give the router the features that the benchmark asks for.
+    for package in ["slipswitch-cli", "slipswitch-bench"] {
+        run::run(run::cargo(root).args(["build", "--release", "--locked", "-p", package]))?;
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let mut bench = std::process::Command::new(root.join(target).join("release/slipswitch-bench"));
+    run::run(bench.current_dir(root).arg(empty).args(sections))
+}
