@@ -1,3 +1,10 @@
+//! The host: one engine, its threads and its code, shared by all plugins.
+//!
+//! # Invariants
+//!
+//! - The same bytes are compiled once: code is found again by its digest, in memory or in the cache.
+//! - Whoever holds a plugin holds the host; the last one ends its threads.
+
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;

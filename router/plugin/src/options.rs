@@ -1,3 +1,5 @@
+//! What the host may use, and what one plugin may: every limit has its name here.
+
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! A file that was loaded and tried out, and why one was not.
+
 use std::sync::Arc;
 
 use crate::code::Code;

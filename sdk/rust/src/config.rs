@@ -1,3 +1,5 @@
+//! The configuration of a plugin: JSON read into the type that its function asks for.
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 

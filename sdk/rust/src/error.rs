@@ -1,3 +1,5 @@
+//! Why an event has no answer, and whether trying again may help.
+
 use std::fmt;
 
 /// Why an event has no answer.

@@ -1,3 +1,5 @@
+//! The event as a plugin sees it: fields that are parsed already, and the text as it was sent.
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

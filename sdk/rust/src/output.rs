@@ -1,3 +1,5 @@
+//! What a plugin gives back: a body to send on, and attributes for the router.
+
 use serde::Serialize;
 
 use crate::Error;
