@@ -1,0 +1,30 @@
+//! What every test needs: folders of its own, the built binary as a process, and a client for it.
+//!
+//! # Invariants
+//!
+//! - Waiting is done on lines, on arrivals or on answers, each within [`LONG`]; nothing sleeps.
+//! - A process ends with its owner: a test that fails leaves nothing running.
+//!
+//! # Not here
+//!
+//! - Our own crates: what is tested is what a user has.
+
+mod built;
+mod http;
+mod lines;
+mod process;
+mod random;
+mod router;
+mod scene;
+
+use std::time::Duration;
+
+pub(crate) use built::{plugin, repository};
+pub(crate) use http::{Answer, Connection};
+pub(crate) use process::{Ended, Process};
+pub(crate) use random::Random;
+pub(crate) use router::Router;
+pub(crate) use scene::Scene;
+
+/// Longer than anything takes on a loaded machine: only what hangs meets it.
+pub(crate) const LONG: Duration = Duration::from_secs(90);

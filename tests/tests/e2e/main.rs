@@ -1,0 +1,12 @@
+//! End to end: the built binary, the shipped plugins, real sockets, folders on a real disk.
+//!
+//! Each module is one journey of a user or of an operator. The tests know what anybody on the outside knows: the
+//! command line, HTTP, rule files, log lines.
+
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+
+mod bad_input;
+mod harness;
+mod path;
+mod replay;
+mod retry;

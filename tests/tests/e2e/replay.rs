@@ -1,0 +1,184 @@
+//! The past once more: a span of it, for one rule, in order.
+
+use receiver::{Receiver, Request};
+use serde_json::Value;
+
+use crate::harness::{LONG, Router, Scene};
+
+fn send(router: &Router, label: &str, number: usize) {
+    let event = format!(
+        r#"{{"id":"{label}-{number}","source":"shop","detail-type":"T","detail":{{"label":"{label}","n":{number}}}}}"#
+    );
+    router.send(&event).ids();
+}
+
+/// When an event was taken in, as its delivery says: events that were sent without a time get it then.
+fn time(request: &Request) -> String {
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    body["time"].as_str().unwrap().to_owned()
+}
+
+fn event_ids(requests: &[Request]) -> Vec<String> {
+    requests.iter().map(|one| one.header("slipswitch-event-id").unwrap().to_owned()).collect()
+}
+
+fn finished(router: &Router, name: &str) -> Value {
+    let is = |replay: &&Value| replay["name"] == name;
+    router.wait_until("/api/v1/replays", |replays| {
+        replays.as_array().unwrap().iter().find(is).is_some_and(|one| one["state"] != "running")
+    });
+    let listed = router.run(&["replay", "ls", "-o", "json"]).expect(0).json();
+    listed.as_array().unwrap().iter().find(is).unwrap().clone()
+}
+
+/// One delivery at a time: the order of the journal shows.
+fn scene(target: &Receiver) -> Scene {
+    let scene = Scene::new().configured("delivery: { concurrency: 1 }\n");
+    let rule = |name: &str, pattern: &str| {
+        let url = target.url(&format!("/{name}"));
+        format!(
+            "name: {name}\npattern: {{ {pattern} }}\ntargets: [{{ id: out, http: '{url}' }}]\n---\n"
+        )
+    };
+    let rules = [
+        rule("keeper", "source: [shop]"),
+        rule("other", "source: [shop]"),
+        rule("filler", "source: [filler]"),
+        rule("live-only", "source: [shop], replay-name: [{ exists: false }]"),
+    ];
+    scene.write("rules/all.yaml", rules.concat());
+    scene
+}
+
+/// Sends fillers until the clock has moved on twice. What was taken in before is older than the point in time that
+/// this returns, and what is sent from now on is not.
+fn let_time_pass(router: &Router, target: &Receiver) -> String {
+    let mut times = Vec::new();
+    while times.len() < 3 {
+        target.forget();
+        router.send(r#"{"source":"filler","detail-type":"T","detail":{}}"#).ids();
+        let arrived = target.wait_for_count("/filler", 1, LONG).unwrap();
+        times.push(time(&arrived[0]));
+        times.dedup();
+    }
+    target.forget();
+    times.pop().unwrap()
+}
+
+#[test]
+fn a_replay_of_one_rule_sends_its_span_in_order_and_no_other_rule_anything() {
+    let target = Receiver::start().unwrap();
+    let scene = scene(&target);
+    let router = scene.serve();
+    let live = |count: usize| {
+        for path in ["/keeper", "/other", "/live-only"] {
+            target.wait_for_count(path, count, LONG).unwrap();
+        }
+    };
+    (0..3).for_each(|number| send(&router, "before", number));
+    live(3);
+    let since = let_time_pass(&router, &target);
+    (0..5).for_each(|number| send(&router, "middle", number));
+    live(5);
+    let until = let_time_pass(&router, &target);
+    (0..2).for_each(|number| send(&router, "after", number));
+    live(2);
+    target.forget();
+
+    let words = [
+        "replay", "start", "--since", &since, "--until", &until, "--rule", "keeper", "--name",
+        "again",
+    ];
+    assert_eq!(router.run(&words).expect(0).out, "again\n");
+    let replay = finished(&router, "again");
+    assert_eq!(
+        (&replay["state"], &replay["delivered"]),
+        (&"completed".into(), &5.into()),
+        "{replay}"
+    );
+
+    let requests = target.requests();
+    assert_eq!(event_ids(&requests), ["middle-0", "middle-1", "middle-2", "middle-3", "middle-4"]);
+    for request in &requests {
+        assert_eq!(request.path, "/keeper");
+        assert!(
+            request.delivery_id().unwrap().ends_with("/keeper/out/0;replay=again"),
+            "{request:?}"
+        );
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        assert_eq!(body["replay-name"], "again");
+        assert!(time(request) < until && since <= time(request));
+    }
+    router.run(&words).expect(1).says(&["again"]);
+    assert_eq!(target.requests().len(), 5, "a name is used once");
+}
+
+#[test]
+fn a_replay_of_everything_passes_by_rules_that_want_no_replays() {
+    let target = Receiver::start().unwrap();
+    let scene = scene(&target);
+    let router = scene.serve();
+    (0..4).for_each(|number| send(&router, "past", number));
+    for path in ["/keeper", "/other", "/live-only"] {
+        target.wait_for_count(path, 4, LONG).unwrap();
+    }
+    target.forget();
+    let name = router.run(&["replay", "start", "--since", "1h"]).expect(0).out;
+    let replay = finished(&router, name.trim());
+    assert_eq!(
+        (&replay["state"], &replay["delivered"]),
+        (&"completed".into(), &8.into()),
+        "{replay}"
+    );
+    for path in ["/keeper", "/other"] {
+        let ids = event_ids(&target.requests_to(path));
+        assert_eq!(ids, ["past-0", "past-1", "past-2", "past-3"]);
+    }
+    assert!(target.requests_to("/live-only").is_empty());
+}
+
+#[test]
+fn a_replay_that_was_under_way_when_the_router_was_killed_is_finished_by_the_next() {
+    let target = Receiver::start().unwrap();
+    let scene = scene(&target);
+    let mut router = scene.serve();
+    (0..20).for_each(|number| send(&router, "past", number));
+    target.wait_for_count("/keeper", 20, LONG).unwrap();
+    target.forget();
+    let gate = receiver::Gate::shut();
+    target.script(
+        "/keeper",
+        [receiver::Answer::default(), receiver::Answer::default().behind(&gate)],
+    );
+    router
+        .run(&["replay", "start", "--since", "1h", "--rule", "keeper", "--name", "again"])
+        .expect(0);
+    target.wait_for_count("/keeper", 2, LONG).unwrap();
+    router.process.kill();
+    gate.open();
+
+    let router = scene.serve();
+    let replay = finished(&router, "again");
+    assert_eq!(replay["state"], "completed", "{replay}");
+    let mut ids = event_ids(&target.requests_to("/keeper"));
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 20, "{ids:?}");
+}
+
+#[test]
+fn a_replay_that_cannot_be_is_refused_with_the_reason() {
+    let target = Receiver::start().unwrap();
+    let scene = scene(&target);
+    let router = scene.serve();
+    for (words, reasons) in [
+        (&["--since", "1h", "--rule", "keper"][..], &["keper", "keeper"][..]),
+        (&["--since", "1h", "--bus", "nowhere"], &["nowhere", "default"]),
+        (&["--since", "1h", "--until", "2h"], &["`until`", "`since`"]),
+        (&["--since", "1h", "--name", "a/b"], &["a/b"]),
+    ] {
+        router.run(&[&["replay", "start"], words].concat()).expect(1).says(reasons);
+    }
+    router.run(&["replay", "start", "--since", "yesterday"]).expect(2).says(&["--since"]);
+    assert_eq!(router.run(&["replay", "ls", "-o", "json"]).expect(0).out, "[]\n");
+}
