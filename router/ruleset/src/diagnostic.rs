@@ -142,6 +142,10 @@ fn wrapped(text: &str) -> String {
             out.push('\n');
             width = 0;
         }
+        if line.starts_with(['{', '[', '"']) {
+            out.push_str(line); // JSON: to be read as it is, and copied.
+            continue;
+        }
         for word in line.split(' ') {
             let chars = word.chars().count();
             if 0 < width {
@@ -183,6 +187,11 @@ mod tests {
         Fault::new(span, words).in_file(&Source::new(&file))
     }
 
+    /// Behind a first line that keeps `expect!` from taking the margin for indentation.
+    fn shown(found: &Diagnostic, text: &str) -> String {
+        format!("|\n{}", found.render(text, false))
+    }
+
     #[test]
     fn the_place_is_counted_in_characters() {
         let text = "a: 1\nđơn: hàng\n";
@@ -190,6 +199,7 @@ mod tests {
         assert_eq!((found.line, found.column), (2, 6));
         assert_eq!(found.to_string(), "rules/a.yaml:2:6: something is wrong (write `that`)");
         expect![[r#"
+            |
               × something is wrong
                ╭─[rules/a.yaml:2:6]
              1 │ a: 1
@@ -199,7 +209,7 @@ mod tests {
                ╰────
               help: write `that`
         "#]]
-        .assert_eq(&found.render(text, false));
+        .assert_eq(&shown(&found, text));
     }
 
     #[test]
@@ -208,6 +218,7 @@ mod tests {
         let found = diagnostic(&text, 900..904);
         assert_eq!((found.line, found.column), (1, 901));
         expect![[r#"
+            |
               × something is wrong
                ╭─[rules/a.yaml:1:901]
              1 │ …, a, a, a, a, a, a, a, a, a, a, a, a, a, HERE, b, b, b, b, b, b, b, b, b, b, b, b, b, b, b, b, b, b, …
@@ -217,7 +228,7 @@ mod tests {
                ╰────
               help: write `that`
         "#]]
-        .assert_eq(&found.render(&text, false));
+        .assert_eq(&shown(&found, &text));
     }
 
     #[test]

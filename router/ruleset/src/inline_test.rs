@@ -162,7 +162,7 @@ impl InlineTest {
             None => Ok(()),
             Some(payload) => {
                 let message = format!("nothing is expected, and `{}` is sent something", target.id);
-                let mend = format!("it is sent: {}", shown(&payload.body));
+                let mend = format!("it is sent:\n{}", shown(&payload.body));
                 Err(self.fail(&self.place, (message, "expects none", mend)))
             }
         }
@@ -180,7 +180,7 @@ impl InlineTest {
             let all: Vec<String> = outputs.iter().map(|output| shown(&output.body)).collect();
             let mend = match all.as_slice() {
                 [] => "a step dropped the event".to_owned(),
-                all => format!("it is sent: {}", all.join("\n")),
+                all => format!("it is sent:\n{}", all.join("\n")),
             };
             return Err(self.fail(&expected.place, (message, label, mend)));
         }
@@ -190,7 +190,7 @@ impl InlineTest {
                 1 => format!("`{id}` is sent something else"),
                 all => format!("output {} of {all} to `{id}` is something else", at + 1),
             };
-            let mend = format!("it is sent: {}", shown(&output.body));
+            let mend = format!("it is sent:\n{}", shown(&output.body));
             return Err(self.fail(&expected.place, (message, label, mend)));
         }
         Ok(())

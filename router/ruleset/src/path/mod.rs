@@ -26,6 +26,10 @@ use crate::json::{self, Kind};
 /// How long a path may be; the parser's time grows with it.
 const LEN_MAX: usize = 1024;
 
+/// How deep brackets may stand within each other: the parser tries each function's argument in several
+/// ways, so that its time grows with a power of their depth.
+const NESTING_MAX: usize = 6;
+
 #[derive(Debug, Clone)]
 pub(crate) struct JsonPath(Query);
 
@@ -60,6 +64,13 @@ impl JsonPath {
                 span: 0..text.len(),
                 message: format!("a path has at most {LEN_MAX} bytes"),
                 mend: "shorten it".to_owned(),
+            });
+        }
+        if NESTING_MAX < nesting(text) {
+            return Err(PathError {
+                span: 0..text.len(),
+                message: format!("brackets stand more than {NESTING_MAX} levels deep"),
+                mend: "write a plainer filter".to_owned(),
             });
         }
         if !text.starts_with('$') {
@@ -132,6 +143,21 @@ fn lower(query: &JpQuery) -> Option<Vec<Step>> {
         Segment::Descendant(_) => None,
     });
     steps.collect()
+}
+
+/// The most brackets open at once, those in quoted keys included.
+fn nesting(text: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut most = 0;
+    for byte in text.bytes() {
+        match byte {
+            b'(' | b'[' => depth += 1,
+            b')' | b']' => depth = depth.saturating_sub(1),
+            _ => (),
+        }
+        most = most.max(depth);
+    }
+    most
 }
 
 fn no_root(text: &str) -> PathError {
@@ -254,6 +280,15 @@ mod tests {
         assert_eq!(mend("$.detail[0"), "close every `[` with a `]`");
         assert!(JsonPath::parse("").is_err() && JsonPath::parse("$x").is_err());
         assert!(JsonPath::parse(&format!("${}", "[0]".repeat(400))).is_err());
+    }
+
+    #[test]
+    fn functions_within_functions_do_not_keep_the_parser_busy() {
+        let nested = |depth: usize| format!("$[?{}@.a", "length(".repeat(depth));
+        let refused = |depth| JsonPath::parse(&nested(depth)).unwrap_err().message;
+        assert_eq!(refused(100), "brackets stand more than 6 levels deep");
+        assert_eq!(refused(5), "a bracket of the path is not closed");
+        assert!(JsonPath::parse("$[?(@.a == 1 && (@.b == 2 || length(@.c['x']) > 1))]").is_ok());
     }
 
     proptest! {
