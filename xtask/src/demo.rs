@@ -243,17 +243,18 @@ fn stay(root: &Path, program: &Path, router: &Router, services: &Services) {
     for line in report::invitation(router.url(), &shown(root, program)) {
         print::line(&line);
     }
-    let mut seen = services.requests().len();
+    thread::scope(|scope| {
+        for receiver in [&services.most, &services.shipping] {
+            scope.spawn(|| watch(receiver));
+        }
+    });
+}
+
+/// Prints what arrives from now on.
+fn watch(receiver: &Receiver) {
+    let mut seen = receiver.requests().len();
     let forever = Duration::from_secs(u64::from(u32::MAX));
-    loop {
-        // Shipping's arrivals show with the next of the others': good enough to watch.
-        services
-            .most
-            .wait_for(forever, |requests| {
-                requests.len() + services.shipping.requests().len() > seen
-            })
-            .ok();
-        let requests = services.requests();
+    while let Ok(requests) = receiver.wait_for(forever, |requests| requests.len() > seen) {
         for request in requests.iter().skip(seen) {
             print::line(&report::arrival(request));
         }
