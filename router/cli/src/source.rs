@@ -1,6 +1,6 @@
 //! Where the router's parts are on disk: the options that `serve`, `dev`, `check` and `test` share.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -16,14 +16,4 @@ pub(crate) struct Source {
     /// The configuration file [default: slipswitch.yaml, if there is one]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-}
-
-impl Source {
-    pub(crate) fn rules(&self) -> &Path {
-        self.rules.as_deref().unwrap_or(Path::new("rules"))
-    }
-
-    pub(crate) fn plugins(&self) -> &Path {
-        self.plugins.as_deref().unwrap_or(Path::new("plugins"))
-    }
 }

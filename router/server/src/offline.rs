@@ -54,13 +54,15 @@ enum Stopped {
 }
 
 /// Reads, compiles and tests the rules, and tells every problem.
-pub fn check(rules: &Path, plugins: &Path, config: Option<&Path>) -> CheckReport {
+///
+/// A folder that is not named is the configuration's, as it is for `serve`.
+pub fn check(rules: Option<&Path>, plugins: Option<&Path>, config: Option<&Path>) -> CheckReport {
     let compiled = match compile(rules, plugins, config) {
         Ok(compiled) => compiled,
         Err(stopped) => {
             let files =
                 if let Stopped::Rejected(rejection) = &stopped { rejection.files } else { 0 };
-            let (diagnostics, rendered) = stopped.explain(rules);
+            let (diagnostics, rendered) = stopped.explain(rules.unwrap_or(Path::new("rules")));
             return CheckReport { files, diagnostics, rendered, ..CheckReport::default() };
         }
     };
@@ -74,12 +76,12 @@ pub fn check(rules: &Path, plugins: &Path, config: Option<&Path>) -> CheckReport
     }
 }
 
-/// Runs the inline tests of the rules.
-pub fn test(rules: &Path, plugins: &Path, config: Option<&Path>) -> TestReport {
+/// Runs the inline tests of the rules. The folders are those of [`check`].
+pub fn test(rules: Option<&Path>, plugins: Option<&Path>, config: Option<&Path>) -> TestReport {
     let compiled = match compile(rules, plugins, config) {
         Ok(compiled) => compiled,
         Err(stopped) => {
-            let (problems, rendered) = stopped.explain(rules);
+            let (problems, rendered) = stopped.explain(rules.unwrap_or(Path::new("rules")));
             return TestReport { problems, rendered, ..TestReport::default() };
         }
     };
@@ -94,10 +96,18 @@ pub fn test(rules: &Path, plugins: &Path, config: Option<&Path>) -> TestReport {
     }
 }
 
-fn compile(rules: &Path, plugins: &Path, config: Option<&Path>) -> Result<Compiled, Stopped> {
+fn compile(
+    rules: Option<&Path>,
+    plugins: Option<&Path>,
+    config: Option<&Path>,
+) -> Result<Compiled, Stopped> {
     let mut config = Config::read(config).map_err(Stopped::Config)?;
-    config.rules_dir = rules.to_owned();
-    config.plugins_dir = plugins.to_owned();
+    if let Some(rules) = rules {
+        config.rules_dir = rules.to_owned();
+    }
+    if let Some(plugins) = plugins {
+        config.plugins_dir = plugins.to_owned();
+    }
     // Nothing is kept: a check leaves no trace.
     let options = plugin::Options { cache_dir: None, ..plugin::Options::default() };
     let host = plugin::Host::new(options).map_err(Stopped::Host)?;
@@ -159,12 +169,12 @@ mod tests {
         let good = RULE.replace("EXPECT", "{ file: { source: a } }");
         let none = RULE.replace("EXPECT", "none").replace("source: a,", "source: b,");
         let dir = folder(&[("a.yaml", &none)]);
-        let report = check(dir.path(), Path::new("plugins"), None);
+        let report = check(Some(dir.path()), None, None);
         assert_eq!((report.rules, report.files, report.tests), (1, 1, 1), "{}", report.rendered);
         assert_eq!((report.diagnostics.len(), report.rendered.as_str()), (0, ""));
 
         let dir = folder(&[("a.yaml", &none), ("b.yaml", &good.replace("all", "other"))]);
-        let report = test(dir.path(), Path::new("plugins"), None);
+        let report = test(Some(dir.path()), None, None);
         assert_eq!(report.passed + report.failures.len(), 2, "{}", report.rendered);
         assert_eq!(report.outcomes.len(), 2);
     }
@@ -172,34 +182,34 @@ mod tests {
     #[test]
     fn a_failing_test_is_a_failure_and_a_problem_of_the_check() {
         let dir = folder(&[("a.yaml", &RULE.replace("EXPECT", "none"))]);
-        let report = test(dir.path(), Path::new("plugins"), None);
+        let report = test(Some(dir.path()), None, None);
         assert_eq!((report.passed, report.failures.len(), report.problems.len()), (0, 1, 0));
         assert!(report.rendered.contains("a.yaml"), "{}", report.rendered);
-        assert_eq!(check(dir.path(), Path::new("plugins"), None).diagnostics.len(), 1);
+        assert_eq!(check(Some(dir.path()), None, None).diagnostics.len(), 1);
     }
 
     #[test]
     fn every_problem_of_every_file_is_told() {
         let dir = folder(&[("a.yaml", "nmae: x\n"), ("b.yaml", "- 1\n"), ("c.yaml", "")]);
         fs::write(dir.path().join("d.yaml"), b"\xff").unwrap();
-        let report = check(dir.path(), Path::new("plugins"), None);
+        let report = check(Some(dir.path()), None, None);
         for name in ["a.yaml", "b.yaml", "d.yaml"] {
             assert!(report.diagnostics.iter().any(|one| one.path.ends_with(name)), "{name}");
             assert!(report.rendered.contains(name), "{name}: {}", report.rendered);
         }
         assert_eq!((report.rules, report.files), (0, 3));
-        assert!(!test(dir.path(), Path::new("plugins"), None).problems.is_empty());
+        assert!(!test(Some(dir.path()), None, None).problems.is_empty());
     }
 
     #[test]
     fn a_missing_folder_or_configuration_is_a_problem() {
-        let report = check(Path::new("/nowhere/rules"), Path::new("plugins"), None);
+        let report = check(Some(Path::new("/nowhere/rules")), None, None);
         assert!(report.rendered.contains("/nowhere/rules"), "{}", report.rendered);
         assert_eq!(report.diagnostics.len(), 1);
         let dir = folder(&[]);
-        let report = check(dir.path(), Path::new("plugins"), Some(Path::new("/nowhere.yaml")));
+        let report = check(Some(dir.path()), None, Some(Path::new("/nowhere.yaml")));
         assert!(report.rendered.contains("/nowhere.yaml"), "{}", report.rendered);
-        let report = check(dir.path(), Path::new("/nowhere/plugins"), None);
+        let report = check(Some(dir.path()), Some(Path::new("/nowhere/plugins")), None);
         assert!(report.rendered.contains("/nowhere/plugins"), "{}", report.rendered);
     }
 }

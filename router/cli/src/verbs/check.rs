@@ -29,7 +29,11 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let source = &arguments.source;
-    let report = server::offline::check(source.rules(), source.plugins(), source.config.as_deref());
+    let report = server::offline::check(
+        source.rules.as_deref(),
+        source.plugins.as_deref(),
+        source.config.as_deref(),
+    );
     match arguments.output.format {
         Format::Json => output::json(&report.diagnostics)?,
         Format::Table if report.diagnostics.is_empty() => output::line(&format!(

@@ -28,7 +28,11 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let source = &arguments.source;
-    let report = server::offline::test(source.rules(), source.plugins(), source.config.as_deref());
+    let report = server::offline::test(
+        source.rules.as_deref(),
+        source.plugins.as_deref(),
+        source.config.as_deref(),
+    );
     if !report.problems.is_empty() {
         output::complain(&report.rendered);
         output::complain(&format!("{}; no test was run", count(report.problems.len(), "problem")));
