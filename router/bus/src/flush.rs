@@ -75,6 +75,9 @@ impl Core {
 
     /// Ends the subscriptions whose span is over: of removed rules, and of replays.
     pub(crate) async fn reap(&self) {
+        if !self.state_is_well() {
+            return; // What ended subscriptions have to say last may not be written down yet.
+        }
         let _roster = self.roster.lock().await;
         let over: Vec<Key> = {
             let lanes = self.lanes();

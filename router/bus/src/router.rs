@@ -375,21 +375,42 @@ impl Core {
     }
 
     /// Opens the lanes of what was on disk at the start, and ends what has no rule any more.
+    ///
+    /// # Errors
+    ///
+    /// When the ends cannot be written down; all of it stays dormant then.
     pub(crate) async fn wake_dormant(
         self: &Arc<Self>,
         next: &Routes,
         position: Offset,
     ) -> Result<(), StateError> {
-        let dormant =
-            std::mem::take(&mut *self.dormant.lock().unwrap_or_else(PoisonError::into_inner));
+        let dormant = std::mem::take(&mut *self.dormant());
         let (known, unknown): (Vec<_>, Vec<_>) =
             dormant.into_iter().partition(|stored| next.of(&stored.key).is_some());
+        if next.rules.rules().is_empty() {
+            self.dormant().extend(unknown);
+        } else if let Err(error) = self.end_stored(unknown.clone(), position).await {
+            self.dormant().extend(known.into_iter().chain(unknown));
+            return Err(error);
+        }
         for stored in known {
             let route = Arc::clone(next.of(&stored.key).expect("just found"));
             self.open_lane(stored, route, position);
         }
-        if next.rules.rules().is_empty() {
-            *self.dormant.lock().unwrap_or_else(PoisonError::into_inner) = unknown;
+        Ok(())
+    }
+
+    fn dormant(&self) -> MutexGuard<'_, Vec<Subscription>> {
+        self.dormant.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends subscriptions that have no lane: what is postponed becomes dead letters.
+    async fn end_stored(
+        &self,
+        unknown: Vec<Subscription>,
+        position: Offset,
+    ) -> Result<(), StateError> {
+        if unknown.is_empty() {
             return Ok(());
         }
         for stored in &unknown {
@@ -397,18 +418,17 @@ impl Core {
             tracing::warn!(subscription = %stored.key, behind, "its rule or target was removed while the router was down: it ends here");
         }
         let now = self.clock.now();
-        self.state
-            .run(move |tx| {
-                for stored in unknown {
-                    for mut last in stored.postponed {
-                        last.error = format!("{} (its rule or target was removed)", last.error);
-                        Dead { last, died_at: now }.insert(tx)?;
-                    }
-                    Subscription::end(tx, &stored.key)?;
+        let ending = move |tx: &rusqlite::Transaction<'_>| {
+            for stored in unknown {
+                for mut last in stored.postponed {
+                    last.error = format!("{} (its rule or target was removed)", last.error);
+                    Dead { last, died_at: now }.insert(tx)?;
                 }
-                Ok(())
-            })
-            .await
+                Subscription::end(tx, &stored.key)?;
+            }
+            Ok(())
+        };
+        self.state.run(ending).await
     }
 
     /// The event at an offset, as a replay of this name shows it.

@@ -211,6 +211,30 @@ async fn what_is_owed_survives_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_rule_was_owed_that_went_while_the_router_was_down_is_dead_and_not_lost() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    target.stop();
+    let (one, two) = (rule("one", &target.url("/1")), rule("two", &target.url("/2")));
+    let patient = rules(&one.replace("5ms", "1h").replace("1ms", "1h"));
+    let router = open(options(folder.path()), patient).await;
+    send(&router, 0..3).await;
+    until(&router, "all have failed once", async || subscription(&router, "one").postponed == 3)
+        .await;
+    stop(router).await;
+
+    let router = open(options(folder.path()), rules(&two)).await;
+    let all = DeadLetterFilter { limit: 10, ..DeadLetterFilter::default() };
+    let dead = router.dead_letters(all).await.unwrap();
+    assert_eq!(dead.iter().map(|letter| letter.offset).collect::<Vec<_>>(), [2, 1, 0]);
+    assert!(dead[0].error.ends_with("(its rule or target was removed)"), "{}", dead[0].error);
+    assert!(dead[0].payload.as_deref().unwrap().contains(r#""n":2"#));
+    let ids = dead.iter().map(|letter| letter.id).collect();
+    let redriven = router.redrive(Redrive::Ids(ids)).await.unwrap();
+    assert_eq!((redriven.redriven, redriven.refused.len()), (0, 3));
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_never_tried_is_delivered_after_a_restart() {
     let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
     let gate = Gate::shut();
