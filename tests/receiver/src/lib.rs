@@ -4,6 +4,7 @@
 //! was told to, and can be stopped and started again on the same port: a target that goes down and comes back.
 //!
 //! ```
+//! # use slipswitch_receiver as receiver;
 //! use receiver::{Answer, Receiver};
 //!
 //! let target = Receiver::start()?;
