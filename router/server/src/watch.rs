@@ -87,6 +87,8 @@ pub(crate) struct Reloader {
     /// The plugins of the running rules.
     pub(crate) shelf: Option<Arc<Shelf>>,
     pub(crate) seen: Seen,
+    /// Listening before the router is announced: until then a SIGHUP ends the process.
+    pub(crate) hangups: Hangups,
 }
 
 /// What made the reloader look.
@@ -103,20 +105,20 @@ impl Reloader {
     pub(crate) async fn run(mut self, settings: config::Reload, mut stop: watch::Receiver<bool>) {
         let (tell, mut changes) = mpsc::channel(1);
         let mut eyes = Eyes::open(&self.source.folders, &tell);
-        let mut hangups = Hangups::listen();
         let mut poll = tokio::time::interval(settings.poll);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let cause = tokio::select! {
                 _ = stop.changed() => return,
                 Some(()) = changes.recv() => Cause::Notified,
-                () = hangups.next() => Cause::Asked,
+                () = self.hangups.next() => Cause::Asked,
                 _ = poll.tick() => Cause::Polled,
             };
-            if cause == Cause::Notified {
+            let is_due = cause != Cause::Polled || self.has_new_stamp().await;
+            if is_due && cause != Cause::Asked {
                 quiet(&mut changes, settings.debounce).await;
             }
-            let has_changed = self.turn(cause).await;
+            let has_changed = is_due && self.turn(cause).await;
             // A folder that came back is another one; the old eyes look at what is gone.
             if has_changed || !eyes.are_open() {
                 eyes = Eyes::open(&self.source.folders, &tell);
@@ -128,15 +130,10 @@ impl Reloader {
     async fn turn(&mut self, cause: Cause) -> bool {
         let (source, shelf, before) = (self.source.clone(), self.shelf.clone(), self.seen.clone());
         let looking = tokio::task::spawn_blocking(move || match cause {
-            Cause::Polled if source.folders.stamp(before.values_from.keys()) == before.stamp => {
-                None
-            }
-            Cause::Polled | Cause::Notified => Some(look(&source, shelf.as_deref(), Some(&before))),
-            Cause::Asked => Some(look(&source, shelf.as_deref(), None)),
+            Cause::Polled | Cause::Notified => look(&source, shelf.as_deref(), Some(&before)),
+            Cause::Asked => look(&source, shelf.as_deref(), None),
         });
-        let Some(Look { seen, outcome }) = looking.await.expect("a panic ends the process") else {
-            return false;
-        };
+        let Look { seen, outcome } = looking.await.expect("a panic ends the process");
         self.seen = seen;
         match outcome {
             None => debug!("folders looked at, content unchanged"),
@@ -144,6 +141,14 @@ impl Reloader {
             Some(Err(rejection)) => self.reject(&rejection),
         }
         true
+    }
+
+    async fn has_new_stamp(&self) -> bool {
+        let (folders, before) = (self.source.folders.clone(), self.seen.clone());
+        let looking = tokio::task::spawn_blocking(move || {
+            folders.stamp(before.values_from.keys()) != before.stamp
+        });
+        looking.await.expect("a panic ends the process")
     }
 
     async fn swap(&mut self, compiled: Compiled) {
@@ -242,10 +247,10 @@ fn is_change(kind: EventKind) -> bool {
 }
 
 /// SIGHUP, as far as the system has it.
-struct Hangups(Option<Signal>);
+pub(crate) struct Hangups(Option<Signal>);
 
 impl Hangups {
-    fn listen() -> Self {
+    pub(crate) fn listen() -> Self {
         match signal(SignalKind::hangup()) {
             Ok(signal) => Self(Some(signal)),
             Err(error) => {

@@ -19,7 +19,7 @@ use crate::http::{App, Budget, Listener, finish, routes, serve};
 use crate::load::{Compiled, Rejection, Source};
 use crate::metrics::Metrics;
 use crate::reload::{Board, Generation};
-use crate::watch::{Look, Reloader, Seen, look, reject};
+use crate::watch::{Hangups, Look, Reloader, Seen, look, reject};
 
 /// A router that takes events.
 pub(super) struct Running {
@@ -85,6 +85,7 @@ impl Running {
             clock: Arc::clone(&clock),
             shelf,
             seen,
+            hangups: Hangups::listen(),
         };
         reloading.spawn(reloader.run(config.reload.clone(), stopped.clone()));
 
