@@ -6,7 +6,13 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 mod bad_input;
+mod buses;
+mod commands;
 mod harness;
+mod kills;
+mod lifecycle;
 mod path;
+mod plugins;
+mod reload;
 mod replay;
 mod retry;

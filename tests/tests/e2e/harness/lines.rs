@@ -43,21 +43,14 @@ impl Lines {
         Self { shared }
     }
 
-    /// How many there are by now: a place to wait from.
-    pub(crate) fn count(&self) -> usize {
-        self.shared.state.lock().unwrap().lines.len()
-    }
-
     /// The first line from `from` on that holds `part`, and its position.
     pub(crate) fn wait_for(&self, part: &str, from: usize) -> (usize, String) {
         let find = |state: &State| {
             let mut lines = state.lines.iter().enumerate().skip(from);
             lines.find(|(_, line)| line.contains(part)).map(|(at, line)| (at, line.clone()))
         };
-        let state = self.wait_while(|state| find(state).is_none() && !state.has_ended);
-        find(&state).unwrap_or_else(|| {
-            panic!("no line with {part:?} came; there is:\n{}", state.lines.join("\n"))
-        })
+        let found = find(&self.wait_while(|state| find(state).is_none() && !state.has_ended));
+        found.unwrap_or_else(|| panic!("no line with {part:?} came; there is:\n{}", self.text()))
     }
 
     /// Waits for the end of the stream; whether it came.

@@ -1,7 +1,7 @@
 //! A test's own folder: rules, plugins, data and a configuration, as a user's working folder has them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -30,7 +30,7 @@ impl Scene {
 
     /// Adds to the configuration.
     pub(crate) fn configured(self, more: &str) -> Self {
-        self.write("slipswitch.yaml", &format!("{CONFIGURATION}{more}"));
+        self.write("slipswitch.yaml", format!("{CONFIGURATION}{more}"));
         self
     }
 
@@ -45,10 +45,6 @@ impl Scene {
 
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
-    }
-
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     /// In one go, over what was there: the way of an editor that knows no better.

@@ -1,0 +1,245 @@
+//! Plugins that are not there, are none, or do not want what they are given.
+
+use std::fs;
+
+use expect_test::{Expect, expect};
+use receiver::Receiver;
+
+use crate::harness::{LONG, Scene};
+
+const ORDER: &str = r#"{"source":"a","detail-type":"T","detail":{"orderId":"o-1","items":[]}}"#;
+
+fn rule(url: &str, step: &str) -> String {
+    format!(
+        "name: a\npattern: {{ source: [a] }}\ntargets:\n  - id: out\n    http: '{url}'\n    transform:\n      - {step}\n"
+    )
+}
+
+/// What `slipswitch check` says, without the rule file's lines that it shows.
+#[expect(clippy::needless_pass_by_value, reason = "reads as a table")]
+fn check(scene: &Scene, step: &str, expected: Expect) {
+    scene.write("rules/a.yaml", rule("http://127.0.0.1:9/", step));
+    let checked = scene.run(&["check"]).expect(78);
+    expected.assert_eq(&checked.err);
+    scene.run(&["serve", "--listen", "127.0.0.1:0"]).expect(78).says(&["rules/a.yaml:7:"]);
+}
+
+#[test]
+fn a_plugin_that_is_missing_is_named_with_what_there_is() {
+    let scene = Scene::new().with_plugins(&["redact", "order-summary"]);
+    check(
+        &scene,
+        "plugin: order-sumary",
+        expect![[r#"
+          × there is no plugin `order-sumary` in plugins
+           ╭─[rules/a.yaml:7:17]
+         6 │     transform:
+         7 │       - plugin: order-sumary
+           ·                 ──────┬─────
+           ·                       ╰── not found
+           ╰────
+          help: did you mean `order-summary`?
+        1 problem
+    "#]],
+    );
+}
+
+#[test]
+fn a_file_that_is_no_plugin_is_refused_where_a_rule_asks_for_it() {
+    let scene = Scene::new();
+    scene.write("plugins/text.wasm", "hello");
+    check(
+        &scene,
+        "plugin: text",
+        expect![[r#"
+          × the plugin `text` cannot be used: not WebAssembly: it begins with `68 65 6c
+          │ 6c 6f`; put the .wasm file here that `cargo build --release --target
+          │ wasm32-unknown-unknown` makes
+           ╭─[rules/a.yaml:7:17]
+         6 │     transform:
+         7 │       - plugin: text
+           ·                 ──┬─
+           ·                   ╰── cannot be used
+           ╰────
+          help: build the plugin again with the SDK of this version
+        1 problem
+    "#]],
+    );
+    scene.write("plugins/empty.wasm", "");
+    check(
+        &scene,
+        "plugin: empty",
+        expect![[r#"
+          × the plugin `empty` cannot be used: not WebAssembly: it is empty; put the
+          │ .wasm file here that `cargo build --release --target wasm32-unknown-unknown`
+          │ makes
+           ╭─[rules/a.yaml:7:17]
+         6 │     transform:
+         7 │       - plugin: empty
+           ·                 ──┬──
+           ·                   ╰── cannot be used
+           ╰────
+          help: build the plugin again with the SDK of this version
+        1 problem
+    "#]],
+    );
+}
+
+#[test]
+fn web_assembly_that_is_no_plugin_is_refused_with_what_it_lacks() {
+    let scene = Scene::new();
+    // A module, but with nothing in it; a component, but of another world.
+    scene.write("plugins/module.wasm", b"\0asm\x01\0\0\0");
+    check(
+        &scene,
+        "plugin: module",
+        expect![[r#"
+          × the plugin `module` cannot be used: WebAssembly, but no slipswitch plugin:
+          │ it does not export slipswitch:plugin/plugin@0.1.0, nor
+          │ slipswitch:plugin/transformer@0.1.0 or slipswitch:plugin/filter@0.1.0; build
+          │ it with slipswitch-sdk, one function with #[transformer] or #[filter]
+           ╭─[rules/a.yaml:7:17]
+         6 │     transform:
+         7 │       - plugin: module
+           ·                 ───┬──
+           ·                    ╰── cannot be used
+           ╰────
+          help: build the plugin again with the SDK of this version
+        1 problem
+    "#]],
+    );
+    scene.write("plugins/component.wasm", b"\0asm\x0d\0\x01\0");
+    check(
+        &scene,
+        "plugin: component",
+        expect![[r#"
+          × the plugin `component` cannot be used: WebAssembly, but no slipswitch
+          │ plugin: it does not export slipswitch:plugin/plugin@0.1.0, nor
+          │ slipswitch:plugin/transformer@0.1.0 or slipswitch:plugin/filter@0.1.0; build
+          │ it with slipswitch-sdk, one function with #[transformer] or #[filter]
+           ╭─[rules/a.yaml:7:17]
+         6 │     transform:
+         7 │       - plugin: component
+           ·                 ────┬────
+           ·                     ╰── cannot be used
+           ╰────
+          help: build the plugin again with the SDK of this version
+        1 problem
+    "#]],
+    );
+}
+
+#[test]
+fn a_plugin_cut_off_or_with_changed_bytes_is_refused_and_breaks_nothing() {
+    let scene = Scene::new().with_plugins(&["redact"]);
+    let whole = fs::read(scene.path("plugins/redact.wasm")).unwrap();
+    scene.write("rules/a.yaml", rule("http://127.0.0.1:9/", "plugin: redact"));
+    for cut in [5, 9, whole.len() / 2, whole.len() - 1] {
+        scene.write("plugins/redact.wasm", whole.get(..cut).unwrap());
+        scene.run(&["check"]).expect(78).says(&["rules/a.yaml:7:", "`redact` cannot be used"]);
+    }
+}
+
+#[test]
+fn a_broken_plugin_that_no_rule_asks_for_is_shown_and_stops_nothing() {
+    let scene = Scene::new().with_plugins(&["redact"]);
+    scene.write("plugins/text.wasm", "hello");
+    scene.write(
+        "rules/a.yaml",
+        "name: a\npattern: { source: [a] }\ntargets: [{ id: out, log: console }]\n",
+    );
+    scene.run(&["check"]).expect(0);
+    let router = scene.serve();
+    let status = router.run(&["status"]).expect(0).out;
+    assert!(status.contains("redact 0.1.0") && status.contains("text (broken:"), "{status}");
+}
+
+#[test]
+fn a_configuration_that_a_plugin_refuses_is_shown_at_its_place() {
+    let scene = Scene::new().with_plugins(&["redact", "order-summary"]);
+    check(
+        &scene,
+        "plugin: redact",
+        expect![[r#"
+          × the plugin `redact` refuses its configuration: missing field `fields`
+           ╭─[rules/a.yaml:7:17]
+         6 │     transform:
+         7 │       - plugin: redact
+           ·                 ───┬──
+           ·                    ╰── needs a `config`
+           ╰────
+          help: see what `redact` takes as its configuration
+        1 problem
+    "#]],
+    );
+    check(
+        &scene,
+        "{ plugin: redact, config: { fields: [detail.email] } }",
+        expect![[r#"
+          × the plugin `redact` refuses its configuration: path `detail.email`: expected
+          │ `$` at the beginning, as in `$.detail.email`
+           ╭─[rules/a.yaml:7:35]
+         6 │     transform:
+         7 │       - { plugin: redact, config: { fields: [detail.email] } }
+           ·                                   ─────────────┬────────────
+           ·                                                ╰── refused
+           ╰────
+          help: see what `redact` takes as its configuration
+        1 problem
+    "#]],
+    );
+    check(
+        &scene,
+        "{ plugin: order-summary, config: { greting: Hi } }",
+        expect![[r#"
+          × the plugin `order-summary` refuses its configuration: unknown field
+          │ `greting`, expected `greeting`
+           ╭─[rules/a.yaml:7:42]
+         6 │     transform:
+         7 │       - { plugin: order-summary, config: { greting: Hi } }
+           ·                                          ───────┬───────
+           ·                                                 ╰── refused
+           ╰────
+          help: see what `order-summary` takes as its configuration
+        1 problem
+    "#]],
+    );
+}
+
+#[test]
+fn a_plugin_mended_while_dev_waits_is_taken_up() {
+    let target = Receiver::start().unwrap();
+    let scene = Scene::new();
+    scene.write("rules/a.yaml", rule(&target.url("/a"), "plugin: order-summary"));
+    let router = scene.dev();
+    router.process.err.wait_for("there is no plugin `order-summary`", 0);
+    let scene = scene.with_plugins(&["order-summary"]);
+    router.process.err.wait_for("rules swapped", 0);
+    router.send(ORDER).ids();
+    assert_eq!(target.wait_for_count("/a", 1, LONG).unwrap()[0].text(), "Order o-1: 0 items");
+    drop(scene);
+}
+
+#[test]
+fn the_shipped_plugins_are_core_modules_and_run_as_they_are() {
+    let target = Receiver::start().unwrap();
+    let scene = Scene::new().with_plugins(&["order-summary"]);
+    let head = fs::read(scene.path("plugins/order-summary.wasm")).unwrap();
+    assert_eq!(head.get(..8), Some(&b"\0asm\x01\0\0\0"[..]), "a core module's first bytes");
+    scene.write("rules/a.yaml", rule(&target.url("/a"), "plugin: order-summary"));
+    let router = scene.serve();
+    router.send(ORDER).ids();
+    target.wait_for_count("/a", 1, LONG).unwrap();
+    router.stop().expect(0);
+    // Its compiled code was kept; damaged, it is compiled again.
+    for entry in fs::read_dir(scene.path("data/plugin-cache")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0xff;
+        fs::write(&path, bytes).unwrap();
+    }
+    let router = scene.serve();
+    router.send(ORDER).ids();
+    target.wait_for_count("/a", 2, LONG).unwrap();
+}
