@@ -16,7 +16,7 @@ everything else is its log, on standard error. SIGTERM or Ctrl-C ends it: it sto
 deliveries in flight, and what is left is taken up at the next start.
 
 Examples:
-  slipswitch serve --rules /etc/slipswitch/rules --plugins /etc/slipswitch/plugins --data /var/lib/slipswitch
+  slipswitch serve --rules rules --plugins plugins --data /var/lib/slipswitch
   slipswitch serve --config /etc/slipswitch.yaml --listen 0.0.0.0:4587";
 
 /// Run the router; a broken rule file stops it from starting.
