@@ -10,7 +10,7 @@ pub(crate) fn bench(root: &Path, sections: &[&str]) -> anyhow::Result<()> {
     plugins::build_all(root, &toolchain)?;
     let empty = plugins::build(root, &root.join("tests/bench/empty-plugin"), &toolchain)?;
     // One after the other: together, cargo would give the router the features that the benchmark asks for.
-    for package in ["slipswitch-cli", "slipswitch-bench"] {
+    for package in ["slipswitch-cli", "slipswitch-bench", "slipswitch-bench-native"] {
         run::run(run::cargo(root).args(["build", "--release", "--locked", "-p", package]))?;
     }
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());

@@ -69,7 +69,13 @@ fn round(
     let limit = now() + PATIENCE;
     while arrived(target)? < before + round.events {
         if limit <= now() {
-            bail!("{} events were sent, {} arrived", round.events, arrived(target)? - before);
+            let status = router.get("/api/v1/status")?;
+            bail!(
+                "{} events were sent, {} arrived: {}",
+                round.events,
+                arrived(target)? - before,
+                String::from_utf8_lossy(&status)
+            );
         }
         std::thread::sleep(PAUSE);
     }

@@ -1,12 +1,13 @@
 //! Plugin calls a second: through the host, with all its limits, and as native code beside it.
 
-use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
+use std::{env, fs};
 
 use anyhow::Context as _;
 use plugin::{Configured, Host, Limits, Options};
-use slipswitch_sdk as sdk;
 
 use crate::clock::now;
 use crate::load::as_f64;
@@ -19,13 +20,10 @@ const WARM_UP: Duration = Duration::from_millis(200);
 /// Calls between two looks at the clock.
 const CALLS: u64 = 64;
 
-/// A call of the plugin's own function on this machine's processor; says how many outputs it made.
-type Native = Box<dyn Fn(&sdk::Event) -> usize + Sync>;
-
 struct Subject {
     name: &'static str,
     sandboxed: Configured,
-    native: Native,
+    config: &'static str,
 }
 
 pub(crate) fn bench(folder: &Path, empty: &Path) -> anyhow::Result<()> {
@@ -35,7 +33,6 @@ pub(crate) fn bench(folder: &Path, empty: &Path) -> anyhow::Result<()> {
     let host = Host::new(Options::default())?;
     let subjects = subjects(&host, folder, empty)?;
     let event = Sent::new();
-    let native = sdk::Event::parse(event.json.as_str()).expect("it is an event");
     let mut table = Table::new(&[
         "plugin",
         "1 thread",
@@ -50,7 +47,7 @@ pub(crate) fn bench(folder: &Path, empty: &Path) -> anyhow::Result<()> {
     for subject in &subjects {
         let one = || measure(1, &|| sandboxed(subject, &event));
         let two = || measure(2, &|| sandboxed(subject, &event));
-        let bare = || measure(1, &|| native_calls(subject, &native));
+        let bare = || native(subject, &event);
         let contestants: [&dyn Fn() -> anyhow::Result<f64>; 3] = [&one, &two, &bare];
         let mut rates: [Sample; 3] = Default::default();
         for _ in 0..crate::ROUNDS {
@@ -78,46 +75,16 @@ pub(crate) fn bench(folder: &Path, empty: &Path) -> anyhow::Result<()> {
 fn subjects(host: &Host, folder: &Path, empty: &Path) -> anyhow::Result<Vec<Subject>> {
     const REDACT: &str =
         r#"{"fields":["$.detail.customer.email","$.detail.customer.phone"],"mask":"***"}"#;
-    let subject = |name: &'static str, path: &Path, config: &str, native: Native| {
+    let subject = |name: &'static str, path: &Path, config: &'static str| {
         let bytes = fs::read(path).with_context(|| format!("read {}", path.display()))?;
         let sandboxed = host.load(name, &bytes)?.configure(config, Limits::default())?;
-        anyhow::Ok(Subject { name, sandboxed, native })
+        anyhow::Ok(Subject { name, sandboxed, config })
     };
-    let masks: redact::Config = sdk::config(REDACT)?;
-    let greeting = order_summary::Config::default();
-    let split = split_items::Config::default();
     Ok(vec![
-        subject(
-            "empty",
-            empty,
-            "{}",
-            Box::new(|event| bytes(&[sdk::Output::raw(event.json().to_owned())])),
-        )?,
-        subject(
-            "redact",
-            &folder.join("redact.wasm"),
-            REDACT,
-            Box::new(move |event| {
-                bytes(&[redact::redact(event, &masks).expect("an order can be redacted")])
-            }),
-        )?,
-        subject(
-            "order-summary",
-            &folder.join("order-summary.wasm"),
-            "{}",
-            Box::new(move |event| {
-                let output = order_summary::order_summary(event, &greeting);
-                bytes(&[output.expect("an order can be told in a line")])
-            }),
-        )?,
-        subject(
-            "split-items",
-            &folder.join("split-items.wasm"),
-            "{}",
-            Box::new(move |event| {
-                bytes(&split_items::split_items(event, &split).expect("an order has items"))
-            }),
-        )?,
+        subject("empty", empty, "{}")?,
+        subject("redact", &folder.join("redact.wasm"), REDACT)?,
+        subject("order-summary", &folder.join("order-summary.wasm"), "{}")?,
+        subject("split-items", &folder.join("split-items.wasm"), "{}")?,
     ])
 }
 
@@ -154,12 +121,20 @@ fn sandboxed(subject: &Subject, event: &Sent) -> anyhow::Result<usize> {
     Ok(subject.sandboxed.call(&event)?.iter().map(|output| output.body.len()).sum())
 }
 
-fn native_calls(subject: &Subject, event: &sdk::Event) -> anyhow::Result<usize> {
-    Ok((subject.native)(std::hint::black_box(event)))
-}
-
-fn bytes(outputs: &[sdk::Output]) -> usize {
-    outputs.iter().map(|output| output.body().len()).sum()
+/// Calls a second of the same function, compiled for this machine, in a program of its own.
+fn native(subject: &Subject, event: &Sent) -> anyhow::Result<f64> {
+    let program = env::current_exe()?.with_file_name("slipswitch-bench-native");
+    let mut child = Command::new(&program)
+        .args([subject.name, subject.config, &WINDOW.as_millis().to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("start {}", program.display()))?;
+    let mut stdin = child.stdin.take().context("its input is piped")?;
+    stdin.write_all(event.json.as_bytes())?;
+    drop(stdin);
+    let printed = String::from_utf8(child.wait_with_output()?.stdout)?;
+    printed.trim().parse().with_context(|| format!("{} natively: {printed}", subject.name))
 }
 
 /// Calls a second, of all threads together.

@@ -57,7 +57,7 @@ fn compile() -> anyhow::Result<Sample> {
         let started = now();
         let set = match ruleset::load(&files, &context) {
             Ok(set) => set,
-            Err(problems) => bail!("the rules do not load: {problems:?}"),
+            Err(problems) => bail!("the rules do not load: {:?}", problems.first()),
         };
         let millis = started.elapsed().as_secs_f64() * 1e3;
         if set.rules().len() != FILES * RULES_PER_FILE {
@@ -118,8 +118,10 @@ pattern:
 targets:
   - id: http
     http: {{ url: \"http://127.0.0.1:9/{number}\" }}
-    input:
-      template: '{{\"order\": <$.detail.orderId>, \"shop\": {number}}}'
+    transform:
+      - input:
+          paths: {{ order: $.detail.orderId }}
+          template: '{{\"order\": <order>, \"shop\": {number}}}'
 "
         )
     };
