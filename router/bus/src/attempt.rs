@@ -65,7 +65,7 @@ pub(crate) async fn event(core: Arc<Core>, key: Key, owed: Owed) -> Outcome {
         attempts: 0,
         owed_at: ingested,
     };
-    course.run(&key, offset, &event).await
+    course.run(&key, offset, (&event, ingested)).await
 }
 
 /// Tries a postponed delivery again. Its payload is loaded, or made when there is none yet.
@@ -89,7 +89,7 @@ pub(crate) async fn retry(
         Made::NotYet => {
             let offset = Offset::new(waiting.id.offset);
             return match core.event_at(offset, waiting.id.replay.as_deref()) {
-                Ok((event, _)) => course.run(&key, offset, &event).await,
+                Ok((event, ingested)) => course.run(&key, offset, (&event, ingested)).await,
                 Err(reason) => course.put_off(waiting.clone(), reason),
             };
         }
@@ -106,9 +106,10 @@ pub(crate) async fn retry(
 }
 
 impl Course<'_> {
-    async fn run(&self, key: &Key, offset: Offset, event: &Event) -> Outcome {
+    /// The event comes with its time of ingestion, which templates may show.
+    async fn run(&self, key: &Key, offset: Offset, event: (&Event, Timestamp)) -> Outcome {
         let mut outcome = Outcome::default();
-        match self.transform(event).await {
+        match self.transform(event.0, event.1).await {
             Ok(payloads) => {
                 for (output, payload) in (0_u32..).zip(payloads) {
                     self.send(key.delivery(offset, output), payload, &mut outcome).await;
@@ -128,9 +129,15 @@ impl Course<'_> {
     }
 
     /// Plugins run on the plugin host's threads; templates take microseconds and run here.
-    async fn transform(&self, event: &Event) -> Result<Vec<Payload>, TransformError> {
-        let (route, ingested) = (self.route, self.owed_at);
+    async fn transform(
+        &self,
+        event: &Event,
+        ingested: Timestamp,
+    ) -> Result<Vec<Payload>, TransformError> {
+        let route = self.route;
         let payloads = if route.target.calls_plugins() {
+            // no neighbour: a subscription whose plugin is slow leaves threads to the others.
+            let _turn = route.plugin_turns.acquire().await.expect("turns are never closed");
             let (rule, target, event) =
                 (Arc::clone(&route.rule), Arc::clone(&route.target), event.clone());
             self.core

@@ -63,8 +63,9 @@ impl Dispatcher {
                 Ok(Some(batch)) => {
                     for record in batch {
                         self.dispatch(&record);
+                        let next = record.offset.get() + 1;
+                        self.core.position.store(next, Ordering::Release);
                     }
-                    self.core.position.store(self.cursor.position().get(), Ordering::Release);
                 }
                 Ok(None) => {
                     let core = Arc::clone(&self.core);

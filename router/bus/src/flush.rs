@@ -67,6 +67,10 @@ impl Core {
     fn applied(&self, changes: &[Change]) {
         let lanes = self.lanes();
         for change in changes {
+            if let Some(last) = change.dead.last() {
+                let (count, error) = (change.dead.len(), &last.last.error);
+                tracing::warn!(subscription = %change.key, count, %error, "deliveries became dead letters");
+            }
             if let Some(lane) = lanes.get(&change.key) {
                 lane.lock().applied(change);
             }
@@ -95,13 +99,13 @@ impl Core {
             retired.into_iter().chain(of_completed).collect()
         };
         let now = self.clock.now();
-        let (keys, replays) = (ended.clone(), completed.clone());
+        let keys = ended.clone();
         let written = self.state.run(move |tx| {
-            for name in replays.iter().flatten() {
-                ReplayRow::fold(tx, name)?;
-                ReplayRow::complete(tx, name, now)?;
+            for key in &keys {
+                ReplayRow::fold(tx, key)?;
+                Subscription::end(tx, key)?;
             }
-            keys.iter().try_for_each(|key| Subscription::end(tx, key))
+            ReplayRow::complete(tx, now)
         });
         match written.await {
             Ok(()) => {

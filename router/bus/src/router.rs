@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use delivery::{Client, DeliveryId};
-use event::Event;
+use event::{Event, Timestamp};
 use journal::{Health, Journal, Offset};
 use ruleset::{RuleSet, TargetKind};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -23,7 +23,7 @@ use crate::lane::{self, Bounds, Forced, Lane};
 use crate::options::Options;
 use crate::record;
 use crate::routes::{Route, Routes};
-use crate::state::{self, Change, Dead, Payload, State, StateError, Subscription};
+use crate::state::{self, Change, Dead, Payload, ReplayRow, State, StateError, Subscription};
 use crate::status::{Ingested, JournalStatus};
 
 /// The bus that is always there.
@@ -237,6 +237,7 @@ impl Router {
         tasks.abort_all();
         let in_flight_left = if is_drained { 0 } else { self.core.in_flight() };
         self.core.flush(Forced::Yes).await;
+        self.core.state.tidy().await;
         let core = Arc::clone(&self.core);
         let closed = tokio::task::spawn_blocking(move || core.journal.close()).await;
         match closed {
@@ -289,7 +290,15 @@ fn open_folder(options: &Options) -> Result<(Journal, State), OpenError> {
         ),
         None => tracing::debug!(records = recovery.records, "journal recovered"),
     }
-    let state = State::open(&folder.join("state.sqlite"))?;
+    let path = folder.join("state.sqlite");
+    if !path.exists() && 0 < journal.durable_end().get() {
+        tracing::warn!(
+            path = %path.display(), offset = journal.durable_end().get(),
+            "there is a journal but no state: all subscriptions begin at this offset, and nothing before it is owed; \
+             what came before can be replayed"
+        );
+    }
+    let state = State::open(&path)?;
     Ok((journal, state))
 }
 
@@ -415,7 +424,7 @@ impl Core {
         }
         for stored in &unknown {
             let behind = position.get().saturating_sub(stored.settled.get());
-            tracing::warn!(subscription = %stored.key, behind, "its rule or target was removed while the router was down: it ends here");
+            tracing::warn!(subscription = %stored.key, behind, "its rule or target is not among the rules: it ends here, and what it had not tried is given up");
         }
         let now = self.clock.now();
         let ending = move |tx: &rusqlite::Transaction<'_>| {
@@ -424,22 +433,27 @@ impl Core {
                     last.error = format!("{} (its rule or target was removed)", last.error);
                     Dead { last, died_at: now }.insert(tx)?;
                 }
+                ReplayRow::fold(tx, &stored.key)?;
                 Subscription::end(tx, &stored.key)?;
             }
-            Ok(())
+            ReplayRow::complete(tx, now)
         };
         self.state.run(ending).await
     }
 
-    /// The event at an offset, as a replay of this name shows it.
+    /// The event at an offset, as a replay of this name shows it, and when it was taken in.
     pub(crate) fn event_at(
         &self,
         offset: Offset,
         replay: Option<&str>,
-    ) -> Result<(Event, u8), String> {
+    ) -> Result<(Event, Timestamp), String> {
         let entry = self.journal.get(offset).map_err(|error| error.to_string())?;
-        let (event, hops) = record::decode(&entry.payload).map_err(|error| error.to_string())?;
-        Ok((replay.map_or(event.clone(), |name| event.replayed(name)), hops))
+        let (event, _) = record::decode(&entry.payload).map_err(|error| error.to_string())?;
+        let event = match replay {
+            Some(name) => event.replayed(name),
+            None => event,
+        };
+        Ok((event, Timestamp::from_millis(entry.time)))
     }
 
     pub(crate) async fn payload(&self, key: &Key, id: &DeliveryId) -> Result<Payload, String> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use delivery::{HttpOptions, HttpTarget, LogTarget, RetryPolicy, Target};
 use ruleset::{Rule, RuleSet, TargetKind};
+use tokio::sync::Semaphore;
 
 use crate::forward::BusTarget;
 use crate::key::Key;
@@ -18,6 +19,8 @@ pub(crate) struct Route {
     pub target: Arc<ruleset::Target>,
     pub sender: Arc<dyn Target>,
     pub policy: RetryPolicy,
+    /// How many of its plugin calls may be under way at once.
+    pub plugin_turns: Semaphore,
 }
 
 impl std::fmt::Debug for Route {
@@ -52,6 +55,7 @@ impl Routes {
                     target: Arc::clone(target),
                     sender,
                     policy: policy(&target.retry),
+                    plugin_turns: Semaphore::new((core.host.workers() / 2).max(1)),
                 };
                 by_key.insert(key, Arc::new(route));
             }

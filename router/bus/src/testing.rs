@@ -6,6 +6,8 @@ use std::time::Duration;
 use delivery::{LogTarget, RetryPolicy};
 use ruleset::{Context, PluginStep, Plugins, PrepareError, RuleSet, SourceFile, Values};
 
+use tokio::sync::Semaphore;
+
 use crate::key::Key;
 use crate::routes::Route;
 
@@ -46,23 +48,25 @@ pub(crate) fn rules(text: &str) -> Arc<RuleSet> {
 /// A route of the rule `rule` and the target `target` on the default bus; nothing is sent over it.
 pub(crate) fn route() -> Arc<Route> {
     static ROUTE: OnceLock<Arc<Route>> = OnceLock::new();
-    let make = || {
-        let rules = rules(
-            "{name: rule, pattern: {source: [a]}, targets: [{id: target, log: {file: unused}}]}",
-        );
-        let rule = Arc::clone(&rules.rules()[0]);
-        Arc::new(Route {
-            key: Key::live("default", "rule", "target"),
-            target: Arc::clone(&rule.targets[0]),
-            rule,
-            sender: Arc::new(LogTarget::Console),
-            policy: RetryPolicy {
-                attempts_max: 3,
-                age_max: Duration::from_secs(60),
-                backoff_min: Duration::from_millis(1),
-                backoff_max: Duration::from_millis(1),
-            },
-        })
-    };
-    Arc::clone(ROUTE.get_or_init(make))
+    Arc::clone(ROUTE.get_or_init(fresh_route))
+}
+
+/// Another version of [`route`].
+pub(crate) fn fresh_route() -> Arc<Route> {
+    let rules =
+        rules("{name: rule, pattern: {source: [a]}, targets: [{id: target, log: {file: unused}}]}");
+    let rule = Arc::clone(&rules.rules()[0]);
+    Arc::new(Route {
+        key: Key::live("default", "rule", "target"),
+        target: Arc::clone(&rule.targets[0]),
+        rule,
+        sender: Arc::new(LogTarget::Console),
+        plugin_turns: Semaphore::new(1),
+        policy: RetryPolicy {
+            attempts_max: 3,
+            age_max: Duration::from_secs(60),
+            backoff_min: Duration::from_millis(1),
+            backoff_max: Duration::from_millis(1),
+        },
+    })
 }

@@ -330,6 +330,79 @@ async fn a_swap_keeps_old_subscriptions_begins_new_ones_now_and_ends_removed_one
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_slow_subscription_meets_old_events_with_the_rule_of_their_time() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let gate = Gate::shut();
+    target.always("/slow", Answer::status(200).behind(&gate));
+    let from = |least: usize| {
+        let numeric = format!("{{source: [a], detail: {{n: [{{numeric: ['>=', {least}]}}]}}}}");
+        rules(&rule("slow", &target.url("/slow")).replace("{source: [a]}", &numeric))
+    };
+    let few = Options { concurrency: 2, lane_events_max: 4, ..options(folder.path()) };
+    let router = open(few, from(0)).await;
+    send(&router, 0..50).await;
+    until(&router, "two are under way", async || subscription(&router, "slow").in_flight == 2)
+        .await;
+    until(&router, "all are dispatched", async || router.status().dispatched == 50).await;
+    router.swap(from(1000)).await.unwrap();
+    send(&router, 50..60).await;
+    gate.open();
+    until(&router, "all is settled", async || subscription(&router, "slow").settled == 60).await;
+    let mut seen = numbers(&target.requests_to("/slow"));
+    seen.sort_unstable();
+    assert_eq!(seen, (0..50).collect::<Vec<_>>());
+    let wal = folder.path().join("state.sqlite-wal");
+    stop(router).await;
+    let left = std::fs::metadata(wal).map_or(0, |file| file.len());
+    assert_eq!(left, 0, "after a stop, all of the state is in its one file");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_subscription_does_not_look_at_the_past_again() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let never = |source| {
+        rules(
+            &rule("one", &target.url("/t")).replace("source: [a]", &format!("source: [{source}]")),
+        )
+    };
+    let router = open(options(folder.path()), never("b")).await;
+    send(&router, 0..5).await;
+    until(&router, "all are dispatched", async || router.status().dispatched == 5).await;
+    router.written().await;
+    stop(router).await;
+    // The rule now wants what has passed: it is too late.
+    let router = open(options(folder.path()), never("a")).await;
+    assert_eq!(subscription(&router, "one").settled, 5);
+    send(&router, 5..6).await;
+    assert_eq!(numbers(&accepted(&target, "/t", 1).await), [5]);
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_whose_rule_has_gone_is_completed() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let gate = Gate::shut();
+    let (one, two) = (rule("one", &target.url("/1")), rule("two", &target.url("/2")));
+    let router = open(options(folder.path()), rules(&one)).await;
+    send(&router, 0..10).await;
+    accepted(&target, "/1", 10).await;
+    target.always("/1", Answer::status(200).behind(&gate));
+    let start = StartReplay {
+        name: Some("again".to_owned()),
+        bus: "default".to_owned(),
+        since: Timestamp::from_millis(0),
+        until: None,
+        rules: Vec::new(),
+    };
+    router.start_replay(start).await.unwrap();
+    router.shutdown(Duration::ZERO).await;
+    drop(router);
+    let router = open(options(folder.path()), rules(&two)).await;
+    assert_eq!(router.replays().await.unwrap()[0].state, ReplayState::Completed);
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_replay_sends_the_past_in_order_to_the_chosen_rule_alone() {
     let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
     let both = rule("one", &target.url("/1")) + &rule("two", &target.url("/2"));

@@ -8,6 +8,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
+use event::Timestamp;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri};
@@ -16,12 +17,14 @@ use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use crate::target::{Answer, Delivery, Sending, Target};
+use crate::target::{Answer, Delivery, RetryAfter, Sending, Target};
 
 /// How much of an answer is read; a connection with more to say is closed.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// How much of an answer is repeated in an error.
 const ANSWER_SHOWN_CHARS: usize = 200;
+/// How long the body of an answer is waited for, once its status is there.
+const ANSWER_BODY_TIME_MAX: Duration = Duration::from_secs(5);
 const IDLE_MAX: Duration = Duration::from_secs(30);
 const USER_AGENT: &str = concat!("slipswitch/", env!("CARGO_PKG_VERSION"));
 
@@ -73,7 +76,7 @@ pub struct HttpOptions {
     pub url: String,
     /// Sent with every attempt; they win over the router's own.
     pub headers: Vec<(String, String)>,
-    /// From the first byte of the connection to the last of the answer.
+    /// From the first byte of the connection to the status of the answer.
     pub timeout: Duration,
 }
 
@@ -146,15 +149,24 @@ impl HttpTarget {
     }
 
     async fn attempt(&self, delivery: &Delivery) -> Answer {
-        let response = match self.client.0.request(self.request(delivery)).await {
-            Ok(response) => response,
-            Err(error) => return unavailable(format!("POST {}: {}", self.url, causes(&error))),
+        let request = self.client.0.request(self.request(delivery));
+        let response = match tokio::time::timeout(self.timeout, request).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return unavailable(format!("POST {}: {}", self.url, causes(&error))),
+            Err(_elapsed) => {
+                let (url, timeout) = (&self.url, self.timeout);
+                return unavailable(format!("POST {url}: no answer within {timeout:?}"));
+            }
         };
         let (status, retry_after) = (response.status(), retry_after(&response));
         let said = read_answer(response).await;
         if status.is_success() {
             return Answer::Accepted;
         }
+        let said = match response_note(status) {
+            Some(note) if said.is_empty() => note.to_owned(),
+            _ => said,
+        };
         let reason = match said.as_str() {
             "" => format!("POST {}: {status}", self.url),
             said => format!("POST {}: {status}: {said}", self.url),
@@ -169,16 +181,13 @@ impl HttpTarget {
 
 impl Target for HttpTarget {
     fn send<'a>(&'a self, delivery: &'a Delivery) -> Sending<'a> {
-        Box::pin(async move {
-            match tokio::time::timeout(self.timeout, self.attempt(delivery)).await {
-                Ok(answer) => answer,
-                Err(_elapsed) => {
-                    let (url, timeout) = (&self.url, self.timeout);
-                    unavailable(format!("POST {url}: no answer within {timeout:?}"))
-                }
-            }
-        })
+        Box::pin(self.attempt(delivery))
     }
+}
+
+/// What the status alone does not tell.
+fn response_note(status: StatusCode) -> Option<&'static str> {
+    status.is_redirection().then_some("redirects are not followed; name the last URL in the rule")
 }
 
 fn is_worth_a_retry(status: StatusCode) -> bool {
@@ -189,22 +198,24 @@ fn unavailable(reason: String) -> Answer {
     Answer::Unavailable { reason, retry_after: None }
 }
 
-/// Seconds only. The other form, a date, asks for a clock; the backoff serves as well.
-fn retry_after(response: &Response<hyper::body::Incoming>) -> Option<Duration> {
+/// Seconds, or a date.
+fn retry_after(response: &Response<hyper::body::Incoming>) -> Option<RetryAfter> {
     let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
+    let seconds = text.trim().parse().ok().map(Duration::from_secs).map(RetryAfter::For);
+    seconds.or_else(|| Timestamp::parse_http_date(text).map(RetryAfter::Until))
 }
 
 /// Reads the answer to its end, so that the connection can be used again, and keeps its beginning.
 async fn read_answer(response: Response<hyper::body::Incoming>) -> String {
-    match Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await {
-        Ok(body) => {
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect();
+    match tokio::time::timeout(ANSWER_BODY_TIME_MAX, body).await {
+        Ok(Ok(body)) => {
             let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
             let shown = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
             shown.take(ANSWER_SHOWN_CHARS).collect()
         }
         // The status has come, and it alone decides.
-        Err(_too_long_or_broken) => String::new(),
+        Ok(Err(_)) | Err(_) => String::new(),
     }
 }
 

@@ -16,6 +16,7 @@
 //! - Which events are owed to whom, and remembering it: `bus`.
 //! - Clocks: judging takes the time as a value.
 
+mod console;
 mod dead;
 mod http;
 mod id;
@@ -28,4 +29,4 @@ pub use http::{Client, HttpOptions, HttpTarget, HttpTargetError};
 pub use id::DeliveryId;
 pub use log::LogTarget;
 pub use retry::{Attempt, RetryPolicy, Verdict};
-pub use target::{Answer, Delivery, Sending, Target};
+pub use target::{Answer, Delivery, RetryAfter, Sending, Target};

@@ -9,6 +9,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::console;
 use crate::target::{Answer, Delivery, Sending, Target};
 
 pub enum LogTarget {
@@ -38,7 +39,7 @@ impl Target for LogTarget {
             let (place, written) = match self {
                 Self::Console => {
                     let line = format!("{} {line}\n", delivery.id);
-                    ("console".to_owned(), io::stdout().lock().write_all(line.as_bytes()))
+                    ("console".to_owned(), console::write(line).await)
                 }
                 Self::File(file) => {
                     let (file, place) = (Arc::clone(file), file.path.display().to_string());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use event::Timestamp;
 
-use crate::target::Answer;
+use crate::target::{Answer, RetryAfter};
 
 /// How often and how long an undelivered payload is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,9 +49,13 @@ impl RetryPolicy {
         let retry_after = match answer {
             Answer::Accepted => return Verdict::Delivered,
             Answer::Refused { .. } => return Verdict::Dead,
-            Answer::Unavailable { retry_after, .. } => retry_after.unwrap_or(Duration::ZERO),
+            Answer::Unavailable { retry_after, .. } => match retry_after {
+                None => now,
+                Some(RetryAfter::For(span)) => now.after(*span),
+                Some(RetryAfter::Until(time)) => *time,
+            },
         };
-        let retry_at = now.after(self.delay(number, random).max(retry_after));
+        let retry_at = now.after(self.delay(number, random)).max(retry_after);
         let expires_at = owed_at.after(self.age_max);
         if number < self.attempts_max && retry_at <= expires_at {
             Verdict::RetryAt(retry_at)
@@ -89,7 +93,7 @@ mod tests {
     fn no(retry_after: Option<u64>) -> Answer {
         Answer::Unavailable {
             reason: "503".to_owned(),
-            retry_after: retry_after.map(Duration::from_secs),
+            retry_after: retry_after.map(|seconds| RetryAfter::For(Duration::from_secs(seconds))),
         }
     }
 
@@ -134,6 +138,23 @@ mod tests {
                 at 0: RetryAt(Timestamp(20000))
                 at 20000: RetryAt(Timestamp(22000))
                 at 22000: Dead
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_target_may_name_the_time() {
+        let until = |millis| Answer::Unavailable {
+            reason: "503".to_owned(),
+            retry_after: Some(RetryAfter::Until(Timestamp::from_millis(millis))),
+        };
+        check(
+            POLICY,
+            &[until(30_000), until(2_000), until(90_000)],
+            expect![[r#"
+                at 0: RetryAt(Timestamp(30000))
+                at 30000: RetryAt(Timestamp(32000))
+                at 32000: Dead
             "#]],
         );
     }

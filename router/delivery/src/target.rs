@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use event::Timestamp;
 
 use crate::id::DeliveryId;
 
@@ -30,7 +31,14 @@ pub enum Answer {
     /// The target will never take it; trying again is of no use.
     Refused { reason: String },
     /// Not now. `retry_after` is what the target asked for.
-    Unavailable { reason: String, retry_after: Option<Duration> },
+    Unavailable { reason: String, retry_after: Option<RetryAfter> },
+}
+
+/// How long a target asked to be left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryAfter {
+    For(Duration),
+    Until(Timestamp),
 }
 
 /// The future of [`Target::send`].

@@ -82,7 +82,7 @@ async fn answers_are_final_or_worth_a_retry() {
     check(
         Reply::status(503).header("Retry-After", "17"),
         expect![[
-            r#"Unavailable { reason: "POST URL: 503 Service Unavailable", retry_after: Some(17s) }"#
+            r#"Unavailable { reason: "POST URL: 503 Service Unavailable", retry_after: Some(For(17s)) }"#
         ]],
     )
     .await;
@@ -121,6 +121,26 @@ async fn a_target_that_never_answers_is_given_up_after_its_timeout() {
     let answer = target(url, &[]).send(&delivery("{}", "application/json")).await;
     let Answer::Unavailable { reason, .. } = answer else { panic!("{answer:?}") };
     assert!(reason.ends_with("no answer within 30s"), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_accepted_delivery_stays_accepted_when_the_body_of_the_answer_stalls() {
+    use std::io::{Read, Write};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/x", listener.local_addr().unwrap());
+    let stalling = std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        assert!(connection.read(&mut request).unwrap() > 0);
+        connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n").unwrap();
+        connection
+    });
+    // No paused clock runs on while the socket is waited for by a thread of its own.
+    let connection = tokio::task::spawn_blocking(move || stalling.join());
+    let answer = target(url, &[]).send(&delivery("{}", "application/json")).await;
+    assert_eq!(answer, Answer::Accepted);
+    drop(connection.await.unwrap());
 }
 
 #[test]

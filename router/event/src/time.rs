@@ -43,6 +43,12 @@ impl Timestamp {
         Ok(Self(time.as_millisecond()))
     }
 
+    /// Reads the date of an HTTP header, such as `Mon, 23 Nov 2026 08:30:00 GMT` (RFC 9110, 5.6.7).
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let time = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()?;
+        Some(Self(time.as_millisecond()))
+    }
+
     /// The time `duration` later; saturates at the end of time.
     pub fn after(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
@@ -103,6 +109,15 @@ mod tests {
         ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_date_of_a_header_is_read() {
+        let read = |text| Timestamp::parse_http_date(text).map(|time| time.to_string());
+        let expected = Some("2026-11-23T08:30:00.000Z".to_owned());
+        assert_eq!(read("Mon, 23 Nov 2026 08:30:00 GMT"), expected);
+        assert_eq!(read("soon"), None);
+        assert_eq!(read("17"), None);
     }
 
     #[test]

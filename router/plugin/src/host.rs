@@ -93,6 +93,11 @@ impl Host {
         Ok(Plugin { name, code, host: Arc::clone(&self.shared) })
     }
 
+    /// How many threads plugins run on.
+    pub fn workers(&self) -> usize {
+        self.shared.options.workers
+    }
+
     /// Runs a blocking job on the host's threads. Waits for room in the queue; a panic in the job is the caller's.
     pub async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
         self.workers.run(job).await

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
+mod arrows;
 mod bad_input;
 mod buses;
 mod commands;
@@ -16,3 +17,4 @@ mod plugins;
 mod reload;
 mod replay;
 mod retry;
+mod tidy;

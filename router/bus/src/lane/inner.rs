@@ -8,6 +8,7 @@ use event::Timestamp;
 use journal::Offset;
 use roaring::RoaringTreemap;
 
+use super::versions::Versions;
 use super::{Bounds, Forced, Owed};
 use crate::attempt::{End, Outcome};
 use crate::key::Key;
@@ -32,7 +33,9 @@ pub(crate) enum Work {
 
 pub(crate) struct Inner {
     key: Key,
+    /// The newest version, for what is tried again.
     pub(crate) route: Arc<Route>,
+    versions: Versions,
     bounds: Bounds,
     feed: Feed,
     /// The highest matched offset that the dispatcher kept to itself because the lane was behind.
@@ -47,6 +50,8 @@ pub(crate) struct Inner {
     queue: VecDeque<Owed>,
     open: BTreeSet<Offset>,
     settled: Offset,
+    /// What the last change said of `settled`.
+    settled_written: Offset,
     done: RoaringTreemap,
     waiting: HashMap<DeliveryId, Postponed>,
     /// The waiting ones that are not under way, by due time.
@@ -93,6 +98,7 @@ impl Inner {
         let feed = if is_live { Feed::Live { from: stored.settled } } else { Feed::Behind };
         let mut inner = Self {
             key: stored.key,
+            versions: Versions::new(Arc::clone(&route)),
             route,
             bounds,
             feed,
@@ -105,6 +111,7 @@ impl Inner {
             queue: VecDeque::new(),
             open: BTreeSet::new(),
             settled: stored.settled,
+            settled_written: stored.settled,
             done: stored.done,
             waiting: HashMap::new(),
             schedule: BTreeSet::new(),
@@ -147,6 +154,11 @@ impl Inner {
         (is_behind && has_room).then_some(self.read_to)
     }
 
+    /// What matches which part of the journal, for the own reader.
+    pub(crate) fn versions(&self) -> Versions {
+        self.versions.clone()
+    }
+
     /// Takes in what the own reader found: every matched offset from `read_to` up to `read_to_now`.
     pub(crate) fn caught_up(&mut self, found: Vec<Owed>, read_to_now: Offset) {
         assert!(self.feed == Feed::Behind, "only a lane that is behind reads by itself");
@@ -155,6 +167,7 @@ impl Inner {
         let is_owed = |owed: &Owed| owed.offset < end && !self.done.contains(owed.offset.get());
         self.queue.extend(found.into_iter().filter(is_owed));
         self.read_to = self.read_to.max(end);
+        self.versions.forget_below(self.read_to);
         let has_all = self.skipped.is_none_or(|skipped| skipped < read_to_now);
         if has_all && self.until.is_none() {
             self.feed = Feed::Live { from: read_to_now };
@@ -256,6 +269,7 @@ impl Inner {
 
     pub(super) fn retire(&mut self, until: Offset, now: Timestamp) {
         self.is_retired = true;
+        self.versions.absent_from(until);
         self.until = Some(self.until.map_or(until, |end| end.min(until)));
         if let Feed::Live { .. } = self.feed {
             // All that was matched below `until` is in the queue already.
@@ -274,6 +288,11 @@ impl Inner {
 
     /// The rule has this target (again). True when the lane needs a task.
     pub(super) fn adopt(&mut self, route: Arc<Route>, position: Offset) -> bool {
+        match self.feed {
+            // What is not read yet was matched by nobody: each part meets the version of its time.
+            Feed::Behind => self.versions.present_from(position, Arc::clone(&route)),
+            Feed::Live { .. } => self.versions = Versions::new(Arc::clone(&route)),
+        }
         self.route = route;
         if self.is_retired && self.key.replay.is_none() {
             // It came back before all that it was owed had been tried: it goes on where it is.
@@ -310,11 +329,13 @@ impl Inner {
     }
 
     pub(super) fn take_change(&mut self, dispatched: Offset, is_forced: Forced) -> Option<Change> {
-        let moved = self.settle(dispatched);
-        let is_wanted = self.is_dirty || (moved && is_forced == Forced::Yes);
+        self.settle(dispatched);
+        let has_moved = self.settled != self.settled_written;
+        let is_wanted = self.is_dirty || (has_moved && is_forced == Forced::Yes);
         if !is_wanted {
             return None;
         }
+        self.settled_written = self.settled;
         self.is_dirty = false;
         let postponed =
             self.dirty.drain().map(|id| self.waiting.get(&id).expect("dirty ones wait").clone());
@@ -329,8 +350,8 @@ impl Inner {
         })
     }
 
-    /// Moves `settled` as far as it goes; true when it moved.
-    fn settle(&mut self, dispatched: Offset) -> bool {
+    /// Moves `settled` as far as it goes.
+    fn settle(&mut self, dispatched: Offset) {
         let seen = match self.feed {
             Feed::Live { from } => from.max(dispatched),
             Feed::Behind => self.read_to,
@@ -339,12 +360,10 @@ impl Inner {
         let oldest_open = self.open.first().copied();
         let settled = [oldest_queued, oldest_open].into_iter().flatten().fold(seen, Offset::min);
         // A queue is in order, but an old queue may stand below what the reader has seen.
-        let moved = self.settled < settled;
-        if moved {
+        if self.settled < settled {
             self.settled = settled;
             self.done.remove_range(..settled.get());
         }
-        moved
     }
 
     /// After a change is on disk: payloads that are in their rows leave memory.

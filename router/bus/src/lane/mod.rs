@@ -23,6 +23,7 @@
 
 mod inner;
 mod task;
+mod versions;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

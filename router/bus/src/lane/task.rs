@@ -8,14 +8,17 @@ use event::Timestamp;
 use journal::{Cursor, Offset};
 use tokio::task::JoinSet;
 
+use super::versions::Versions;
 use super::{Lane, Owed, Work};
 use crate::attempt::{self, Outcome};
+use crate::key::Key;
 use crate::record;
 use crate::router::Core;
-use crate::routes::Route;
 
 /// Due times are read off a clock that may be set: never sleep longer on one reading of it.
 const SLEEP_MAX: Duration = Duration::from_secs(10);
+/// The dispatcher is about to pass the place where a lane waits to read on.
+const EARLY_AGAIN_AFTER: Duration = Duration::from_millis(5);
 /// After a place in the journal that cannot be read.
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
@@ -44,6 +47,7 @@ pub(crate) async fn run(core: Arc<Core>, lane: Arc<Lane>) {
         }
         let nap = match trouble {
             Trouble::Reading => READ_AGAIN_AFTER,
+            Trouble::Early => EARLY_AGAIN_AFTER,
             Trouble::None if !core.state_is_well() => core.options.flush_every,
             Trouble::None => lane.due_in(core.clock.now()).unwrap_or(SLEEP_MAX).min(SLEEP_MAX),
         };
@@ -66,7 +70,10 @@ pub(crate) async fn run(core: Arc<Core>, lane: Arc<Lane>) {
 
 enum Trouble {
     None,
+    /// The journal cannot be read here.
     Reading,
+    /// The dispatcher has not been here yet.
+    Early,
 }
 
 fn start(core: &Arc<Core>, lane: &Arc<Lane>, running: &mut JoinSet<Finished>) {
@@ -115,13 +122,20 @@ async fn read(
         .take()
         .filter(|cursor| cursor.position() == from)
         .unwrap_or_else(|| core.journal.read_from(from));
-    let (route, until) = {
+    // one version: first the place, then the versions. A swap that comes later is beyond the place.
+    let dispatched = core.dispatched();
+    let (versions, end) = {
         let inner = lane.lock();
-        (Arc::clone(&inner.route), inner.until())
+        (inner.versions(), inner.until().map_or(dispatched, |until| until.min(dispatched)))
     };
-    let replay = lane.key.replay.clone();
+    if end <= from {
+        // Nothing to read, but perhaps the lane can go live here.
+        lane.lock().caught_up(Vec::new(), from);
+        return Trouble::Early;
+    }
+    let key = lane.key.clone();
     let read = tokio::task::spawn_blocking(move || {
-        let found = read_batch(&mut reader, &route, until, replay.as_deref());
+        let found = read_batch(&mut reader, &key, &versions, end);
         (reader, found)
     });
     let (reader, found) = read.await.expect("reading does not panic");
@@ -139,23 +153,27 @@ async fn read(
     }
 }
 
+/// The matched events of one batch, and how far it reached: never beyond `end`.
 fn read_batch(
     reader: &mut Cursor,
-    route: &Arc<Route>,
-    until: Option<Offset>,
-    replay: Option<&str>,
+    key: &Key,
+    versions: &Versions,
+    end: Offset,
 ) -> Result<(Vec<Owed>, Offset), String> {
     let batch = reader.next_batch().map_err(|error| error.to_string())?;
-    let read_to = until.map_or(reader.position(), |until| until.min(reader.position()));
+    let read_to = end.min(reader.position());
     let mut scratch = ruleset::Scratch::default();
     let mut found = Vec::new();
     for entry in batch.unwrap_or_default() {
-        let is_within = until.is_none_or(|until| entry.offset < until);
-        if !is_within || *entry.bus != *route.key.bus {
+        if end <= entry.offset || *entry.bus != *key.bus {
             continue;
         }
+        let Some(route) = versions.at(entry.offset) else { continue };
         let (event, hops) = record::decode(&entry.payload).map_err(|error| error.to_string())?;
-        let event = replay.map_or(event.clone(), |name| event.replayed(name));
+        let event = match &key.replay {
+            Some(name) => event.replayed(name),
+            None => event,
+        };
         if route.rule.matches(event.bytes(), &mut scratch) {
             let (offset, ingested) = (entry.offset, Timestamp::from_millis(entry.time));
             found.push(Owed { offset, event, hops, ingested, route: Arc::clone(route) });

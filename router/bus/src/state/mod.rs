@@ -107,6 +107,23 @@ impl State {
         answered.await.map_err(|_gone| StateError::Ended)?
     }
 
+    /// Moves all that was written into the one file, so that it can be copied alone.
+    pub(crate) async fn tidy(&self) {
+        let (answer, answered) = oneshot::channel::<()>();
+        let job: Job = Box::new(move |connection| {
+            let done = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+            // Somebody else may be reading: then the next start does it.
+            if let Err(error) = done {
+                tracing::debug!(%error, "the state database keeps its write-ahead log");
+            }
+            // Whoever asked waits for no value, only for this end.
+            drop(answer);
+        });
+        if self.jobs.try_send(job).is_ok() {
+            drop(answered.await);
+        }
+    }
+
     /// Writes down the outcomes of many subscriptions in one transaction.
     pub(crate) async fn apply(&self, changes: Arc<Vec<Change>>) -> Result<(), StateError> {
         self.run(move |tx| changes.iter().try_for_each(|change| change.apply(tx))).await

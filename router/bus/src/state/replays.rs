@@ -5,6 +5,7 @@ use journal::Offset;
 use rusqlite::{Transaction, params};
 
 use super::{StateError, from_sql, to_sql};
+use crate::key::Key;
 use crate::replay::{Replay, ReplayState};
 
 /// A replay as it was written down.
@@ -32,27 +33,29 @@ impl ReplayRow {
         Ok(inserted == 1)
     }
 
-    /// Adds up what one subscription of the replay did, and ends the subscription.
-    pub(crate) fn fold(tx: &Transaction<'_>, name: &str) -> Result<(), StateError> {
+    /// Adds what one subscription did to its replay, if it is one of a replay.
+    pub(crate) fn fold(tx: &Transaction<'_>, key: &Key) -> Result<(), StateError> {
+        let Some(name) = &key.replay else { return Ok(()) };
         tx.execute(
             "UPDATE replays SET (delivered, dropped, dead) = (
-                SELECT replays.delivered + total(s.delivered), replays.dropped + total(s.dropped),
-                    replays.dead + total(s.dead)
-                FROM subscriptions s WHERE s.replay = ?1)
-             WHERE name = ?1",
-            [name],
+                SELECT replays.delivered + s.delivered, replays.dropped + s.dropped, replays.dead + s.dead
+                FROM subscriptions s WHERE s.bus = ?1 AND s.rule = ?2 AND s.target = ?3 AND s.replay = ?4)
+             WHERE name = ?4",
+            [&*key.bus, &*key.rule, &*key.target, &**name],
         )?;
         Ok(())
     }
 
-    pub(crate) fn complete(
-        tx: &Transaction<'_>,
-        name: &str,
-        now: Timestamp,
-    ) -> Result<(), StateError> {
+    /// Completes the replays of which no subscription is left.
+    pub(crate) fn complete(tx: &Transaction<'_>, now: Timestamp) -> Result<(), StateError> {
         tx.execute(
-            "UPDATE replays SET state = ?2, ended_at = ?3 WHERE name = ?1",
-            params![name, ReplayState::Completed.as_str(), now.as_millis()],
+            "UPDATE replays SET state = ?1, ended_at = ?2
+             WHERE state = ?3 AND name NOT IN (SELECT replay FROM subscriptions)",
+            params![
+                ReplayState::Completed.as_str(),
+                now.as_millis(),
+                ReplayState::Running.as_str()
+            ],
         )?;
         Ok(())
     }

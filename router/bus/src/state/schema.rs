@@ -98,9 +98,9 @@ pub(super) fn open(path: &Path) -> Result<Connection, StateError> {
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
         )
         .map_err(wrong)?;
-    if found == 0 {
-        let create = format!("BEGIN; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;");
-        connection.execute_batch(&create).map_err(wrong)?;
-    }
+    let tables = if found == 0 { TABLES } else { "" };
+    // Writes in any case: a database that cannot be written is found out now, not with the first event.
+    let begin = format!("BEGIN; {tables} PRAGMA user_version = {FORMAT}; COMMIT;");
+    connection.execute_batch(&begin).map_err(wrong)?;
     Ok(connection)
 }
