@@ -9,6 +9,7 @@ mod arrows;
 mod bad_input;
 mod buses;
 mod commands;
+mod console;
 mod harness;
 mod kills;
 mod lifecycle;

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 /// Lines of code in one file: neither blank, nor comment, nor the tests at its end.
 const CODE_LINES_MAX: usize = 500;
 /// Names that say nothing of what is in a file.
-const EMPTY_NAMES: [&str; 7] =
-    ["util", "utils", "helper", "helpers", "common", "misc", "manager"];
+const EMPTY_NAMES: [&str; 7] = ["util", "utils", "helper", "helpers", "common", "misc", "manager"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the workspace").into()
@@ -65,7 +64,9 @@ fn a_file_is_one_idea_of_bounded_length() {
 
 #[test]
 fn every_file_says_what_it_is() {
-    let is_test = |path: &Path| path.strip_prefix(root()).is_ok_and(|path| path.to_string_lossy().contains("test"));
+    let is_test = |path: &Path| {
+        path.strip_prefix(root()).is_ok_and(|path| path.to_string_lossy().contains("test"))
+    };
     let product = sources().into_iter().filter(|(path, _)| !is_test(path));
     let mute = product.filter(|(_, text)| !text.starts_with("//!"));
     let mute = mute.map(|(path, _)| path.display().to_string());
@@ -117,7 +118,8 @@ fn no_path_of_a_machine_is_written_down() {
     let homes = [concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/wo", "rk/")];
     for ending in [".rs", ".md", ".toml", ".yaml", ".wit"] {
         let found = files(ending).into_iter().filter_map(|(path, text)| {
-            let line = text.lines().position(|line| homes.iter().any(|home| line.contains(home)))?;
+            let line =
+                text.lines().position(|line| homes.iter().any(|home| line.contains(home)))?;
             Some(format!("{}:{}", path.display(), line + 1))
         });
         none("paths of somebody's machine", found);
