@@ -3,6 +3,7 @@
 //! # Invariants
 //!
 //! - **bounded**: a body has a size and a time; all bodies together have a size ([`Budget`]).
+//! - A body counts as what has come of it: who promises much and sends little takes no room from others.
 //! - A body that comes in one piece is not copied.
 //! - Who is refused for his body's size can read the answer: what he still sends is read and thrown away,
 //!   up to a bound, instead of resetting the connection under him.
@@ -47,11 +48,18 @@ impl Budget {
         Self(Arc::new(Semaphore::new(bytes.div_ceil(GRAIN).min(Semaphore::MAX_PERMITS))))
     }
 
-    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
-        let grains = u32::try_from(bytes.div_ceil(GRAIN)).unwrap_or(u32::MAX);
+    fn take(&self, grains: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let grains = u32::try_from(grains).unwrap_or(u32::MAX);
         Arc::clone(&self.0).try_acquire_many_owned(grains).map_err(|_full| {
             Kind::Overloaded.problem("too many bodies are being stored at this moment; send again")
         })
+    }
+
+    /// Lets a share grow to what `bytes` take. Small pieces fill a grain before the next one is taken.
+    fn cover(&self, share: &mut OwnedSemaphorePermit, bytes: usize) -> Result<(), Problem> {
+        let missing = bytes.div_ceil(GRAIN).saturating_sub(share.num_permits());
+        share.merge(self.take(missing)?);
+        Ok(())
     }
 
     /// Reads the whole body.
@@ -67,12 +75,11 @@ impl Budget {
     }
 
     async fn read_pieces(&self, body: &mut Body, max: usize) -> Result<Held, Problem> {
-        let declared =
-            body.size_hint().exact().map(|len| usize::try_from(len).unwrap_or(usize::MAX));
-        if declared.is_some_and(|len| max < len) {
+        let declared = body.size_hint().exact();
+        if declared.is_some_and(|len| !usize::try_from(len).is_ok_and(|len| len <= max)) {
             return Err(too_large(max));
         }
-        let mut share = self.take(declared.unwrap_or(0))?;
+        let mut share = self.take(0)?;
         let mut first = Bytes::new();
         let mut whole = BytesMut::new();
         let mut len = 0;
@@ -84,15 +91,13 @@ impl Budget {
             if max < len {
                 return Err(too_large(max));
             }
-            if declared.is_none() {
-                share.merge(self.take(data.len())?);
-            }
+            self.cover(&mut share, len)?;
             if first.is_empty() {
                 first = data;
                 continue;
             }
             if whole.is_empty() {
-                whole.reserve(declared.unwrap_or(0).max(len));
+                whole.reserve(len);
                 whole.extend_from_slice(&first);
             }
             whole.extend_from_slice(&data);
@@ -190,5 +195,52 @@ mod tests {
         assert_eq!(refused.kind(), Kind::Overloaded);
         drop(one);
         assert!(budget.read(&mut Body::from("b"), BOUNDS).await.is_ok());
+    }
+
+    /// A body of 5000 bytes of which one has come.
+    struct Promise(bool);
+
+    impl HttpBody for Promise {
+        type Data = Bytes;
+        type Error = std::io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            if std::mem::replace(&mut self.0, true) {
+                return Poll::Pending;
+            }
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"a")))))
+        }
+
+        fn size_hint(&self) -> hyper::body::SizeHint {
+            hyper::body::SizeHint::with_exact(5000)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_takes_room_for_what_came_not_for_what_it_promised() {
+        let budget = Budget::new(5 * GRAIN);
+        let mut promises = [0; 4].map(|_| Body::new(Promise(false)));
+        let mut reads = Vec::new();
+        for body in &mut promises {
+            let mut read = Box::pin(budget.read(body, BOUNDS));
+            let polled = std::future::poll_fn(|context| Poll::Ready(read.as_mut().poll(context)));
+            assert!(polled.await.is_pending());
+            reads.push(read);
+        }
+        assert!(budget.read(&mut Body::from("b"), BOUNDS).await.is_ok());
+        let full = budget.read(&mut Body::from(vec![b'a'; 1025]), BOUNDS).await.unwrap_err();
+        assert_eq!(full.kind(), Kind::Overloaded);
+        drop(reads);
+        assert_eq!(budget.0.available_permits(), 5);
+    }
+
+    #[tokio::test]
+    async fn small_pieces_fill_a_grain() {
+        let budget = Budget::new(GRAIN);
+        let held = budget.read(&mut pieces(&["a", "b", "c"]), BOUNDS).await.unwrap();
+        assert_eq!(held.bytes, "abc");
     }
 }
