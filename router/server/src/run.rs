@@ -11,6 +11,7 @@
 //! - Our own bug stops the process: a panic on any thread is logged and aborts.
 //! - A second signal ends the process at once.
 
+mod hopeless;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -92,7 +93,7 @@ impl RunError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Rules { .. } | Self::Address(_) => EXIT_CONFIG,
-            Self::Open(error) if start::is_hopeless(error) => EXIT_CONFIG,
+            Self::Open(error) if hopeless::is_hopeless(error) => EXIT_CONFIG,
             Self::Listen(_)
             | Self::PluginHost(_)
             | Self::Open(_)

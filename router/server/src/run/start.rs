@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bus::plugin::{self, Host};
 use bus::ruleset::RuleSet;
-use bus::{Clock, OpenError, Router, Shelf, journal};
+use bus::{Clock, Router, Shelf};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
@@ -16,7 +16,7 @@ use super::{Mode, RunError, folders, plugin_limits};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::http::{App, Budget, Listener, finish, routes, serve};
-use crate::load::{Compiled, Rejection, Source};
+use crate::load::{self, Compiled, Rejection, Source};
 use crate::metrics::Metrics;
 use crate::reload::{Board, Generation};
 use crate::watch::{Hangups, Look, Reloader, Seen, look, reject};
@@ -113,13 +113,15 @@ impl Running {
         self.board.read().generation.rules
     }
 
-    /// Stops in the order of an event's path, within the time for draining.
+    /// Stops in the order of an event's path, within the time for draining. Requests have half of
+    /// it at most: one that never ends does not cost the deliveries theirs.
     pub(super) async fn stop(mut self) {
         let started = self.clock.monotonic();
+        let half = self.drain / 2;
         self.stop.send_replace(true);
         while let Some(connections) = self.accepting.join_next().await {
             let connections = connections.expect("a panic ends the process");
-            let cut_off = finish(connections, self.drain).await;
+            let cut_off = finish(connections, half).await;
             if 0 < cut_off {
                 warn!(connections = cut_off, "requests did not end in time, cut off");
             }
@@ -128,7 +130,8 @@ impl Running {
         while self.reloading.join_next().await.is_some() {}
 
         let spent = self.clock.monotonic().saturating_sub(started);
-        let drained = self.router.shutdown(self.drain.saturating_sub(spent)).await;
+        let left = self.drain.saturating_sub(spent).max(half);
+        let drained = self.router.shutdown(left).await;
         if 0 < drained.in_flight_left {
             let left = drained.in_flight_left;
             info!(deliveries = left, "deliveries under way are repeated at the next start");
@@ -136,23 +139,9 @@ impl Running {
     }
 }
 
-/// Whether the data folder stays unusable until somebody changes something.
-pub(super) fn is_hopeless(error: &OpenError) -> bool {
-    match error {
-        OpenError::Folder { .. } | OpenError::Rules(_) => true,
-        OpenError::Journal(error) => matches!(
-            error,
-            journal::OpenError::NewerFormat { .. }
-                | journal::OpenError::ReadOnly { .. }
-                | journal::OpenError::Options { .. }
-        ),
-        OpenError::State(error) => matches!(error, bus::StateError::NewerFormat { .. }),
-    }
-}
-
 async fn first(source: &Source, mode: Mode) -> Result<First, RunError> {
     let source = source.clone();
-    let looking = tokio::task::spawn_blocking(move || look(&source, None, None));
+    let looking = tokio::task::spawn_blocking(move || look(&source, load::Running::default(), None));
     let Look { seen, outcome } = looking.await.expect("a panic ends the process");
     match outcome.expect("nothing was seen before") {
         Ok(Compiled { rules, shelf, .. }) => {

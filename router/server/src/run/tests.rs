@@ -1,5 +1,6 @@
 //! A whole router over real sockets, on a folder of its own.
 
+mod data_folder;
 mod life;
 mod reload;
 mod requests;

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::time::Duration;
 
 use super::super::{DEV_SEGMENT_BYTES, Mode, Running, ServeOptions, configure};
 use super::{Config, EVENT, RULE, Scene, config};
@@ -72,6 +73,41 @@ fn stopping_ends_idle_connections_and_gives_the_data_folder_free() {
 }
 
 #[test]
+fn a_request_that_never_ends_leaves_deliveries_half_of_the_time_to_stop() {
+    let target = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", target.local_addr().unwrap());
+    let rule = format!(
+        "name: all\nbus: shop\npattern: {{ source: [com.shop] }}\ntargets:\n  - id: web\n    http: {{ url: {url:?} }}\n"
+    );
+    let patient = |config: &mut Config| config.drain = Duration::from_secs(4);
+    let mut scene = Scene::start_with(&[("a.yaml", &rule)], Mode::Serve, patient).unwrap();
+    assert_eq!(scene.send("POST", "/buses/shop/events", EVENT).status, 202);
+    let (mut delivery, _) = target.accept().unwrap();
+
+    let mut endless = TcpStream::connect(scene.address).unwrap();
+    let head =
+        "POST /events HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n";
+    endless.write_all(head.as_bytes()).unwrap();
+    endless.read_exact(&mut [0; 12]).unwrap(); // `100`: the router waits for the body.
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            let mut rest = Vec::new();
+            // Cut off, one way or another; the delivery is answered only then.
+            endless.read_to_end(&mut rest).unwrap_or(0);
+            delivery.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap_or(());
+        });
+        scene.stop();
+    });
+
+    let again = scene.runtime.block_on(Running::start(config(scene.dir.path()), Mode::Serve));
+    let again = again.unwrap();
+    scene.address = again.address();
+    let status = scene.get("/api/v1/status").json();
+    scene.runtime.block_on(again.stop());
+    assert_eq!(status["router"]["subscriptions"][0]["delivered"], 1, "{status}");
+}
+
+#[test]
 fn the_command_line_wins_over_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("c.yaml");
@@ -90,6 +126,19 @@ fn the_command_line_wins_over_the_file() {
 
     let options = ServeOptions { config: Some(file), mode: Mode::Dev, ..ServeOptions::default() };
     assert_eq!(configure(options).unwrap().journal.segment_bytes, DEV_SEGMENT_BYTES);
+}
+
+#[test]
+fn the_largest_event_that_can_be_configured_is_taken_with_the_smallest_segments() {
+    let largest = 3 << 20;
+    let large = |config: &mut Config| {
+        config.limits.event_bytes = largest;
+        config.limits.body_bytes = largest;
+    };
+    let scene = Scene::start_with(&[], Mode::Serve, large).unwrap();
+    let head = r#"{"source":"a","detail-type":"T","detail":{"n":""#;
+    let padding = "x".repeat(largest - 1024);
+    assert_eq!(scene.send("POST", "/events", format!("{head}{padding}\"}}}}")).status, 202);
 }
 
 #[test]
