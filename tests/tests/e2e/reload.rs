@@ -101,8 +101,8 @@ fn overwrite(scene: &Scene, path: &str, content: &str) {
 #[test]
 fn rules_and_plugins_replaced_under_load_lose_no_event_and_mix_no_versions() {
     let target = Receiver::start().unwrap();
-    // Lanes that never fall behind: an event keeps the rules it met while it waits in a lane.
-    let scene = Scene::new().configured("delivery: { lane_events: 1000000 }\n");
+    // Small lanes, so that they fall behind: the backlog, too, meets the rules of its time.
+    let scene = Scene::new().configured("delivery: { lane_events: 16 }\n");
     fs::copy(plugin("order-summary"), scene.path("plugins/step.wasm")).unwrap();
     let versions = ["A", "B"].map(|version| rules(&target, version));
     scene.write("rules/flow.yaml", &versions[0]);
