@@ -16,7 +16,7 @@ use super::{Mode, RunError, folders, plugin_limits};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::http::{App, Budget, Listener, finish, routes, serve};
-use crate::load::{self, Compiled, Rejection, Source};
+use crate::load::{Compiled, Rejection, Source};
 use crate::metrics::Metrics;
 use crate::reload::{Board, Generation};
 use crate::watch::{Hangups, Look, Reloader, Seen, look, reject};
@@ -141,7 +141,7 @@ impl Running {
 
 async fn first(source: &Source, mode: Mode) -> Result<First, RunError> {
     let source = source.clone();
-    let looking = tokio::task::spawn_blocking(move || look(&source, load::Running::default(), None));
+    let looking = tokio::task::spawn_blocking(move || look(&source, None, None));
     let Look { seen, outcome } = looking.await.expect("a panic ends the process");
     match outcome.expect("nothing was seen before") {
         Ok(Compiled { rules, shelf, .. }) => {
