@@ -20,7 +20,9 @@ pub(crate) fn ci(root: &Path) -> anyhow::Result<()> {
         let mut clippy = run::cargo(&folder);
         // Beside the other plugins' builds: the SDK is compiled once for all of them.
         clippy
-            .args(["clippy", "--locked", "--all-targets", "--target-dir"])
+            .arg("clippy")
+            .args(plugins::locked(&folder))
+            .args(["--all-targets", "--target-dir"])
             .arg(root.join("target/plugins"));
         run::run(clippy.args(["--", "-D", "warnings"]))?;
     }

@@ -32,7 +32,9 @@ pub(crate) fn test_all(root: &Path) -> anyhow::Result<()> {
         let mut command = wasm::cargo();
         command
             .current_dir(&folder)
-            .args(["test", "--locked", "--target-dir"])
+            .arg("test")
+            .args(locked(&folder))
+            .arg("--target-dir")
             .arg(target_folder(root));
         let status = command.status().context("run cargo test")?;
         if !status.success() {
@@ -56,6 +58,11 @@ pub(crate) fn folders(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
+/// What holds cargo to a plugin's `Cargo.lock`. A plugin that is being begun has none yet: cargo writes it.
+pub(crate) fn locked(folder: &Path) -> &'static [&'static str] {
+    if folder.join("Cargo.lock").is_file() { &["--locked"] } else { &[] }
+}
+
 fn target_folder(root: &Path) -> PathBuf {
     root.join("target/plugins")
 }
@@ -63,15 +70,9 @@ fn target_folder(root: &Path) -> PathBuf {
 /// The file that cargo made of the project in `folder`.
 pub(crate) fn build(root: &Path, folder: &Path, toolchain: &Toolchain) -> anyhow::Result<PathBuf> {
     let mut command = toolchain.cargo();
-    command.current_dir(folder).args([
-        "build",
-        "--release",
-        "--locked",
-        "--target",
-        TARGET,
-        "--target-dir",
-    ]);
-    command.arg(target_folder(root)).args(["--message-format", "json-render-diagnostics"]);
+    command.current_dir(folder).args(["build", "--release"]).args(locked(folder));
+    command.args(["--target", TARGET, "--target-dir"]).arg(target_folder(root));
+    command.args(["--message-format", "json-render-diagnostics"]);
     // Flags that are meant for the router's own build have no business in a plugin.
     command.env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("RUSTFLAGS");
     let output = command.stderr(Stdio::inherit()).output().context("run cargo build")?;
@@ -115,6 +116,13 @@ fn put(built: &Path, file: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_plugin_with_a_lock_file_is_held_to_it() {
+        let plugins = crate::root().unwrap().join("plugins");
+        assert_eq!(locked(&plugins.join("redact")), ["--locked"]);
+        assert!(locked(&plugins.join("begun-today")).is_empty());
+    }
 
     #[test]
     fn the_wasm_file_is_that_of_the_projects_own_message() {
