@@ -8,7 +8,7 @@ use crate::Offset;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error(
-        "open journal {path}: another process has it open; stop that process, or choose another data folder"
+        "open journal {path}: another process has it open; stop that process, or choose another data folder (--data)"
     )]
     Locked { path: PathBuf },
 
@@ -30,7 +30,7 @@ pub enum OpenError {
     /// reported.
     #[error(
         "open journal {path}: damaged at byte {position}: {what}; \
-         restore the file from a copy, or move the journal's folder aside to start with an empty one"
+         restore the file from a copy, or move the whole data folder aside to start with an empty one"
     )]
     Damaged { path: PathBuf, position: u64, what: String },
 
