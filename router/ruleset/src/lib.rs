@@ -27,6 +27,7 @@ mod load;
 mod nearest;
 mod path;
 mod plugins;
+mod room;
 mod rule;
 mod rule_set;
 mod schema;

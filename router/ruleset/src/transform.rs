@@ -10,6 +10,7 @@
 //! # Invariants
 //!
 //! - The order of the outputs is that of the inputs: the n-th payload of a repeated run is the same.
+//! - What one step makes is bounded, in outputs and in bytes, whatever the event holds.
 //! - Without steps the event itself is sent, byte for byte.
 
 use std::borrow::Cow;
@@ -19,8 +20,9 @@ use std::sync::Arc;
 use event::{Event, Timestamp};
 
 use crate::json;
-use crate::path::JsonPath;
+use crate::path::{FindError, JsonPath};
 use crate::plugins::{PluginStep, StepError, StepInput, StepOutput};
+use crate::room::{Full, Room};
 use crate::rule::Target;
 use crate::template::{Facts, Format, Template};
 
@@ -77,10 +79,7 @@ pub(crate) enum Made {
         template: Template,
         paths: Vec<JsonPath>,
     },
-    Path {
-        text: String,
-        path: JsonPath,
-    },
+    Path(JsonPath),
     /// A JSON text.
     Constant(String),
 }
@@ -123,8 +122,11 @@ impl Target {
         }];
         for (at, step) in self.steps.iter().enumerate() {
             let mut next = Vec::new();
+            let mut room = Room::of_step();
             for body in bodies {
-                next.extend(run.step(step, body).map_err(|error| named(at, step, error))?);
+                next.extend(
+                    run.step(step, body, &mut room).map_err(|error| named(at, step, error))?,
+                );
                 if OUTPUTS_MAX < next.len() {
                     let error = StepError::Final(format!(
                         "one event became more than {OUTPUTS_MAX} outputs"
@@ -166,10 +168,19 @@ struct Run<'e> {
 }
 
 impl<'e> Run<'e> {
-    fn step(&self, step: &Step, body: Body<'e>) -> Result<Vec<Body<'e>>, StepError> {
+    fn step(
+        &self,
+        step: &Step,
+        body: Body<'e>,
+        room: &mut Room,
+    ) -> Result<Vec<Body<'e>>, StepError> {
         match step {
-            Step::Plugin { step, .. } => self.plugin(step.as_ref(), &body),
-            Step::Input(Input(made)) => Ok(vec![self.input(made, body)?]),
+            Step::Plugin { step, .. } => {
+                let bodies = self.plugin(step.as_ref(), &body)?;
+                room.take(bodies.iter().map(|body| body.text.len()).sum())?;
+                Ok(bodies)
+            }
+            Step::Input(Input(made)) => Ok(vec![self.input(made, body, room)?]),
         }
     }
 
@@ -203,8 +214,9 @@ impl<'e> Run<'e> {
         Body { text: Cow::Owned(body), content_type, attributes, is_checked }
     }
 
-    fn input(&self, made: &Made, body: Body<'e>) -> Result<Body<'e>, StepError> {
+    fn input(&self, made: &Made, body: Body<'e>, room: &mut Room) -> Result<Body<'e>, StepError> {
         if let Made::Constant(json) = made {
+            room.take(json.len())?;
             return Ok(body.with(json.clone(), Format::Json));
         }
         if !body.is_checked
@@ -215,15 +227,13 @@ impl<'e> Run<'e> {
         }
         let (text, format) = match made {
             Made::Constant(json) => (json.clone(), Format::Json),
-            Made::Path { text, path } => match path.find(&body.text) {
-                Some(value) => (value.into_owned(), Format::Json),
-                None => {
-                    return Err(StepError::Final(format!("there is no `{text}` in this event")));
-                }
-            },
+            Made::Path(path) => (path_value(path, &body.text, room)?, Format::Json),
             Made::Template { template, paths } => {
-                let values: Vec<_> = paths.iter().map(|path| path.find(&body.text)).collect();
-                (template.render(&values, &self.facts()), template.format())
+                // What the paths write is gone after the template: it has a room of its own.
+                let mut found = Room::of_step();
+                let values: Result<Vec<_>, _> =
+                    paths.iter().map(|path| path.find(&body.text, &mut found)).collect();
+                (template.render(&values?, &self.facts(), room)?, template.format())
             }
         };
         Ok(body.with(text, format))
@@ -232,6 +242,29 @@ impl<'e> Run<'e> {
     fn facts(&self) -> Facts<'e> {
         let About { rule, bus, ingested, .. } = *self.about;
         Facts { event: self.event, rule, bus, ingested }
+    }
+}
+
+fn path_value(path: &JsonPath, text: &str, room: &mut Room) -> Result<String, StepError> {
+    match path.find(text, room)? {
+        Some(Cow::Owned(array)) => Ok(array),
+        Some(Cow::Borrowed(slice)) => {
+            room.take(slice.len())?;
+            Ok(slice.to_owned())
+        }
+        None => Err(StepError::Final(format!("there is no `{}` in this event", path.text()))),
+    }
+}
+
+impl From<Full> for StepError {
+    fn from(error: Full) -> Self {
+        Self::Final(error.to_string())
+    }
+}
+
+impl From<FindError> for StepError {
+    fn from(error: FindError) -> Self {
+        Self::Final(error.to_string())
     }
 }
 

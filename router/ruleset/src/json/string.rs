@@ -70,6 +70,16 @@ pub(crate) fn push_escaped(out: &mut String, text: &str) {
     }
 }
 
+/// How many bytes [`push_escaped`] adds.
+pub(crate) fn escaped_len(text: &str) -> usize {
+    let len = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+        control if control < b' ' => 6,
+        _ => 1,
+    };
+    text.bytes().map(len).sum()
+}
+
 /// `text` as a JSON string.
 pub(crate) fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
@@ -100,6 +110,7 @@ mod tests {
             prop_assert_eq!(serde_json::from_str::<String>(&quoted).unwrap(), text.clone());
             let mut inside = String::new();
             push_escaped(&mut inside, &text);
+            prop_assert_eq!(escaped_len(&text), inside.len());
             prop_assert_eq!(unescape(&inside), text);
         }
 

@@ -6,6 +6,8 @@
 //! # Invariants
 //!
 //! - What a path finds is a slice of the text it searched: numbers and escapes are the sender's.
+//! - However many values a path can find, memory is bounded: it may look at so many, find so many and
+//!   write so much, or is an error.
 //! - Of a key that stands twice in an object the last counts, as for most readers of JSON.
 //!
 //! # Not here
@@ -22,6 +24,7 @@ use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
 
 use crate::json::{self, Kind};
+use crate::room::{Full, Room};
 
 /// How long a path may be; the parser's time grows with it.
 const LEN_MAX: usize = 1024;
@@ -30,8 +33,17 @@ const LEN_MAX: usize = 1024;
 /// ways, so that its time grows with a power of their depth.
 const NESTING_MAX: usize = 6;
 
+/// How often a path may descend to any depth: each further time multiplies what it finds.
+const DESCENTS_MAX: usize = 1;
+
+/// How many values a path may find.
+const VALUES_MAX: usize = 10_000;
+
 #[derive(Debug, Clone)]
-pub(crate) struct JsonPath(Query);
+pub(crate) struct JsonPath {
+    text: String,
+    query: Query,
+}
 
 #[derive(Debug, Clone)]
 enum Query {
@@ -57,6 +69,19 @@ pub(crate) struct PathError {
     pub mend: String,
 }
 
+/// Why what a path finds cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum FindError {
+    #[error("`{0}` finds more than {VALUES_MAX} values")]
+    Values(String),
+
+    #[error("`{0}` looks at more than {max} values", max = tree::LOOKS_MAX)]
+    Looks(String),
+
+    #[error(transparent)]
+    Full(#[from] Full),
+}
+
 impl JsonPath {
     pub(crate) fn parse(text: &str) -> Result<Self, PathError> {
         if LEN_MAX < text.len() {
@@ -76,20 +101,50 @@ impl JsonPath {
         if !text.starts_with('$') {
             return Err(no_root(text));
         }
+        if let Some(&at) = rewrite::descents(text).get(DESCENTS_MAX) {
+            return Err(PathError {
+                span: at..at + 2,
+                message: "a path descends to any depth once, and this is its second `..`"
+                    .to_owned(),
+                mend: "name the keys on the way, such as `$..items[*].sku`".to_owned(),
+            });
+        }
         let query = parse_json_path(&rewrite::to_rfc(text)).map_err(|_grammar| malformed(text))?;
-        Ok(Self(match lower(&query) {
+        let query = match lower(&query) {
             Some(steps) => Query::Singular(steps),
             None => Query::Plural(Box::new(query)),
-        }))
+        };
+        Ok(Self { text: text.to_owned(), query })
+    }
+
+    /// As it was written.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     /// What the path finds in `text`: a slice of it, or, for a path that can find many, an array of
     /// slices, possibly empty. None when a singular path finds nothing.
-    pub(crate) fn find<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
-        match &self.0 {
-            Query::Singular(steps) => walk(steps, text).map(Cow::Borrowed),
-            Query::Plural(query) => Some(Cow::Owned(array(&tree::find(query, text)))),
+    ///
+    /// Only what is written anew takes of the room: slices do not.
+    pub(crate) fn find<'t>(
+        &self,
+        text: &'t str,
+        room: &mut Room,
+    ) -> Result<Option<Cow<'t, str>>, FindError> {
+        let query = match &self.query {
+            Query::Singular(steps) => return Ok(walk(steps, text).map(Cow::Borrowed)),
+            Query::Plural(query) => query,
+        };
+        let Ok(values) = tree::find(query, text) else {
+            return Err(FindError::Looks(self.text.clone()));
+        };
+        if VALUES_MAX < values.len() {
+            return Err(FindError::Values(self.text.clone()));
         }
+        // A bracket or a comma for each.
+        let len = values.iter().map(|value| value.len() + 1).sum::<usize>();
+        room.take(len + 1)?;
+        Ok(Some(Cow::Owned(array(&values))))
     }
 }
 
@@ -206,11 +261,12 @@ mod tests {
 
     fn find(path: &str) -> String {
         let path = JsonPath::parse(path).unwrap_or_else(|error| panic!("{path}: {error:?}"));
-        path.find(EVENT).map_or("nothing".to_owned(), Cow::into_owned)
+        let found = path.find(EVENT, &mut Room::of_step()).unwrap();
+        found.map_or("nothing".to_owned(), Cow::into_owned)
     }
 
     fn is_singular(path: &str) -> bool {
-        matches!(JsonPath::parse(path).unwrap().0, Query::Singular(_))
+        matches!(JsonPath::parse(path).unwrap().query, Query::Singular(_))
     }
 
     #[test]
@@ -291,13 +347,41 @@ mod tests {
         assert!(JsonPath::parse("$[?(@.a == 1 && (@.b == 2 || length(@.c['x']) > 1))]").is_ok());
     }
 
+    #[test]
+    fn a_path_descends_once() {
+        for path in ["$..*..*", "$..a[?@..b]", "$[?$..a || @..b]", "$..a.b..c-d"] {
+            let error = JsonPath::parse(path).unwrap_err();
+            assert_eq!(path.get(error.span.clone()), Some(".."), "{path}");
+            assert_eq!(Some(error.span.start), path.rfind(".."), "{path}");
+        }
+        for path in ["$..a['..']", "$..[?@.a == '\\'..']", "$..sku"] {
+            assert!(JsonPath::parse(path).is_ok(), "{path}");
+        }
+    }
+
+    #[test]
+    fn selectors_that_multiply_end_at_a_limit() {
+        let nested = format!("{}0{}", "[".repeat(30), "]".repeat(30));
+        let path = JsonPath::parse(&format!("${}", "[0,0]".repeat(30))).unwrap();
+        let error = path.find(&nested, &mut Room::of_step()).unwrap_err();
+        assert!(matches!(error, FindError::Looks(_)), "{error}");
+    }
+
+    #[test]
+    fn long_keys_of_an_event_are_not_copied_for_every_value() {
+        let key = "k".repeat(500_000);
+        let text = format!(r#"{{"{key}":[{}]}}"#, vec!["0"; 9_000].join(","));
+        let found = JsonPath::parse("$.*[*]").unwrap().find(&text, &mut Room::of_step());
+        assert_eq!(found.unwrap().unwrap().len(), 18_001);
+    }
+
     proptest! {
         #[test]
         fn any_text_is_a_path_or_refused(text in r"[$.\[\]'*?@()=<>&|a-c0-9, \-é:]{0,24}") {
             if let Ok(path) = JsonPath::parse(&format!("${text}")) {
-                path.find(EVENT);
-                path.find("");
-                path.find(&text);
+                for searched in [EVENT, "", &text] {
+                    drop(path.find(searched, &mut Room::of_step()));
+                }
             }
         }
     }

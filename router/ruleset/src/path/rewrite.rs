@@ -39,6 +39,24 @@ pub(super) fn to_rfc(path: &str) -> String {
     out
 }
 
+/// Where each `..` outside quotes stands.
+pub(super) fn descents(path: &str) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut rest = path;
+    while let Some(first) = rest.chars().next() {
+        let token = match first {
+            '\'' | '"' => quoted(rest, first),
+            '.' => dots(rest),
+            c => rest.get(..c.len_utf8()).unwrap_or_default(),
+        };
+        if token == ".." {
+            found.push(path.len() - rest.len());
+        }
+        rest = rest.get(token.len()..).unwrap_or_default();
+    }
+    found
+}
+
 /// The text in quotes that `rest` begins with.
 fn quoted(rest: &str, quote: char) -> &str {
     let mut is_escaped = false;

@@ -130,9 +130,7 @@ impl Reading<'_> {
     }
 
     fn path(&mut self, node: &Node) -> Option<Made> {
-        let path = self.json_path(node)?;
-        let text = self.text(node, "`path`")?.to_owned();
-        Some(Made::Path { text, path })
+        self.json_path(node).map(Made::Path)
     }
 
     fn json_path(&mut self, node: &Node) -> Option<JsonPath> {

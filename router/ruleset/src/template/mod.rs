@@ -11,7 +11,7 @@
 //!
 //! - A JSON template renders JSON, whatever the values: it was checked with values in its gaps, and a
 //!   value only ever fills a gap of its kind.
-//! - Rendering cannot fail.
+//! - Rendering fails only for want of room, and asks for it before it writes.
 //!
 //! # Not here
 //!
@@ -23,6 +23,7 @@ mod reserved;
 use std::borrow::Cow;
 
 use crate::json::{self, Kind};
+use crate::room::{Full, Room};
 
 pub(crate) use parse::TemplateError;
 pub(crate) use parse::is_name;
@@ -76,43 +77,57 @@ impl Template {
     }
 
     /// `values` are JSON texts in the order of the names.
-    pub(crate) fn render(&self, values: &[Option<Cow<'_, str>>], facts: &Facts<'_>) -> String {
+    pub(crate) fn render(
+        &self,
+        values: &[Option<Cow<'_, str>>],
+        facts: &Facts<'_>,
+        room: &mut Room,
+    ) -> Result<String, Full> {
         let mut out = String::new();
         for part in &self.parts {
             match part {
-                Part::Literal(text) => out.push_str(text),
+                Part::Literal(text) => push(&mut out, text, room)?,
                 Part::Value(variable) => match variable.find(values, facts) {
-                    Some(value) => out.push_str(&value),
-                    None => out.push_str("\"\""),
+                    Some(value) => push(&mut out, &value, room)?,
+                    None => push(&mut out, "\"\"", room)?,
                 },
                 Part::Inside(variable) => {
                     if let Some(value) = variable.find(values, facts) {
-                        self.push_inside(&mut out, &value);
+                        self.push_inside(&mut out, &value, room)?;
                     }
                 }
             }
         }
-        out
+        Ok(out)
     }
 
-    fn push_inside(&self, out: &mut String, value: &str) {
+    fn push_inside(&self, out: &mut String, value: &str, room: &mut Room) -> Result<(), Full> {
         let kind = json::kind(value);
         if kind == Kind::Text {
             let inside = value.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
             let inside = inside.unwrap_or_default();
-            match self.format {
-                Format::Json => out.push_str(inside), // Escaped by its sender.
-                Format::Text => out.push_str(&json::unescape(inside)),
-            }
-            return;
+            return match self.format {
+                Format::Json => push(out, inside, room), // Escaped by its sender.
+                Format::Text => push(out, &json::unescape(inside), room),
+            };
         }
         let mut text = String::new();
         json::compact(value, &mut text);
         match self.format {
-            Format::Json => json::push_escaped(out, &text),
-            Format::Text => out.push_str(&text),
+            Format::Json => {
+                room.take(json::escaped_len(&text))?;
+                json::push_escaped(out, &text);
+                Ok(())
+            }
+            Format::Text => push(out, &text, room),
         }
     }
+}
+
+fn push(out: &mut String, text: &str, room: &mut Room) -> Result<(), Full> {
+    room.take(text.len())?;
+    out.push_str(text);
+    Ok(())
 }
 
 impl Variable {

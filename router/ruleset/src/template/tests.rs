@@ -37,7 +37,7 @@ fn render(template: &Template) -> String {
         ingested: event::Timestamp::from_millis(1_000),
     };
     let values: Vec<_> = VALUES.iter().map(|value| value.map(Cow::Borrowed)).collect();
-    template.render(&values, &facts)
+    template.render(&values, &facts, &mut Room::of_step()).unwrap()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "reads as a table")]

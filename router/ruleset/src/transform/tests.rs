@@ -37,14 +37,17 @@ fn template(text: &str, paths: &[(&str, &str)]) -> Step {
 }
 
 fn path(text: &str) -> Step {
-    let path = JsonPath::parse(text).unwrap();
-    Step::Input(Input(super::Made::Path { text: text.to_owned(), path }))
+    Step::Input(Input(super::Made::Path(JsonPath::parse(text).unwrap())))
 }
 
 fn event() -> Event {
-    let entry = br#"{"source":"shop","detail-type":"OrderCreated","detail":{"id":"o-1","total":1.10,"items":[1,2]}}"#;
+    event_of(r#"{"id":"o-1","total":1.10,"items":[1,2]}"#)
+}
+
+fn event_of(detail: &str) -> Event {
+    let entry = format!(r#"{{"source":"shop","detail-type":"OrderCreated","detail":{detail}}}"#);
     let stamp = crate::inline_test::STAMP;
-    Event::from_entry(entry, &event::Limits::default(), &stamp).unwrap()
+    Event::from_entry(entry.as_bytes(), &event::Limits::default(), &stamp).unwrap()
 }
 
 fn target(steps: Vec<Step>) -> Target {
@@ -61,9 +64,13 @@ fn about() -> About<'static> {
     About { rule: "r", target: "t", bus: "shop", ingested: Timestamp::from_millis(0) }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "reads as a table")]
 fn check(steps: Vec<Step>, expected: Expect) {
-    let said = match target(steps).transform(&event(), &about()) {
+    check_on(&event(), steps, expected);
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "reads as a table")]
+fn check_on(event: &Event, steps: Vec<Step>, expected: Expect) {
+    let said = match target(steps).transform(event, &about()) {
         Ok(payloads) => {
             let lines = payloads.iter().map(|Payload { body, content_type, attributes }| {
                 format!("{content_type} | {body} | {attributes:?}\n")
@@ -224,6 +231,96 @@ fn outputs_that_multiply_end_at_a_limit() {
         vec![split(), split(), split()],
         expect![[r#"
             Final("step 2 (plugin `split`): one event became more than 10000 outputs")
+        "#]],
+    );
+}
+
+#[test]
+fn a_path_that_finds_too_many_values_is_a_final_error() {
+    let zeros = |count: usize| event_of(&format!("{{\"n\":[{}]}}", vec!["0"; count].join(",")));
+    let steps = |last: Step| vec![path("$.detail.n"), last];
+    for last in [path("$[*]"), template("<a>", &[("a", "$[*]")])] {
+        check_on(
+            &zeros(10_001),
+            steps(last),
+            expect![[r#"
+                Final("step 2 (input): `$[*]` finds more than 10000 values")
+            "#]],
+        );
+    }
+    assert!(target(steps(path("$[*]"))).transform(&zeros(10_000), &about()).is_ok());
+}
+
+#[test]
+fn a_path_that_looks_at_too_many_values_is_a_final_error() {
+    let items = event_of(&format!("{{\"n\":[{}]}}", vec!["0"; 2_000].join(",")));
+    check_on(
+        &items,
+        vec![path("$.detail.n[?$.detail.n[?@ == 1]]")],
+        expect![[r#"
+            Final("step 1 (input): `$.detail.n[?$.detail.n[?@ == 1]]` looks at more than 500000 values")
+        "#]],
+    );
+}
+
+#[test]
+fn what_a_path_found_within_itself_ends_at_a_limit() {
+    let text = "x".repeat(500_000);
+    let nested = event_of(&format!("{{\"n\":{}\"{text}\"{}}}", "[".repeat(50), "]".repeat(50)));
+    check_on(
+        &nested,
+        vec![path("$..*")],
+        expect![[r#"
+            Final("step 1 (input): it makes more than 16 MiB")
+        "#]],
+    );
+    check_on(
+        &nested,
+        vec![template("<a>", &[("a", "$..*")])],
+        expect![[r#"
+            Final("step 1 (input): it makes more than 16 MiB")
+        "#]],
+    );
+}
+
+#[test]
+fn what_a_step_renders_ends_at_a_limit() {
+    let long = event_of(&format!(
+        r#"{{"t":"{}","o":["{}"]}}"#,
+        "x".repeat(500_000),
+        "\\n".repeat(100_000)
+    ));
+    let text =
+        |variable: &str, count: usize| template(&variable.repeat(count), &[("t", "$.detail.t")]);
+    let escaped = format!(r#"{{"t": "{}"}}"#, "<o>".repeat(56));
+    let escaped = template(&escaped, &[("o", "$.detail.o")]);
+    for step in [text("<t>", 34), escaped] {
+        check_on(
+            &long,
+            vec![step],
+            expect![[r#"
+                Final("step 1 (input): it makes more than 16 MiB")
+            "#]],
+        );
+    }
+    assert!(target(vec![text("<t>", 33)]).transform(&long, &about()).is_ok());
+}
+
+#[test]
+fn all_that_a_step_makes_of_one_event_ends_at_a_limit() {
+    let split = || plugin("split", |_| Ok(vec![output("{}", &[]); 200]));
+    let blow = plugin("blow", |_| Ok(vec![output(&"x".repeat(100_000), &[])]));
+    check(
+        vec![split(), blow],
+        expect![[r#"
+            Final("step 2 (plugin `blow`): it makes more than 16 MiB")
+        "#]],
+    );
+    let constant = format!("\"{}\"", "x".repeat(100_000));
+    check(
+        vec![split(), Step::Input(Input(super::Made::Constant(constant)))],
+        expect![[r#"
+            Final("step 2 (input): it makes more than 16 MiB")
         "#]],
     );
 }
