@@ -223,7 +223,7 @@ fn damage_is_reported_with_its_mend_and_changes_nothing() {
         assert_eq!(
             error,
             "open journal disk/0000000000000003.hot: damaged at byte 4096: there is no whole frame, but there is one \
-             behind it, at byte 8192; restore the file from a copy, or move the journal's folder aside to start with an \
+             behind it, at byte 8192; restore the file from a copy, or move the whole data folder aside to start with an \
              empty one"
         );
     }
