@@ -4,6 +4,7 @@
 //!
 //! - An event's bytes are passed on as they are: `1.10` stays `1.10`.
 //! - Memory holds one value of the input at a time.
+//! - An object is handed out as soon as its last brace was read, whatever follows.
 
 use std::{collections::VecDeque, io::Read};
 

@@ -1,5 +1,6 @@
 //! Printing: lines, tables, JSON. The only place that writes to the terminal.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::ValueEnum;
@@ -92,8 +93,9 @@ pub(crate) fn has_color() -> bool {
 }
 
 /// `1 rule`, `2 rules`.
-pub(crate) fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+pub(crate) fn count(number: impl Display, what: &str) -> String {
+    let number = number.to_string();
+    if number == "1" { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// What came from outside must not steer a terminal, nor break a row.

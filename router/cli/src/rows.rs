@@ -96,6 +96,8 @@ pub(crate) struct Journal {
     pub(crate) next_offset: u64,
     pub(crate) bytes: u64,
     pub(crate) segments: u64,
+    /// Why it takes no events.
+    pub(crate) stopped: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,8 +1,9 @@
 //! The verbs that talk to a router: the built command, against something that answers as a router does.
 
 use std::{
-    io::Write as _,
+    io::{BufRead as _, BufReader, Write as _},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use expect_test::{Expect, expect};
@@ -70,6 +71,7 @@ fn wrong_usage_is_two() {
         &["replay", "start", "--since", "soon"],
         &["dlq", "redrive"],
         &["dlq", "redrive", "--all"],
+        &["dlq", "redrive", "--rule", "a", "--yes"],
         &["dlq", "redrive", "7", "--rule", "a"],
         &["send", "--source", "a"],
         &["status", "--url", "https://router"],
@@ -161,6 +163,64 @@ fn a_problem_shows_its_title_detail_and_entries() {
     );
 }
 
+const EVENTS: &str = "/buses/default/events";
+
+/// What the router makes of a batch of one, one after the other; `None` is a refusal.
+fn one_by_one(ids: &[Option<&str>]) -> Receiver {
+    let router = Receiver::start().expect("a port is free");
+    let answers = ids.iter().map(|id| match id {
+        Some(id) => Answer::status(202).body(format!(r#"{{"entries":[{{"id":"{id}"}}]}}"#)),
+        None => Answer::status(400).body(r#"{"entries":[{"error":"no source"}]}"#),
+    });
+    router.script(EVENTS, answers);
+    router
+}
+
+#[test]
+fn everything_is_sent_though_nobody_reads_the_ids() {
+    for (last, code, says) in
+        [(Some("3"), 0, ""), (None, 1, "event 3: no source\n1 of 3 events were refused\n")]
+    {
+        let router = one_by_one(&[Some("1"), Some("2"), last]);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_slipswitch"))
+            .args(["send", "--batch", "1"])
+            .env("SLIPSWITCH_URL", router.url(""))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        child.stdin.take().unwrap().write_all(b"{}\n{}\n{}\n").unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), says);
+        assert_eq!(router.requests_to(EVENTS).len(), 3);
+    }
+}
+
+#[test]
+fn what_a_slow_pipe_said_is_sent_before_it_says_more() {
+    let router = one_by_one(&[Some("1"), Some("2")]);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_slipswitch"))
+        .arg("send")
+        .env("SLIPSWITCH_URL", router.url(""))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut ids = BufReader::new(child.stdout.take().unwrap()).lines();
+    for (count, id) in [(1, "1"), (2, "2")] {
+        // No end of line: the object is whole.
+        input.write_all(b"{\"a\":1}").unwrap();
+        router.wait_for_count(EVENTS, count, Duration::from_secs(30)).unwrap();
+        assert_eq!(ids.next().unwrap().unwrap(), id);
+    }
+    drop(input);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn input_that_is_no_json_is_named_by_its_place() {
     let router = answering("/buses/default/events", 202, r#"{"entries":[{"id":"1"}]}"#);
@@ -232,6 +292,16 @@ fn dead_letters_are_a_table_or_an_array() {
     "#]],
     );
     assert_eq!(slipswitch(&nothing.url(""), &["dlq", "ls", "-o", "json"], "").out, "[]\n");
+    check(
+        &nothing,
+        &["dlq", "ls", "--bus", "shop", "--rule", "nope"],
+        "",
+        0,
+        expect![[r#"
+            --
+            no dead letters of bus "shop", rule "nope"; without filters, `slipswitch dlq ls` shows those of every name
+        "#]],
+    );
 }
 
 #[test]
@@ -330,4 +400,10 @@ fn a_reader_that_goes_away_is_no_failure() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+#[test]
+fn dead_letters_without_ids_are_asked_for_with_all() {
+    let outcome = slipswitch("http://127.0.0.1:1", &["dlq", "redrive", "--rule", "a", "--yes"], "");
+    assert!(outcome.err.contains("--all --yes"), "{}", outcome.err);
 }

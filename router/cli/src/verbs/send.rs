@@ -1,9 +1,17 @@
 //! `slipswitch send`: events into a bus, from a file, from standard input, or from options.
+//!
+//! # Invariants
+//!
+//! - Who reads the ids does not decide what is sent: without a reader the printing ends, the sending goes on.
+//! - An event does not wait for the next one: what was read goes out when nothing follows for [`IDLE`].
 
 use std::{
     fs::File,
     io::{self, BufReader, IsTerminal as _, Read},
     path::{Path, PathBuf},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use clap::Args;
@@ -20,10 +28,16 @@ use crate::{
 /// A batch is closed before it grows beyond this, so that a router's limit on a request's body is not met.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
+/// How long an event that was read waits for others to travel with.
+const IDLE: Duration = Duration::from_millis(200);
+/// Events read ahead of the ones that are being sent.
+const AHEAD_MAX: usize = 16;
+
 const EXAMPLES: &str = "\
 An event is a JSON object with source, detail-type and detail; id, time and resources if you have them. Many come as \
 NDJSON (one a line) or as an array. The id of each accepted event is printed, in the order they were sent; a refused \
-one is reported with its number and the reason, the others are kept, and the exit code is 1.
+one is reported with its number and the reason, the others are kept, and the exit code is 1. From a slow pipe, what \
+was read is sent when nothing follows for 200 ms.
 
 Examples:
   slipswitch send events.ndjson --bus shop
@@ -32,7 +46,7 @@ Examples:
 
 /// Send events to a bus and print their ids.
 ///
-/// When this command ends well, every event is on the router's disk.
+/// When this command ends well, every event is on the router's disk, also when nobody reads the ids (`| head`).
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -68,6 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         batch: Vec::new(),
         sent: 0,
         refused: 0,
+        unprinted: None,
     };
     match (&arguments.source, &arguments.detail_type) {
         (Some(source), Some(detail_type)) => {
@@ -80,7 +95,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         output::complain(&format!("{} of {} events were refused", sender.refused, sender.sent));
         return Err(Failure::silent(Exit::Failed));
     }
-    Ok(())
+    match sender.unprinted {
+        Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(format!(
+            "all events were sent, but not all ids could be printed: write to standard output: {error}"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// One event made of options. The detail's own bytes stay as they were typed.
@@ -112,6 +132,8 @@ struct Sender {
     /// Events the router has answered for.
     sent: usize,
     refused: usize,
+    /// Why ids are printed no more.
+    unprinted: Option<io::Error>,
 }
 
 #[derive(Deserialize)]
@@ -122,7 +144,16 @@ struct Accepted {
 impl Sender {
     fn send_all(&mut self, file: Option<&Path>) -> Result<(), Failure> {
         let (name, reader) = open(file)?;
-        for piece in input::pieces(reader) {
+        let (events, reading) = read_ahead(reader)?;
+        loop {
+            let piece = match events.recv_timeout(IDLE) {
+                Ok(piece) => piece,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.flush()?;
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             match piece {
                 Ok(event) => self.push(event)?,
                 Err(error) => {
@@ -134,6 +165,9 @@ impl Sender {
                 }
             }
         }
+        reading
+            .join()
+            .map_err(|_panic| Failure::failed(format!("{name}: reading it broke off")))?;
         self.flush()?;
         if self.sent == 0 {
             return Err(Failure::failed(format!(
@@ -176,14 +210,15 @@ impl Sender {
             problem.entries
         };
         self.batch.clear();
-        self.report(&entries)
+        self.report(&entries);
+        Ok(())
     }
 
-    fn report(&mut self, entries: &[Entry]) -> Result<(), Failure> {
+    fn report(&mut self, entries: &[Entry]) {
         for entry in entries {
             self.sent += 1;
             match (&entry.id, &entry.error) {
-                (Some(id), None) => output::line(id)?,
+                (Some(id), None) => self.print(id),
                 (_, reason) => {
                     self.refused += 1;
                     let reason = reason.as_deref().unwrap_or("the router gave no reason");
@@ -191,7 +226,12 @@ impl Sender {
                 }
             }
         }
-        Ok(())
+    }
+
+    fn print(&mut self, id: &str) {
+        if self.unprinted.is_none() {
+            self.unprinted = output::line(id).err();
+        }
     }
 
     fn refused_whole(&self, problem: &Problem) -> Failure {
@@ -206,7 +246,27 @@ impl Sender {
     }
 }
 
-fn open(file: Option<&Path>) -> Result<(String, Box<dyn Read>), Failure> {
+type Piece = Result<Box<RawValue>, serde_json::Error>;
+
+/// Reads on a thread of its own: a pipe that has nothing to say yet does not hold up what it said before.
+///
+/// The thread is not waited for when sending fails; it ends with the process.
+fn read_ahead(reader: Box<dyn Read + Send>) -> Result<(Receiver<Piece>, JoinHandle<()>), Failure> {
+    let (events, read) = mpsc::sync_channel(AHEAD_MAX);
+    let reading = thread::Builder::new()
+        .name("input".to_owned())
+        .spawn(move || {
+            for piece in input::pieces(reader) {
+                if events.send(piece).is_err() {
+                    return;
+                }
+            }
+        })
+        .map_err(|error| Failure::failed(format!("start a thread for the input: {error}")))?;
+    Ok((read, reading))
+}
+
+fn open(file: Option<&Path>) -> Result<(String, Box<dyn Read + Send>), Failure> {
     match file {
         Some(path) if path != Path::new("-") => {
             let shown = path.display();

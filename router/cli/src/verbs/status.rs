@@ -12,8 +12,9 @@ use crate::{
 
 const EXAMPLES: &str = "\
 A subscription is one target of one rule, with its own place in the journal. LAG says how many events of the journal \
-it has not looked at yet, QUEUED how many wait for their turn, POSTPONED how many deliveries wait for another attempt, \
-DROPPED how many events its transforms let go, DEAD how many deliveries were given up.
+it has not looked at yet, QUEUED how many wait for their turn, POSTPONED how many deliveries wait for another attempt. \
+DELIVERED, DROPPED (events its transforms let go) and DEAD (deliveries given up) are counted since the subscription \
+began: a redriven dead letter stays counted in DEAD, and `slipswitch dlq ls` shows which ones are still there.
 
 Examples:
   slipswitch status
@@ -77,12 +78,15 @@ fn summary(base: &str, status: &Status) -> Vec<String> {
         format!("slipswitch {} at {base}, up {}", status.version, span(status.uptime_seconds)),
         format!("rules    {} (generation {}{loaded})", generation.rules, generation.number),
         format!(
-            "journal  {} events, {} in {} segments",
-            journal.next_offset,
+            "journal  {}, {} in {}",
+            output::count(journal.next_offset, "event"),
             size(journal.bytes),
-            journal.segments
+            output::count(journal.segments, "segment")
         ),
     ];
+    if let Some(reason) = &journal.stopped {
+        lines.push(format!("journal  REFUSES EVENTS: {reason}"));
+    }
     if !plugins.is_empty() {
         lines.push(format!("plugins  {}", plugins.join(", ")));
     }
@@ -164,6 +168,18 @@ mod tests {
         for (bytes, shown) in sizes {
             assert_eq!(size(bytes), shown);
         }
+    }
+
+    #[test]
+    fn a_journal_that_stopped_is_shown_with_its_reason() {
+        let status: Status = serde_json::from_str(
+            r#"{"router":{"journal":{"next_offset":1,"bytes":90,"segments":1,"stopped":"the disk is full"}}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            summary("http://a", &status).get(2..).unwrap(),
+            ["journal  1 event, 90 B in 1 segment", "journal  REFUSES EVENTS: the disk is full"]
+        );
     }
 
     #[test]

@@ -63,7 +63,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             dead.error,
         ]
     };
-    output::listing(arguments.output.format, &items, heads, row, "no dead letters")?;
+    let nothing = nothing(&arguments.filter);
+    output::listing(arguments.output.format, &items, heads, row, &nothing)?;
     if !is_all {
         output::complain(&format!(
             "there are more than {}; see them with --limit",
@@ -71,6 +72,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// An empty listing may be a slip of the pen in a filter.
+fn nothing(filter: &Filter) -> String {
+    let filters: Vec<String> =
+        filter.set().map(|(name, value)| format!("{name} {value:?}")).collect();
+    if filters.is_empty() {
+        return "no dead letters".to_owned();
+    }
+    format!(
+        "no dead letters of {}; without filters, `slipswitch dlq ls` shows those of every name",
+        filters.join(", ")
+    )
 }
 
 /// Up to the limit, page after page, and whether that is all.

@@ -20,12 +20,16 @@ Examples:
   slipswitch dlq redrive --all --yes
   slipswitch dlq redrive --all --rule big-orders --yes";
 
+const USAGE: &str = "\
+slipswitch dlq redrive [OPTIONS] <ID>...
+       slipswitch dlq redrive [OPTIONS] --all [--bus BUS] [--rule NAME] [--target ID] --yes";
+
 /// Deliver dead letters again.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub(crate) struct Arguments {
     /// The ids, as `slipswitch dlq ls` shows them
-    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with_all = ["all", "bus", "rule", "target"])]
+    #[arg(value_name = "ID", conflicts_with_all = ["all", "bus", "rule", "target"])]
     ids: Vec<i64>,
     /// All of them, or all that the filters leave; needs --yes
     #[arg(long)]
@@ -53,6 +57,12 @@ struct Refused {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.ids.is_empty() && !arguments.all {
+        return Err(Failure::usage(
+            "which dead letters? name their ids, or say --all --yes (with --bus, --rule and --target: all that these \
+             leave); `slipswitch dlq ls` shows them",
+        ));
+    }
     if arguments.all && !arguments.yes {
         return Err(Failure::usage(
             "this sends every dead letter again (that the filters leave): say --yes, or name ids; \
