@@ -137,7 +137,10 @@ fn patterns_are_matched_line_by_line() {
         "{\"event\":0,\"matched\":[\"x\",7]}\n{\"event\":1,\"matched\":[7]}\n{\"event\":2,\"matched\":[]}\n"
     );
     assert_eq!((matched.code, matched.err.as_str()), (Some(0), ""));
+    let shapes = slipswitch(here.path(), &arguments, "5\n[1]\n");
+    assert_eq!(shapes.out, "{\"event\":0,\"matched\":[]}\n{\"event\":1,\"matched\":[]}\n");
+    assert_eq!((shapes.code, shapes.err.as_str()), (Some(0), ""));
     let broken = slipswitch(here.path(), &arguments, "{}\n{\"a\":}\n");
     assert_eq!(broken.code, Some(1));
-    assert!(broken.err.starts_with("events, line 2, column 6"), "{}", broken.err);
+    assert!(broken.err.starts_with("standard input line 2, column 6"), "{}", broken.err);
 }

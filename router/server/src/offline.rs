@@ -16,7 +16,7 @@ use crate::load::{Compiled, Rejection};
 use crate::run::{folders, plugin_limits};
 use crate::{folder, load};
 
-pub use patterns::{MatchError, pattern_check, pattern_match};
+pub use patterns::{MatchError, Named, pattern_check, pattern_match};
 
 /// What `slipswitch check` found.
 #[derive(Debug, Default)]

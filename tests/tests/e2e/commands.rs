@@ -365,7 +365,7 @@ fn pattern_match_prints_a_line_for_each_event() {
         expect![[r#"
         code 1
         {"event":0,"matched":[7]}
-        | events, line 2, column 1: Unrecognized token 'nope': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')
+        | standard input line 2, column 2: not JSON: expected ident; write one event a line
     "#]],
     );
     scene.write("patterns.jsonl", "{\"id\":\"a\",\"pattern\":{\"n\":[]}}\n");
@@ -373,7 +373,7 @@ fn pattern_match_prints_a_line_for_each_event() {
         scene.run_on(&words, b""),
         expect![[r#"
         code 1
-        | patterns, line 1, column 27, pattern "a": Empty arrays are not allowed; list what the field may be, or ask with [{"exists": false}] that it is missing
+        | patterns.jsonl line 1, column 27, pattern "a": Empty arrays are not allowed; list what the field may be, or ask with [{"exists": false}] that it is missing
     "#]],
     );
     scene

@@ -1,5 +1,6 @@
 //! Patterns against events, from files of lines.
 
+use std::collections::HashMap;
 use std::io::{BufRead, Write};
 
 use bus::ruleset::Diagnostic;
@@ -12,22 +13,32 @@ use crate::config;
 /// A line that is longer is no pattern and no event.
 const LINE_BYTES_MAX: u64 = 64 << 20;
 
-/// Why lines could not be matched.
+/// Lines to read, and what people call the file they are in.
+#[derive(Debug)]
+pub struct Named<R> {
+    pub name: String,
+    pub reader: R,
+}
+
+/// Why lines could not be matched. Each names its file.
 #[derive(Debug, thiserror::Error)]
 pub enum MatchError {
+    #[error("{name} line {line}: {message}; write {{\"id\": …, \"pattern\": {{…}}}}, one a line")]
+    PatternLine { name: String, line: usize, message: String },
+
+    #[error("{name} line {line}, column {column}, pattern {id}: {message}; {mend}")]
+    Pattern { name: String, line: usize, column: usize, id: String, message: String, mend: String },
+
     #[error(
-        "patterns, line {line}: {message}; write {{\"id\": …, \"pattern\": {{…}}}}, one a line"
+        "{name} line {line}: the id {id} is that of line {first} already; give each pattern one of its own"
     )]
-    PatternLine { line: usize, message: String },
+    SameId { name: String, line: usize, first: usize, id: String },
 
-    #[error("patterns, line {line}, column {column}, pattern {id}: {message}; {mend}")]
-    Pattern { line: usize, column: usize, id: String, message: String, mend: String },
+    #[error("{name} line {line}, column {column}: {message}")]
+    Event { name: String, line: usize, column: usize, message: String },
 
-    #[error("events, line {line}, column {column}: {message}")]
-    Event { line: usize, column: usize, message: String },
-
-    #[error("{what}, line {line}: {source}")]
-    Read { what: &'static str, line: usize, source: std::io::Error },
+    #[error("{name} line {line}: {source}")]
+    Read { name: String, line: usize, source: std::io::Error },
 
     #[error("write the matches: {0}")]
     Write(std::io::Error),
@@ -58,12 +69,14 @@ struct PatternLine<'a> {
 
 /// Matches each line of `events` against all `patterns`; writes `{"event":0,"matched":["id",…]}` for each.
 ///
+/// An event may be any JSON; one that is no object matches nothing.
+///
 /// # Errors
 ///
 /// At the first line that is none, by its number. What was written before it stands.
 pub fn pattern_match(
-    patterns: impl BufRead,
-    events: impl BufRead,
+    patterns: Named<impl BufRead>,
+    events: Named<impl BufRead>,
     out: impl Write,
 ) -> Result<(), MatchError> {
     let (ids, patterns) = read_patterns(patterns)?;
@@ -72,11 +85,22 @@ pub fn pattern_match(
     let mut matched = Vec::new();
     let mut out = std::io::BufWriter::new(out);
     let mut event = 0_usize;
-    let mut lines = Lines::new(events, "events");
+    let name = events.name.clone();
+    let mut lines = Lines::new(events);
     while let Some((line, text)) = lines.next()? {
-        matcher
-            .matches(text, &mut scratch, &mut matched)
-            .map_err(|error| event_error(line, text, error.offset, error.message))?;
+        if is_object(text) {
+            matcher
+                .matches(text, &mut scratch, &mut matched)
+                .map_err(|error| event_error(&name, line, text, error.offset, error.message))?;
+        } else {
+            matched.clear();
+            // Its column is a byte of this one line, from 1.
+            serde_json::from_slice::<&RawValue>(text).map_err(|error| {
+                let message =
+                    format!("not JSON: {}; write one event a line", without_place(&error));
+                event_error(&name, line, text, error.column().saturating_sub(1), message)
+            })?;
+        }
         write_matches(&mut out, event, &ids, &matched).map_err(MatchError::Write)?;
         event += 1;
     }
@@ -84,20 +108,29 @@ pub fn pattern_match(
 }
 
 fn read_patterns(
-    source: impl BufRead,
+    source: Named<impl BufRead>,
 ) -> Result<(Vec<serde_json::Value>, Vec<Pattern>), MatchError> {
     let (mut ids, mut patterns) = (Vec::new(), Vec::new());
-    let mut lines = Lines::new(source, "patterns");
+    let mut lines_by_id = HashMap::new();
+    let name = source.name.clone();
+    let mut lines = Lines::new(source);
     while let Some((line, text)) = lines.next()? {
-        let found: PatternLine<'_> = serde_json::from_slice(text)
-            .map_err(|error| MatchError::PatternLine { line, message: error.to_string() })?;
+        let found: PatternLine<'_> = serde_json::from_slice(text).map_err(|error| {
+            let message = format!("{} (column {})", without_place(&error), error.column());
+            MatchError::PatternLine { name: name.clone(), line, message }
+        })?;
+        let id = found.id.to_string();
+        if let Some(first) = lines_by_id.insert(id.clone(), line) {
+            return Err(MatchError::SameId { name, line, first, id });
+        }
         let pattern = Pattern::parse(found.pattern.get()).map_err(|error| {
             // The pattern is a slice of the line.
             let start = found.pattern.get().as_ptr().addr() - text.as_ptr().addr();
             MatchError::Pattern {
+                name: name.clone(),
                 line,
                 column: column(text, start + error.span.start),
-                id: found.id.to_string(),
+                id,
                 message: error.message,
                 mend: error.mend,
             }
@@ -108,8 +141,21 @@ fn read_patterns(
     Ok((ids, patterns))
 }
 
-fn event_error(line: usize, text: &[u8], offset: usize, message: String) -> MatchError {
-    MatchError::Event { line, column: column(text, offset), message }
+fn is_object(text: &[u8]) -> bool {
+    text.trim_ascii_start().first() == Some(&b'{')
+}
+
+/// Without the place within the line, which would seem to be one of the file.
+fn without_place(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    match words.rsplit_once(" at line ") {
+        Some((message, _)) => message.to_owned(),
+        None => words,
+    }
+}
+
+fn event_error(name: &str, line: usize, text: &[u8], offset: usize, message: String) -> MatchError {
+    MatchError::Event { name: name.to_owned(), line, column: column(text, offset), message }
 }
 
 /// From a byte to a column in characters, from 1.
@@ -136,24 +182,24 @@ fn write_matches(
 
 /// Lines that are not blank, with their numbers from 1, as bytes.
 struct Lines<R> {
-    source: R,
-    what: &'static str,
+    source: Named<R>,
     number: usize,
     line: Vec<u8>,
 }
 
 impl<R: BufRead> Lines<R> {
-    fn new(source: R, what: &'static str) -> Self {
-        Self { source, what, number: 0, line: Vec::new() }
+    fn new(source: Named<R>) -> Self {
+        Self { source, number: 0, line: Vec::new() }
     }
 
     fn next(&mut self) -> Result<Option<(usize, &[u8])>, MatchError> {
         loop {
             self.line.clear();
             self.number += 1;
-            let (what, line) = (self.what, self.number);
-            let failed = |source| MatchError::Read { what, line, source };
-            let mut bounded = std::io::Read::take(&mut self.source, LINE_BYTES_MAX);
+            let Named { name, reader } = &mut self.source;
+            let line = self.number;
+            let failed = |source| MatchError::Read { name: name.clone(), line, source };
+            let mut bounded = std::io::Read::take(reader, LINE_BYTES_MAX);
             let len = bounded.read_until(b'\n', &mut self.line).map_err(failed)?;
             if len == 0 {
                 return Ok(None);
@@ -174,8 +220,9 @@ mod tests {
 
     fn run(patterns: &str, events: &str) -> Result<String, String> {
         let mut out = Vec::new();
-        pattern_match(patterns.as_bytes(), events.as_bytes(), &mut out)
-            .map_err(|error| error.to_string())?;
+        let patterns = Named { name: "p.jsonl".to_owned(), reader: patterns.as_bytes() };
+        let events = Named { name: "e.jsonl".to_owned(), reader: events.as_bytes() };
+        pattern_match(patterns, events, &mut out).map_err(|error| error.to_string())?;
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -193,14 +240,41 @@ mod tests {
     fn a_line_that_is_none_is_named() {
         let good = "{\"id\":\"a\",\"pattern\":{\"x\":[1]}}\n";
         let error = run(&format!("{good}\nnonsense"), "").unwrap_err();
-        assert!(error.starts_with("patterns, line 3: "), "{error}");
+        assert!(error.starts_with("p.jsonl line 3: "), "{error}");
         let error =
             run(&format!("{good}{{\"id\":\"b\",\"pattern\":{{\"é\":[{{\"prefx\":1}}]}}}}"), "")
                 .unwrap_err();
-        assert!(error.starts_with("patterns, line 2, column "), "{error}");
+        assert!(error.starts_with("p.jsonl line 2, column "), "{error}");
         assert!(error.contains("pattern \"b\""), "{error}");
         let error = run(good, "{\"x\":1}\n{\"x\":").unwrap_err();
-        assert!(error.starts_with("events, line 2, column "), "{error}");
+        assert!(error.starts_with("e.jsonl line 2, column "), "{error}");
+    }
+
+    #[test]
+    fn an_event_that_is_no_object_matches_nothing() {
+        let patterns = "{\"id\":\"a\",\"pattern\":{\"x\":[{\"exists\":false}]}}\n";
+        let events = "{}\n5\n[1, {\"x\":1}]\n \"t\"\nnull\n1e400\n{\"y\":1}\n";
+        let expected: String = ["\"a\"", "", "", "", "", "", "\"a\""]
+            .iter()
+            .enumerate()
+            .map(|(event, ids)| format!("{{\"event\":{event},\"matched\":[{ids}]}}\n"))
+            .collect();
+        assert_eq!(run(patterns, events).unwrap(), expected);
+        for (broken, column) in [("[1,]", 4), ("nope", 2), ("5 5", 3), ("[\"é\",", 5)] {
+            let error = run(patterns, &format!("5\n{broken}\n")).unwrap_err();
+            let place = format!("e.jsonl line 2, column {column}: not JSON: ");
+            assert!(error.starts_with(&place) && !error.contains("line 1"), "{error}");
+        }
+    }
+
+    #[test]
+    fn two_patterns_with_one_id_are_refused_with_both_lines() {
+        let patterns = "{\"id\":7,\"pattern\":{\"x\":[1]}}\n\n{\"id\":\"7\",\"pattern\":{\"x\":[1]}}\n{\"id\":7,\"pattern\":{\"x\":[2]}}\n";
+        let error = run(patterns, "").unwrap_err();
+        assert_eq!(
+            error,
+            "p.jsonl line 4: the id 7 is that of line 1 already; give each pattern one of its own"
+        );
     }
 
     #[test]

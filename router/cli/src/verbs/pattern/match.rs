@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use server::offline::MatchError;
+use server::offline::{MatchError, Named};
 
 use crate::failure::Failure;
 use crate::verbs::pattern::open;
@@ -33,13 +33,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.patterns == Path::new("-") && arguments.events == Path::new("-") {
         return Err(Failure::usage("--patterns and --events cannot both be standard input"));
     }
-    let (_, patterns) = open(&arguments.patterns)?;
-    let (_, events) = open(&arguments.events)?;
+    let named = |path: &Path| open(path).map(|(name, reader)| Named { name, reader });
+    let patterns = named(&arguments.patterns)?;
+    let events = named(&arguments.events)?;
     server::offline::pattern_match(patterns, events, io::stdout().lock()).map_err(|error| {
         match error {
             MatchError::Write(source) => Failure::from(source),
             MatchError::PatternLine { .. }
             | MatchError::Pattern { .. }
+            | MatchError::SameId { .. }
             | MatchError::Event { .. }
             | MatchError::Read { .. } => Failure::failed(error.to_string()),
         }
