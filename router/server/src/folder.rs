@@ -10,6 +10,7 @@
 //! # Invariants
 //!
 //! - A file that counts and cannot be read is a problem, never skipped.
+//! - Only regular files are opened: a pipe would be waited for, perhaps for ever.
 //! - Files come sorted by path: the same content has the same digest.
 //! - Depth, the number of files and their sizes are bounded; links that form a circle end.
 
@@ -27,6 +28,7 @@ const DEPTH_MAX: usize = 16;
 const FILES_MAX: usize = 100_000;
 const RULE_FILE_BYTES_MAX: u64 = 4 << 20;
 const PLUGIN_FILE_BYTES_MAX: u64 = 64 << 20;
+const NOT_REGULAR: &str = "is not a regular file";
 
 /// The two folders, and whether the one with plugins may be missing.
 #[derive(Clone, Debug)]
@@ -202,12 +204,16 @@ fn counts(path: &Path, extensions: &[&str]) -> bool {
     !is_passed_over(path) && extension.is_some_and(|extension| extensions.contains(&extension))
 }
 
-fn read_bounded(path: &Path, max: u64) -> io::Result<Vec<u8>> {
-    let file = std::fs::File::open(path)?;
-    if !file.metadata()?.is_file() {
-        // A pipe or a device would be waited for, perhaps for ever.
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
+/// Opens a file, or the file that a link leads to, and nothing that opening or reading would wait for.
+pub(crate) fn open_regular(path: &Path) -> io::Result<std::fs::File> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, NOT_REGULAR));
     }
+    std::fs::File::open(path)
+}
+
+fn read_bounded(path: &Path, max: u64) -> io::Result<Vec<u8>> {
+    let file = open_regular(path)?;
     let mut bytes = Vec::new();
     file.take(max + 1).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|len| max < len) {
@@ -234,6 +240,10 @@ fn folder_error(what: &'static str, path: &Path, source: io::Error) -> FolderErr
 }
 
 fn unreadable(path: String, error: &io::Error) -> Diagnostic {
+    if error.kind() == io::ErrorKind::InvalidInput && error.to_string() == NOT_REGULAR {
+        let mend = "put a file in its place, or take it out of the folder";
+        return whole_file(path, NOT_REGULAR.to_owned(), mend);
+    }
     let message = format!("cannot be read: {error}");
     whole_file(path, message, "make it readable for the router, or take it out of the folder")
 }
@@ -362,6 +372,29 @@ mod tests {
             .map(|one| (one.path.rsplit('/').next().unwrap(), one.line, one.column))
             .collect();
         assert_eq!(told, [("bad.yaml", 2, 4), ("dangling.yaml", 1, 1), ("huge.yaml", 1, 1)]);
+    }
+
+    #[test]
+    fn a_pipe_a_socket_or_a_device_is_a_problem_and_is_not_waited_for() {
+        let scene = scene(&[("rules/good.yaml", b""), ("plugins/good.wasm", b"1")]);
+        let (rules, plugins) = (&scene.folders.rules, &scene.folders.plugins);
+        for pipe in [rules.join("pipe.yaml"), plugins.join("pipe.wasm")] {
+            let made = std::process::Command::new("mkfifo").arg(pipe).status().unwrap();
+            assert!(made.success());
+        }
+        symlink("pipe.yaml", rules.join("link.yaml")).unwrap();
+        symlink("/dev/zero", rules.join("zero.yaml")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(rules.join("socket.yaml")).unwrap();
+
+        let content = scene.folders.read().unwrap();
+        let told: Vec<_> = content
+            .problems
+            .iter()
+            .map(|one| (one.path.rsplit('/').next().unwrap(), one.message.as_str()))
+            .collect();
+        let names = ["link.yaml", "pipe.yaml", "socket.yaml", "zero.yaml", "pipe.wasm"];
+        assert_eq!(told, names.map(|name| (name, "is not a regular file")));
+        assert_eq!((content.rules.len(), content.plugins.len()), (1, 1));
     }
 
     #[test]

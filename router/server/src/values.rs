@@ -10,6 +10,8 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+use crate::folder::open_regular;
+
 /// Longer than any secret, shorter than a mistake.
 const BYTES_MAX: u64 = 64 * 1024;
 
@@ -49,8 +51,7 @@ impl bus::ruleset::Values for SystemValues {
 fn read(path: &Path) -> Result<String, String> {
     let shown = path.display();
     let mut bytes = Vec::new();
-    let read =
-        std::fs::File::open(path).and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes));
+    let read = open_regular(path).and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes));
     read.map_err(|error| format!("read {shown}: {error}"))?;
     if u64::try_from(bytes.len()).is_ok_and(|len| BYTES_MAX < len) {
         return Err(format!("read {shown}: larger than {BYTES_MAX} bytes"));
@@ -101,7 +102,9 @@ mod tests {
         }
         let error = values.file("/nowhere/at/all").unwrap_err();
         assert!(error.contains("/nowhere/at/all"), "{error}");
-        // The folder itself is no file.
-        assert!(values.file(dir.path().to_str().unwrap()).is_err());
+        for other in [dir.path().to_str().unwrap(), "/dev/zero"] {
+            let error = values.file(other).unwrap_err();
+            assert!(error.ends_with("is not a regular file"), "{error}");
+        }
     }
 }
