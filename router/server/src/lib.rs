@@ -19,6 +19,7 @@
 mod clock;
 mod config;
 mod folder;
+mod health;
 mod http;
 mod load;
 mod log;

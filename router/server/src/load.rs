@@ -3,16 +3,17 @@
 //! # Invariants
 //!
 //! - **old rules beat bad rules**: what has any problem, in a file or in a test, is a [`Rejection`].
+//! - A file whose rules run and that has become empty is a problem: it is half saved more often than meant.
 //! - Synchronous: the caller chooses the thread.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bus::Shelf;
 use bus::plugin::{self, Host};
 use bus::ruleset::{self, Diagnostic, RuleSet, SourceFile, TestReport};
 
-use crate::folder::{Content, FolderError, Folders};
+use crate::folder::{Content, FolderError, Folders, whole_file};
 use crate::values::{Digests, SystemValues};
 
 /// What rules are loaded from and checked against; the same for a router's whole life.
@@ -23,6 +24,13 @@ pub(crate) struct Source {
     pub(crate) limits: event::Limits,
     pub(crate) plugin_limits: plugin::Limits,
     pub(crate) host: Host,
+}
+
+/// What runs at this moment; nothing at the start.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Running<'a> {
+    pub(crate) rules: Option<&'a RuleSet>,
+    pub(crate) shelf: Option<&'a Shelf>,
 }
 
 /// Rules that compiled.
@@ -85,10 +93,14 @@ impl Source {
         Outcome { compiled, values_from: values.into_digests() }
     }
 
-    /// Compiles and runs the inline tests.
-    pub(crate) fn load(&self, content: Content, previous: Option<&Shelf>) -> Outcome {
-        let mut outcome = self.compile(content, previous);
+    /// Compiles what may take the place of `running`, and runs the inline tests.
+    pub(crate) fn load(&self, content: Content, running: Running<'_>) -> Outcome {
+        let mut outcome = self.compile(content, running.shelf);
         outcome.compiled = outcome.compiled.and_then(|compiled| {
+            let emptied = running.rules.map_or_else(Vec::new, |rules| compiled.emptied(rules));
+            if !emptied.is_empty() {
+                return Err(Rejection::broken(emptied, compiled.files, compiled.texts));
+            }
             let report = compiled.rules.test();
             if report.failures.is_empty() { Ok(compiled) } else { Err(compiled.untested(report)) }
         });
@@ -99,6 +111,17 @@ impl Source {
 impl Compiled {
     pub(crate) fn render(&self, diagnostics: &[Diagnostic], color: bool) -> String {
         self.texts.render(diagnostics, color)
+    }
+
+    /// The files that are still there, hold no rule, and held some of the rules that run.
+    fn emptied(&self, running: &RuleSet) -> Vec<Diagnostic> {
+        let paths = |rules: &RuleSet| -> BTreeSet<String> {
+            rules.rules().iter().map(|rule| rule.path.clone()).collect()
+        };
+        let (before, now) = (paths(running), paths(&self.rules));
+        let emptied = before.difference(&now).filter(|path| self.texts.0.contains_key(*path));
+        let mend = "is it half saved? delete the file to remove its rules";
+        emptied.map(|path| whole_file(path.clone(), format!("{path} became empty"), mend)).collect()
     }
 
     fn untested(self, report: TestReport) -> Rejection {

@@ -80,7 +80,18 @@ pub(crate) struct Metrics {
     requests_refused: Family<ReasonLabel, Counter>,
     seconds: Histogram,
     connections: Gauge,
+    /// Requests with events that have no answer yet; for the log alone.
+    requests: Gauge,
     registry: Arc<Registry>,
+}
+
+/// One request with events. It ends with its answer, or with its connection.
+pub(crate) struct UnderWay(Gauge);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Metrics {
@@ -114,7 +125,8 @@ impl Metrics {
         registry.register(name::CONNECTIONS, "Open HTTP connections", connections.clone());
         registry.register_collector(Box::new(scrape::Scrape::new(router, board)));
         let registry = Arc::new(registry);
-        Self { accepted, refused, requests_refused, seconds, connections, registry }
+        let requests = Gauge::default();
+        Self { accepted, refused, requests_refused, seconds, connections, requests, registry }
     }
 
     /// Counts entries of a request to a bus that exists.
@@ -132,6 +144,17 @@ impl Metrics {
 
     pub(crate) fn refused(&self, reason: &'static str) {
         self.requests_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// A request with events is under way until what is returned is dropped.
+    pub(crate) fn begin(&self) -> UnderWay {
+        self.requests.inc();
+        UnderWay(self.requests.clone())
+    }
+
+    /// Requests with events under way.
+    pub(crate) fn requests(&self) -> i64 {
+        self.requests.get()
     }
 
     pub(crate) fn connected(&self) {

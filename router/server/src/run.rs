@@ -145,7 +145,7 @@ async fn live(config: Config, mode: Mode) -> Result<(), RunError> {
     };
     announce(&running);
     signals.next().await;
-    info!("stopping");
+    info!("{}", running.farewell());
     tokio::select! {
         () = running.stop() => {
             info!("stopped");

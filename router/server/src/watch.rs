@@ -30,7 +30,8 @@ use tracing::{debug, error, info, warn};
 
 use crate::config;
 use crate::folder::Folders;
-use crate::load::{Compiled, Outcome, Rejection, Source};
+use crate::health::Health;
+use crate::load::{Compiled, Outcome, Rejection, Running, Source};
 use crate::reload::{Board, LastError};
 use crate::values::{self, Digests};
 
@@ -53,7 +54,7 @@ pub(crate) struct Look {
 }
 
 /// Reads the folders, and loads the rules if something differs from `before`; without `before`, in any case.
-pub(crate) fn look(source: &Source, shelf: Option<&Shelf>, before: Option<&Seen>) -> Look {
+pub(crate) fn look(source: &Source, running: Running<'_>, before: Option<&Seen>) -> Look {
     let values_from = before.map_or_else(Digests::new, |before| before.values_from.clone());
     // The stamp comes before the reading: a change meanwhile is then seen by the next look.
     let stamp = source.folders.stamp(values_from.keys());
@@ -68,7 +69,7 @@ pub(crate) fn look(source: &Source, shelf: Option<&Shelf>, before: Option<&Seen>
     }
     match read {
         Ok(content) => {
-            let Outcome { compiled, values_from } = source.load(content, shelf);
+            let Outcome { compiled, values_from } = source.load(content, running);
             Look { seen: Seen { stamp, digest, values_from }, outcome: Some(compiled) }
         }
         Err(error) => {
@@ -107,6 +108,7 @@ impl Reloader {
         let mut eyes = Eyes::open(&self.source.folders, &tell);
         let mut poll = tokio::time::interval(settings.poll);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut health = Health::default();
         loop {
             let cause = tokio::select! {
                 _ = stop.changed() => return,
@@ -114,6 +116,7 @@ impl Reloader {
                 () = self.hangups.next() => Cause::Asked,
                 _ = poll.tick() => Cause::Polled,
             };
+            health.look(self.router.ready()).tell();
             let is_due = cause != Cause::Polled || self.has_new_stamp().await;
             if is_due && cause != Cause::Asked {
                 quiet(&mut changes, settings.debounce).await;
@@ -129,9 +132,13 @@ impl Reloader {
     /// Looks, and does what follows from it. Returns whether something had changed.
     async fn turn(&mut self, cause: Cause) -> bool {
         let (source, shelf, before) = (self.source.clone(), self.shelf.clone(), self.seen.clone());
-        let looking = tokio::task::spawn_blocking(move || match cause {
-            Cause::Polled | Cause::Notified => look(&source, shelf.as_deref(), Some(&before)),
-            Cause::Asked => look(&source, shelf.as_deref(), None),
+        let rules = self.router.rules();
+        let looking = tokio::task::spawn_blocking(move || {
+            let running = Running { rules: Some(&rules), shelf: shelf.as_deref() };
+            match cause {
+                Cause::Polled | Cause::Notified => look(&source, running, Some(&before)),
+                Cause::Asked => look(&source, running, None),
+            }
         });
         let Look { seen, outcome } = looking.await.expect("a panic ends the process");
         self.seen = seen;

@@ -38,6 +38,7 @@ pub(crate) async fn into_named(
 }
 
 async fn ingest(app: &App, bus: &str, request: Request) -> Response {
+    let _under_way = app.metrics.begin();
     let started = app.clock.monotonic();
     let (head, mut body) = request.into_parts();
     let response = match take(app, bus, &head.headers, &mut body).await {

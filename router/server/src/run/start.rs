@@ -16,7 +16,7 @@ use super::{Mode, RunError, folders, plugin_limits};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::http::{App, Budget, Listener, finish, routes, serve};
-use crate::load::{Compiled, Rejection, Source};
+use crate::load::{self, Compiled, Rejection, Source};
 use crate::metrics::Metrics;
 use crate::reload::{Board, Generation};
 use crate::watch::{Hangups, Look, Reloader, Seen, look, reject};
@@ -27,6 +27,7 @@ pub(super) struct Running {
     router: Router,
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
+    metrics: Metrics,
     drain: Duration,
     stop: watch::Sender<bool>,
     /// Ends with the connections that are still open.
@@ -96,9 +97,9 @@ impl Running {
         let app = app(&config, &router, &clock, &board);
         let metrics = app.metrics.clone();
         let mut accepting = JoinSet::new();
-        accepting.spawn(serve(listener, routes(app), config.http, metrics, stopped));
+        accepting.spawn(serve(listener, routes(app), config.http, metrics.clone(), stopped));
         let drain = config.drain;
-        Ok(Self { address, router, board, clock, drain, stop, accepting, reloading })
+        Ok(Self { address, router, board, clock, metrics, drain, stop, accepting, reloading })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -111,6 +112,17 @@ impl Running {
 
     pub(super) fn rules(&self) -> usize {
         self.board.read().generation.rules
+    }
+
+    /// What a stop has to wait for, and how long it does, in one line.
+    pub(super) fn farewell(&self) -> String {
+        let requests = self.metrics.requests();
+        let deliveries: usize =
+            self.router.status().subscriptions.iter().map(|one| one.in_flight).sum();
+        let drain = self.drain;
+        format!(
+            "stopping: {requests} requests and {deliveries} deliveries under way, at most {drain:?}; a second signal stops at once"
+        )
     }
 
     /// Stops in the order of an event's path, within the time for draining. Requests have half of
@@ -141,7 +153,8 @@ impl Running {
 
 async fn first(source: &Source, mode: Mode) -> Result<First, RunError> {
     let source = source.clone();
-    let looking = tokio::task::spawn_blocking(move || look(&source, None, None));
+    let looking =
+        tokio::task::spawn_blocking(move || look(&source, load::Running::default(), None));
     let Look { seen, outcome } = looking.await.expect("a panic ends the process");
     match outcome.expect("nothing was seen before") {
         Ok(Compiled { rules, shelf, .. }) => {

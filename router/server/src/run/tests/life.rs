@@ -89,6 +89,10 @@ fn a_request_that_never_ends_leaves_deliveries_half_of_the_time_to_stop() {
         "POST /events HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n";
     endless.write_all(head.as_bytes()).unwrap();
     endless.read_exact(&mut [0; 12]).unwrap(); // `100`: the router waits for the body.
+    assert_eq!(
+        scene.running.as_ref().unwrap().farewell(),
+        "stopping: 1 requests and 1 deliveries under way, at most 4s; a second signal stops at once"
+    );
     std::thread::scope(|threads| {
         threads.spawn(|| {
             let mut rest = Vec::new();

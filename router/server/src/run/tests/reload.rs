@@ -45,6 +45,25 @@ fn broken_rules_leave_the_old_ones_running() {
 }
 
 #[test]
+fn a_file_that_became_empty_keeps_its_rules_until_it_is_deleted() {
+    let files = [("a.yaml", RULE), ("b.yaml", &RULE.replace("all", "second")), ("c.yaml", "")];
+    let scene = Scene::start(&files, Mode::Serve);
+    for half_saved in ["", " \n", "# nothing but words\n", "---\n"] {
+        scene.write_rule("b.yaml", half_saved);
+        let status = scene.status_until(|status| !status["last_error"].is_null());
+        let told = &status["last_error"]["diagnostics"][0];
+        assert!(told["message"].as_str().unwrap().ends_with("rules/b.yaml became empty"), "{told}");
+        assert!(told["mend"].as_str().unwrap().starts_with("is it half saved?"), "{told}");
+        assert_eq!(status["generation"]["rules"], 2, "{half_saved:?}");
+        scene.write_rule("b.yaml", &RULE.replace("all", "second"));
+        scene.status_until(|status| status["last_error"].is_null());
+    }
+
+    fs::remove_file(scene.dir.path().join("rules/b.yaml")).unwrap();
+    scene.status_until(|status| status["generation"]["rules"] == 1);
+}
+
+#[test]
 fn a_rotated_secret_is_a_change() {
     let dir = tempfile::tempdir().unwrap();
     let secret = dir.path().join("secret");
