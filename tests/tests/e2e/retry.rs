@@ -132,7 +132,7 @@ fn a_refusal_is_a_dead_letter_at_once_and_redriving_it_delivers() {
     assert!(of_b["error"].as_str().unwrap().contains("302"), "{of_b}");
     assert!(target.requests_to("/elsewhere").is_empty(), "redirects are not followed");
 
-    router.run(&["dlq", "redrive"]).expect(2).says(&["<ID>"]);
+    router.run(&["dlq", "redrive"]).expect(2).says(&["--all --yes"]);
     router.run(&["dlq", "redrive", "--all"]).expect(2).says(&["--yes"]);
     router.run(&["dlq", "redrive", "4711"]).expect(1).says(&["4711"]);
     assert_eq!(dead_letters(&router, 4).len(), 4, "none of that touched one");
