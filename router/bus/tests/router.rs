@@ -132,6 +132,17 @@ fn subscription(router: &Router, rule: &str) -> SubscriptionStatus {
     all.into_iter().find(|one| one.rule == rule && one.replay.is_none()).unwrap()
 }
 
+/// A replay named `again` of all that the default bus holds.
+fn everything(rules: &[&str]) -> StartReplay {
+    StartReplay {
+        name: Some("again".to_owned()),
+        bus: "default".to_owned(),
+        since: Timestamp::from_millis(0),
+        until: None,
+        rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
+    }
+}
+
 /// Looks again after every round of writing down, until something holds.
 async fn until(router: &Router, what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let looked = async {
@@ -387,13 +398,7 @@ async fn a_replay_whose_rule_has_gone_is_completed() {
     send(&router, 0..10).await;
     accepted(&target, "/1", 10).await;
     target.always("/1", Answer::status(200).behind(&gate));
-    let start = StartReplay {
-        name: Some("again".to_owned()),
-        bus: "default".to_owned(),
-        since: Timestamp::from_millis(0),
-        until: None,
-        rules: Vec::new(),
-    };
+    let start = everything(&[]);
     router.start_replay(start).await.unwrap();
     router.shutdown(Duration::ZERO).await;
     drop(router);
@@ -411,13 +416,7 @@ async fn a_replay_sends_the_past_in_order_to_the_chosen_rule_alone() {
     accepted(&target, "/1", 30).await;
     accepted(&target, "/2", 30).await;
     target.forget();
-    let start = StartReplay {
-        name: Some("again".to_owned()),
-        bus: "default".to_owned(),
-        since: Timestamp::from_millis(0),
-        until: None,
-        rules: vec!["two".to_owned()],
-    };
+    let start = everything(&["two"]);
     let replay = router.start_replay(start.clone()).await.unwrap();
     assert_eq!((replay.from_offset.get(), replay.to_offset.get()), (0, 30));
     let requests = accepted(&target, "/2", 30).await;
@@ -452,13 +451,7 @@ async fn a_replay_goes_on_after_a_restart() {
     until(&router, "settled", async || subscription(&router, "one").settled == 10).await;
     target.forget();
     target.always("/1", Answer::status(200).behind(&gate));
-    let start = StartReplay {
-        name: Some("again".to_owned()),
-        bus: "default".to_owned(),
-        since: Timestamp::from_millis(0),
-        until: None,
-        rules: Vec::new(),
-    };
+    let start = everything(&[]);
     router.start_replay(start).await.unwrap();
     assert!(router.shutdown(Duration::ZERO).await.in_flight_left <= 1);
     drop(router);

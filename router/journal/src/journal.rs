@@ -302,7 +302,7 @@ fn start(
 }
 
 /// Runs a future on this thread. Enough for futures that only wait for other threads.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
