@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use event::Timestamp;
+use event::{Event, Timestamp};
 use journal::{Cursor, Offset, Record};
+use ruleset::{BusRules, Rule};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::key::Key;
@@ -100,20 +101,15 @@ impl Dispatcher {
     fn dispatch(&mut self, entry: &Record) {
         let Some(table) = self.tables.get(&*entry.bus) else { return };
         let Some(on_bus) = self.routes.rules.on(&entry.bus) else { return };
-        let (event, hops) = match record::decode(&entry.payload) {
-            Ok(decoded) => decoded,
-            Err(error) => {
-                tracing::error!(offset = entry.offset.get(), %error, "a record is no event and is passed over");
+        let wanted = match wanted(entry, on_bus, &mut self.scratch) {
+            Ok(Some(wanted)) => wanted,
+            Ok(None) => return,
+            Err(reason) => {
+                tracing::error!(offset = entry.offset.get(), %reason, "a record is passed over");
                 return;
             }
         };
-        let matched = match on_bus.matches(event.bytes(), &mut self.scratch) {
-            Ok(matched) => matched,
-            Err(error) => {
-                tracing::error!(offset = entry.offset.get(), %error, "an event cannot be matched and is passed over");
-                return;
-            }
-        };
+        let Wanted { matched, event, hops } = wanted;
         for rule in matched {
             for (lane, route) in table.get(&rule.name).into_iter().flatten() {
                 let owed = || Owed {
@@ -174,4 +170,29 @@ impl Dispatcher {
             of_rule.push((Arc::clone(lane), Arc::clone(route)));
         }
     }
+}
+
+/// An event that some rule matches.
+struct Wanted {
+    matched: Vec<Arc<Rule>>,
+    event: Event,
+    hops: u8,
+}
+
+/// Matches the bytes as they lie there; only what a rule wants is read into an event.
+fn wanted(
+    entry: &Record,
+    on_bus: &BusRules,
+    scratch: &mut ruleset::Scratch,
+) -> Result<Option<Wanted>, String> {
+    let (envelope, hops) =
+        record::split(&entry.payload).map_err(|error| format!("it is no event: {error}"))?;
+    let matched = on_bus
+        .matches(&envelope, scratch)
+        .map_err(|error| format!("it cannot be matched: {error}"))?;
+    if matched.is_empty() {
+        return Ok(None);
+    }
+    let event = Event::read(envelope).map_err(|error| format!("it is no event: {error}"))?;
+    Ok(Some(Wanted { matched, event, hops }))
 }
