@@ -126,39 +126,38 @@ fn read_v6(text: &[u8]) -> Option<Address> {
         Some(at) => (&text[..at], Some(&text[at + 2..])),
         None => (text, None),
     };
-    let before = groups(before)?;
-    let after_groups = match after {
-        Some(after) => groups(after)?,
-        None => Vec::new(),
-    };
-    let missing = 8_usize.checked_sub(before.len() + after_groups.len())?;
+    let (high, before) = groups(before)?;
+    let (low, after_groups) = after.map_or(Some((0, 0)), groups)?;
+    let missing = 8_u32.checked_sub(before + after_groups)?;
     if (after.is_some()) != (0 < missing) {
         return None;
     }
-    let all = before.iter().chain(std::iter::repeat_n(&0, missing)).chain(&after_groups);
-    let address = all.fold(0_u128, |address, group| address << 16 | u128::from(*group));
+    let address = high.checked_shl(16 * (8 - before)).unwrap_or(0) | low;
     match address >> 32 {
         0xffff => u32::try_from(address & 0xffff_ffff).ok().map(Address::V4),
         _ => Some(Address::V6(address)),
     }
 }
 
-fn groups(text: &[u8]) -> Option<Vec<u16>> {
+/// Groups of hexadecimal digits, at most eight: their value, and how many they are.
+fn groups(text: &[u8]) -> Option<(u128, u32)> {
     if text.is_empty() {
-        return Some(Vec::new());
+        return Some((0, 0));
     }
-    let mut groups = Vec::new();
+    let mut value = 0_u128;
+    let mut groups = 0;
     for group in text.split(|byte| *byte == b':') {
-        if group.is_empty() || groups.len() == 8 {
+        if group.is_empty() || groups == 8 {
             return None;
         }
-        let value = group.iter().try_fold(0_u32, |value, digit| {
+        let bits = group.iter().try_fold(0_u32, |value, digit| {
             let digit = char::from(*digit).to_digit(16)?;
             Some(value * 16 + digit).filter(|value| *value <= 0xffff)
         })?;
-        groups.push(u16::try_from(value).ok()?);
+        value = value << 16 | u128::from(bits);
+        groups += 1;
     }
-    Some(groups)
+    Some((value, groups))
 }
 
 #[cfg(test)]

@@ -15,15 +15,14 @@
 //!
 //! - Elements are numbered in the order in which they begin, so those inside an element are the
 //!   numbers after its own up to its end.
-//! - The whole event is checked, also what no pattern names: an event that flattens is valid JSON.
 //! - Nothing recurses, and what is kept is proportional to what the paths select.
 
 use std::collections::HashMap;
 
+use crate::event::{Event, EventError};
 use crate::json::{Kind, SyntaxError, Token, Tokens, decode};
 use crate::limits::EVENT_DEPTH_MAX;
-use crate::matcher::EventError;
-use crate::value::Value;
+use crate::value::{Number, Value};
 
 /// The number of a path that some pattern names.
 pub(crate) type PathId = usize;
@@ -110,7 +109,7 @@ impl Leaves {
         let source = if leaf.unescaped { &self.unescaped } else { event };
         let bytes = &source[leaf.start..leaf.end];
         match leaf.kind {
-            Kind::Number => Value::Number(bytes),
+            Kind::Number => Value::Number(Number::read(bytes)),
             Kind::True => Value::True,
             Kind::False => Value::False,
             Kind::Null => Value::Null,
@@ -119,22 +118,12 @@ impl Leaves {
     }
 
     /// Reads an event, keeping the leaves at `paths`.
-    pub(crate) fn read(&mut self, event: &[u8], paths: &Paths) -> Result<(), EventError> {
+    pub(crate) fn read(&mut self, event: Event<'_>, paths: &Paths) -> Result<(), EventError> {
         self.clear(paths.len);
-        if let Err(error) = std::str::from_utf8(event) {
-            let message = "the event is not UTF-8".to_owned();
-            return Err(EventError { offset: error.valid_up_to(), message });
-        }
-        let mut tokens = Tokens::new(event, EVENT_DEPTH_MAX);
-        match tokens.next()? {
-            Some(token) if token.kind == Kind::ObjectStart => (),
-            token => {
-                let offset = token.map_or(event.len(), |token| token.span.start);
-                return Err(EventError {
-                    offset,
-                    message: "Event must be a JSON object".to_owned(),
-                });
-            }
+        let mut tokens = Tokens::new(event.bytes(), EVENT_DEPTH_MAX);
+        if tokens.next()?.is_none_or(|token| token.kind != Kind::ObjectStart) {
+            let message = "Event must be a JSON object".to_owned();
+            return Err(EventError { offset: 0, message });
         }
         let mut walk =
             Walk { paths, path: Vec::new(), open: vec![Open::root()], here: Known::default() };
@@ -285,11 +274,5 @@ impl Walk<'_> {
         if let Some(array) = closed.array {
             out.arrays[array].end = end;
         }
-    }
-}
-
-impl From<SyntaxError> for EventError {
-    fn from(error: SyntaxError) -> Self {
-        Self { offset: error.span.start, message: error.message }
     }
 }

@@ -3,12 +3,13 @@
 //! `docs/patterns.md` is the definition; each MUST in it has a case in `testdata/musts.jsonl`.
 //!
 //! ```
-//! use slipswitch_pattern::{Matcher, Pattern, PatternIndex, Scratch};
+//! use slipswitch_pattern::{Event, Matcher, Pattern, PatternIndex, Scratch};
 //!
 //! let pattern = Pattern::parse(r#"{"detail": {"total": [{"numeric": [">", 100]}]}}"#)?;
 //! let matcher = Matcher::new(&[pattern]);
 //! let mut matched = Vec::new();
-//! matcher.matches(br#"{"detail": {"total": 250}}"#, &mut Scratch::default(), &mut matched)?;
+//! let event = Event::check(br#"{"detail": {"total": 250}}"#)?;
+//! matcher.matches(event, &mut Scratch::default(), &mut matched)?;
 //! assert_eq!(matched, [PatternIndex(0)]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -20,9 +21,10 @@
 //!
 //! # Not here
 //!
-//! - Rules, targets, files, and events as a type: an event is the bytes of one JSON object.
+//! - Rules, targets, files, and events as a type: an [`Event`] is the bytes of one JSON object.
 
 mod address;
+mod event;
 mod flatten;
 mod ignore_case;
 mod join;
@@ -36,5 +38,6 @@ mod pattern;
 mod value;
 mod wildcard;
 
-pub use matcher::{EventError, Matcher, PatternIndex, Scratch};
+pub use event::{Event, EventError};
+pub use matcher::{Matcher, PatternIndex, Scratch};
 pub use pattern::{ParseError, Pattern};

@@ -10,6 +10,7 @@
 //!
 //! - An engine: this release asks [`crate::naive`]. Whatever takes its place is held against it.
 
+use crate::event::{Event, EventError};
 use crate::naive;
 use crate::pattern::Pattern;
 
@@ -28,15 +29,6 @@ pub struct Scratch {
     engine: naive::Scratch,
 }
 
-/// Why bytes are not an event.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message} (at byte {offset})")]
-pub struct EventError {
-    /// Where in the event.
-    pub offset: usize,
-    pub message: String,
-}
-
 impl Matcher {
     /// Prepares the patterns. It cannot fail: a [`Pattern`] is already valid.
     ///
@@ -47,12 +39,16 @@ impl Matcher {
         Self { engine: naive::Matcher::new(patterns) }
     }
 
-    /// Puts the patterns that match `event`, one JSON object, into `matched`: ascending, each once.
+    /// Puts the patterns that match `event` into `matched`: each once, in no particular order.
     ///
     /// `matched` is cleared first, and stays empty on an error.
+    ///
+    /// # Errors
+    ///
+    /// When the event is none after all, or its arrays allow too many combinations.
     pub fn matches(
         &self,
-        event: &[u8],
+        event: Event<'_>,
         scratch: &mut Scratch,
         matched: &mut Vec<PatternIndex>,
     ) -> Result<(), EventError> {

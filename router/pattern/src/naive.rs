@@ -13,9 +13,10 @@
 //!
 //! - An index over the patterns: a thousand of them cost a thousand looks.
 
+use crate::event::{Event, EventError};
 use crate::flatten::{Leaf, Leaves, PathId, Paths};
 use crate::join::{Join, TooMany};
-use crate::matcher::{EventError, PatternIndex};
+use crate::matcher::PatternIndex;
 use crate::pattern::{Field, Pattern};
 
 /// As [`crate::Matcher`].
@@ -60,15 +61,19 @@ impl Matcher {
     /// As [`crate::Matcher::matches`].
     pub fn matches(
         &self,
-        event: &[u8],
+        event: Event<'_>,
         scratch: &mut Scratch,
         matched: &mut Vec<PatternIndex>,
     ) -> Result<(), EventError> {
         matched.clear();
         scratch.leaves.read(event, &self.paths)?;
         for (index, asked) in (0..).zip(&self.asked) {
-            let mut question =
-                Question { asked, event, leaves: &scratch.leaves, accepted: &mut scratch.accepted };
+            let mut question = Question {
+                asked,
+                event: event.bytes(),
+                leaves: &scratch.leaves,
+                accepted: &mut scratch.accepted,
+            };
             match question.is_matched() {
                 Ok(true) => matched.push(PatternIndex(index)),
                 Ok(false) => (),
@@ -153,7 +158,7 @@ impl Question<'_> {
         let wanted = &self.field(field).wanted;
         let accepts = |leaf: &&Leaf| {
             let value = self.leaves.value(leaf, self.event);
-            wanted.iter().any(|wanted| wanted.accepts(value))
+            wanted.iter().any(|wanted| wanted.accepts(&value))
         };
         let accepted = elements_of(self.leaves_of(field).iter().filter(accepts));
         self.accepted[field] = Some(accepted);

@@ -1,13 +1,17 @@
 //! Numbers as decimals: exact, of any length, never rounded.
 //!
 //! ```text
-//! -0.00120e7  =  - 1 2 × 10^(4 - 1)      digits 12, exponent 4: the value is ±0.d₁d₂… × 10^(exponent + 1)
+//! -0.00120e7  =  - 1.2 × 10^4      exponent 4, head 1200000000000000000, no tail
 //! ```
+//!
+//! The first 19 significant digits are one integer, so that nearly all numbers compare without a
+//! look at their text; what comes after them is compared digit by digit.
 //!
 //! # Invariants
 //!
 //! - Two literals have equal [`Decimal`]s when, and only when, they are the same number.
-//! - Reading costs no more than the literal is long: `1e999999999` is never written out.
+//! - Reading costs no more than the literal is long, and allocates nothing: `1e999999999` is never
+//!   written out.
 //!
 //! # Not here
 //!
@@ -24,67 +28,118 @@ pub(crate) const EXPONENT_MAX: i64 = 308;
 /// The smallest power of ten of a first digit.
 pub(crate) const EXPONENT_MIN: i64 = -324;
 
-/// Significant digits beyond which a plain number in a pattern stands for its spelling.
-pub(crate) const DIGITS_MAX: usize = 17;
+/// Digits of the head: all that fit in 64 bits.
+const HEAD_DIGITS: usize = 19;
 
-/// A number's value. Zero has no digits, no sign and the exponent 0.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A number's value.
+#[derive(Clone, Debug)]
 pub(crate) struct Decimal<'a> {
-    negative: bool,
-    /// The power of ten of the first digit.
-    exponent: i64,
-    /// From the first digit that is not zero to the last, without a point.
-    digits: Cow<'a, [u8]>,
+    key: Key,
+    /// The digits after the head's to the last that is not zero, maybe with a point among them.
+    tail: Cow<'a, [u8]>,
+}
+
+/// Sign, size and first 19 digits of a number. Numbers whose keys differ are in the order of their
+/// keys; those without a tail are equal when their keys are.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    /// [`Key::ZERO_RANK`] for zero; the larger the exponent the further from it.
+    rank: u16,
+    /// The digits, the first in the place of 10^18; complemented for negative numbers.
+    head: u64,
+}
+
+impl Key {
+    const ZERO_RANK: u16 = 1 << 15;
+    const ZERO: Self = Self { rank: Self::ZERO_RANK, head: 0 };
+
+    fn new(negative: bool, exponent: i64, head: u64) -> Option<Self> {
+        if !(EXPONENT_MIN..=EXPONENT_MAX).contains(&exponent) {
+            return None;
+        }
+        let distance = u16::try_from(exponent - EXPONENT_MIN + 1).ok()?;
+        Some(if negative {
+            Self { rank: Self::ZERO_RANK - distance, head: !head }
+        } else {
+            Self { rank: Self::ZERO_RANK + distance, head }
+        })
+    }
+
+    fn is_negative(self) -> bool {
+        self.rank < Self::ZERO_RANK
+    }
+
+    fn digits(self) -> u64 {
+        if self.is_negative() { !self.head } else { self.head }
+    }
 }
 
 impl<'a> Decimal<'a> {
     /// The value of a JSON number; `None` when its size is beyond comparing.
     pub(crate) fn read(literal: &'a [u8]) -> Option<Self> {
-        let (negative, rest) = match literal.strip_prefix(b"-") {
-            Some(rest) => (true, rest),
-            None => (false, literal),
-        };
-        let (mantissa, power) = match memchr::memchr2(b'e', b'E', rest) {
-            Some(at) => (&rest[..at], read_power(&rest[at + 1..])),
-            None => (rest, 0),
-        };
-        let point = memchr::memchr(b'.', mantissa);
-        let Some(first) = mantissa.iter().position(|byte| is_significant(*byte)) else {
-            return Some(Self { negative: false, exponent: 0, digits: Cow::Borrowed(&[]) });
-        };
-        let last = mantissa.iter().rposition(|byte| is_significant(*byte)).unwrap_or(first);
-
-        let whole = i64::try_from(point.unwrap_or(mantissa.len())).ok()?;
-        let before = i64::try_from(first).ok()?;
-        let place = if before < whole { whole - before - 1 } else { whole - before };
-        let exponent = place.saturating_add(power);
-        if !(EXPONENT_MIN..=EXPONENT_MAX).contains(&exponent) {
-            return None;
+        let negative = literal.first() == Some(&b'-');
+        let start = usize::from(negative);
+        let (mut head, mut digits) = (0_u64, 0_usize);
+        // Significant digits before the point, and zeros between the point and the first of them.
+        let (mut whole, mut zeros) = (0_i64, 0_i64);
+        let mut after_point = false;
+        let mut tail = 0..0;
+        let mut power = 0;
+        for (at, byte) in literal.iter().enumerate().skip(start) {
+            match byte {
+                b'.' => after_point = true,
+                b'0' if digits == 0 => zeros += i64::from(after_point),
+                b'0'..=b'9' => {
+                    whole += i64::from(!after_point);
+                    if digits < HEAD_DIGITS {
+                        head = head * 10 + u64::from(byte - b'0');
+                        digits += 1;
+                        tail = at + 1..at + 1;
+                    } else if *byte != b'0' {
+                        tail.end = at + 1;
+                    }
+                }
+                _ => {
+                    power = read_power(&literal[at + 1..]);
+                    break;
+                }
+            }
         }
-        Some(Self {
-            negative,
-            exponent,
-            digits: without_point(&mantissa[first..=last], point.is_some()),
-        })
+        if digits == 0 {
+            return Some(Self { key: Key::ZERO, tail: Cow::Borrowed(&[]) });
+        }
+        let place = if 0 < whole { whole - 1 } else { -zeros - 1 };
+        let head = head * TENS[HEAD_DIGITS - digits];
+        let key = Key::new(negative, place.saturating_add(power), head)?;
+        Some(Self { key, tail: Cow::Borrowed(&literal[tail]) })
     }
 
     pub(crate) fn into_owned(self) -> Decimal<'static> {
-        Decimal { digits: Cow::Owned(self.digits.into_owned()), ..self }
+        Decimal { key: self.key, tail: Cow::Owned(self.tail.into_owned()) }
     }
 
-    /// How many digits the value has from its first to its last that is not zero.
-    pub(crate) fn significant_digits(&self) -> usize {
-        self.digits.len()
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
+    /// The key is all of the value.
+    pub(crate) fn is_key(&self) -> bool {
+        self.tail.is_empty()
+    }
+
+    /// The value has at most 17 significant digits.
+    pub(crate) fn is_short(&self) -> bool {
+        self.is_key() && self.key.digits() % 100 == 0
     }
 }
 
 impl Ord for Decimal<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
-        match (self.sign(), other.sign()) {
-            (1, 1) => self.magnitude(other),
-            (-1, -1) => other.magnitude(self),
-            (ours, theirs) => ours.cmp(&theirs),
-        }
+        self.key.cmp(&other.key).then_with(|| {
+            // Neither tail ends in a zero, so the longer of two with one beginning is the larger.
+            let tails = digits(&self.tail).cmp(digits(&other.tail));
+            if self.key.is_negative() { tails.reverse() } else { tails }
+        })
     }
 }
 
@@ -94,24 +149,28 @@ impl PartialOrd for Decimal<'_> {
     }
 }
 
-impl Decimal<'_> {
-    fn sign(&self) -> i8 {
-        match (self.digits.is_empty(), self.negative) {
-            (true, _) => 0,
-            (false, false) => 1,
-            (false, true) => -1,
-        }
-    }
-
-    fn magnitude(&self, other: &Self) -> Ordering {
-        // Neither ends in a zero, so the longer of two with one beginning is the larger.
-        self.exponent.cmp(&other.exponent).then_with(|| self.digits.cmp(&other.digits))
+impl PartialEq for Decimal<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
     }
 }
 
-fn is_significant(byte: u8) -> bool {
-    matches!(byte, b'1'..=b'9')
+impl Eq for Decimal<'_> {}
+
+fn digits(tail: &[u8]) -> impl Iterator<Item = &u8> {
+    tail.iter().filter(|byte| **byte != b'.')
 }
+
+/// 10^0 to 10^18.
+const TENS: [u64; HEAD_DIGITS] = {
+    let mut tens = [1; HEAD_DIGITS];
+    let mut at = 1;
+    while at < HEAD_DIGITS {
+        tens[at] = tens[at - 1] * 10;
+        at += 1;
+    }
+    tens
+};
 
 /// The digits after the `e`, stopping far outside of what is compared.
 fn read_power(text: &[u8]) -> i64 {
@@ -125,13 +184,6 @@ fn read_power(text: &[u8]) -> i64 {
         .iter()
         .fold(0, |power: i64, digit| (power * 10 + i64::from(digit.wrapping_sub(b'0'))).min(limit));
     if negative { -power } else { power }
-}
-
-fn without_point(digits: &[u8], has_point: bool) -> Cow<'_, [u8]> {
-    if has_point && memchr::memchr(b'.', digits).is_some() {
-        return Cow::Owned(digits.iter().copied().filter(|byte| *byte != b'.').collect());
-    }
-    Cow::Borrowed(digits)
 }
 
 #[cfg(test)]
@@ -157,6 +209,11 @@ mod tests {
         same(&["0", "-0", "0.0", "-0.0e7", "0e999999999999999999999", "-0e-5"]);
         same(&["-0.00120e7", "-12000", "-1.2e4"]);
         same(&["12345678901234567890", "1.2345678901234567890e19"]);
+        same(&[
+            "1234567890123456789012.5",
+            "1.2345678901234567890125e21",
+            "12345678901234567890125e-1",
+        ]);
     }
 
     #[test]
@@ -164,6 +221,8 @@ mod tests {
         assert!(read("9007199254740992") < read("9007199254740993"));
         assert!(read("0.1") < read("0.1000000000000000000000000000000001"));
         assert!(read("-0.1000000000000000000000000000000001") < read("-0.1"));
+        assert!(read("12345678901234567890") < read("12345678901234567891"));
+        assert!(read("-12345678901234567890.1") < read("-12345678901234567890"));
     }
 
     #[test]
@@ -210,15 +269,29 @@ mod tests {
         }
     }
 
+    const FORM: &str = "-?(0|[1-9][0-9]{0,4})(\\.[0-9]{1,4})?([eE][+-]?[0-9])?";
+    // Digits around the end of the head.
+    const LONG: &str = "-?[1-9]00000000000000[0-9]{2,7}(\\.[0-9]{1,3})?(e[+-]?[0-9])?";
+
+    fn agree(left: &str, right: &str) -> Result<(), TestCaseError> {
+        let ours = read(left).unwrap().cmp(&read(right).unwrap());
+        prop_assert_eq!(ours, oracle(left, right));
+        prop_assert_eq!(ours == Ordering::Equal, read(left) == read(right));
+        Ok(())
+    }
+
     proptest! {
         #[test]
-        fn comparing_agrees_with_comparing_the_digits_written_out(
-            left in "-?(0|[1-9][0-9]{0,4})(\\.[0-9]{1,4})?([eE][+-]?[0-9])?",
-            right in "-?(0|[1-9][0-9]{0,4})(\\.[0-9]{1,4})?([eE][+-]?[0-9])?",
-        ) {
-            let ours = read(&left).unwrap().cmp(&read(&right).unwrap());
-            prop_assert_eq!(ours, oracle(&left, &right));
-            prop_assert_eq!(ours == Ordering::Equal, read(&left) == read(&right));
+        fn comparing_agrees_with_comparing_the_digits_written_out(left in FORM, right in FORM) {
+            agree(&left, &right)?;
+        }
+
+        #[test]
+        fn long_numbers_compare_by_all_of_their_digits(left in LONG, right in LONG, more in "[0-9.]") {
+            agree(&left, &right)?;
+            if !left.contains(['.', 'e']) {
+                agree(&left, &format!("{left}.{}", more.replace('.', "5")))?;
+            }
         }
     }
 }

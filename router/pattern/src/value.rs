@@ -7,17 +7,26 @@
 
 use crate::address::{Address, Network};
 use crate::ignore_case::IgnoreCase;
-use crate::number::{DIGITS_MAX, Decimal};
+use crate::number::Decimal;
 use crate::wildcard::Wildcard;
 
-/// A leaf of an event. Text is unescaped; a number is as the sender spelled it.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+/// A leaf of an event. Text is unescaped.
+#[derive(Clone, Debug)]
 pub(crate) enum Value<'a> {
     Text(&'a [u8]),
-    Number(&'a [u8]),
+    Number(Number<'a>),
     True,
     False,
     Null,
+}
+
+/// A number of an event.
+#[derive(Clone, Debug)]
+pub(crate) struct Number<'a> {
+    /// As the sender spelled it.
+    pub(crate) literal: &'a [u8],
+    /// `None` when its size is beyond comparing.
+    pub(crate) value: Option<Decimal<'a>>,
 }
 
 /// One entry of a field's list, other than `{"exists": false}`.
@@ -47,9 +56,9 @@ pub(crate) enum Wanted {
 /// A number that stands in a list by itself.
 #[derive(Clone, Debug)]
 pub(crate) struct PlainNumber {
-    spelling: Box<[u8]>,
+    pub(crate) spelling: Box<[u8]>,
     /// `None` where the number counts only as it is spelled.
-    value: Option<Decimal<'static>>,
+    pub(crate) value: Option<Decimal<'static>>,
 }
 
 /// What `anything-but` excludes.
@@ -78,7 +87,7 @@ pub(crate) struct Range {
 }
 
 impl Wanted {
-    pub(crate) fn accepts(&self, value: Value<'_>) -> bool {
+    pub(crate) fn accepts(&self, value: &Value<'_>) -> bool {
         use Wanted as W;
         match (self, value) {
             (W::Present, _)
@@ -89,7 +98,7 @@ impl Wanted {
                 !unwanted.iter().any(|unwanted| unwanted.describes(value))
             }
 
-            (W::Text(wanted), Value::Text(text)) => **wanted == *text,
+            (W::Text(wanted), Value::Text(text)) => **wanted == **text,
             (W::Address(wanted), Value::Text(text)) => Address::read(text) == Some(*wanted),
             (W::Prefix(prefix), Value::Text(text)) => text.starts_with(prefix),
             (W::Suffix(suffix), Value::Text(text)) => text.ends_with(suffix),
@@ -101,37 +110,42 @@ impl Wanted {
                 Address::read(text).is_some_and(|address| network.contains(address))
             }
 
-            (W::Number(wanted), Value::Number(literal)) => wanted.equals(literal),
-            (W::Range(range), Value::Number(literal)) => {
-                Decimal::read(literal).is_some_and(|number| range.contains(&number))
+            (W::Number(wanted), Value::Number(number)) => wanted.equals(number),
+            (W::Range(range), Value::Number(number)) => {
+                number.value.as_ref().is_some_and(|number| range.contains(number))
             }
             _ => false,
         }
     }
 }
 
+impl<'a> Number<'a> {
+    pub(crate) fn read(literal: &'a [u8]) -> Self {
+        Self { literal, value: Decimal::read(literal) }
+    }
+}
+
 impl PlainNumber {
     pub(crate) fn new(spelling: &[u8]) -> Self {
-        let value =
-            Decimal::read(spelling).filter(|value| value.significant_digits() <= DIGITS_MAX);
+        let value = Decimal::read(spelling).filter(Decimal::is_short);
         Self { spelling: spelling.into(), value: value.map(Decimal::into_owned) }
     }
 
-    fn equals(&self, literal: &[u8]) -> bool {
-        *self.spelling == *literal || self.value.is_some() && self.value == Decimal::read(literal)
+    fn equals(&self, number: &Number<'_>) -> bool {
+        *self.spelling == *number.literal || self.value.is_some() && self.value == number.value
     }
 }
 
 impl Unwanted {
-    fn describes(&self, value: Value<'_>) -> bool {
+    fn describes(&self, value: &Value<'_>) -> bool {
         match (self, value) {
-            (Self::Text(unwanted), Value::Text(text)) => **unwanted == *text,
+            (Self::Text(unwanted), Value::Text(text)) => **unwanted == **text,
             (Self::Prefix(prefix), Value::Text(text)) => text.starts_with(prefix),
             (Self::Suffix(suffix), Value::Text(text)) => text.ends_with(suffix),
             (Self::IgnoreCase(unwanted), Value::Text(text)) => unwanted.equals(text),
             (Self::Wildcard(wildcard), Value::Text(text)) => wildcard.matches(text),
-            (Self::Number(unwanted), Value::Number(literal)) => {
-                Decimal::read(literal).is_some_and(|number| number == *unwanted)
+            (Self::Number(unwanted), Value::Number(number)) => {
+                number.value.as_ref().is_some_and(|number| number == unwanted)
             }
             _ => false,
         }

@@ -3,12 +3,16 @@
 use std::fmt::Write;
 
 use proptest::prelude::*;
-use slipswitch_pattern::{EventError, Matcher, ParseError, Pattern, Scratch, limits};
+use slipswitch_pattern::{Event, EventError, Matcher, ParseError, Pattern, Scratch, limits};
 
 fn ask(pattern: &str, event: &[u8]) -> Result<bool, EventError> {
     let pattern = Pattern::parse(pattern).expect("the pattern is valid");
     let mut matched = Vec::new();
-    Matcher::new(&[pattern]).matches(event, &mut Scratch::default(), &mut matched)?;
+    Matcher::new(&[pattern]).matches(
+        Event::check(event)?,
+        &mut Scratch::default(),
+        &mut matched,
+    )?;
     Ok(!matched.is_empty())
 }
 
@@ -144,11 +148,14 @@ fn an_error_leaves_nothing_behind_for_the_next_event() {
         [Pattern::parse(r#"{"a":{"b":[1]}}"#).unwrap(), Pattern::parse(r#"{"c":["é"]}"#).unwrap()];
     let matcher = Matcher::new(&patterns);
     let (mut scratch, mut matched) = (Scratch::default(), Vec::new());
-    matcher.matches(br#"{"a":[{"b":1}],"c":"\u00e9"}"#, &mut scratch, &mut matched).unwrap();
+    let event = |bytes| Event::checked_before(bytes);
+    let whole = event(br#"{"a":[{"b":1}],"c":"\u00e9"}"#);
+    matcher.matches(whole, &mut scratch, &mut matched).unwrap();
     assert_eq!(matched.len(), 2);
-    matcher.matches(br#"{"a":[{"b":1}],"c":"\u00e9""#, &mut scratch, &mut matched).unwrap_err();
+    let torn = event(br#"{"a":[{"b":1}],"c":"\u00e9""#);
+    matcher.matches(torn, &mut scratch, &mut matched).unwrap_err();
     assert!(matched.is_empty());
-    matcher.matches(b"{}", &mut scratch, &mut matched).unwrap();
+    matcher.matches(event(b"{}"), &mut scratch, &mut matched).unwrap();
     assert!(matched.is_empty());
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::Value;
-use slipswitch_pattern::{Matcher, Pattern, Scratch};
+use slipswitch_pattern::{Event, Matcher, Pattern, Scratch};
 
 fn cases() -> Vec<Value> {
     let file = include_str!("../testdata/musts.jsonl");
@@ -30,8 +30,10 @@ fn answer(case: &Value) -> (&'static str, String, Value) {
         return ("valid", String::new(), Value::Null);
     };
     let mut matched = Vec::new();
-    match Matcher::new(&[pattern]).matches(event.as_bytes(), &mut Scratch::default(), &mut matched)
-    {
+    let result = Event::check(event.as_bytes()).and_then(|event| {
+        Matcher::new(&[pattern]).matches(event, &mut Scratch::default(), &mut matched)
+    });
+    match result {
         Err(error) => ("error", error.message, Value::Null),
         Ok(()) if matched.is_empty() => ("nomatch", String::new(), Value::Null),
         Ok(()) => ("match", String::new(), Value::Null),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pattern::{Matcher, Pattern};
+use pattern::{Event, Matcher, Pattern};
 
 use crate::inline_test::InlineTest;
 use crate::rule_set::Scratch;
@@ -31,13 +31,14 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Whether this rule, by itself, matches the event, an envelope as JSON. A disabled one does not.
+    /// Whether this rule, by itself, matches the event, an envelope as checked JSON. A disabled one does not.
     pub fn matches(&self, event: &[u8], scratch: &mut Scratch) -> bool {
         self.enabled && self.matches_pattern(event, scratch)
     }
 
     pub(crate) fn matches_pattern(&self, event: &[u8], scratch: &mut Scratch) -> bool {
         let Scratch { pattern, matched } = scratch;
+        let event = Event::checked_before(event);
         self.matcher.0.matches(event, pattern, matched).is_ok() && !matched.is_empty()
     }
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use pattern::{EventError, Matcher, PatternIndex};
+use pattern::{Event, EventError, Matcher, PatternIndex};
 use sha2::{Digest, Sha256};
 
 use crate::inline_test::TestReport;
@@ -102,7 +102,7 @@ impl BusRules {
         &self.rules
     }
 
-    /// The enabled rules that match the event, an envelope as JSON.
+    /// The enabled rules that match the event, an envelope as checked JSON.
     ///
     /// # Errors
     ///
@@ -113,7 +113,8 @@ impl BusRules {
         scratch: &mut Scratch,
     ) -> Result<Vec<Arc<Rule>>, EventError> {
         let Scratch { pattern, matched } = scratch;
-        self.matcher.matches(event, pattern, matched)?;
+        self.matcher.matches(Event::checked_before(event), pattern, matched)?;
+        matched.sort_unstable();
         let rule = |index: &PatternIndex| {
             let at = usize::try_from(index.0).ok()?;
             Some(Arc::clone(self.rules.get(*self.enabled.get(at)?)?))

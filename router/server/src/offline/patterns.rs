@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, Write};
 
 use bus::ruleset::Diagnostic;
-use bus::ruleset::pattern::{Matcher, ParseError, Pattern, PatternIndex, Scratch};
+use bus::ruleset::pattern::{Event, Matcher, ParseError, Pattern, PatternIndex, Scratch};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -89,9 +89,10 @@ pub fn pattern_match(
     let mut lines = Lines::new(events);
     while let Some((line, text)) = lines.next()? {
         if is_object(text) {
-            matcher
-                .matches(text, &mut scratch, &mut matched)
+            Event::check(text)
+                .and_then(|event| matcher.matches(event, &mut scratch, &mut matched))
                 .map_err(|error| event_error(&name, line, text, error.offset, error.message))?;
+            matched.sort_unstable();
         } else {
             matched.clear();
             // Its column is a byte of this one line, from 1.
