@@ -88,19 +88,12 @@ pub fn pattern_match(
     let name = events.name.clone();
     let mut lines = Lines::new(events);
     while let Some((line, text)) = lines.next()? {
-        if is_object(text) {
-            Event::check(text)
-                .and_then(|event| matcher.matches(event, &mut scratch, &mut matched))
+        matched.clear();
+        if let Some(checked) = read_event(&name, line, text)? {
+            matcher
+                .matches(checked, &mut scratch, &mut matched)
                 .map_err(|error| event_error(&name, line, text, error.offset, error.message))?;
             matched.sort_unstable();
-        } else {
-            matched.clear();
-            // Its column is a byte of this one line, from 1.
-            serde_json::from_slice::<&RawValue>(text).map_err(|error| {
-                let message =
-                    format!("not JSON: {}; write one event a line", without_place(&error));
-                event_error(&name, line, text, error.column().saturating_sub(1), message)
-            })?;
         }
         write_matches(&mut out, event, &ids, &matched).map_err(MatchError::Write)?;
         event += 1;
@@ -108,7 +101,7 @@ pub fn pattern_match(
     out.flush().map_err(MatchError::Write)
 }
 
-fn read_patterns(
+pub(super) fn read_patterns(
     source: Named<impl BufRead>,
 ) -> Result<(Vec<serde_json::Value>, Vec<Pattern>), MatchError> {
     let (mut ids, mut patterns) = (Vec::new(), Vec::new());
@@ -142,8 +135,23 @@ fn read_patterns(
     Ok((ids, patterns))
 }
 
-fn is_object(text: &[u8]) -> bool {
-    text.trim_ascii_start().first() == Some(&b'{')
+/// The event of a line; `None` for JSON that is no object, which nothing matches.
+pub(super) fn read_event<'a>(
+    name: &str,
+    line: usize,
+    text: &'a [u8],
+) -> Result<Option<Event<'a>>, MatchError> {
+    if text.trim_ascii_start().first() == Some(&b'{') {
+        let checked = Event::check(text)
+            .map_err(|error| event_error(name, line, text, error.offset, error.message))?;
+        return Ok(Some(checked));
+    }
+    // Its column is a byte of this one line, from 1.
+    serde_json::from_slice::<&RawValue>(text).map_err(|error| {
+        let message = format!("not JSON: {}; write one event a line", without_place(&error));
+        event_error(name, line, text, error.column().saturating_sub(1), message)
+    })?;
+    Ok(None)
 }
 
 /// Without the place within the line, which would seem to be one of the file.
@@ -155,7 +163,13 @@ fn without_place(error: &serde_json::Error) -> String {
     }
 }
 
-fn event_error(name: &str, line: usize, text: &[u8], offset: usize, message: String) -> MatchError {
+pub(super) fn event_error(
+    name: &str,
+    line: usize,
+    text: &[u8],
+    offset: usize,
+    message: String,
+) -> MatchError {
     MatchError::Event { name: name.to_owned(), line, column: column(text, offset), message }
 }
 
@@ -182,18 +196,18 @@ fn write_matches(
 }
 
 /// Lines that are not blank, with their numbers from 1, as bytes.
-struct Lines<R> {
+pub(super) struct Lines<R> {
     source: Named<R>,
     number: usize,
     line: Vec<u8>,
 }
 
 impl<R: BufRead> Lines<R> {
-    fn new(source: Named<R>) -> Self {
+    pub(super) fn new(source: Named<R>) -> Self {
         Self { source, number: 0, line: Vec::new() }
     }
 
-    fn next(&mut self) -> Result<Option<(usize, &[u8])>, MatchError> {
+    pub(super) fn next(&mut self) -> Result<Option<(usize, &[u8])>, MatchError> {
         loop {
             self.line.clear();
             self.number += 1;

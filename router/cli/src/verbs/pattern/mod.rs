@@ -26,7 +26,7 @@ pub(crate) fn run(verb: &Verb) -> Result<(), Failure> {
 }
 
 /// A file, or standard input, under the name to call it by.
-fn open(path: &Path) -> Result<(String, Box<dyn BufRead>), Failure> {
+pub(crate) fn open(path: &Path) -> Result<(String, Box<dyn BufRead>), Failure> {
     if path == Path::new("-") {
         return Ok(("standard input".to_owned(), Box::new(io::stdin().lock())));
     }
