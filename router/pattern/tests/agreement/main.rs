@@ -1,0 +1,216 @@
+//! The matcher, and whatever else judges a pattern, against the naive matcher, on pairs of pattern
+//! and event that are drawn at random and aimed at the corners of the language.
+//!
+//! A round is a few events and some patterns made from them, all asked in one matcher. `PAIRS` sets
+//! how many pairs of pattern and event are asked, `SEED` where the rounds begin; a disagreement
+//! prints the seed of its round, with which it is the first:
+//!
+//! ```text
+//! PAIRS=1000000 SEED=7 cargo test -p slipswitch-pattern --release --test agreement
+//! ```
+//!
+//! # Not here
+//!
+//! - Whether the naive matcher is right: `arrays`, `musts` and `vectors` say so.
+
+mod borders;
+mod entry;
+mod event;
+mod number;
+mod pattern;
+mod random;
+mod text;
+mod world;
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use slipswitch_pattern::{Event, EventError, Matcher, Pattern, PatternIndex, Scratch, naive};
+
+use event::Tree;
+use random::Random;
+use world::World;
+
+const PAIRS: u64 = 200_000;
+
+struct Round {
+    patterns: Vec<Pattern>,
+    events: Vec<Tree>,
+}
+
+/// Pairs asked, and pairs that matched.
+#[derive(Default)]
+struct Tally {
+    pairs: u64,
+    matches: u64,
+}
+
+type Answer = Result<Vec<PatternIndex>, EventError>;
+
+impl Round {
+    fn new(seed: u64) -> Self {
+        let random = &mut Random::new(seed);
+        let world = World::any(random);
+        let mut events = vec![Tree::any(random, &world)];
+        for _ in 0..1 + random.below(6) {
+            let event = if random.chance(75) {
+                events[random.below(events.len())].varied(random, &world)
+            } else {
+                Tree::any(random, &world)
+            };
+            events.push(event);
+        }
+        let leaves: Vec<_> = events.iter().flat_map(Tree::leaves).collect();
+        let count = random.pick(&[1, 6, 20, 60, 150]);
+        let mut maker = pattern::Maker::new(&world, &leaves);
+        let patterns = (0..count).map(|_| maker.next(random)).collect();
+        Self { patterns, events }
+    }
+}
+
+fn sorted(asked: Result<(), EventError>, mut matched: Vec<PatternIndex>) -> Answer {
+    matched.sort_unstable();
+    asked.map(|()| matched)
+}
+
+fn expected(patterns: &[Pattern], event: Event<'_>) -> Answer {
+    let mut matched = Vec::new();
+    let matcher = naive::Matcher::new(patterns);
+    sorted(matcher.matches(event, &mut naive::Scratch::default(), &mut matched), matched)
+}
+
+fn actual(matcher: &Matcher, event: Event<'_>, scratch: &mut Scratch) -> Answer {
+    let mut matched = Vec::new();
+    sorted(matcher.matches(event, scratch, &mut matched), matched)
+}
+
+fn checked(text: &str) -> Event<'_> {
+    Event::check(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+fn setting(name: &str, otherwise: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(value) => value.parse().unwrap_or_else(|_| panic!("{name}={value}: not a number")),
+        Err(_) => otherwise,
+    }
+}
+
+/// Asks rounds until there are enough pairs.
+fn each_round(pairs: u64, mut ask: impl FnMut(u64, &Round) -> Tally) -> Tally {
+    let mut total = Tally::default();
+    let mut seed = setting("SEED", 1);
+    while total.pairs < pairs {
+        let tally = ask(seed, &Round::new(seed));
+        total.pairs += tally.pairs;
+        total.matches += tally.matches;
+        seed = seed.wrapping_add(1);
+    }
+    total
+}
+
+#[test]
+fn the_matcher_agrees_with_the_naive_one() {
+    // One for all: a thread keeps its scratch when the patterns change, and after torn events.
+    let mut scratch = Scratch::default();
+    let pairs = setting("PAIRS", PAIRS);
+    let total = each_round(pairs, |seed, round| {
+        let matcher = Matcher::new(&round.patterns);
+        let oracle = naive::Matcher::new(&round.patterns);
+        let mut tally = Tally::default();
+        let mut naive_scratch = naive::Scratch::default();
+        for (at, tree) in round.events.iter().enumerate() {
+            let text = tree.text();
+            let event = checked(&text);
+            let mut wanted = Vec::new();
+            let asked = oracle.matches(event, &mut naive_scratch, &mut wanted);
+            let wanted = sorted(asked, wanted);
+            if actual(&matcher, event, &mut scratch) != wanted {
+                disagreement(seed, round, tree);
+            }
+            tally.pairs += round.patterns.len() as u64;
+            tally.matches += wanted.as_ref().map_or(0, Vec::len) as u64;
+            one_alone(seed, round, at, wanted.as_deref().unwrap_or_default());
+            tear(&matcher, &text, &mut scratch);
+        }
+        tally
+    });
+    let percent = 100 * total.matches / total.pairs;
+    if std::env::var_os("PAIRS").is_some() {
+        let said = format!("{} pairs, {percent} % of them match\n", total.pairs);
+        std::io::stderr().write_all(said.as_bytes()).expect("standard error is open");
+    }
+    assert!((20..=80).contains(&percent), "{percent} % of the pairs match: that proves little");
+}
+
+/// One pattern of the round in a matcher of its own, with nothing left from another event.
+fn one_alone(seed: u64, round: &Round, event: usize, wanted: &[PatternIndex]) {
+    let tree = &round.events[event];
+    let at = Random::new(seed + event as u64).below(round.patterns.len());
+    let index = PatternIndex(u32::try_from(at).expect("few patterns"));
+    let text = tree.text();
+    let matcher = Matcher::new(&round.patterns[at..=at]);
+    let answer = actual(&matcher, checked(&text), &mut Scratch::default());
+    if answer.is_ok_and(|matched| matched.is_empty()) == wanted.contains(&index) {
+        disagreement(seed, round, tree);
+    }
+}
+
+/// Leaves the scratch as a half event does. There may be any answer to one.
+fn tear(matcher: &Matcher, text: &str, scratch: &mut Scratch) {
+    let bytes = text.as_bytes();
+    let torn = Event::checked_before(&bytes[..bytes.len() * 2 / 3]);
+    if let Err(error) = actual(matcher, torn, scratch) {
+        assert!(error.offset <= bytes.len(), "{error}");
+    }
+}
+
+fn disagree(patterns: &[Pattern], tree: &Tree) -> bool {
+    let text = tree.text();
+    let event = checked(&text);
+    let answer = actual(&Matcher::new(patterns), event, &mut Scratch::default());
+    answer != expected(patterns, event)
+}
+
+/// Fails with as little of the round as still shows it.
+fn disagreement(seed: u64, round: &Round, tree: &Tree) -> ! {
+    let mut patterns = round.patterns.clone();
+    let mut tree = tree.clone();
+    let mut told = format!("run again with SEED={seed} PAIRS=1");
+    if disagree(&patterns, &tree) {
+        patterns = fewer(&patterns, |fewer| disagree(fewer, &tree));
+        tree = tree.minimised(&|tree| disagree(&patterns, tree));
+        patterns = fewer(&patterns, |fewer| disagree(fewer, &tree));
+    } else {
+        told.push_str("\nonly with a scratch that was used before, or only alone");
+    }
+    let text = tree.text();
+    let event = checked(&text);
+    let answer = actual(&Matcher::new(&patterns), event, &mut Scratch::default());
+    for (index, pattern) in patterns.iter().enumerate() {
+        write!(told, "\npattern {index}: {}", pattern.text()).expect("a string takes everything");
+    }
+    panic!(
+        "the matchers disagree; {told}\nevent: {text}\nexpected: {:?}\nactual: {answer:?}",
+        expected(&patterns, event)
+    );
+}
+
+/// Drops patterns, many at a time and then one by one, as long as it still happens.
+fn fewer(patterns: &[Pattern], happens: impl Fn(&[Pattern]) -> bool) -> Vec<Pattern> {
+    let mut kept = patterns.to_vec();
+    let mut step = kept.len().div_ceil(2);
+    while 0 < step {
+        let mut at = 0;
+        while at < kept.len() {
+            let mut without = kept.clone();
+            without.drain(at..(at + step).min(kept.len()));
+            if happens(&without) {
+                kept = without;
+            } else {
+                at += step;
+            }
+        }
+        step /= 2;
+    }
+    kept
+}
