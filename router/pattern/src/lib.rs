@@ -24,6 +24,7 @@
 //! - Rules, targets, files, and events as a type: an [`Event`] is the bytes of one JSON object.
 
 mod address;
+mod engine;
 mod event;
 mod flatten;
 mod ignore_case;
@@ -35,9 +36,10 @@ pub mod naive;
 mod number;
 mod parse;
 mod pattern;
+mod regex;
 mod value;
 mod wildcard;
 
 pub use event::{Event, EventError};
 pub use matcher::{Matcher, PatternIndex, Scratch};
-pub use pattern::{ParseError, Pattern};
+pub use pattern::{Dialect, ParseError, Pattern};

@@ -15,8 +15,24 @@ pub const OR_BRANCHES_MAX: usize = 1_000;
 /// while the ways are made.
 pub const BRANCH_FIELDS_MAX: usize = 100_000;
 
-/// What one wildcard text may cost; see [`crate::wildcard`] for how it is counted.
+/// What one wildcard text may cost where a pattern must be one that EventBridge takes; see
+/// [`crate::wildcard`] for how it is counted. Otherwise only the pattern's size bounds it.
 pub const WILDCARD_COMPLEXITY_MAX: usize = 10;
+
+/// Groups inside each other in a regex.
+pub const REGEX_DEPTH_MAX: usize = 50;
+
+/// Bytes of one regex, compiled to a list of states: what it costs a byte of an event at worst.
+pub const REGEX_BYTES_MAX: usize = 128 * 1024;
+
+/// Bytes of all regexes of a pattern, compiled so.
+pub const REGEXES_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of the table that makes a regex fast; one with a larger table goes without.
+pub const REGEX_TABLE_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of all such tables of a pattern; the regexes after that go without.
+pub const REGEX_TABLES_BYTES_MAX: usize = 1024 * 1024;
 
 /// Objects and arrays inside each other in an event.
 pub const EVENT_DEPTH_MAX: usize = 512;

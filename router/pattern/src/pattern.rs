@@ -54,6 +54,16 @@ pub(crate) struct Field {
     pub(crate) or_absent: bool,
 }
 
+/// Whose patterns to read.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Ours: Amazon's language, with our own operators and without limits that only AWS's engine needs.
+    Slipswitch,
+    /// What EventBridge takes and nothing more, for its interface: our operators, wildcards that are
+    /// too complex for AWS and a `cidr` of one address are errors, with AWS's words for them.
+    EventBridge,
+}
+
 /// Why a text is not a pattern. `Display` is the message alone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -69,7 +79,12 @@ pub struct ParseError {
 impl Pattern {
     /// Reads a pattern. Of several mistakes it reports the first.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        let rows = parse::rows(text)?;
+        Self::parse_in(text, Dialect::Slipswitch)
+    }
+
+    /// Reads a pattern of this dialect. One that EventBridge takes means the same in both.
+    pub fn parse_in(text: &str, dialect: Dialect) -> Result<Self, ParseError> {
+        let rows = parse::rows(text, dialect)?;
         Ok(Self { inner: Arc::new(Inner { text: text.to_owned(), rows }) })
     }
 

@@ -8,6 +8,7 @@
 use crate::address::{Address, Network};
 use crate::ignore_case::IgnoreCase;
 use crate::number::Decimal;
+use crate::regex::Regex;
 use crate::wildcard::Wildcard;
 
 /// A leaf of an event. Text is unescaped.
@@ -51,6 +52,10 @@ pub(crate) enum Wanted {
     Network(Network),
     /// Any leaf that none of these describes.
     AnythingBut(Vec<Unwanted>),
+    /// Ours: a text that the regex describes from its beginning to its end.
+    Regex(Regex),
+    /// Ours: a leaf that each of these accepts.
+    All(Vec<Wanted>),
 }
 
 /// A number that stands in a list by itself.
@@ -70,6 +75,8 @@ pub(crate) enum Unwanted {
     Suffix(Box<[u8]>),
     IgnoreCase(IgnoreCase),
     Wildcard(Wildcard),
+    /// Ours.
+    Regex(Regex),
 }
 
 /// An end of a range.
@@ -97,6 +104,7 @@ impl Wanted {
             (W::AnythingBut(unwanted), value) => {
                 !unwanted.iter().any(|unwanted| unwanted.describes(value))
             }
+            (W::All(wanted), value) => wanted.iter().all(|wanted| wanted.accepts(value)),
 
             (W::Text(wanted), Value::Text(text)) => **wanted == **text,
             (W::Address(wanted), Value::Text(text)) => Address::read(text) == Some(*wanted),
@@ -106,6 +114,7 @@ impl Wanted {
             (W::PrefixIgnoreCase(prefix), Value::Text(text)) => prefix.begins(text),
             (W::SuffixIgnoreCase(suffix), Value::Text(text)) => suffix.ends(text),
             (W::Wildcard(wildcard), Value::Text(text)) => wildcard.matches(text),
+            (W::Regex(regex), Value::Text(text)) => regex.fits(text),
             (W::Network(network), Value::Text(text)) => {
                 Address::read(text).is_some_and(|address| network.contains(address))
             }
@@ -144,6 +153,7 @@ impl Unwanted {
             (Self::Suffix(suffix), Value::Text(text)) => text.ends_with(suffix),
             (Self::IgnoreCase(unwanted), Value::Text(text)) => unwanted.equals(text),
             (Self::Wildcard(wildcard), Value::Text(text)) => wildcard.matches(text),
+            (Self::Regex(regex), Value::Text(text)) => regex.fits(text),
             (Self::Number(unwanted), Value::Number(number)) => {
                 number.value.as_ref().is_some_and(|number| number == unwanted)
             }

@@ -2,13 +2,14 @@
 
 use super::expression::{TOO_MANY, close, wildcard};
 use super::numeric::comparable;
+use super::ours;
 use super::reader::{Reader, error};
 use crate::ignore_case::IgnoreCase;
 use crate::json::{Kind, Token};
-use crate::pattern::ParseError;
+use crate::pattern::{Dialect, ParseError};
 use crate::value::{Unwanted, Wanted};
 
-/// What `anything-but` holds: literals, or texts for one of four operators.
+/// What `anything-but` holds: literals, or texts for one operator.
 #[derive(Copy, Clone, PartialEq, Eq)]
 enum But {
     Literal,
@@ -16,6 +17,7 @@ enum But {
     Suffix,
     IgnoreCase,
     Wildcard,
+    Regex,
 }
 
 /// Reads the value, without the brace that closes the expression around it.
@@ -42,8 +44,14 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Wanted, ParseError> {
 }
 
 fn inner_operator(reader: &mut Reader<'_>) -> Result<But, ParseError> {
-    let mend =
-        "inside anything-but the operators are prefix, suffix, equals-ignore-case and wildcard";
+    let mend = match reader.dialect {
+        Dialect::EventBridge => {
+            "inside anything-but the operators are prefix, suffix, equals-ignore-case and wildcard"
+        }
+        Dialect::Slipswitch => {
+            "inside anything-but the operators are prefix, suffix, equals-ignore-case, wildcard and slipswitch:regex"
+        }
+    };
     let name = reader.next()?;
     if name.kind != Kind::Key {
         return Err(error(name.span, "Anything-But expression name not found", mend));
@@ -53,6 +61,9 @@ fn inner_operator(reader: &mut Reader<'_>) -> Result<But, ParseError> {
         b"suffix" => Ok(But::Suffix),
         b"equals-ignore-case" => Ok(But::IgnoreCase),
         b"wildcard" => Ok(But::Wildcard),
+        name if reader.dialect == Dialect::Slipswitch && name == ours::REGEX.as_bytes() => {
+            Ok(But::Regex)
+        }
         other => {
             let message =
                 format!("Unsupported anything-but pattern: {}", String::from_utf8_lossy(other));
@@ -91,7 +102,7 @@ fn unwanted_list(
     }
 }
 
-fn unwanted(reader: &Reader<'_>, but: But, token: &Token) -> Result<Unwanted, ParseError> {
+fn unwanted(reader: &mut Reader<'_>, but: But, token: &Token) -> Result<Unwanted, ParseError> {
     if but == But::Literal && token.kind == Kind::Number {
         return Ok(Unwanted::Number(comparable(reader, token)?));
     }
@@ -103,6 +114,7 @@ fn unwanted(reader: &Reader<'_>, but: But, token: &Token) -> Result<Unwanted, Pa
                 "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported."
             }
             But::Wildcard => "wildcard match pattern must be a string",
+            But::Regex => "slipswitch:regex match pattern must be a string",
         };
         return Err(error(token.span.clone(), message, "write strings in double quotes"));
     }
@@ -116,6 +128,7 @@ fn unwanted(reader: &Reader<'_>, but: But, token: &Token) -> Result<Unwanted, Pa
         But::Prefix => Unwanted::Prefix(text.into()),
         But::Suffix => Unwanted::Suffix(text.into()),
         But::IgnoreCase => Unwanted::IgnoreCase(IgnoreCase::new(&text)),
-        But::Wildcard => Unwanted::Wildcard(wildcard(&text, token)?),
+        But::Wildcard => Unwanted::Wildcard(wildcard(reader, &text, token)?),
+        But::Regex => Unwanted::Regex(ours::regex(reader, token)?),
     })
 }

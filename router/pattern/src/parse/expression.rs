@@ -1,12 +1,13 @@
 //! One entry of a field's list: a plain value, or an object with one operator.
 
 use super::reader::{Reader, error};
-use super::{anything_but, numeric};
+use super::{anything_but, names, numeric, ours};
 use crate::address::{Address, Network, NetworkError};
 use crate::ignore_case::IgnoreCase;
 use crate::json::{Kind, Token};
-use crate::pattern::ParseError;
-use crate::value::Wanted;
+use crate::limits::WILDCARD_COMPLEXITY_MAX;
+use crate::pattern::{Dialect, ParseError};
+use crate::value::{PlainNumber, Wanted};
 use crate::wildcard::{Wildcard, WildcardError};
 
 pub(super) enum Entry {
@@ -21,8 +22,26 @@ const ONE_KEY_MEND: &str = "give each operator an object of its own in the list"
 pub(super) const TOO_MANY: &str = "Too many elements in numeric expression";
 const NOT_A_STRING_MEND: &str = "write one string in double quotes";
 
+/// The entry that begins with this token.
+pub(super) fn entry(reader: &mut Reader<'_>, token: Token) -> Result<Entry, ParseError> {
+    let wanted = match token.kind {
+        Kind::ObjectStart => return operator(reader),
+        Kind::String => plain_text(&reader.string(&token)),
+        Kind::Number => Wanted::Number(PlainNumber::new(reader.raw(&token))),
+        Kind::True => Wanted::True,
+        Kind::False => Wanted::False,
+        Kind::Null => Wanted::Null,
+        Kind::ArrayStart | Kind::ArrayEnd | Kind::ObjectEnd | Kind::Key => {
+            let message = "Match value must be String, number, true, false, or null";
+            let mend = "lists do not nest: a value in an array of arrays is found as it is";
+            return Err(error(token.span, message, mend));
+        }
+    };
+    Ok(Entry::Wanted(wanted))
+}
+
 /// A string that stands in a list by itself.
-pub(super) fn plain_text(text: &[u8]) -> Wanted {
+fn plain_text(text: &[u8]) -> Wanted {
     match Address::read(text) {
         Some(address) => Wanted::Address(address),
         None => Wanted::Text(text.into()),
@@ -30,12 +49,13 @@ pub(super) fn plain_text(text: &[u8]) -> Wanted {
 }
 
 /// The rest of an object in a field's list.
-pub(super) fn read(reader: &mut Reader<'_>) -> Result<Entry, ParseError> {
+fn operator(reader: &mut Reader<'_>) -> Result<Entry, ParseError> {
     let name = reader.next()?;
     if name.kind != Kind::Key {
         let mend = "name an operator, such as {\"prefix\": \"a\"}";
         return Err(error(name.span, "Match expression name not found", mend));
     }
+    let is_ours = reader.dialect == Dialect::Slipswitch;
     let mut otherwise = ONE_KEY;
     let wanted = match &*reader.string(&name) {
         b"exactly" => Wanted::Text(text(reader, "exact")?.0),
@@ -46,7 +66,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Entry, ParseError> {
         }
         b"wildcard" => {
             let (text, token) = text(reader, "wildcard")?;
-            Wanted::Wildcard(wildcard(&text, &token)?)
+            Wanted::Wildcard(wildcard(reader, &text, &token)?)
         }
         b"cidr" => cidr(reader)?,
         b"numeric" => {
@@ -58,10 +78,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Entry, ParseError> {
             anything_but::read(reader)?
         }
         b"exists" => return exists(reader),
+        name if is_ours && name == ours::ALL.as_bytes() => ours::all(reader)?,
+        name if is_ours && name == ours::REGEX.as_bytes() => ours::regex_value(reader)?,
         other => {
             let message = format!("Unrecognized match type {}", String::from_utf8_lossy(other));
-            let mend = "the operators are prefix, suffix, equals-ignore-case, wildcard, anything-but, numeric, cidr, exists and exactly, in lower case";
-            return Err(error(name.span, message, mend));
+            return Err(error(name.span, message, &names::mend(other, reader.dialect)));
         }
     };
     close(reader, otherwise)?;
@@ -129,29 +150,40 @@ fn inner_ignore_case(
     Ok(IgnoreCase::new(&text))
 }
 
-pub(super) fn wildcard(text: &[u8], token: &Token) -> Result<Wildcard, ParseError> {
+pub(super) fn wildcard(
+    reader: &Reader<'_>,
+    text: &[u8],
+    token: &Token,
+) -> Result<Wildcard, ParseError> {
     // AWS counts the opening quote, so its first position is one.
-    Wildcard::read(text).map_err(|why| {
+    let wildcard = Wildcard::read(text).map_err(|why| {
         let (message, mend) = match why {
-            WildcardError::Consecutive(at) => {
-                (format!("Consecutive wildcard characters at pos {}", at + 1), "one * stands for any number of characters")
-            }
+            WildcardError::Consecutive(at) => (
+                format!("Consecutive wildcard characters at pos {}", at + 1),
+                "one * stands for any number of characters",
+            ),
             WildcardError::Escape(at) => (
                 format!("Invalid escape character at pos {}", at + 1),
                 "a backslash may stand before * or a backslash only; in JSON it is written \\\\",
             ),
-            WildcardError::TooComplex => (
-                "Rule is too complex - try using fewer wildcard characters or fewer repeating character sequences after a wildcard character".to_owned(),
-                "use at most five *, and shorter repetitions after them",
-            ),
         };
         error(token.span.clone(), message, mend)
-    })
+    })?;
+    if reader.dialect == Dialect::EventBridge && WILDCARD_COMPLEXITY_MAX < wildcard.complexity() {
+        let message = "Rule is too complex - try using fewer wildcard characters or fewer repeating character sequences after a wildcard character";
+        let mend = "use at most five *, and shorter repetitions after them";
+        return Err(error(token.span.clone(), message, mend));
+    }
+    Ok(wildcard)
 }
 
 fn cidr(reader: &mut Reader<'_>) -> Result<Wanted, ParseError> {
     // AWS names prefix here.
     let (text, token) = text(reader, "prefix")?;
+    let is_ours = reader.dialect == Dialect::Slipswitch;
+    if is_ours && let Some(address) = network_of_one(&text) {
+        return Ok(Wanted::Address(address));
+    }
     let network = Network::read(&text).map_err(|why| {
         let message = match why {
             NetworkError::Slash => "Malformed CIDR, one '/' required".to_owned(),
@@ -159,6 +191,8 @@ fn cidr(reader: &mut Reader<'_>) -> Result<Wanted, ParseError> {
             NetworkError::NegativeBits => "Malformed CIDR, mask bits must not be negative".to_owned(),
             NetworkError::Nonstandard(address) => format!("Nonstandard IP address: {address}"),
             NetworkError::Invalid(address) => format!("Invalid IP address: {address}"),
+            NetworkError::V4Bits if is_ours => "IPv4 mask bits must be <= 32".to_owned(),
+            NetworkError::V6Bits if is_ours => "IPv6 mask bits must be <= 128".to_owned(),
             NetworkError::V4Bits => "IPv4 mask bits must be < 32".to_owned(),
             NetworkError::V6Bits => "IPv6 mask bits must be < 128".to_owned(),
         };
@@ -166,6 +200,13 @@ fn cidr(reader: &mut Reader<'_>) -> Result<Wanted, ParseError> {
         error(token.span, message, mend)
     })?;
     Ok(Wanted::Network(network))
+}
+
+/// The only address of a network, where all bits are given.
+fn network_of_one(text: &[u8]) -> Option<Address> {
+    let (address, bits) = text.split_at(memchr::memchr(b'/', text)?);
+    let all: &[u8] = if address.contains(&b':') { b"/128" } else { b"/32" };
+    Address::read(address).filter(|_| bits == all)
 }
 
 fn exists(reader: &mut Reader<'_>) -> Result<Entry, ParseError> {

@@ -16,7 +16,9 @@
 
 mod anything_but;
 mod expression;
+mod names;
 mod numeric;
+mod ours;
 mod reader;
 
 use std::collections::{BTreeMap, HashMap};
@@ -24,8 +26,8 @@ use std::ops::Range;
 
 use crate::json::Kind;
 use crate::limits::{BRANCH_FIELDS_MAX, OR_BRANCHES_MAX, PATTERN_BYTES_MAX};
-use crate::pattern::{Field, ParseError, Rows, path_order};
-use crate::value::{PlainNumber, Wanted};
+use crate::pattern::{Dialect, Field, ParseError, Rows, path_order};
+use crate::value::Wanted;
 use expression::Entry;
 use reader::{Reader, error};
 
@@ -60,7 +62,7 @@ const RESERVED: [&[u8]; 24] = [
 ];
 
 /// Reads the whole text.
-pub(crate) fn rows(text: &str) -> Result<Rows, ParseError> {
+pub(crate) fn rows(text: &str, dialect: Dialect) -> Result<Rows, ParseError> {
     if PATTERN_BYTES_MAX < text.len() {
         let message = format!(
             "the pattern has {} bytes, at most {PATTERN_BYTES_MAX} are allowed",
@@ -68,8 +70,8 @@ pub(crate) fn rows(text: &str) -> Result<Rows, ParseError> {
         );
         return Err(error(0..text.len(), message, "split the pattern into several rules"));
     }
-    let mut parser =
-        Parser { reader: Reader::new(text), fields: Vec::new(), paths: HashMap::new(), built: 0 };
+    let reader = Reader::new(text, dialect);
+    let mut parser = Parser { reader, fields: Vec::new(), paths: HashMap::new(), built: 0 };
     match parser.reader.first()? {
         Some(token) if token.kind == Kind::ObjectStart => (),
         token => {
@@ -153,6 +155,13 @@ impl Parser<'_> {
             let mend = "$or takes objects of fields: {\"$or\": [{\"field\": [values]}, …]}";
             return Err(error(span, message, mend));
         }
+        if self.reader.dialect == Dialect::Slipswitch && key.starts_with(ours::PREFIX) {
+            let message = format!("{shown} cannot be the name of a field");
+            let mend = format!(
+                "operators stand in the list of a field: \"field\": [{{\"{shown}\": …}}]; a field of this name is written with its parent: \"parent.{shown}\""
+            );
+            return Err(error(span, message, &mend));
+        }
         let path = place.child(key);
         let value = self.reader.next()?;
         match value.kind {
@@ -177,27 +186,14 @@ impl Parser<'_> {
         let mut or_absent = false;
         loop {
             let token = self.reader.next()?;
-            let entry = match token.kind {
-                Kind::ArrayEnd if wanted.is_empty() && !or_absent => {
+            if token.kind == Kind::ArrayEnd {
+                if wanted.is_empty() && !or_absent {
                     let mend = "list what the field may be, or ask with [{\"exists\": false}] that it is missing";
                     return Err(error(token.span, "Empty arrays are not allowed", mend));
                 }
-                Kind::ArrayEnd => return Ok((wanted, or_absent)),
-                Kind::ObjectStart => expression::read(&mut self.reader)?,
-                Kind::String => Entry::Wanted(expression::plain_text(&self.reader.string(&token))),
-                Kind::Number => {
-                    Entry::Wanted(Wanted::Number(PlainNumber::new(self.reader.raw(&token))))
-                }
-                Kind::True => Entry::Wanted(Wanted::True),
-                Kind::False => Entry::Wanted(Wanted::False),
-                Kind::Null => Entry::Wanted(Wanted::Null),
-                Kind::ArrayStart | Kind::ObjectEnd | Kind::Key => {
-                    let message = "Match value must be String, number, true, false, or null";
-                    let mend = "lists do not nest: a value in an array of arrays is found as it is";
-                    return Err(error(token.span, message, mend));
-                }
-            };
-            match entry {
+                return Ok((wanted, or_absent));
+            }
+            match expression::entry(&mut self.reader, token)? {
                 Entry::Wanted(one) => wanted.push(one),
                 Entry::Absent => or_absent = true,
             }

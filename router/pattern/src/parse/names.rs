@@ -1,0 +1,140 @@
+//! What somebody may have meant by a name that is no operator.
+
+use super::ours;
+use crate::pattern::Dialect;
+
+/// A name that is longer was not meant to be an operator.
+const NAME_BYTES_MAX: usize = 40;
+
+const AMAZONS: [&str; 9] = [
+    "prefix",
+    "suffix",
+    "equals-ignore-case",
+    "wildcard",
+    "anything-but",
+    "numeric",
+    "cidr",
+    "exists",
+    "exactly",
+];
+
+/// Names that other languages have for what we have.
+const ELSEWHERE: [(&str, &str); 19] = [
+    ("equals", "exactly"),
+    ("exact", "exactly"),
+    ("starts-with", "prefix"),
+    ("ends-with", "suffix"),
+    ("glob", "wildcard"),
+    ("not", "anything-but"),
+    ("exist", "exists"),
+    ("ip", "cidr"),
+    ("number", "numeric"),
+    ("all", ours::ALL),
+    ("all-of", ours::ALL),
+    ("and", ours::ALL),
+    ("$and", ours::ALL),
+    ("regex", ours::REGEX),
+    ("regexp", ours::REGEX),
+    ("matches", ours::REGEX),
+    ("match", ours::REGEX),
+    ("i-regexp", ours::REGEX),
+    ("iregexp", ours::REGEX),
+];
+
+/// What to write instead of `name`, where an operator has to stand.
+pub(super) fn mend(name: &[u8], dialect: Dialect) -> String {
+    if name.starts_with(ours::PREFIX) && dialect == Dialect::EventBridge {
+        return "this is an operator of slipswitch; EventBridge has none like it".to_owned();
+    }
+    match meant(name).filter(|name| dialect == Dialect::Slipswitch || !is_ours(name)) {
+        Some(name) if is_ours(name) => {
+            format!("write {name}; it is ours, EventBridge has none like it")
+        }
+        Some(name) => format!("write {name}, in lower case"),
+        None => format!("the operators are {}, in lower case", list(dialect)),
+    }
+}
+
+fn list(dialect: Dialect) -> String {
+    let mut names = AMAZONS.to_vec();
+    if dialect == Dialect::Slipswitch {
+        names.extend([ours::ALL, ours::REGEX]);
+    }
+    let last = names.pop().unwrap_or_default();
+    format!("{} and {last}", names.join(", "))
+}
+
+fn is_ours(name: &str) -> bool {
+    name.as_bytes().starts_with(ours::PREFIX)
+}
+
+/// The operator whose name is nearest, if one is near.
+fn meant(name: &[u8]) -> Option<&'static str> {
+    let name = std::str::from_utf8(name).ok().filter(|name| name.len() <= NAME_BYTES_MAX)?;
+    let name = name.to_ascii_lowercase().replace(['_', ' '], "-");
+    let own = name.strip_prefix("slipswitch");
+    let bare = own.unwrap_or(&name).trim_start_matches(|c: char| c != '$' && !c.is_alphanumeric());
+    let elsewhere = ELSEWHERE.iter().find(|(other, _)| *other == bare || *other == name);
+    if let Some((_, meant)) = elsewhere {
+        return Some(*meant);
+    }
+    let known = AMAZONS.into_iter().chain([ours::ALL, ours::REGEX]);
+    let distances = known.map(|known| {
+        let spelled = strsim::damerau_levenshtein(&name, known);
+        let distance = spelled.min(strsim::damerau_levenshtein(bare, known));
+        (distance, known)
+    });
+    let (distance, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
+    (distance <= nearest.len() / 5).then_some(nearest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meant_by(name: &str) -> Option<&'static str> {
+        meant(name.as_bytes())
+    }
+
+    #[test]
+    fn a_misspelt_operator_is_recognized() {
+        for (name, expected) in [
+            ("Prefix", "prefix"),
+            ("prefx", "prefix"),
+            ("sufix", "suffix"),
+            ("NUMERIC", "numeric"),
+            ("numerics", "numeric"),
+            ("anything_but", "anything-but"),
+            ("anythingbut", "anything-but"),
+            ("equalsIgnoreCase", "equals-ignore-case"),
+            ("equal-ignore-case", "equals-ignore-case"),
+            ("exist", "exists"),
+            ("regex", "slipswitch:regex"),
+            ("regexp", "slipswitch:regex"),
+            ("slipswitch:regexp", "slipswitch:regex"),
+            ("slipswitch-regex", "slipswitch:regex"),
+            ("slipswitch.regex", "slipswitch:regex"),
+            ("Slipswitch:Regex", "slipswitch:regex"),
+            ("slipswich:regex", "slipswitch:regex"),
+            ("slipswitch:al", "slipswitch:all"),
+            ("slipswitch/all", "slipswitch:all"),
+            ("slipswitch:and", "slipswitch:all"),
+            ("$and", "slipswitch:all"),
+            ("slipswitch:prefix", "prefix"),
+        ] {
+            assert_eq!(meant_by(name), Some(expected), "{name}");
+        }
+        for name in ["", "a", "foo", "slipswitch:", "slipswitch", "date", &"prefix".repeat(20)] {
+            assert_eq!(meant_by(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_ours_is_not_proposed_for_eventbridge() {
+        assert!(mend(b"regex", Dialect::Slipswitch).contains("slipswitch:regex"));
+        for name in [b"regex".as_slice(), b"and"] {
+            let mend = mend(name, Dialect::EventBridge);
+            assert!(!mend.contains("slipswitch") && mend.contains("wildcard"), "{mend}");
+        }
+    }
+}
