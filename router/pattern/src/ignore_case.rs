@@ -26,6 +26,23 @@ impl IgnoreCase {
         Self { characters }
     }
 
+    /// One text for all forms, to compare with what [`fold_into`] makes of a value. `None` when some
+    /// character has forms that are no simple pair.
+    pub(crate) fn folded(&self) -> Option<Box<[u8]>> {
+        let mut folded = Vec::new();
+        for forms in &self.characters {
+            let written = std::str::from_utf8(&forms[0]).ok().and_then(|text| text.chars().next());
+            match written {
+                Some(character) => {
+                    let mut bytes = [0; 4];
+                    folded.extend_from_slice(fold(character)?.encode_utf8(&mut bytes).as_bytes());
+                }
+                None => folded.extend_from_slice(&forms[0]),
+            }
+        }
+        Some(folded.into())
+    }
+
     pub(crate) fn equals(&self, value: &[u8]) -> bool {
         self.strip_prefix(value).is_some_and(<[u8]>::is_empty)
     }
@@ -53,6 +70,44 @@ impl IgnoreCase {
             forms.iter().find_map(|form| rest.strip_prefix(form.as_ref()))
         })
     }
+}
+
+/// Appends a value in the form in which [`IgnoreCase::folded`] texts are compared.
+pub(crate) fn fold_into(value: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(value);
+    if value.is_ascii() {
+        return out.make_ascii_lowercase();
+    }
+    out.truncate(start);
+    for chunk in value.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            let folded = fold(character).unwrap_or(character);
+            out.extend_from_slice(folded.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        out.extend_from_slice(chunk.invalid());
+    }
+}
+
+/// The one character for all forms of a character: itself where it has no case, its lower case where
+/// it is one of a pair whose sides have no other forms, and otherwise nothing.
+fn fold(character: char) -> Option<char> {
+    if character.is_ascii() {
+        return Some(character.to_ascii_lowercase());
+    }
+    let (lower, upper) = pair(character)?;
+    (pair(lower) == Some((lower, upper)) && pair(upper) == Some((lower, upper))).then_some(lower)
+}
+
+/// The lower and the upper case, where each is one character and one of them is the character.
+fn pair(character: char) -> Option<(char, char)> {
+    let (mut lowers, mut uppers) = (character.to_lowercase(), character.to_uppercase());
+    let (Some(lower), None, Some(upper), None) =
+        (lowers.next(), lowers.next(), uppers.next(), uppers.next())
+    else {
+        return None;
+    };
+    (lower == character || upper == character).then_some((lower, upper))
 }
 
 fn forms(character: char) -> Vec<Box<[u8]>> {
@@ -106,6 +161,27 @@ mod tests {
                     let apart = |a: &[u8], b: &[u8]| !a.starts_with(b) && !a.ends_with(b);
                     assert!(apart(form, other) && apart(other, form), "{character:?}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn folded_texts_are_equal_when_and_only_when_a_form_fits() {
+        // Of every character its own forms, and whatever else has a case in common with it.
+        for character in '\0'..=char::MAX {
+            let pattern = IgnoreCase::new(character.to_string().as_bytes());
+            let Some(wanted) = pattern.folded() else { continue };
+            let related = character
+                .to_lowercase()
+                .chain(character.to_uppercase())
+                .flat_map(|form| form.to_lowercase().chain(form.to_uppercase()))
+                .chain(['k', 'K', '\u{212a}', 's', 'ſ', 'i', 'ı', 'İ', 'σ', 'ς', 'å', '\u{212b}']);
+            for value in related {
+                let value = value.to_string();
+                let mut folded = Vec::new();
+                fold_into(value.as_bytes(), &mut folded);
+                let fits = pattern.equals(value.as_bytes());
+                assert_eq!(*folded == *wanted, fits, "{character:?} {value}");
             }
         }
     }

@@ -13,7 +13,7 @@
 //! - A choice forgets the arrays that no later field can meet, and no choice is kept twice. So in an
 //!   event whose keys do not repeat there are never more choices than elements.
 
-use crate::flatten::Leaves;
+use crate::flatten::{Array, Element};
 use crate::limits::COMBINATIONS_MAX;
 
 /// The choices grew beyond [`COMBINATIONS_MAX`].
@@ -21,18 +21,61 @@ use crate::limits::COMBINATIONS_MAX;
 pub(crate) struct TooMany;
 
 /// A possible choice: the elements it is tied to, ascending, without the event itself.
-type Choice = Vec<usize>;
+type Choice = [usize];
 
-pub(crate) struct Join<'a> {
-    leaves: &'a Leaves,
-    choices: Vec<Choice>,
+/// Several choices; kept for its memory.
+#[derive(Debug, Default)]
+struct Choices {
+    elements: Vec<usize>,
+    /// Where in `elements` each choice ends, and the next one begins.
+    ends: Vec<usize>,
+}
+
+impl Choices {
+    fn clear(&mut self) {
+        self.elements.clear();
+        self.ends.clear();
+    }
+
+    fn at(&self, number: usize) -> &Choice {
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.elements[start..self.ends[number]]
+    }
+
+    fn push(&mut self, choice: impl Iterator<Item = usize>) {
+        self.elements.extend(choice);
+        self.ends.push(self.elements.len());
+    }
+}
+
+/// What joins work in; kept for its memory.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    choices: Choices,
+    next: Choices,
+    order: Vec<usize>,
+    tied: Vec<usize>,
     /// For each array, the place of the last field that can meet it.
     last_met: Vec<Option<usize>>,
 }
 
+pub(crate) struct Join<'a> {
+    elements: &'a [Element],
+    arrays: &'a [Array],
+    memory: &'a mut Memory,
+}
+
 impl<'a> Join<'a> {
-    pub(crate) fn new(leaves: &'a Leaves) -> Self {
-        Self { leaves, choices: vec![Vec::new()], last_met: vec![None; leaves.arrays.len()] }
+    pub(crate) fn new(
+        elements: &'a [Element],
+        arrays: &'a [Array],
+        memory: &'a mut Memory,
+    ) -> Self {
+        memory.choices.clear();
+        memory.choices.push(std::iter::empty());
+        memory.last_met.clear();
+        memory.last_met.resize(arrays.len(), None);
+        Self { elements, arrays, memory }
     }
 
     /// Announces the elements that the field at `place` will be asked about. Places ascend.
@@ -40,11 +83,11 @@ impl<'a> Join<'a> {
         for element in elements {
             let mut at = *element;
             while at != 0 {
-                let known = self.leaves.elements[at];
-                if self.last_met[known.array] == Some(place) {
+                let known = self.elements[at];
+                if self.memory.last_met[known.array] == Some(place) {
                     break;
                 }
-                self.last_met[known.array] = Some(place);
+                self.memory.last_met[known.array] = Some(place);
                 at = known.parent;
             }
         }
@@ -58,8 +101,11 @@ impl<'a> Join<'a> {
         accepted: &[usize],
         absent_from: Option<&[usize]>,
     ) -> Result<(), TooMany> {
-        let mut next = Vec::new();
-        for choice in &self.choices {
+        let mut next = std::mem::take(&mut self.memory.next);
+        let mut tied = std::mem::take(&mut self.memory.tied);
+        next.clear();
+        for number in 0..self.memory.choices.ends.len() {
+            let choice = self.memory.choices.at(number);
             if let Some(present) = absent_from
                 && self.next_consistent(choice, present, 0).is_none()
             {
@@ -67,22 +113,36 @@ impl<'a> Join<'a> {
             }
             let mut from = 0;
             while let Some(at) = self.next_consistent(choice, accepted, from) {
-                next.push(self.remembered(place, &self.tied(choice, accepted[at])));
+                self.tie(choice, accepted[at], &mut tied);
+                next.push(self.remembered(place, &tied));
                 from = at + 1;
             }
-            if COMBINATIONS_MAX < next.len() {
+            if COMBINATIONS_MAX < next.ends.len() {
                 return Err(TooMany);
             }
         }
-        next.sort_unstable();
-        next.dedup();
-        self.choices = next;
+        self.keep_distinct(&next);
+        self.memory.next = next;
+        self.memory.tied = tied;
         Ok(())
+    }
+
+    /// Puts the choices in order, each once, in the place of the present ones.
+    fn keep_distinct(&mut self, found: &Choices) {
+        let Memory { choices, order, .. } = &mut *self.memory;
+        order.clear();
+        order.extend(0..found.ends.len());
+        order.sort_unstable_by(|left, right| found.at(*left).cmp(found.at(*right)));
+        order.dedup_by(|left, right| found.at(*left) == found.at(*right));
+        choices.clear();
+        for number in &*order {
+            choices.push(found.at(*number).iter().copied());
+        }
     }
 
     /// No choice is left.
     pub(crate) fn is_over(&self) -> bool {
-        self.choices.is_empty()
+        self.memory.choices.ends.is_empty()
     }
 
     /// Where in `elements`, at `from` or later, the first is that is consistent with the choice. What
@@ -104,12 +164,12 @@ impl<'a> Join<'a> {
         let mut conflict = None;
         let mut at = element;
         while at != 0 {
-            let known = self.leaves.elements[at];
-            let tied = choice.iter().find(|tied| self.leaves.elements[**tied].array == known.array);
+            let known = self.elements[at];
+            let tied = choice.iter().find(|tied| self.elements[**tied].array == known.array);
             if let Some(tied) = tied
                 && *tied != at
             {
-                let after_array = self.leaves.arrays[known.array].end;
+                let after_array = self.arrays[known.array].end;
                 conflict = Some(if at < *tied { *tied } else { after_array });
             }
             at = known.parent;
@@ -118,24 +178,24 @@ impl<'a> Join<'a> {
     }
 
     /// The choice, also tied to `element` and what is around it.
-    fn tied(&self, choice: &Choice, element: usize) -> Choice {
-        let mut tied = choice.clone();
+    fn tie(&self, choice: &Choice, element: usize, tied: &mut Vec<usize>) {
+        tied.clear();
+        tied.extend_from_slice(choice);
         let mut at = element;
         while at != 0 {
             if let Err(place) = tied.binary_search(&at) {
                 tied.insert(place, at);
             }
-            at = self.leaves.elements[at].parent;
+            at = self.elements[at].parent;
         }
-        tied
     }
 
     /// What of the choice fields after `place` can meet.
-    fn remembered(&self, place: usize, choice: &Choice) -> Choice {
-        let is_met = |element: &&usize| {
-            let array = self.leaves.elements[**element].array;
-            self.last_met[array].is_some_and(|last| place < last)
+    fn remembered(&self, place: usize, choice: &Choice) -> impl Iterator<Item = usize> {
+        let is_met = move |element: &usize| {
+            let array = self.elements[*element].array;
+            self.memory.last_met[array].is_some_and(|last| place < last)
         };
-        choice.iter().filter(is_met).copied().collect()
+        choice.iter().copied().filter(is_met)
     }
 }

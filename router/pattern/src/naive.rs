@@ -15,7 +15,7 @@
 
 use crate::event::{Event, EventError};
 use crate::flatten::{Leaf, Leaves, PathId, Paths};
-use crate::join::{Join, TooMany};
+use crate::join::{Join, Memory, TooMany};
 use crate::matcher::PatternIndex;
 use crate::pattern::{Field, Pattern};
 
@@ -135,7 +135,8 @@ impl Question<'_> {
             let all = if self.field(*field).or_absent { self.leaves_of(*field) } else { &[] };
             present.push(elements_of(all.iter()));
         }
-        let mut join = Join::new(self.leaves);
+        let mut memory = Memory::default();
+        let mut join = Join::new(&self.leaves.elements, &self.leaves.arrays, &mut memory);
         for (place, field) in branch.iter().enumerate() {
             join.will_ask(place, self.accepted(*field));
             join.will_ask(place, &present[place]);

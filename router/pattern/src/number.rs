@@ -65,6 +65,14 @@ impl Key {
         })
     }
 
+    /// Bytes that are equal when the keys are.
+    pub(crate) fn to_bytes(self) -> [u8; 10] {
+        let mut bytes = [0; 10];
+        bytes[..2].copy_from_slice(&self.rank.to_le_bytes());
+        bytes[2..].copy_from_slice(&self.head.to_le_bytes());
+        bytes
+    }
+
     fn is_negative(self) -> bool {
         self.rank < Self::ZERO_RANK
     }
@@ -112,6 +120,11 @@ impl<'a> Decimal<'a> {
         let head = head * TENS[HEAD_DIGITS - digits];
         let key = Key::new(negative, place.saturating_add(power), head)?;
         Some(Self { key, tail: Cow::Borrowed(&literal[tail]) })
+    }
+
+    /// The value that is wholly in its key.
+    pub(crate) fn of(key: Key) -> Self {
+        Self { key, tail: Cow::Borrowed(&[]) }
     }
 
     pub(crate) fn into_owned(self) -> Decimal<'static> {

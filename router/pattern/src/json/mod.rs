@@ -12,7 +12,7 @@ mod scan;
 mod string;
 mod token;
 
-pub(crate) use string::decode;
+pub(crate) use string::{decode, decode_into};
 pub(crate) use token::{Kind, Token, Tokens};
 
 use std::ops::Range;

@@ -13,13 +13,18 @@ pub(crate) fn decode(quoted: &[u8]) -> Cow<'_, [u8]> {
         return Cow::Borrowed(inner);
     }
     let mut out = Vec::with_capacity(inner.len());
+    decode_into(inner, &mut out);
+    Cow::Owned(out)
+}
+
+/// Appends what a string says, given what is between its quotes.
+pub(crate) fn decode_into(inner: &[u8], out: &mut Vec<u8>) {
     let mut rest = inner;
     while let Some(backslash) = memchr::memchr(b'\\', rest) {
         out.extend_from_slice(&rest[..backslash]);
-        rest = escape(&rest[backslash + 1..], &mut out);
+        rest = escape(&rest[backslash + 1..], out);
     }
     out.extend_from_slice(rest);
-    Cow::Owned(out)
 }
 
 /// Reads one escape, without its backslash, and returns what follows it.

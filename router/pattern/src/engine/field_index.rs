@@ -1,0 +1,391 @@
+//! From the leaves of one field to the atoms that accept them.
+//!
+//! # Invariants
+//!
+//! - Exactly the atoms that were put in and accept some leaf are found, each once.
+//! - What is found is found by looking up, not by going through the atoms; except for those with no
+//!   better way than to be asked, which [`super::tree`] avoids where it can.
+
+use std::collections::BTreeMap;
+
+use aho_corasick::AhoCorasick;
+
+use super::leaves::{Kind, Leaf, Leaves};
+use super::paths::Field;
+use super::ranges::Ranges;
+use super::seen::Seen;
+use super::table::{Atom, Table};
+use super::way::{Found, Tag, Way, address_key, network_of, seed};
+use super::{index, small};
+use crate::address::{Address, Network};
+use crate::ignore_case::fold_into;
+use crate::number::Decimal;
+use crate::value::Wanted;
+
+/// No atom.
+const NONE: Atom = Atom::MAX;
+
+/// The atoms of one field.
+#[derive(Debug)]
+pub(super) struct FieldIndex {
+    field: Field,
+    has_texts: bool,
+    has_numbers: bool,
+    has_spellings: bool,
+    words: [Atom; 3],
+    present: Atom,
+    /// What most fields do not have.
+    more: Option<Box<More>>,
+}
+
+#[derive(Debug, Default)]
+struct More {
+    has_addresses: bool,
+    has_folded: bool,
+    /// The lengths of the prefixes and suffixes, ascending.
+    prefixes: Vec<u32>,
+    suffixes: Vec<u32>,
+    folded_prefixes: Vec<u32>,
+    folded_suffixes: Vec<u32>,
+    /// The numbers of host bits of the networks, ascending.
+    v4_networks: Vec<u32>,
+    v6_networks: Vec<u32>,
+    ranges: Ranges,
+    contains: Option<Contains>,
+    asked: Vec<Atom>,
+}
+
+/// Literals that texts are searched for, all at once.
+#[derive(Debug)]
+struct Contains {
+    searcher: AhoCorasick,
+    /// For each literal the atoms that it leads to.
+    atoms: Vec<Vec<Atom>>,
+}
+
+/// What is found for one field, and what finding needs.
+#[derive(Debug, Default)]
+pub(super) struct Finds {
+    pub(super) atoms: Vec<Atom>,
+    /// Ranges apart: there may be very many.
+    pub(super) ranges: Vec<Atom>,
+    folded: Vec<u8>,
+    seen: Seen,
+}
+
+impl Finds {
+    /// Forgets everything, and makes room for so many atoms.
+    pub(super) fn clear(&mut self, atoms: usize) {
+        self.atoms.clear();
+        self.ranges.clear();
+        self.seen.clear(atoms);
+    }
+}
+
+/// What the index looks things up in.
+#[derive(Copy, Clone)]
+pub(super) struct Sources<'a> {
+    pub(super) event: &'a [u8],
+    pub(super) leaves: &'a Leaves,
+    pub(super) table: &'a Table,
+    pub(super) atoms: &'a [Entry],
+}
+
+/// An atom: what it accepts, and whether being found is enough.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) wanted: Wanted,
+    pub(super) is_found_only: bool,
+}
+
+impl FieldIndex {
+    /// An index of these atoms; what is found by a key goes into the table.
+    pub(super) fn new(field: Field, atoms: &[(Atom, Found, &Wanted)], table: &mut Table) -> Self {
+        let mut index = Self {
+            field,
+            has_texts: false,
+            has_numbers: false,
+            has_spellings: false,
+            words: [NONE; 3],
+            present: NONE,
+            more: None,
+        };
+        let (mut ranges, mut literals) = (Vec::new(), BTreeMap::<&[u8], Vec<Atom>>::new());
+        for (atom, found, wanted) in atoms {
+            match &found.way {
+                Way::Key(tag, key) => {
+                    index.note(*tag, key, wanted);
+                    table.insert(seed(field, *tag), key, *atom);
+                }
+                Way::True => index.words[0] = *atom,
+                Way::False => index.words[1] = *atom,
+                Way::Null => index.words[2] = *atom,
+                Way::Present => index.present = *atom,
+                Way::Range => {
+                    let Wanted::Range(range) = wanted else { unreachable!("a range is one") };
+                    ranges.push((range.clone(), *atom));
+                }
+                Way::Contains(literal) => literals.entry(literal).or_default().push(*atom),
+                Way::Ask => index.more().asked.push(*atom),
+            }
+        }
+        if !ranges.is_empty() {
+            index.more().ranges = Ranges::new(ranges);
+        }
+        if !literals.is_empty() {
+            index.more().contains = Some(Contains::new(literals));
+        }
+        index
+    }
+
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    /// Remembers that there are keys of this kind.
+    fn note(&mut self, tag: Tag, key: &[u8], wanted: &Wanted) {
+        let len = small(key.len());
+        let sizes = match tag {
+            Tag::Text => return self.has_texts = true,
+            Tag::Number => return self.has_numbers = true,
+            Tag::Spelling => return self.has_spellings = true,
+            Tag::Address => return self.more().has_addresses = true,
+            Tag::Folded => return self.more().has_folded = true,
+            Tag::Prefix => &mut self.more().prefixes,
+            Tag::Suffix => &mut self.more().suffixes,
+            Tag::FoldedPrefix => &mut self.more().folded_prefixes,
+            Tag::FoldedSuffix => &mut self.more().folded_suffixes,
+            Tag::Network => {
+                return match network_in(wanted) {
+                    Some(Network::V4 { host_bits, .. }) => {
+                        insert(&mut self.more().v4_networks, host_bits)
+                    }
+                    Some(Network::V6 { host_bits, .. }) => {
+                        insert(&mut self.more().v6_networks, host_bits)
+                    }
+                    None => unreachable!("a network is one"),
+                };
+            }
+        };
+        insert(sizes, len);
+    }
+
+    /// Finds the atoms that accept some leaf of the field.
+    pub(super) fn find(&self, sources: Sources<'_>, finds: &mut Finds) {
+        if self.present != NONE {
+            finds.atoms.push(self.present);
+        }
+        let before = finds.ranges.len();
+        let mut leaves = 0;
+        for leaf in sources.leaves.at(self.field) {
+            leaves += 1;
+            let mut asking = Asking { index: self, sources, finds };
+            asking.leaf(leaf);
+        }
+        // A range that several numbers are in is found several times.
+        if 1 < leaves && before + 1 < finds.ranges.len() {
+            finds.ranges[before..].sort_unstable();
+            let mut kept = before + 1;
+            for at in before + 1..finds.ranges.len() {
+                if finds.ranges[at] != finds.ranges[at - 1] {
+                    finds.ranges[kept] = finds.ranges[at];
+                    kept += 1;
+                }
+            }
+            finds.ranges.truncate(kept);
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let more = self.more.as_ref().map_or(0, |more| {
+            let contains = more.contains.as_ref().map_or(0, |contains| {
+                contains.searcher.memory_usage() + contains.atoms.len() * size_of::<Vec<Atom>>()
+            });
+            size_of::<More>() + contains + more.ranges.memory_bytes() + 4 * more.asked.capacity()
+        });
+        size_of::<Self>() + more
+    }
+}
+
+/// The network that an atom, or an entry within it, is.
+fn network_in(wanted: &Wanted) -> Option<Network> {
+    match wanted {
+        Wanted::Network(network) => Some(*network),
+        Wanted::All(members) => members.iter().find_map(network_in),
+        _ => None,
+    }
+}
+
+fn insert(sorted: &mut Vec<u32>, number: u32) {
+    if let Err(place) = sorted.binary_search(&number) {
+        sorted.insert(place, number);
+    }
+}
+
+/// One field asked about one event.
+struct Asking<'a, 'f> {
+    index: &'a FieldIndex,
+    sources: Sources<'a>,
+    finds: &'f mut Finds,
+}
+
+impl Asking<'_, '_> {
+    fn leaf(&mut self, leaf: &Leaf) {
+        let Sources { event, leaves, .. } = self.sources;
+        match leaf.kind {
+            Kind::Text | Kind::Decoded => self.text(leaf, leaves.bytes(leaf, event)),
+            Kind::Number(key) => {
+                if self.index.has_numbers {
+                    self.key(leaf, Tag::Number, &key.to_bytes());
+                }
+                self.number(&Decimal::of(key));
+            }
+            Kind::LongNumber => {
+                if let Some(value) = Decimal::read(leaves.bytes(leaf, event)) {
+                    self.long_number(leaf, &value);
+                    self.number(&value);
+                }
+            }
+            Kind::True => self.word(0),
+            Kind::False => self.word(1),
+            Kind::Null => self.word(2),
+        }
+        if self.index.has_spellings && matches!(leaf.kind, Kind::Number(_) | Kind::LongNumber) {
+            self.key(leaf, Tag::Spelling, leaves.bytes(leaf, event));
+        }
+        if let Some(more) = &self.index.more {
+            for atom in &more.asked {
+                self.asked(leaf, *atom);
+            }
+        }
+    }
+
+    fn word(&mut self, word: usize) {
+        let atom = self.index.words[word];
+        if atom != NONE {
+            self.push(atom);
+        }
+    }
+
+    fn number(&mut self, number: &Decimal<'_>) {
+        if let Some(more) = &self.index.more
+            && !more.ranges.is_empty()
+        {
+            more.ranges.find(number, &mut self.finds.ranges);
+        }
+    }
+
+    /// A number that is more than its key: what it finds is asked.
+    fn long_number(&mut self, leaf: &Leaf, number: &Decimal<'_>) {
+        if !self.index.has_numbers {
+            return;
+        }
+        let Sources { event, leaves, table, atoms } = self.sources;
+        for atom in table.find(seed(self.index.field, Tag::Number), &number.key().to_bytes()) {
+            if atoms[index(atom)].wanted.accepts(&leaves.value(leaf, event)) {
+                self.push(atom);
+            }
+        }
+    }
+
+    fn text(&mut self, leaf: &Leaf, text: &[u8]) {
+        if self.index.has_texts {
+            self.key(leaf, Tag::Text, text);
+        }
+        let index = self.index;
+        let Some(more) = &index.more else { return };
+        self.ends(leaf, text, (Tag::Prefix, &more.prefixes), (Tag::Suffix, &more.suffixes));
+        if more.has_addresses || !more.v4_networks.is_empty() || !more.v6_networks.is_empty() {
+            self.address(leaf, more, text);
+        }
+        if more.has_folded || !more.folded_prefixes.is_empty() || !more.folded_suffixes.is_empty() {
+            let mut folded = std::mem::take(&mut self.finds.folded);
+            folded.clear();
+            fold_into(text, &mut folded);
+            if more.has_folded {
+                self.key(leaf, Tag::Folded, &folded);
+            }
+            self.ends(
+                leaf,
+                &folded,
+                (Tag::FoldedPrefix, &more.folded_prefixes),
+                (Tag::FoldedSuffix, &more.folded_suffixes),
+            );
+            self.finds.folded = folded;
+        }
+        if let Some(contains) = &more.contains {
+            for hit in contains.searcher.find_overlapping_iter(text) {
+                for atom in &contains.atoms[hit.pattern().as_usize()] {
+                    self.asked(leaf, *atom);
+                }
+            }
+        }
+    }
+
+    /// Looks up the beginnings and the ends of a text that are as long as some prefix or suffix.
+    fn ends(
+        &mut self,
+        leaf: &Leaf,
+        text: &[u8],
+        (prefix, prefixes): (Tag, &[u32]),
+        (suffix, suffixes): (Tag, &[u32]),
+    ) {
+        for len in prefixes.iter().map_while(|len| text.get(..index(*len))) {
+            self.key(leaf, prefix, len);
+        }
+        for len in suffixes.iter().map_while(|len| text.len().checked_sub(index(*len))) {
+            self.key(leaf, suffix, &text[len..]);
+        }
+    }
+
+    fn address(&mut self, leaf: &Leaf, more: &More, text: &[u8]) {
+        let Some(address) = Address::read(text) else { return };
+        if more.has_addresses {
+            self.key(leaf, Tag::Address, &address_key(address));
+        }
+        let networks = match address {
+            Address::V4(_) => &more.v4_networks,
+            Address::V6(_) => &more.v6_networks,
+        };
+        for host_bits in networks {
+            self.key(leaf, Tag::Network, &network_of(address, *host_bits));
+        }
+    }
+
+    #[inline]
+    fn key(&mut self, leaf: &Leaf, tag: Tag, key: &[u8]) {
+        for atom in self.sources.table.find(seed(self.index.field, tag), key) {
+            if self.sources.atoms[index(atom)].is_found_only {
+                self.push(atom);
+            } else {
+                self.asked(leaf, atom);
+            }
+        }
+    }
+
+    /// Shows the leaf to the atom itself, unless the atom was found before.
+    fn asked(&mut self, leaf: &Leaf, atom: Atom) {
+        let Sources { event, leaves, atoms, .. } = self.sources;
+        let entry = &atoms[index(atom)];
+        if entry.is_found_only || entry.wanted.accepts(&leaves.value(leaf, event)) {
+            self.push(atom);
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, atom: Atom) {
+        if self.finds.seen.insert(atom) {
+            self.finds.atoms.push(atom);
+        }
+    }
+}
+
+impl Contains {
+    fn new(literals: BTreeMap<&[u8], Vec<Atom>>) -> Self {
+        let searcher = AhoCorasick::builder()
+            .prefilter(false)
+            .build(literals.keys())
+            .expect("patterns are far smaller than what the searcher can number");
+        Self { searcher, atoms: literals.into_values().collect() }
+    }
+}

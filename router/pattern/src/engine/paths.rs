@@ -1,0 +1,226 @@
+//! The paths that patterns name, as a trie of keys.
+//!
+//! ```text
+//! source, detail.total, detail.items.sku      root ─ source: field 0
+//!                                                  └ detail ─ total: field 1
+//!                                                           └ items ─ sku: field 2
+//! ```
+//!
+//! Every dot in a path parts two keys, whether it was written as one dotted key or as nested objects,
+//! in the pattern and in the event alike; so a dotted key of an event takes several steps at once.
+//!
+//! # Invariants
+//!
+//! - A field keeps its number when paths are added.
+
+use std::collections::HashMap;
+
+use super::hash::ends;
+use super::{index, small};
+
+/// A path by its number.
+pub(super) type Field = u32;
+
+/// A place in the trie; the root is [`Paths::ROOT`].
+pub(super) type Node = u32;
+
+const NONE: u32 = u32::MAX;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Paths {
+    fields: Vec<Box<[u8]>>,
+    nodes: Vec<Place>,
+    /// The keys of each node, hashed, with room left.
+    slots: Vec<Slot>,
+    long_keys: Vec<u8>,
+}
+
+#[derive(Clone, Debug)]
+struct Place {
+    /// The field that ends here, or [`NONE`].
+    field: Field,
+    /// Where this node's slots begin, and their number less one: a power of two less one. No slots
+    /// at all when `has_keys` is false.
+    first: u32,
+    mask: u32,
+    has_keys: bool,
+}
+
+/// One key of a node. Keys of up to 16 bytes are wholly in `low`, `high` and `len`.
+#[derive(Copy, Clone, Debug)]
+struct Slot {
+    low: u64,
+    high: u64,
+    len: u32,
+    /// [`NONE`] in an empty slot.
+    child: Node,
+    /// Where a longer key is among the long ones.
+    long: u32,
+}
+
+const EMPTY: Slot = Slot { low: 0, high: 0, len: 0, child: NONE, long: 0 };
+
+impl Paths {
+    pub(super) const ROOT: Node = 0;
+
+    /// These paths and those given: `None` when that is no more than these. With all of their numbers.
+    pub(crate) fn with<'a>(
+        &self,
+        paths: impl Iterator<Item = &'a [u8]>,
+    ) -> (Option<Self>, HashMap<Box<[u8]>, Field>) {
+        let mut fields = self.fields.clone();
+        let mut numbers: HashMap<Box<[u8]>, Field> =
+            (0..).zip(&fields).map(|(field, path)| (path.clone(), field)).collect();
+        for path in paths {
+            if !numbers.contains_key(path) {
+                numbers.insert(path.into(), small(fields.len()));
+                fields.push(path.into());
+            }
+        }
+        let is_more = self.fields.len() < fields.len();
+        (is_more.then(|| Self::of(fields)), numbers)
+    }
+
+    pub(super) fn of(fields: Vec<Box<[u8]>>) -> Self {
+        let mut tree = Tree { nodes: vec![Branch::default()] };
+        for (field, path) in (0..).zip(&fields) {
+            tree.add(path, field);
+        }
+        let mut paths = Self::default();
+        for branch in &tree.nodes {
+            paths.place(branch);
+        }
+        drop(tree);
+        paths.fields = fields;
+        paths
+    }
+
+    fn place(&mut self, branch: &Branch<'_>) {
+        let first = self.slots.len();
+        let room = (2 * branch.keys.len()).next_power_of_two();
+        let place = Place {
+            field: branch.field.unwrap_or(NONE),
+            first: small(first),
+            mask: small(room - 1),
+            has_keys: !branch.keys.is_empty(),
+        };
+        if place.has_keys {
+            self.slots.resize(first + room, EMPTY);
+        }
+        for (key, child) in &branch.keys {
+            let (low, high) = ends(key);
+            let mut at = place.slot(low, high);
+            while self.slots[at].child != NONE {
+                at = place.after(at);
+            }
+            let long = small(self.long_keys.len());
+            self.slots[at] = Slot { low, high, len: small(key.len()), child: *child, long };
+            if 16 < key.len() {
+                self.long_keys.extend_from_slice(key);
+            }
+        }
+        self.nodes.push(place);
+    }
+
+    /// How many fields there are.
+    pub(super) fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// The field whose path ends at a node.
+    #[inline]
+    pub(super) fn field(&self, node: Node) -> Option<Field> {
+        Some(self.nodes[index(node)].field).filter(|field| *field != NONE)
+    }
+
+    /// Some path goes on from the node.
+    #[inline]
+    pub(super) fn leads_on(&self, node: Node) -> bool {
+        self.nodes[index(node)].has_keys
+    }
+
+    /// Where a key of an event leads, without its escapes.
+    #[inline]
+    pub(super) fn child(&self, node: Node, key: &[u8]) -> Option<Node> {
+        let found = self.find(node, key);
+        if found.is_none() && key.contains(&b'.') { self.descendant(node, key) } else { found }
+    }
+
+    /// The way of a key with dots, a step for each part.
+    #[cold]
+    fn descendant(&self, node: Node, key: &[u8]) -> Option<Node> {
+        key.split(|byte| *byte == b'.').try_fold(node, |node, part| self.find(node, part))
+    }
+
+    #[inline]
+    fn find(&self, node: Node, key: &[u8]) -> Option<Node> {
+        let place = &self.nodes[index(node)];
+        if !place.has_keys {
+            return None;
+        }
+        let (low, high) = ends(key);
+        let mut at = place.slot(low, high);
+        loop {
+            let slot = &self.slots[at];
+            if slot.child == NONE {
+                return None;
+            }
+            if slot.low == low && slot.high == high && index(slot.len) == key.len() {
+                let long = index(slot.long);
+                if key.len() <= 16 || self.long_keys[long..long + key.len()] == *key {
+                    return Some(slot.child);
+                }
+            }
+            at = place.after(at);
+        }
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let names: usize = self.fields.iter().map(|path| path.len() + size_of::<Box<[u8]>>()).sum();
+        names
+            + self.nodes.capacity() * size_of::<Place>()
+            + self.slots.capacity() * size_of::<Slot>()
+            + self.long_keys.capacity()
+    }
+}
+
+impl Place {
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the upper half of a product")]
+    fn slot(&self, low: u64, high: u64) -> usize {
+        let mixed = (low ^ high.rotate_left(23)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        index(self.first) + index((mixed >> 32) as u32 & self.mask)
+    }
+
+    #[inline(always)]
+    fn after(&self, at: usize) -> usize {
+        let first = index(self.first);
+        first + ((at - first + 1) & index(self.mask))
+    }
+}
+
+/// The trie while it grows.
+struct Tree<'a> {
+    nodes: Vec<Branch<'a>>,
+}
+
+#[derive(Default)]
+struct Branch<'a> {
+    field: Option<Field>,
+    keys: HashMap<&'a [u8], Node>,
+}
+
+impl<'a> Tree<'a> {
+    fn add(&mut self, path: &'a [u8], field: Field) {
+        let mut node = Paths::ROOT;
+        for key in path.split(|byte| *byte == b'.') {
+            let next = small(self.nodes.len());
+            let child = *self.nodes[index(node)].keys.entry(key).or_insert(next);
+            if child == next {
+                self.nodes.push(Branch::default());
+            }
+            node = child;
+        }
+        self.nodes[index(node)].field = Some(field);
+    }
+}

@@ -1,0 +1,221 @@
+//! The ranges of one field, and those that a number is in.
+//!
+//! Ranges with one end are sorted by it, so that those around a number are the first or the last ones.
+//! Ranges with two ends are sorted by their bottoms, under a tree of the highest top of each 16.
+//!
+//! # Invariants
+//!
+//! - Finding costs what is found, and a logarithm of what is there.
+
+use std::cmp::Ordering;
+
+use super::table::Atom;
+use crate::number::Decimal;
+use crate::value::{Bound, Range};
+
+/// Children of a node of the tree.
+const FAN: usize = 16;
+
+#[derive(Debug, Default)]
+pub(super) struct Ranges {
+    above: OneEnded,
+    below: OneEnded,
+    between: Between,
+}
+
+/// Bounds in rising order and what they belong to.
+#[derive(Debug, Default)]
+struct OneEnded {
+    bounds: Vec<Bound>,
+    atoms: Vec<Atom>,
+}
+
+#[derive(Debug, Default)]
+struct Between {
+    bottoms: Vec<Bound>,
+    tops: Vec<Bound>,
+    atoms: Vec<Atom>,
+    /// For each level the positions in `tops` of the highest of each [`FAN`] of the level below.
+    highest: Vec<Vec<u32>>,
+}
+
+impl Ranges {
+    pub(super) fn new(mut ranges: Vec<(Range, Atom)>) -> Self {
+        let mut built = Self::default();
+        ranges.sort_by(|(left, _), (right, _)| {
+            bottom_order(left, right).then(top_order(left, right))
+        });
+        for (range, atom) in ranges {
+            match (range.bottom, range.top) {
+                (Some(bottom), Some(top)) => built.between.push(bottom, top, atom),
+                (Some(bottom), None) => built.above.push(bottom, atom),
+                (None, Some(top)) => built.below.push(top, atom),
+                (None, None) => unreachable!("a range has an end"),
+            }
+        }
+        built.between.finish();
+        built
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.above.atoms.is_empty() && self.below.atoms.is_empty() && self.between.atoms.is_empty()
+    }
+
+    /// Puts the atoms of the ranges that hold the number behind those in `found`.
+    pub(super) fn find(&self, number: &Decimal<'_>, found: &mut Vec<Atom>) {
+        let end = self.above.bounds.partition_point(|bottom| bottom.is_below(number));
+        found.extend_from_slice(&self.above.atoms[..end]);
+        let start = self.below.bounds.partition_point(|top| !top.is_above(number));
+        found.extend_from_slice(&self.below.atoms[start..]);
+        let end = self.between.bottoms.partition_point(|bottom| bottom.is_below(number));
+        self.between.find(self.between.highest.len(), 0, end, number, found);
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let bounds = self.above.bounds.capacity()
+            + self.below.bounds.capacity()
+            + self.between.bottoms.capacity()
+            + self.between.tops.capacity();
+        let atoms = self.above.atoms.capacity()
+            + self.below.atoms.capacity()
+            + self.between.atoms.capacity();
+        bounds * size_of::<Bound>() + atoms * size_of::<Atom>()
+    }
+}
+
+impl OneEnded {
+    fn push(&mut self, bound: Bound, atom: Atom) {
+        self.bounds.push(bound);
+        self.atoms.push(atom);
+    }
+}
+
+impl Between {
+    fn push(&mut self, bottom: Bound, top: Bound, atom: Atom) {
+        self.bottoms.push(bottom);
+        self.tops.push(top);
+        self.atoms.push(atom);
+    }
+
+    fn finish(&mut self) {
+        let mut level: Vec<u32> = (0..).take(self.tops.len()).collect();
+        while 1 < level.len() {
+            level = level.chunks(FAN).map(|some| self.highest_of(some)).collect();
+            self.highest.push(level.clone());
+        }
+    }
+
+    fn highest_of(&self, places: &[u32]) -> u32 {
+        let top = |place: &u32| &self.tops[super::index(*place)];
+        let highest = places.iter().max_by(|left, right| tops_order(top(left), top(right)));
+        *highest.expect("a chunk is not empty")
+    }
+
+    /// Finds among the descendants of the node at `place` of a level; level 0 are the ranges.
+    /// Only those before `end` begin low enough.
+    fn find(
+        &self,
+        level: usize,
+        place: usize,
+        end: usize,
+        number: &Decimal<'_>,
+        found: &mut Vec<Atom>,
+    ) {
+        let Some(below) = level.checked_sub(1) else {
+            if place < end && self.tops[place].is_above(number) {
+                found.push(self.atoms[place]);
+            }
+            return;
+        };
+        let Some(highest) = self.highest[below].get(place) else { return };
+        if FAN.pow(level.try_into().unwrap_or(u32::MAX)) * place >= end
+            || !self.tops[super::index(*highest)].is_above(number)
+        {
+            return;
+        }
+        for child in FAN * place..FAN * (place + 1) {
+            self.find(below, child, end, number, found);
+        }
+    }
+}
+
+impl Bound {
+    /// As a bottom it lets the number in.
+    fn is_below(&self, number: &Decimal<'_>) -> bool {
+        match self.value.cmp(number) {
+            Ordering::Less => true,
+            Ordering::Equal => self.inclusive,
+            Ordering::Greater => false,
+        }
+    }
+
+    /// As a top it lets the number in.
+    fn is_above(&self, number: &Decimal<'_>) -> bool {
+        match number.cmp(&self.value) {
+            Ordering::Less => true,
+            Ordering::Equal => self.inclusive,
+            Ordering::Greater => false,
+        }
+    }
+}
+
+/// Ranges without a bottom first; of equal bottoms the one that lets more in.
+fn bottom_order(left: &Range, right: &Range) -> Ordering {
+    match (&left.bottom, &right.bottom) {
+        (Some(left), Some(right)) => {
+            left.value.cmp(&right.value).then(right.inclusive.cmp(&left.inclusive))
+        }
+        (left, right) => left.is_some().cmp(&right.is_some()),
+    }
+}
+
+/// Ranges without a top first; of equal tops the one that lets less in.
+fn top_order(left: &Range, right: &Range) -> Ordering {
+    match (&left.top, &right.top) {
+        (Some(left), Some(right)) => tops_order(left, right),
+        (left, right) => left.is_some().cmp(&right.is_some()),
+    }
+}
+
+fn tops_order(left: &Bound, right: &Bound) -> Ordering {
+    left.value.cmp(&right.value).then(left.inclusive.cmp(&right.inclusive))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn bound((value, inclusive): (u8, bool)) -> Bound {
+        let text = value.to_string();
+        Bound { value: Decimal::read(text.as_bytes()).unwrap().into_owned(), inclusive }
+    }
+
+    proptest! {
+        #[test]
+        fn exactly_the_ranges_around_a_number_are_found(
+            ends in prop::collection::vec((prop::option::of((0..60_u8, any::<bool>())), prop::option::of((0..60_u8, any::<bool>()))), 0..400),
+            number in 0..60_u8,
+        ) {
+            let ranges: Vec<Range> = ends
+                .iter()
+                .filter(|(bottom, top)| bottom.is_some() || top.is_some())
+                .map(|(bottom, top)| Range { bottom: bottom.map(bound), top: top.map(bound) })
+                .collect();
+            let text = number.to_string();
+            let number = Decimal::read(text.as_bytes()).unwrap();
+            let expected: Vec<Atom> = (0..)
+                .zip(&ranges)
+                .filter(|(_, range)| {
+                    range.bottom.as_ref().is_none_or(|bottom| bottom.is_below(&number))
+                        && range.top.as_ref().is_none_or(|top| top.is_above(&number))
+                })
+                .map(|(atom, _)| atom)
+                .collect();
+            let mut found = Vec::new();
+            Ranges::new(ranges.into_iter().zip(0..).collect()).find(&number, &mut found);
+            found.sort_unstable();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Which branches an event can satisfy at all, from the atoms that its leaves find.
+//!
+//! Each branch is put under an atom of one of its conditions, the one that the fewest others share;
+//! where many branches share all of theirs, those under one atom are parted again by another, and so
+//! on. An event walks down only where its own atoms lead, so it meets the few branches that agree
+//! with it in several fields, however many there are that agree in one.
+//!
+//! ```text
+//! root ─ detail-type "Paid"  ─ { branch 7 }                      few share it
+//!      └ source "shop"       ─ detail.state "new"  ─ { branch 1, branch 2 }
+//!                            └ detail.state "done" ─ { branch 3 }
+//! ```
+//!
+//! # Invariants
+//!
+//! - A branch that an event satisfies is met by it: it is under every atom of the condition chosen.
+//! - A branch is copied at most [`COPIES_MAX`] times below the first choice.
+
+use std::collections::HashMap;
+
+use super::draft::{Condition, Draft};
+use super::paths::Field;
+use super::table::Atom;
+use super::way::{Found, Way, generality};
+use super::{index, small};
+use crate::matcher::PatternIndex;
+
+/// So few branches are looked at one by one.
+const FEW: usize = 8;
+
+/// Atoms of one condition that a branch may be parted by below the root.
+const COPIES_MAX: usize = 4;
+
+const DEPTH_MAX: u32 = 8;
+
+pub(super) type NodeId = u32;
+
+/// A node and its ranges in the lists of [`Tree`].
+#[derive(Copy, Clone, Debug, Default)]
+pub(super) struct Node {
+    accepted: (u32, u32),
+    candidates: (u32, u32),
+    fields: (u32, u32),
+}
+
+/// A branch that may match.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Candidate {
+    pub(super) branch: u32,
+    /// Bits of the conditions that are known to hold, of the first 32.
+    pub(super) held: u32,
+}
+
+/// No node.
+pub(super) const NONE: NodeId = NodeId::MAX;
+
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    nodes: Vec<Node>,
+    /// Patterns that match outright.
+    accepted: Vec<PatternIndex>,
+    candidates: Vec<Candidate>,
+    /// The fields that part a node, below the root.
+    fields: Vec<Field>,
+    /// The root's children by atom.
+    by_atom: Vec<NodeId>,
+    /// The children of all other nodes.
+    edges: Edges,
+}
+
+impl Tree {
+    pub(super) const ROOT: NodeId = 0;
+
+    pub(super) fn accepted(&self, node: NodeId) -> &[PatternIndex] {
+        slice(&self.accepted, self.nodes[index(node)].accepted)
+    }
+
+    pub(super) fn candidates(&self, node: NodeId) -> &[Candidate] {
+        slice(&self.candidates, self.nodes[index(node)].candidates)
+    }
+
+    pub(super) fn fields(&self, node: NodeId) -> &[Field] {
+        slice(&self.fields, self.nodes[index(node)].fields)
+    }
+
+    #[inline]
+    pub(super) fn below_root(&self, atom: Atom) -> NodeId {
+        self.by_atom[index(atom)]
+    }
+
+    #[inline]
+    pub(super) fn below(&self, node: NodeId, atom: Atom) -> NodeId {
+        self.edges.find(node, atom)
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node>()
+            + self.accepted.capacity() * size_of::<PatternIndex>()
+            + self.candidates.capacity() * size_of::<Candidate>()
+            + self.fields.capacity() * size_of::<Field>()
+            + self.by_atom.capacity() * size_of::<NodeId>()
+            + self.edges.slots.capacity() * size_of::<Edge>()
+    }
+}
+
+#[inline]
+fn slice<T>(all: &[T], (start, end): (u32, u32)) -> &[T] {
+    &all[index(start)..index(end)]
+}
+
+/// From a node and an atom to a node: a hash table, at most half full.
+#[derive(Debug, Default)]
+struct Edges {
+    slots: Vec<Edge>,
+}
+
+#[derive(Copy, Clone, Debug)]
+struct Edge {
+    node: NodeId,
+    atom: Atom,
+    child: NodeId,
+}
+
+impl Edges {
+    fn of(edges: &[Edge]) -> Self {
+        let free = Edge { node: NONE, atom: 0, child: NONE };
+        let mut table = Self { slots: vec![free; (2 * edges.len().max(1)).next_power_of_two()] };
+        for edge in edges {
+            let mut at = table.first(edge.node, edge.atom);
+            while table.slots[at].child != NONE {
+                at = (at + 1) & (table.slots.len() - 1);
+            }
+            table.slots[at] = *edge;
+        }
+        table
+    }
+
+    #[inline]
+    fn find(&self, node: NodeId, atom: Atom) -> NodeId {
+        let mut at = self.first(node, atom);
+        loop {
+            let edge = self.slots[at];
+            if edge.child == NONE || edge.node == node && edge.atom == atom {
+                return edge.child;
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the upper half of a product")]
+    fn first(&self, node: NodeId, atom: Atom) -> usize {
+        let key = u64::from(node) << 32 | u64::from(atom);
+        let mixed = (key ^ key >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        index((mixed >> 32) as u32) & (self.slots.len() - 1)
+    }
+}
+
+/// Grows the tree of some branches.
+pub(super) struct Planter<'a> {
+    draft: &'a Draft<'a>,
+    founds: &'a [Found],
+    /// Branches of each pattern, as far as one or more matters: whether the branch is the only one.
+    is_only: Vec<bool>,
+    /// Ranges with one end and entries that must be asked, by field: each is met by about half of the
+    /// events, or by all.
+    tree: Tree,
+    edges: Vec<Edge>,
+    /// The atoms that lead somewhere: they have to be found.
+    pub(super) is_needed: Vec<bool>,
+}
+
+/// A branch on its way down, and the conditions that are settled.
+#[derive(Copy, Clone)]
+struct Member {
+    branch: u32,
+    held: u32,
+}
+
+/// What a group of branches has under each atom.
+#[derive(Default)]
+struct Counts {
+    by_atom: HashMap<Atom, u32>,
+}
+
+impl<'a> Planter<'a> {
+    pub(super) fn new(draft: &'a Draft<'a>, founds: &'a [Found]) -> Self {
+        let mut is_only = vec![true; draft.branches.len()];
+        for at in 1..draft.branches.len() {
+            if draft.branches[at - 1].pattern == draft.branches[at].pattern {
+                is_only[at - 1] = false;
+                is_only[at] = false;
+            }
+        }
+        let tree = Tree { by_atom: vec![NONE; founds.len()], ..Tree::default() };
+        Self {
+            draft,
+            founds,
+            is_only,
+            tree,
+            edges: Vec::new(),
+            is_needed: vec![false; founds.len()],
+        }
+    }
+
+    pub(super) fn plant(mut self) -> (Tree, Vec<bool>) {
+        let all: Vec<Member> = (0..)
+            .take(self.draft.branches.len())
+            .map(|branch| Member { branch, held: 0 })
+            .collect();
+        let root = self.grow(&all, 0);
+        assert_eq!(root, Tree::ROOT, "the root is the first");
+        self.tree.edges = Edges::of(&self.edges);
+        (self.tree, self.is_needed)
+    }
+
+    /// Makes the node of a group, and all below it.
+    fn grow(&mut self, group: &[Member], depth: u32) -> NodeId {
+        let id = small(self.tree.nodes.len());
+        self.tree.nodes.push(Node::default());
+        let (kept, parted) = self.part(group, depth);
+        self.fill(id, &kept);
+
+        let mut fields: Vec<Field> =
+            parted.iter().map(|(atom, _)| self.draft.atoms[index(*atom)].0).collect();
+        fields.sort_unstable();
+        fields.dedup();
+        let start = small(self.tree.fields.len());
+        self.tree.fields.extend_from_slice(&fields);
+        self.tree.nodes[index(id)].fields = (start, small(self.tree.fields.len()));
+        for (atom, members) in parted {
+            self.is_needed[index(atom)] = true;
+            let child = self.grow(&members, depth + 1);
+            if id == Tree::ROOT {
+                self.tree.by_atom[index(atom)] = child;
+            } else {
+                self.edges.push(Edge { node: id, atom, child });
+            }
+        }
+        id
+    }
+
+    /// What a node keeps for itself.
+    fn fill(&mut self, id: NodeId, kept: &[Member]) {
+        let (accepted, candidates) =
+            (small(self.tree.accepted.len()), small(self.tree.candidates.len()));
+        for member in kept {
+            let branch = &self.draft.branches[index(member.branch)];
+            // The one condition of the only branch, met under the one atom of it: no other way leads
+            // to the pattern, so it is neither found twice nor anything left to ask.
+            let is_sole = self.is_only[index(member.branch)]
+                && member.held == 1
+                && branch.conditions.len() == 1
+                && self.condition(branch.conditions[0]).atoms.len() == 1;
+            if is_sole {
+                self.tree.accepted.push(branch.pattern);
+            } else {
+                self.tree.candidates.push(Candidate { branch: member.branch, held: member.held });
+            }
+        }
+        let node = &mut self.tree.nodes[index(id)];
+        node.accepted = (accepted, small(self.tree.accepted.len()));
+        node.candidates = (candidates, small(self.tree.candidates.len()));
+    }
+
+    /// Divides a group into those that stay and, by atom, those that go further down.
+    fn part(&self, group: &[Member], depth: u32) -> (Vec<Member>, Vec<(Atom, Vec<Member>)>) {
+        if group.len() <= FEW || depth == DEPTH_MAX {
+            return (group.to_vec(), Vec::new());
+        }
+        let counts = self.count(group, depth);
+        let mut kept = Vec::new();
+        let mut parted: HashMap<Atom, Vec<Member>> = HashMap::new();
+        for member in group {
+            let Some((place, condition)) = self.best(*member, &counts, (group.len(), depth)) else {
+                kept.push(*member);
+                continue;
+            };
+            let held = member.held | 1_u32.checked_shl(place).unwrap_or(0);
+            for atom in &condition.atoms {
+                parted.entry(*atom).or_default().push(Member { branch: member.branch, held });
+            }
+        }
+        let mut parted: Vec<(Atom, Vec<Member>)> = parted.into_iter().collect();
+        parted.sort_unstable_by_key(|(atom, _)| *atom);
+        (kept, parted)
+    }
+
+    fn count(&self, group: &[Member], depth: u32) -> Counts {
+        let mut counts = Counts::default();
+        for member in group {
+            for (_, condition) in self.open(*member, depth) {
+                for atom in &condition.atoms {
+                    *counts.by_atom.entry(*atom).or_default() += 1;
+                }
+            }
+        }
+        counts
+    }
+
+    /// The conditions that a branch could be put under, with their places in the branch.
+    fn open(&self, member: Member, depth: u32) -> impl Iterator<Item = (u32, &Condition)> {
+        let branch = &self.draft.branches[index(member.branch)];
+        (0..32).zip(&branch.conditions).filter_map(move |(place, condition)| {
+            let condition = self.condition(*condition);
+            let is_open = member.held & 1 << place == 0 && !condition.or_absent;
+            (is_open && self.can_part(condition, depth)).then_some((place, condition))
+        })
+    }
+
+    /// Below the root only atoms that few events meet, and few of them, are worth a look.
+    fn can_part(&self, condition: &Condition, depth: u32) -> bool {
+        depth == 0
+            || condition.atoms.len() <= COPIES_MAX
+                && condition.atoms.iter().all(|atom| {
+                    !matches!(self.founds[index(*atom)].way, Way::Range | Way::Present | Way::Ask)
+                })
+    }
+
+    /// The condition under which an event meets the fewest other branches.
+    fn best(
+        &self,
+        member: Member,
+        counts: &Counts,
+        (len, depth): (usize, u32),
+    ) -> Option<(u32, &Condition)> {
+        let cost = |condition: &Condition| -> u64 {
+            let of = |atom: &Atom| {
+                let found = &self.founds[index(*atom)];
+                u64::from(counts.by_atom[atom]) + u64::from(generality(found))
+            };
+            condition.atoms.iter().map(of).sum()
+        };
+        let (cost, place, condition) = self
+            .open(member, depth)
+            .map(|(place, condition)| (cost(condition), place, condition))
+            .min_by_key(|(cost, place, condition)| (*cost, condition.field, *place))?;
+        // Below the root there must be something to gain.
+        let is_gain = depth == 0 || cost < u64::try_from(len).unwrap_or(u64::MAX) / 2;
+        is_gain.then_some((place, condition))
+    }
+
+    fn condition(&self, id: u32) -> &Condition {
+        &self.draft.conditions[index(id)]
+    }
+}
