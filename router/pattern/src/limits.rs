@@ -19,6 +19,9 @@ pub const BRANCH_FIELDS_MAX: usize = 100_000;
 /// [`crate::wildcard`] for how it is counted. Otherwise only the pattern's size bounds it.
 pub const WILDCARD_COMPLEXITY_MAX: usize = 10;
 
+/// Bytes of one regex, as it is written.
+pub const REGEX_TEXT_BYTES_MAX: usize = 8 * 1024;
+
 /// Groups inside each other in a regex.
 pub const REGEX_DEPTH_MAX: usize = 50;
 

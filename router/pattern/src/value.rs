@@ -62,7 +62,7 @@ pub(crate) enum Wanted {
 #[derive(Clone, Debug)]
 pub(crate) struct PlainNumber {
     pub(crate) spelling: Box<[u8]>,
-    /// `None` where the number counts only as it is spelled.
+    /// `None` where its size is beyond comparing: then it counts only as it is spelled.
     pub(crate) value: Option<Decimal<'static>>,
 }
 
@@ -136,8 +136,8 @@ impl<'a> Number<'a> {
 
 impl PlainNumber {
     pub(crate) fn new(spelling: &[u8]) -> Self {
-        let value = Decimal::read(spelling).filter(Decimal::is_short);
-        Self { spelling: spelling.into(), value: value.map(Decimal::into_owned) }
+        let value = Decimal::read(spelling).map(Decimal::into_owned);
+        Self { spelling: spelling.into(), value }
     }
 
     fn equals(&self, number: &Number<'_>) -> bool {

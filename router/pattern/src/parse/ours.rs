@@ -7,7 +7,7 @@
 use super::expression::{self, Entry};
 use super::reader::{Reader, error};
 use crate::json::{Kind, Token};
-use crate::limits::{REGEX_BYTES_MAX, REGEXES_BYTES_MAX};
+use crate::limits::{REGEX_BYTES_MAX, REGEX_TEXT_BYTES_MAX, REGEXES_BYTES_MAX};
 use crate::pattern::ParseError;
 use crate::regex::{Regex, RegexError};
 use crate::value::Wanted;
@@ -71,6 +71,10 @@ pub(super) fn regex(reader: &mut Reader<'_>, token: &Token) -> Result<Regex, Par
         RegexError::Syntax(fault) => {
             let span = reader.within(token, fault.span);
             error(span, format!("{REGEX}: {}", fault.message), fault.mend)
+        }
+        RegexError::TooLong => {
+            let message = format!("{REGEX} is too long: it has more than {REGEX_TEXT_BYTES_MAX} bytes");
+            error(token.span.clone(), message, "list several shorter ones")
         }
         RegexError::TooLarge => {
             let message = format!("{REGEX} is too large: compiled it has more than {REGEX_BYTES_MAX} bytes");

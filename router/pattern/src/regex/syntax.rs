@@ -18,6 +18,7 @@
 use std::fmt::Write;
 use std::ops::Range;
 
+use super::escape::Escape;
 use crate::limits::REGEX_DEPTH_MAX;
 
 /// What a regex has that I-Regexp has not.
@@ -29,18 +30,6 @@ pub(crate) struct Fault {
     pub(crate) mend: &'static str,
 }
 
-/// The general categories of Unicode that have names in I-Regexp, each with its parts.
-const CATEGORIES: [(char, &str); 7] = [
-    ('L', "lmotu"),
-    ('M', "cen"),
-    ('N', "dlo"),
-    ('P', "cdefios"),
-    ('Z', "lps"),
-    ('S', "ckmo"),
-    ('C', "cfno"),
-];
-
-const WHOLE: &str = "a regex always describes the whole string: leave it out";
 const NO_GROUPS: &str = "groups are plain, (…), without names, flags or looking around; several conditions go into slipswitch:all";
 
 /// Writes an I-Regexp in the syntax of `regex_syntax`.
@@ -104,29 +93,30 @@ enum Before {
     Quantifier,
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
-    out: String,
+/// A regex being read, and being written.
+pub(super) struct Reader<'a> {
+    pub(super) text: &'a str,
+    pub(super) at: usize,
+    pub(super) out: String,
 }
 
 impl<'a> Reader<'a> {
-    fn peek(&self) -> Option<char> {
+    pub(super) fn peek(&self) -> Option<char> {
         self.rest().chars().next()
     }
 
-    fn next(&mut self) -> Option<char> {
+    pub(super) fn next(&mut self) -> Option<char> {
         let next = self.peek()?;
         self.at += next.len_utf8();
         Some(next)
     }
 
-    fn rest(&self) -> &'a str {
+    pub(super) fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
     }
 
     /// Writes a character that stands for itself, also where it would not.
-    fn plain(&mut self, character: char) {
+    pub(super) fn plain(&mut self, character: char) {
         if character.is_ascii_alphanumeric() || !character.is_ascii() {
             self.out.push(character);
         } else {
@@ -238,182 +228,93 @@ impl<'a> Reader<'a> {
         }
         value
     }
-
-    /// The rest of an escape.
-    fn escape(&mut self, start: usize) -> Result<Escape, Fault> {
-        let Some(next) = self.next() else {
-            let message = "a backslash escapes nothing";
-            return Err(fault(start..self.at, message, "write \\\\ for a backslash"));
-        };
-        let (message, mend) = match next {
-            'n' => return Ok(Escape::Character('\n')),
-            'r' => return Ok(Escape::Character('\r')),
-            't' => return Ok(Escape::Character('\t')),
-            '(' | ')' | '*' | '+' | '-' | '.' | '?' | '[' | '\\' | ']' | '^' | '{' | '|' | '}' => {
-                return Ok(Escape::Character(next));
-            }
-            'p' | 'P' => return self.category(start),
-            'd' => (
-                "there is no \\d in I-Regexp",
-                "write [0-9], or \\p{Nd} for the digits of all scripts",
-            ),
-            'D' => (
-                "there is no \\D in I-Regexp",
-                "write [^0-9], or \\P{Nd} for what is no digit of any script",
-            ),
-            'w' => (
-                "there is no \\w in I-Regexp",
-                "write [A-Za-z0-9_], or [\\p{L}\\p{N}_] for the letters of all scripts",
-            ),
-            'W' => (
-                "there is no \\W in I-Regexp",
-                "write [^A-Za-z0-9_], or [^\\p{L}\\p{N}_] for the letters of all scripts",
-            ),
-            's' => (
-                "there is no \\s in I-Regexp",
-                "write [ \\t\\n\\r], or [\\p{Z}\\t\\n\\r] for the spaces of all scripts",
-            ),
-            'S' => (
-                "there is no \\S in I-Regexp",
-                "write [^ \\t\\n\\r], or [^\\p{Z}\\t\\n\\r] for the spaces of all scripts",
-            ),
-            'b' | 'B' => (
-                "there are no word boundaries in I-Regexp",
-                "describe what may stand around the word, such as (.*[^a-z])?word([^a-z].*)?",
-            ),
-            'A' | 'z' | 'Z' | 'G' => ("there are no anchors in I-Regexp", WHOLE),
-            '0'..='9' | 'k' => {
-                ("there are no references to groups in I-Regexp", "describe the text again")
-            }
-            'u' | 'x' => (
-                "there are no codes of characters in I-Regexp",
-                "write the character itself; in JSON also as \\u0041",
-            ),
-            '$' => ("a $ cannot be escaped in I-Regexp", "write [$]"),
-            '/' => ("a / cannot be escaped in I-Regexp", "write the / alone"),
-            _ => {
-                let message = format!("\\{next} is no escape of I-Regexp");
-                let mend =
-                    "only ( ) * + - . ? [ \\ ] ^ { | } and n, r, t, p, P may follow a backslash";
-                return Err(fault(start..self.at, message, mend));
-            }
-        };
-        Err(fault(start..self.at, message, mend))
-    }
-
-    /// The rest of `\p{…}`.
-    fn category(&mut self, start: usize) -> Result<Escape, Fault> {
-        let name = self.rest().strip_prefix('{').and_then(|rest| rest.split_once('}'));
-        let name = name.map(|(name, _)| name).filter(|name| is_category(name));
-        let Some(name) = name else {
-            let mend = "after it comes {L}, {M}, {N}, {P}, {Z}, {S} or {C}, or one with its part such as {Lu}; scripts and blocks are written as ranges, [α-ω]";
-            return Err(fault(start..self.at, "there is no such category in I-Regexp", mend));
-        };
-        self.at += name.len() + 2;
-        Ok(Escape::Category)
-    }
-
-    /// The rest of a class.
-    fn class(&mut self, start: usize) -> Result<(), Fault> {
-        self.out.push('[');
-        if self.peek() == Some('^') {
-            self.at += 1;
-            self.out.push('^');
-        }
-        let first = self.at;
-        // Each counts once: they are large, and a class could repeat them at will.
-        let mut categories: Vec<&str> = Vec::new();
-        loop {
-            let at = self.at;
-            let Some(next) = self.next() else {
-                let mend = "close it with ], or write \\[ for the character";
-                return Err(fault(start..start + 1, "a class never ends", mend));
-            };
-            match next {
-                ']' if at == first => {
-                    let mend = "name a character; a ] is written \\], a ^ alone \\^";
-                    return Err(fault(start..self.at, "a class is empty", mend));
-                }
-                ']' => {
-                    self.out.push(']');
-                    return Ok(());
-                }
-                '-' if at != first && self.peek() != Some(']') => return Err(hyphen(at..self.at)),
-                '-' => self.plain('-'),
-                _ => match self.member(next, at)? {
-                    Escape::Character(low) => self.span(low, at)?,
-                    Escape::Category => {
-                        let category = self.text.get(at..self.at).unwrap_or_default();
-                        if !categories.contains(&category) {
-                            categories.push(category);
-                            self.out.push_str(category);
-                        }
-                    }
-                },
-            }
-        }
-    }
-
-    /// A character, escape or category in a class.
-    fn member(&mut self, first: char, start: usize) -> Result<Escape, Fault> {
-        match first {
-            '\\' => self.escape(start),
-            '[' => {
-                let mend = "write \\[ for the character; classes do not nest and have no names";
-                Err(fault(start..self.at, "a [ cannot stand in a class", mend))
-            }
-            other => Ok(Escape::Character(other)),
-        }
-    }
-
-    /// A character of a class, or the range that it begins.
-    fn span(&mut self, low: char, start: usize) -> Result<(), Fault> {
-        let mut following = self.rest().chars();
-        self.plain(low);
-        if following.next() != Some('-') || following.next() == Some(']') {
-            return Ok(());
-        }
-        let hyphen_at = self.at;
-        self.at += 1;
-        let at = self.at;
-        let high = match self.next() {
-            // The class never ends, which is said there.
-            None => return Ok(()),
-            Some('-') => return Err(hyphen(hyphen_at..at)),
-            Some(next) => self.member(next, at)?,
-        };
-        let Escape::Character(high) = high else {
-            return Err(hyphen(hyphen_at..at));
-        };
-        if high < low {
-            let message = "a range ends before it begins";
-            return Err(fault(start..self.at, message, "write the smaller character first"));
-        }
-        self.out.push('-');
-        self.plain(high);
-        Ok(())
-    }
 }
 
-enum Escape {
-    Character(char),
-    /// As it was written.
-    Category,
-}
-
-fn hyphen(span: Range<usize>) -> Fault {
-    let mend = "write \\- for the character, or put it first or last";
-    fault(span, "a - stands between what is no range", mend)
-}
-
-fn is_category(name: &str) -> bool {
-    let mut letters = name.chars();
-    let parts = letters.next().and_then(|whole| CATEGORIES.iter().find(|(name, _)| *name == whole));
-    let part = letters.next();
-    let known = |(_, parts): &(char, &str)| part.is_none_or(|part| parts.contains(part));
-    parts.is_some_and(known) && letters.next().is_none()
-}
-
-fn fault(span: Range<usize>, message: impl Into<String>, mend: &'static str) -> Fault {
+pub(super) fn fault(span: Range<usize>, message: impl Into<String>, mend: &'static str) -> Fault {
     Fault { span, message: message.into(), mend }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The message, and what of the regex it is about.
+    #[track_caller]
+    fn check(regex: &str, message: &str, wrong: &str) {
+        let fault = translate(regex).expect_err("it is no I-Regexp");
+        assert!(fault.message.contains(message), "{regex}: {}", fault.message);
+        assert_eq!(regex.get(fault.span), Some(wrong), "{regex}");
+        assert!(!fault.mend.is_empty());
+    }
+
+    #[test]
+    fn what_other_dialects_have_is_refused_by_its_name() {
+        check("^a", "^ is no anchor", "^");
+        check("a$", "$ is no anchor", "$");
+        check(r"é\d+", r"there is no \d in I-Regexp", r"\d");
+        for escape in [r"\D", r"\w", r"\W", r"\s", r"\S"] {
+            check(escape, "in I-Regexp", escape);
+            check(&format!("[a{escape}]"), "in I-Regexp", escape);
+        }
+        check(r"a\b", "word boundaries", r"\b");
+        check(r"\Aa", "no anchors", r"\A");
+        check(r"(a)\1", "references to groups", r"\1");
+        check(r"(a)\k<a>", "references to groups", r"\k");
+        check(r"\u0041", "codes of characters", r"\u");
+        check(r"\x41", "codes of characters", r"\x");
+        check(r"\$", "a $ cannot be escaped", r"\$");
+        check(r"a\/b", "a / cannot be escaped", r"\/");
+        check(r"\é", r"\é is no escape", r"\é");
+        for group in ["(?:a)", "(?=a)", "(?!a)", "(?<=a)", "(?<n>a)", "(?P<n>a)", "(?i)a"] {
+            check(group, "(? is not possible", "(?");
+        }
+        check("a*?", "lazy", "?");
+        check("a{2}?", "lazy", "?");
+        check("a++", "possessive", "+");
+        check("a**", "cannot follow another", "*");
+        check("a*{2}", "cannot follow another", "{");
+        check("[[:alpha:]]", "a [ cannot stand in a class", "[");
+        check("[a&&[b]]", "a [ cannot stand in a class", "[");
+        for category in [
+            r"\p{Greek}",
+            r"\pL",
+            r"\p{IsGreek}",
+            r"\p{Lx}",
+            r"\p{}",
+            r"\p{l}",
+            r"\p{Cs}",
+            r"\p{^L}",
+            r"\p{L",
+        ] {
+            check(category, "no such category", r"\p");
+        }
+    }
+
+    #[test]
+    fn what_is_no_regex_at_all_is_refused() {
+        check("*a", "nothing before *", "*");
+        check("(+)", "nothing before +", "+");
+        check("a|?", "nothing before ?", "?");
+        check("{2}", "nothing before {", "{");
+        check("a(b", "a group never ends", "(");
+        check("a)b", "a group ends that never began", ")");
+        check("a[b", "a class never ends", "[");
+        check("[a-", "a class never ends", "[");
+        check("a]", "a class ends that never began", "]");
+        check("a}", "a quantifier ends that never began", "}");
+        check("[]", "a class is empty", "[]");
+        check("[^]", "a class is empty", "[^]");
+        check("[]a]", "a class is empty", "[]");
+        check("a\\", "a backslash escapes nothing", "\\");
+        check("a{}", "begins no quantifier", "{");
+        check("a{,2}", "begins no quantifier", "{");
+        check("a{x}", "begins no quantifier", "{");
+        check("a{2", "begins no quantifier", "{2");
+        check("a{2,1}", "least is more than its most", "{2,1}");
+        check("[b-a]", "ends before it begins", "b-a");
+        check("[a-c-e]", "a - stands between", "-");
+        check(r"[\p{L}-z]", "a - stands between", "-");
+        check(r"[a-\p{L}]", "a - stands between", "-");
+        check("[+--]", "a - stands between", "-");
+    }
 }
