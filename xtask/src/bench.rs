@@ -1,11 +1,15 @@
 //! `cargo xtask bench`: what the router does in a second on this machine; docs/benchmarks.md says how it is measured.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::{plugins, run, wasm};
 
-/// `sections` chooses some of the measurements; none means all.
+/// `sections` chooses some of the measurements; none means all of the router's.
 pub(crate) fn bench(root: &Path, sections: &[&str]) -> anyhow::Result<()> {
+    if let ["match", words @ ..] = sections {
+        return matching(root, words);
+    }
     let toolchain = wasm::ensure(root)?;
     plugins::build_all(root, &toolchain)?;
     let empty = plugins::build(root, &root.join("tests/bench/empty-plugin"), &toolchain)?;
@@ -20,7 +24,19 @@ pub(crate) fn bench(root: &Path, sections: &[&str]) -> anyhow::Result<()> {
         }
         run::run(&mut build)?;
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    let mut bench = std::process::Command::new(root.join(target).join("release/slipswitch-bench"));
+    let mut bench = Command::new(built(root, "slipswitch-bench"));
     run::run(bench.current_dir(root).arg(empty).args(sections))
+}
+
+/// Matching alone, which needs neither plugins nor a router. `words` are the families and options.
+fn matching(root: &Path, words: &[&str]) -> anyhow::Result<()> {
+    let package = "slipswitch-bench-match";
+    run::run(run::cargo(root).args(["build", "--release", "--locked", "-p", package]))?;
+    run::run(Command::new(built(root, package)).current_dir(root).args(words))
+}
+
+/// Where cargo puts the program of a release build.
+fn built(root: &Path, program: &str) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    root.join(target).join("release").join(program)
 }

@@ -30,6 +30,8 @@ usage: cargo xtask <command>
   test            everything that must pass: the router, the plugins, end to end
   ci              format, clippy, and the demonstration
   bench [SECTION] measure: ingest, plugins, reload, deliver; docs/benchmarks.md
+  bench match [FAMILY]
+                  measure matching alone; `bench match --help` says what else
   plugins         build the example plugins into plugins/*.wasm
   shop-events     write the example shop's recorded events anew
 
