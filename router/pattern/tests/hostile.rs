@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use proptest::prelude::*;
-use slipswitch_pattern::{Event, EventError, Matcher, ParseError, Pattern, Scratch, limits};
+use slipswitch_pattern::{
+    Dialect, Event, EventError, Matcher, ParseError, Pattern, Scratch, limits,
+};
 
 fn ask(pattern: &str, event: &[u8]) -> Result<bool, EventError> {
     let pattern = Pattern::parse(pattern).expect("the pattern is valid");
@@ -62,8 +64,50 @@ fn a_wildcard_that_could_branch_forever_ends() {
     let event = format!(r#"{{"a":"{value}"}}"#);
     assert!(!ask(r#"{"a":[{"wildcard":"*aaa*aaa*b*"}]}"#, event.as_bytes()).unwrap());
     assert!(!ask(r#"{"a":[{"wildcard":"*a*a*a*a*b"}]}"#, event.as_bytes()).unwrap());
-    let text = format!(r#"{{"a":[{{"wildcard":"*{}"}}]}}"#, "ab".repeat(100_000));
-    assert!(refusal(&text).message.starts_with("Rule is too complex"));
+    for text in ["*ab".repeat(80_000), format!("*{}", "ab".repeat(100_000))] {
+        let pattern = format!(r#"{{"a":[{{"wildcard":"{text}"}}]}}"#);
+        assert!(!ask(&pattern, event.as_bytes()).unwrap());
+        let error = Pattern::parse_in(&pattern, Dialect::EventBridge).unwrap_err();
+        assert!(error.message.starts_with("Rule is too complex"));
+    }
+}
+
+#[test]
+fn a_regex_that_could_be_tried_in_many_ways_ends() {
+    let event = format!(r#"{{"a":"{}"}}"#, "a".repeat(1_000_000));
+    for regex in ["(a*)*b", "(a|aa)+b", "(.*a){20}b", "(a|b)*a(a|b){30}c", ".*.*.*.*.*b"] {
+        let pattern = format!(r#"{{"a":[{{"slipswitch:regex":"{regex}"}}]}}"#);
+        assert!(!ask(&pattern, event.as_bytes()).unwrap(), "{regex}");
+    }
+}
+
+#[test]
+fn regexes_that_would_be_huge_are_refused_before_they_are_built() {
+    for regex in ["((a{9999}){9999}){9999}", "(((.{99}){99}){99}){99}", "\\\\p{L}{500}"] {
+        let pattern = format!(r#"{{"a":[{{"slipswitch:regex":"{regex}"}}]}}"#);
+        assert!(refusal(&pattern).message.contains("too large"), "{regex}");
+    }
+    for regex in ["(a|b)*a(a|b){14}", "[a-z]{200}", "\\\\p{L}+"] {
+        let one = format!(r#"{{"slipswitch:regex":"{regex}"}}"#);
+        let pattern = format!(r#"{{"a":[{}]}}"#, vec![one; 4_000].join(","));
+        assert!(refusal(&pattern).message.contains("regexes of the pattern are too large"));
+    }
+    let class = r#"[\\p{L}\\P{L}\\p{N}\\P{N}\\p{S}\\P{S}\\p{C}\\P{C}]"#;
+    let one = format!(r#"{{"slipswitch:regex":"{}"}}"#, class.repeat(100));
+    let pattern = format!(r#"{{"a":[{}]}}"#, vec![one; 40].join(","));
+    assert!(refusal(&pattern).message.contains("regexes of the pattern are too large"));
+}
+
+#[test]
+fn conditions_in_conditions_are_as_deep_as_a_pattern_may_be() {
+    let nested = |depth: usize| {
+        let open = r#"{"slipswitch:all":["a","#.repeat(depth);
+        format!(r#"{{"a":[{open}"a"{}]}}"#, "]}".repeat(depth))
+    };
+    assert!(ask(&nested(63), br#"{"a":"a"}"#).unwrap());
+    assert!(!ask(&nested(63), br#"{"a":"b"}"#).unwrap());
+    assert_eq!(refusal(&nested(64)).message, "nested deeper than 128 levels");
+    assert_eq!(refusal(&nested(10_000)).message, "nested deeper than 128 levels");
 }
 
 #[test]
@@ -264,7 +308,14 @@ fn the_limits_are_those_of_the_document() {
         ("nesting of a pattern", limits::PATTERN_DEPTH_MAX.to_string()),
         ("combinations of the `$or` lists", "1,000".to_owned()),
         ("fields written or copied to make them", "100,000".to_owned()),
-        ("complexity of a wildcard", limits::WILDCARD_COMPLEXITY_MAX.to_string()),
+        ("text of a regex", format!("{} KiB", limits::REGEX_TEXT_BYTES_MAX / 1024)),
+        ("groups inside each other in a regex", limits::REGEX_DEPTH_MAX.to_string()),
+        ("a regex, compiled", format!("{} KiB", limits::REGEX_BYTES_MAX / 1024)),
+        ("all regexes of a pattern, compiled", format!("{} MiB", limits::REGEXES_BYTES_MAX >> 20)),
+        (
+            "complexity of a wildcard",
+            format!("{}, for EventBridge only", limits::WILDCARD_COMPLEXITY_MAX),
+        ),
         ("nesting of an event", limits::EVENT_DEPTH_MAX.to_string()),
         ("combinations of array elements, one pattern and one event", "1,000,000".to_owned()),
     ];

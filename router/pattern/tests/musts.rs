@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::Value;
-use slipswitch_pattern::{Event, Matcher, Pattern, Scratch};
+use slipswitch_pattern::{Dialect, Event, Matcher, Pattern, Scratch};
 
 fn cases() -> Vec<Value> {
     let file = include_str!("../testdata/musts.jsonl");
@@ -20,7 +20,12 @@ fn musts() -> Vec<(&'static str, &'static str)> {
 /// Our answer: the word, the message of an error, and its bytes if it is one of the pattern.
 fn answer(case: &Value) -> (&'static str, String, Value) {
     let text = case["pattern"].as_str().expect("a case has a pattern");
-    let pattern = match Pattern::parse(text) {
+    let dialect = match case["dialect"].as_str() {
+        None => Dialect::Slipswitch,
+        Some("eventbridge") => Dialect::EventBridge,
+        Some(other) => panic!("there is no dialect {other}"),
+    };
+    let pattern = match Pattern::parse_in(text, dialect) {
         Ok(pattern) => pattern,
         Err(error) => {
             return ("error", error.message, serde_json::json!([error.span.start, error.span.end]));

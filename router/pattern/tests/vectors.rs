@@ -1,9 +1,10 @@
-//! The cases written by others: all of them, and each difference that is meant, with its reason.
+//! The cases and messages written by others: all of them, in EventBridge's dialect, and each difference
+//! that is meant, with its reason.
 
 use std::fmt::Write;
 
 use serde_json::Value;
-use slipswitch_pattern::{Event, Matcher, Pattern, PatternIndex, Scratch};
+use slipswitch_pattern::{Dialect, Event, Matcher, Pattern, PatternIndex, Scratch};
 
 /// Suite, name, pattern and event of a case we answer differently, our answer, and why.
 type Difference =
@@ -25,6 +26,42 @@ const MEANT: &[Difference] = &[
         r#"{"a":1}}"#,
         "error",
         "an event is one JSON text: what follows it is damage, and must not be lost silently",
+    ),
+    (
+        "event-ruler-oracle",
+        "num-bigint",
+        r#"{"a":[12345678901234567890]}"#,
+        r#"{"a":1.2345678901234567890e19}"#,
+        "match",
+        "numbers of any length compare by their value; there, long ones compare as text",
+    ),
+];
+
+/// A pattern that EventBridge's dialect refuses, what ours says of the event, and why.
+type Wider = (&'static str, &'static str, &'static str);
+
+const WIDER: &[Wider] = &[
+    (
+        r#"{"EventBusArn": [{"wildcard": "*:*:*:*:*:event-bus/*"}]}"#,
+        "match",
+        "a wildcard may be as complex as it likes: matching it takes one pass",
+    ),
+    (r#"{"a":[{"cidr":"10.0.0.1/32"}]}"#, "match", "a network of one address is a network"),
+];
+
+/// A message, how ours begins for its example, and why.
+type OtherMessage = (&'static str, &'static str, &'static str);
+
+const OTHER_MESSAGES: &[OtherMessage] = &[
+    (
+        "Path `name` cannot be allowed multiple times",
+        "Unexpected end-of-input: was expecting closing quote for a string value",
+        "the example is cut off; whole, it is a pattern in which the later list counts, as in the case testWithRuleOverride",
+    ),
+    (
+        "Path `detail.eventSource` cannot be allowed multiple times",
+        "Unexpected end-of-input",
+        "the example is cut off; whole, it is a pattern in which the later list counts, as in the case testWithRuleOverride",
     ),
 ];
 
@@ -58,7 +95,11 @@ fn cases() -> Vec<Case> {
 
 /// Our answer, and the message if it is an error.
 fn answer(case: &Case) -> (&'static str, String) {
-    let pattern = match Pattern::parse(case.text("pattern")) {
+    answer_in(case, Dialect::EventBridge)
+}
+
+fn answer_in(case: &Case, dialect: Dialect) -> (&'static str, String) {
+    let pattern = match Pattern::parse_in(case.text("pattern"), dialect) {
         Ok(pattern) => pattern,
         Err(error) => {
             let text = case.text("pattern");
@@ -157,6 +198,53 @@ fn every_difference_that_is_meant_is_still_there() {
             assert_ne!(case.text("expect"), difference.4, "no difference any more: {difference:?}");
             assert_eq!(answer(case).0, difference.4, "{difference:?}");
         }
+    }
+}
+
+#[test]
+fn our_dialect_differs_only_where_it_takes_more() {
+    let mut wider = Vec::new();
+    for case in &cases() {
+        let (theirs, ours) = (answer(case), answer_in(case, Dialect::Slipswitch));
+        if theirs != ours {
+            assert_eq!(theirs.0, "error", "line {}", case.line);
+            wider.push((case.text("pattern").to_owned(), ours.0));
+        }
+    }
+    let mut expected: Vec<(String, &str)> =
+        WIDER.iter().map(|(pattern, answer, _)| ((*pattern).to_owned(), *answer)).collect();
+    expected.sort();
+    wider.sort();
+    assert_eq!(wider, expected);
+}
+
+#[test]
+fn every_known_message_is_ours_for_its_example() {
+    let file = include_str!("../testdata/pattern-errors.tsv");
+    let (mut compared, mut wrong) = (0, String::new());
+    for row in file.lines().skip(1) {
+        let [message, _, _, example] = row.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("a row has four columns: {row}");
+        };
+        compared += 1;
+        let error = Pattern::parse_in(example, Dialect::EventBridge).expect_err("it is no pattern");
+        assert!(error.span.start <= error.span.end && error.span.end <= example.len());
+        assert!(!error.mend.is_empty() && error.mend != error.message);
+        let meant = OTHER_MESSAGES.iter().find(|(theirs, ..)| *theirs == message);
+        let is_right = match meant {
+            Some((_, ours, _)) => error.message.starts_with(ours),
+            // Where in the text it is, the span says.
+            None => error.message == without_source(message),
+        };
+        if !is_right {
+            writeln!(wrong, "{}\n     instead of {message}\n     for {example}", error.message)
+                .unwrap();
+        }
+    }
+    assert_eq!(compared, 60);
+    assert!(wrong.is_empty(), "{wrong}");
+    for (theirs, ..) in OTHER_MESSAGES {
+        assert!(file.lines().any(|row| row.starts_with(&format!("{theirs}\t"))), "{theirs}");
     }
 }
 
