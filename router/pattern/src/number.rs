@@ -65,12 +65,9 @@ impl Key {
         })
     }
 
-    /// Bytes that are equal when the keys are.
-    pub(crate) fn to_bytes(self) -> [u8; 10] {
-        let mut bytes = [0; 10];
-        bytes[..2].copy_from_slice(&self.rank.to_le_bytes());
-        bytes[2..].copy_from_slice(&self.head.to_le_bytes());
-        bytes
+    /// Two numbers that are equal when the keys are.
+    pub(crate) fn parts(self) -> (u64, u64) {
+        (self.head, u64::from(self.rank))
     }
 
     fn is_negative(self) -> bool {

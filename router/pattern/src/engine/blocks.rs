@@ -48,6 +48,10 @@ struct Bytes {
 /// A way to look at 64 bytes.
 trait Look: Copy {
     fn look(self, block: &[u8; 64]) -> Bytes;
+
+    /// Each bit is the parity of itself and all lower ones: ones from an opening quote to before its
+    /// end.
+    fn prefix_xor(self, bits: u64) -> u64;
 }
 
 impl Blocks {
@@ -70,14 +74,34 @@ impl Blocks {
         self.all.clear();
         self.all.reserve(blocks.len() + 1);
         let mut carry = Carry::default();
-        self.all.extend(blocks.iter().map(|block| carry.next(&look.look(block))));
+        self.all.extend(blocks.iter().map(|block| carry.next(look, &look.look(block))));
         if !rest.is_empty() {
-            let mut last = [b' '; 64];
-            last[..rest.len()].copy_from_slice(rest);
-            self.all.push(carry.next(&look.look(&last)));
+            let bytes = match text.last_chunk() {
+                // The bytes before the rest were looked at already.
+                Some(last) => look.look(last).without_first(64 - rest.len()),
+                None => {
+                    let mut last = [b' '; 64];
+                    last[..rest.len()].copy_from_slice(rest);
+                    look.look(&last)
+                }
+            };
+            self.all.push(carry.next(look, &bytes));
         }
         self.has_escapes = carry.has_escapes;
         self.ends_in_string = carry.in_string != 0;
+    }
+}
+
+impl Bytes {
+    #[inline(always)]
+    fn without_first(self, count: usize) -> Self {
+        Self {
+            quotes: self.quotes >> count,
+            backslashes: self.backslashes >> count,
+            opens: self.opens >> count,
+            closes: self.closes >> count,
+            commas: self.commas >> count,
+        }
     }
 }
 
@@ -93,7 +117,7 @@ struct Carry {
 
 impl Carry {
     #[inline(always)]
-    fn next(&mut self, bytes: &Bytes) -> Block {
+    fn next(&mut self, look: impl Look, bytes: &Bytes) -> Block {
         let escaped = if bytes.backslashes == 0 {
             std::mem::take(&mut self.escaped)
         } else {
@@ -101,7 +125,7 @@ impl Carry {
             self.escaped_by(bytes.backslashes)
         };
         let quotes = bytes.quotes & !escaped;
-        let within = prefix_xor(quotes) ^ self.in_string;
+        let within = look.prefix_xor(quotes) ^ self.in_string;
         self.in_string = if within >> 63 == 1 { u64::MAX } else { 0 };
         Block {
             quotes,
@@ -125,17 +149,6 @@ impl Carry {
     }
 }
 
-/// Each bit is the parity of itself and all lower ones: ones from an opening quote to before its end.
-#[inline(always)]
-fn prefix_xor(mut bits: u64) -> u64 {
-    bits ^= bits << 1;
-    bits ^= bits << 2;
-    bits ^= bits << 4;
-    bits ^= bits << 8;
-    bits ^= bits << 16;
-    bits ^ bits << 32
-}
-
 /// Eight bytes at a time, on every processor.
 #[derive(Copy, Clone)]
 struct Portable;
@@ -156,6 +169,16 @@ impl Look for Portable {
             bytes.commas |= equal(word, b',') << (8 * at);
         }
         bytes
+    }
+
+    #[inline(always)]
+    fn prefix_xor(self, mut bits: u64) -> u64 {
+        bits ^= bits << 1;
+        bits ^= bits << 2;
+        bits ^= bits << 4;
+        bits ^= bits << 8;
+        bits ^= bits << 16;
+        bits ^ bits << 32
     }
 }
 
@@ -181,7 +204,8 @@ mod x86 {
     )]
 
     use std::arch::x86_64::{
-        __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256,
+        __m256i, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_set_epi64x, _mm_set1_epi8,
+        _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256,
         _mm256_set1_epi8, _mm512_cmpeq_epi8_mask, _mm512_loadu_si512, _mm512_or_si512,
         _mm512_set1_epi8,
     };
@@ -194,13 +218,26 @@ mod x86 {
     #[derive(Copy, Clone)]
     pub(super) struct Avx2(());
 
+    /// The product with all ones, where sums do not carry.
+    #[inline]
+    #[target_feature(enable = "pclmulqdq")]
+    fn prefix_xor(bits: u64) -> u64 {
+        let ones = _mm_set1_epi8(-1);
+        let product = _mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, bits.cast_signed()), ones);
+        _mm_cvtsi128_si64(product).cast_unsigned()
+    }
+
     impl Avx512 {
+        fn exists() -> bool {
+            is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("pclmulqdq")
+        }
+
         pub(super) fn detect() -> Option<Self> {
-            is_x86_feature_detected!("avx512bw").then_some(Self(()))
+            Self::exists().then_some(Self(()))
         }
 
         pub(super) fn read(self, blocks: &mut Blocks, text: &[u8]) {
-            #[target_feature(enable = "avx512bw")]
+            #[target_feature(enable = "avx512bw,pclmulqdq")]
             fn read(blocks: &mut Blocks, text: &[u8], look: Avx512) {
                 blocks.read_with(text, look);
             }
@@ -210,12 +247,16 @@ mod x86 {
     }
 
     impl Avx2 {
+        fn exists() -> bool {
+            is_x86_feature_detected!("avx2") && is_x86_feature_detected!("pclmulqdq")
+        }
+
         pub(super) fn detect() -> Option<Self> {
-            is_x86_feature_detected!("avx2").then_some(Self(()))
+            Self::exists().then_some(Self(()))
         }
 
         pub(super) fn read(self, blocks: &mut Blocks, text: &[u8]) {
-            #[target_feature(enable = "avx2")]
+            #[target_feature(enable = "avx2,pclmulqdq")]
             fn read(blocks: &mut Blocks, text: &[u8], look: Avx2) {
                 blocks.read_with(text, look);
             }
@@ -228,7 +269,7 @@ mod x86 {
         #[inline(always)]
         fn look(self, block: &[u8; 64]) -> Bytes {
             #[inline]
-            #[target_feature(enable = "avx512bw")]
+            #[target_feature(enable = "avx512bw,pclmulqdq")]
             fn look(block: &[u8; 64]) -> Bytes {
                 // SAFETY: a block has the 64 bytes that are read; they need no alignment.
                 let bytes = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
@@ -247,13 +288,19 @@ mod x86 {
             // SAFETY: the instructions exist, or there were no `self`.
             unsafe { look(block) }
         }
+
+        #[inline(always)]
+        fn prefix_xor(self, bits: u64) -> u64 {
+            // SAFETY: the instructions exist, or there were no `self`.
+            unsafe { prefix_xor(bits) }
+        }
     }
 
     impl Look for Avx2 {
         #[inline(always)]
         fn look(self, block: &[u8; 64]) -> Bytes {
             #[inline]
-            #[target_feature(enable = "avx2")]
+            #[target_feature(enable = "avx2,pclmulqdq")]
             fn look(block: &[u8; 64]) -> Bytes {
                 let (halves, _) = block.as_chunks::<32>();
                 // SAFETY: a half has the 32 bytes that are read; they need no alignment.
@@ -280,6 +327,12 @@ mod x86 {
             }
             // SAFETY: the instructions exist, or there were no `self`.
             unsafe { look(block) }
+        }
+
+        #[inline(always)]
+        fn prefix_xor(self, bits: u64) -> u64 {
+            // SAFETY: the instructions exist, or there were no `self`.
+            unsafe { prefix_xor(bits) }
         }
     }
 }

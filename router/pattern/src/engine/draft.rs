@@ -104,7 +104,10 @@ fn spelling(wanted: &Wanted) -> Vec<u8> {
             spelling
         }
         Wanted::Number(number) => match &number.value {
-            Some(value) if value.is_key() => tagged(b'n', &value.key().to_bytes()),
+            Some(value) if value.is_key() => {
+                let (low, high) = value.key().parts();
+                tagged(b'n', &[low.to_le_bytes(), high.to_le_bytes()].concat())
+            }
             Some(_) => format!("{wanted:?}").into_bytes(),
             None => tagged(b'l', &number.spelling),
         },

@@ -10,16 +10,17 @@ use std::collections::BTreeMap;
 
 use aho_corasick::AhoCorasick;
 
+use super::hash::Probe;
 use super::leaves::{Kind, Leaf, Leaves};
 use super::paths::Field;
 use super::ranges::Ranges;
 use super::seen::Seen;
-use super::table::{Atom, Table};
+use super::table::{Atom, Hit, Table};
 use super::way::{Found, Tag, Way, address_key, network_of, seed};
 use super::{index, small};
 use crate::address::{Address, Network};
 use crate::ignore_case::fold_into;
-use crate::number::Decimal;
+use crate::number::{Decimal, Key};
 use crate::value::Wanted;
 
 /// No atom.
@@ -59,8 +60,8 @@ struct More {
 #[derive(Debug)]
 struct Contains {
     searcher: AhoCorasick,
-    /// For each literal the atoms that it leads to.
-    atoms: Vec<Vec<Atom>>,
+    /// For each literal what it leads to.
+    hits: Vec<Vec<Hit>>,
 }
 
 /// What is found for one field, and what finding needs.
@@ -88,14 +89,7 @@ pub(super) struct Sources<'a> {
     pub(super) event: &'a [u8],
     pub(super) leaves: &'a Leaves,
     pub(super) table: &'a Table,
-    pub(super) atoms: &'a [Entry],
-}
-
-/// An atom: what it accepts, and whether being found is enough.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) wanted: Wanted,
-    pub(super) is_found_only: bool,
+    pub(super) atoms: &'a [Wanted],
 }
 
 impl FieldIndex {
@@ -110,12 +104,18 @@ impl FieldIndex {
             present: NONE,
             more: None,
         };
-        let (mut ranges, mut literals) = (Vec::new(), BTreeMap::<&[u8], Vec<Atom>>::new());
+        let (mut ranges, mut literals) = (Vec::new(), BTreeMap::<&[u8], Vec<Hit>>::new());
         for (atom, found, wanted) in atoms {
             match &found.way {
                 Way::Key(tag, key) => {
                     index.note(*tag, key, wanted);
-                    table.insert(seed(field, *tag), key, *atom);
+                    let hit = Hit { atom: *atom, is_all: found.is_all };
+                    table.insert(seed(field, *tag), &Probe::new(key), hit);
+                }
+                Way::Number(key) => {
+                    index.has_numbers = true;
+                    let hit = Hit { atom: *atom, is_all: found.is_all };
+                    table.insert(seed(field, Tag::Number), &number_probe(*key), hit);
                 }
                 Way::True => index.words[0] = *atom,
                 Way::False => index.words[1] = *atom,
@@ -125,7 +125,10 @@ impl FieldIndex {
                     let Wanted::Range(range) = wanted else { unreachable!("a range is one") };
                     ranges.push((range.clone(), *atom));
                 }
-                Way::Contains(literal) => literals.entry(literal).or_default().push(*atom),
+                Way::Contains(literal) => {
+                    let hit = Hit { atom: *atom, is_all: found.is_all };
+                    literals.entry(literal).or_default().push(hit);
+                }
                 Way::Ask => index.more().asked.push(*atom),
             }
         }
@@ -147,7 +150,7 @@ impl FieldIndex {
         let len = small(key.len());
         let sizes = match tag {
             Tag::Text => return self.has_texts = true,
-            Tag::Number => return self.has_numbers = true,
+            Tag::Number => unreachable!("numbers have a way of their own"),
             Tag::Spelling => return self.has_spellings = true,
             Tag::Address => return self.more().has_addresses = true,
             Tag::Folded => return self.more().has_folded = true,
@@ -176,14 +179,13 @@ impl FieldIndex {
             finds.atoms.push(self.present);
         }
         let before = finds.ranges.len();
-        let mut leaves = 0;
+        let is_single = sources.leaves.is_single(self.field);
+        let mut asking = Asking { index: self, sources, finds, is_single };
         for leaf in sources.leaves.at(self.field) {
-            leaves += 1;
-            let mut asking = Asking { index: self, sources, finds };
             asking.leaf(leaf);
         }
         // A range that several numbers are in is found several times.
-        if 1 < leaves && before + 1 < finds.ranges.len() {
+        if !is_single && before + 1 < finds.ranges.len() {
             finds.ranges[before..].sort_unstable();
             let mut kept = before + 1;
             for at in before + 1..finds.ranges.len() {
@@ -199,7 +201,8 @@ impl FieldIndex {
     pub(super) fn memory_bytes(&self) -> usize {
         let more = self.more.as_ref().map_or(0, |more| {
             let contains = more.contains.as_ref().map_or(0, |contains| {
-                contains.searcher.memory_usage() + contains.atoms.len() * size_of::<Vec<Atom>>()
+                contains.searcher.memory_usage()
+                    + contains.hits.len() * (size_of::<Vec<Hit>>() + size_of::<Hit>())
             });
             size_of::<More>() + contains + more.ranges.memory_bytes() + 4 * more.asked.capacity()
         });
@@ -227,16 +230,23 @@ struct Asking<'a, 'f> {
     index: &'a FieldIndex,
     sources: Sources<'a>,
     finds: &'f mut Finds,
+    /// The field has one leaf: whatever is found by a key is new.
+    is_single: bool,
+}
+
+fn number_probe(key: Key) -> Probe<'static> {
+    let (low, high) = key.parts();
+    Probe::of_numbers(low, high)
 }
 
 impl Asking<'_, '_> {
     fn leaf(&mut self, leaf: &Leaf) {
         let Sources { event, leaves, .. } = self.sources;
         match leaf.kind {
-            Kind::Text | Kind::Decoded => self.text(leaf, leaves.bytes(leaf, event)),
+            Kind::Text | Kind::Decoded => self.text(leaf),
             Kind::Number(key) => {
                 if self.index.has_numbers {
-                    self.key(leaf, Tag::Number, &key.to_bytes());
+                    self.key(leaf, Tag::Number, &number_probe(key));
                 }
                 self.number(&Decimal::of(key));
             }
@@ -251,7 +261,7 @@ impl Asking<'_, '_> {
             Kind::Null => self.word(2),
         }
         if self.index.has_spellings && matches!(leaf.kind, Kind::Number(_) | Kind::LongNumber) {
-            self.key(leaf, Tag::Spelling, leaves.bytes(leaf, event));
+            self.key(leaf, Tag::Spelling, &Probe::new(leaves.bytes(leaf, event)));
         }
         if let Some(more) = &self.index.more {
             for atom in &more.asked {
@@ -281,19 +291,25 @@ impl Asking<'_, '_> {
             return;
         }
         let Sources { event, leaves, table, atoms } = self.sources;
-        for atom in table.find(seed(self.index.field, Tag::Number), &number.key().to_bytes()) {
-            if atoms[index(atom)].wanted.accepts(&leaves.value(leaf, event)) {
-                self.push(atom);
+        for hit in table.find(seed(self.index.field, Tag::Number), &number_probe(number.key())) {
+            if atoms[index(hit.atom)].accepts(&leaves.value(leaf, event)) {
+                self.push(hit.atom);
             }
         }
     }
 
-    fn text(&mut self, leaf: &Leaf, text: &[u8]) {
-        if self.index.has_texts {
-            self.key(leaf, Tag::Text, text);
-        }
+    fn text(&mut self, leaf: &Leaf) {
+        let Sources { event, leaves, .. } = self.sources;
         let index = self.index;
-        let Some(more) = &index.more else { return };
+        if index.has_texts {
+            self.key(leaf, Tag::Text, &leaves.probe(leaf, event));
+        }
+        if let Some(more) = &index.more {
+            self.more_text(leaf, more, leaves.bytes(leaf, event));
+        }
+    }
+
+    fn more_text(&mut self, leaf: &Leaf, more: &More, text: &[u8]) {
         self.ends(leaf, text, (Tag::Prefix, &more.prefixes), (Tag::Suffix, &more.suffixes));
         if more.has_addresses || !more.v4_networks.is_empty() || !more.v6_networks.is_empty() {
             self.address(leaf, more, text);
@@ -303,20 +319,16 @@ impl Asking<'_, '_> {
             folded.clear();
             fold_into(text, &mut folded);
             if more.has_folded {
-                self.key(leaf, Tag::Folded, &folded);
+                self.key(leaf, Tag::Folded, &Probe::new(&folded));
             }
-            self.ends(
-                leaf,
-                &folded,
-                (Tag::FoldedPrefix, &more.folded_prefixes),
-                (Tag::FoldedSuffix, &more.folded_suffixes),
-            );
+            let prefixes = (Tag::FoldedPrefix, more.folded_prefixes.as_slice());
+            self.ends(leaf, &folded, prefixes, (Tag::FoldedSuffix, &more.folded_suffixes));
             self.finds.folded = folded;
         }
         if let Some(contains) = &more.contains {
-            for hit in contains.searcher.find_overlapping_iter(text) {
-                for atom in &contains.atoms[hit.pattern().as_usize()] {
-                    self.asked(leaf, *atom);
+            for found in contains.searcher.find_overlapping_iter(text) {
+                for hit in &contains.hits[found.pattern().as_usize()] {
+                    self.searched(leaf, *hit);
                 }
             }
         }
@@ -331,61 +343,77 @@ impl Asking<'_, '_> {
         (suffix, suffixes): (Tag, &[u32]),
     ) {
         for len in prefixes.iter().map_while(|len| text.get(..index(*len))) {
-            self.key(leaf, prefix, len);
+            self.key(leaf, prefix, &Probe::new(len));
         }
         for len in suffixes.iter().map_while(|len| text.len().checked_sub(index(*len))) {
-            self.key(leaf, suffix, &text[len..]);
+            self.key(leaf, suffix, &Probe::new(&text[len..]));
         }
     }
 
     fn address(&mut self, leaf: &Leaf, more: &More, text: &[u8]) {
         let Some(address) = Address::read(text) else { return };
         if more.has_addresses {
-            self.key(leaf, Tag::Address, &address_key(address));
+            self.key(leaf, Tag::Address, &Probe::new(&address_key(address)));
         }
         let networks = match address {
             Address::V4(_) => &more.v4_networks,
             Address::V6(_) => &more.v6_networks,
         };
         for host_bits in networks {
-            self.key(leaf, Tag::Network, &network_of(address, *host_bits));
+            self.key(leaf, Tag::Network, &Probe::new(&network_of(address, *host_bits)));
         }
     }
 
     #[inline]
-    fn key(&mut self, leaf: &Leaf, tag: Tag, key: &[u8]) {
-        for atom in self.sources.table.find(seed(self.index.field, tag), key) {
-            if self.sources.atoms[index(atom)].is_found_only {
-                self.push(atom);
+    fn key(&mut self, leaf: &Leaf, tag: Tag, probe: &Probe<'_>) {
+        for hit in self.sources.table.find(seed(self.index.field, tag), probe) {
+            if hit.is_all {
+                self.push(hit.atom);
             } else {
-                self.asked(leaf, atom);
+                self.asked(leaf, hit.atom);
             }
         }
     }
 
-    /// Shows the leaf to the atom itself, unless the atom was found before.
+    /// A literal may occur several times in one text.
+    fn searched(&mut self, leaf: &Leaf, hit: Hit) {
+        let Sources { event, leaves, atoms, .. } = self.sources;
+        let is_accepted =
+            || hit.is_all || atoms[index(hit.atom)].accepts(&leaves.value(leaf, event));
+        let seen = &mut self.finds.seen;
+        // Of one leaf it is asked once; of several it must be asked about each.
+        let is_new = if self.is_single {
+            seen.insert(hit.atom) && is_accepted()
+        } else {
+            is_accepted() && seen.insert(hit.atom)
+        };
+        if is_new {
+            self.finds.atoms.push(hit.atom);
+        }
+    }
+
+    /// Shows the leaf to the atom itself.
     fn asked(&mut self, leaf: &Leaf, atom: Atom) {
         let Sources { event, leaves, atoms, .. } = self.sources;
-        let entry = &atoms[index(atom)];
-        if entry.is_found_only || entry.wanted.accepts(&leaves.value(leaf, event)) {
+        if atoms[index(atom)].accepts(&leaves.value(leaf, event)) {
             self.push(atom);
         }
     }
 
     #[inline]
     fn push(&mut self, atom: Atom) {
-        if self.finds.seen.insert(atom) {
+        if self.is_single || self.finds.seen.insert(atom) {
             self.finds.atoms.push(atom);
         }
     }
 }
 
 impl Contains {
-    fn new(literals: BTreeMap<&[u8], Vec<Atom>>) -> Self {
+    fn new(literals: BTreeMap<&[u8], Vec<Hit>>) -> Self {
         let searcher = AhoCorasick::builder()
             .prefilter(false)
             .build(literals.keys())
             .expect("patterns are far smaller than what the searcher can number");
-        Self { searcher, atoms: literals.into_values().collect() }
+        Self { searcher, hits: literals.into_values().collect() }
     }
 }

@@ -1,4 +1,4 @@
-//! A hash of short texts, for tables that only patterns fill.
+//! Short texts as two numbers, and a hash, for tables that only patterns fill.
 //!
 //! # Not here
 //!
@@ -7,36 +7,94 @@
 const FIRST: u64 = 0x9e37_79b9_7f4a_7c15;
 const SECOND: u64 = 0xc2b2_ae3d_27d4_eb4f;
 
-/// The hash of a text in the name space of `seed`.
-#[inline]
-pub(super) fn hash(seed: u64, text: &[u8]) -> u64 {
-    let mut state = seed ^ FIRST;
-    let mut rest = text;
-    while let Some((chunk, after)) = rest.split_first_chunk::<16>() {
-        let (low, high) = ends(chunk);
-        state = fold(state ^ low, high ^ SECOND);
-        rest = after;
-    }
-    let (low, high) = ends(rest);
-    let len = u64::try_from(text.len()).unwrap_or(u64::MAX);
-    fold(state ^ low, high ^ SECOND ^ len.rotate_left(32))
+/// A text to look up: its first 16 bytes as two numbers, zeros behind its end, its length, and the rest.
+/// Up to 16 bytes the numbers and the length are all of the text.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Probe<'a> {
+    pub(super) low: u64,
+    pub(super) high: u64,
+    pub(super) len: usize,
+    /// What is behind the first 16 bytes.
+    pub(super) rest: &'a [u8],
 }
 
-/// At most 16 bytes as two numbers; with the length they say all of the text.
+impl<'a> Probe<'a> {
+    #[inline]
+    pub(super) fn new(text: &'a [u8]) -> Self {
+        Self::within(text, 0, text.len())
+    }
+
+    /// The text from `start` to `end` in a longer one, whose bytes behind the end may be read faster
+    /// than they can be left alone.
+    #[inline(always)]
+    pub(super) fn within(source: &'a [u8], start: usize, end: usize) -> Self {
+        let len = end - start;
+        let behind = &source[start..];
+        let (low, high) = match behind.first_chunk::<16>() {
+            Some(chunk) => halves(chunk),
+            None => {
+                let mut chunk = [0; 16];
+                chunk[..behind.len()].copy_from_slice(behind);
+                halves(&chunk)
+            }
+        };
+        if 16 < len {
+            return Self { low, high, len, rest: &source[start + 16..end] };
+        }
+        let low = low & low_bytes(len);
+        let high = high & low_bytes(len.saturating_sub(8));
+        Self { low, high, len, rest: &[] }
+    }
+
+    /// Ten bytes or so that are numbers already.
+    #[inline(always)]
+    pub(super) fn of_numbers(low: u64, high: u64) -> Self {
+        Self { low, high, len: 16, rest: &[] }
+    }
+
+    /// The hash in the name space of `seed`.
+    #[inline]
+    pub(super) fn hash(&self, seed: u64) -> u64 {
+        let len = u64::try_from(self.len).unwrap_or(u64::MAX);
+        let mut state = fold(self.low ^ seed ^ FIRST, self.high ^ SECOND ^ len.rotate_left(48));
+        let (chunks, last) = self.rest.as_chunks::<16>();
+        for chunk in chunks {
+            let (low, high) = halves(chunk);
+            state = fold(state ^ low, high ^ SECOND);
+        }
+        if !last.is_empty() {
+            let mut chunk = [0; 16];
+            chunk[..last.len()].copy_from_slice(last);
+            let (low, high) = halves(&chunk);
+            state = fold(state ^ low, high ^ SECOND);
+        }
+        state
+    }
+
+    /// Some byte is a dot.
+    #[inline]
+    pub(super) fn has_dot(&self) -> bool {
+        has_dot(self.low) || has_dot(self.high) || self.rest.contains(&b'.')
+    }
+}
+
 #[inline(always)]
-pub(super) fn ends(text: &[u8]) -> (u64, u64) {
-    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
-        return (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
-    }
-    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
-        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
-        return (u64::from(first) | u64::from(last) << 32, 0);
-    }
-    let (Some(first), Some(last)) = (text.first(), text.last()) else {
-        return (0, 0);
-    };
-    let middle = text[text.len() / 2];
-    (u64::from(*first) | u64::from(middle) << 8 | u64::from(*last) << 16, 0)
+fn halves(chunk: &[u8; 16]) -> (u64, u64) {
+    let (words, _) = chunk.as_chunks::<8>();
+    (u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]))
+}
+
+/// Ones in the first bytes, eight or fewer.
+#[inline(always)]
+fn low_bytes(count: usize) -> u64 {
+    if 8 <= count { u64::MAX } else { !(u64::MAX << (8 * count)) }
+}
+
+#[inline(always)]
+fn has_dot(word: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let difference = word ^ (ONES * b'.' as u64);
+    difference.wrapping_sub(ONES) & !difference & (ONES << 7) != 0
 }
 
 /// A product's two halves in one: every bit of either side reaches every bit.
@@ -57,30 +115,25 @@ mod tests {
         let mut seen = std::collections::HashSet::new();
         for from in 0..text.len() {
             for to in from + 1..=text.len() {
-                assert!(seen.insert(hash(1, &text[from..to])), "{from}..{to}");
+                let probe = Probe::new(&text[from..to]);
+                assert!(seen.insert(probe.hash(1)), "{from}..{to}");
+                assert_eq!(Probe::within(&text, from, to).hash(1), probe.hash(1));
             }
         }
-        assert!(seen.insert(hash(2, &text)) && seen.insert(hash(1, b"")));
+        assert!(seen.insert(Probe::new(&text).hash(2)) && seen.insert(Probe::new(b"").hash(1)));
     }
 
     #[test]
-    fn the_ends_and_the_length_are_the_whole_text() {
-        let mut seen = std::collections::HashSet::new();
-        for text in [
-            "",
-            "a",
-            "b",
-            "ab",
-            "ba",
-            "aab",
-            "aba",
-            "abcd",
-            "abce",
-            "abcdefg",
-            "abcdefgh",
-            "abcdefghi",
-        ] {
-            assert!(seen.insert((text.len(), ends(text.as_bytes()))), "{text}");
+    fn a_dot_is_seen_wherever_it_is() {
+        for len in 0..40 {
+            let mut text = vec![b'/'; len];
+            assert!(!Probe::new(&text).has_dot());
+            for at in 0..len {
+                text[at] = b'.';
+                assert!(Probe::new(&text).has_dot());
+                text[at] = b'-';
+            }
+            assert!(!Probe::within(&[&text[..], b"......"].concat(), 0, len).has_dot());
         }
     }
 }

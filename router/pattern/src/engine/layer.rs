@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 
 use super::blocks::Blocks;
-use super::draft::{Branch, Condition, ConditionId, Draft};
-use super::field_index::{Entry, FieldIndex, Finds, Sources};
+use super::draft::{Condition, ConditionId, Draft};
+use super::field_index::{FieldIndex, Finds, Sources};
 use super::leaves::Leaves;
 use super::paths::{Field, Paths};
 use super::read::read;
@@ -22,12 +22,14 @@ use crate::event::{Event, EventError};
 use crate::join::{Join, Memory, TooMany};
 use crate::matcher::PatternIndex;
 use crate::pattern::Pattern;
+use crate::value::Wanted;
 
 #[derive(Debug)]
 pub(crate) struct Layer {
-    atoms: Vec<Entry>,
-    conditions: Vec<Condition>,
-    branches: Vec<Branch>,
+    atoms: Vec<Wanted>,
+    conditions: Vec<Asked>,
+    /// The atoms of the conditions.
+    listed: Vec<Atom>,
     tree: Tree,
     table: Table,
     indexes: Vec<FieldIndex>,
@@ -38,6 +40,14 @@ pub(crate) struct Layer {
 }
 
 const NO_INDEX: u32 = u32::MAX;
+
+/// A condition, and where its atoms are in the list of all.
+#[derive(Copy, Clone, Debug)]
+struct Asked {
+    field: Field,
+    atoms: (u32, u32),
+    or_absent: bool,
+}
 
 /// Memory that a thread keeps from event to event.
 #[derive(Default)]
@@ -91,17 +101,16 @@ impl Layer {
             draft.atoms.iter().map(|(field, wanted)| way::way(*field, wanted, &literals)).collect();
         let (tree, is_needed) = Planter::new(&draft, &founds).plant();
         let (table, indexes, index_of) = index_fields(&draft, &founds, &is_needed);
-        let atoms = draft
-            .atoms
-            .iter()
-            .zip(&founds)
-            .map(|((_, wanted), found)| Entry {
-                wanted: (*wanted).clone(),
-                is_found_only: found.is_all && found.way != Way::Ask,
-            })
-            .collect();
-        let Draft { conditions, branches, .. } = draft;
-        Self { atoms, conditions, branches, tree, table, indexes, index_of, patterns_end }
+        let atoms = draft.atoms.iter().map(|(_, wanted)| (*wanted).clone()).collect();
+        let mut listed = Vec::new();
+        let mut conditions = Vec::with_capacity(draft.conditions.len());
+        for Condition { field, or_absent, atoms } in &draft.conditions {
+            let start = small(listed.len());
+            listed.extend_from_slice(atoms);
+            let atoms = (start, small(listed.len()));
+            conditions.push(Asked { field: *field, atoms, or_absent: *or_absent });
+        }
+        Self { atoms, conditions, listed, tree, table, indexes, index_of, patterns_end }
     }
 
     /// Adds the patterns that match the event in the scratch.
@@ -153,18 +162,47 @@ impl Layer {
 
     /// The numbers of the patterns are below this.
     pub(crate) fn memory_bytes(&self) -> usize {
-        let conditions: usize = self.conditions.iter().map(|one| 4 * one.atoms.len()).sum();
-        let branches: usize = self.branches.iter().map(|one| 4 * one.conditions.len()).sum();
         let indexes: usize = self.indexes.iter().map(FieldIndex::memory_bytes).sum();
-        self.atoms.capacity() * size_of::<Entry>()
-            + self.conditions.capacity() * size_of::<Condition>()
-            + self.branches.capacity() * size_of::<Branch>()
-            + conditions
-            + branches
+        self.atoms.capacity() * size_of::<Wanted>()
+            + self.conditions.capacity() * size_of::<Asked>()
+            + 4 * self.listed.capacity()
             + indexes
             + self.tree.memory_bytes()
             + self.table.memory_bytes()
             + 4 * self.index_of.capacity()
+    }
+}
+
+impl Layer {
+    fn listed(&self, condition: &Asked) -> &[Atom] {
+        &self.listed[index(condition.atoms.0)..index(condition.atoms.1)]
+    }
+
+    /// The elements in which a condition is met by a leaf; and, where absence counts, all that have one.
+    fn elements(
+        &self,
+        condition: &Asked,
+        sources: Sources<'_>,
+        (accepted, present): (&mut Vec<usize>, &mut Vec<usize>),
+    ) {
+        let Sources { event, leaves, atoms, .. } = sources;
+        accepted.clear();
+        present.clear();
+        for leaf in leaves.at(condition.field) {
+            let element = index(leaf.element);
+            if condition.or_absent {
+                present.push(element);
+            }
+            let value = leaves.value(leaf, event);
+            if self.listed(condition).iter().any(|atom| atoms[index(*atom)].accepts(&value)) {
+                accepted.push(element);
+            }
+        }
+        // Leaves come in the order of their elements only as long as keys do not repeat.
+        for list in [accepted, present] {
+            list.sort_unstable();
+            list.dedup();
+        }
     }
 }
 
@@ -174,12 +212,12 @@ fn index_fields(
     founds: &[Found],
     is_needed: &[bool],
 ) -> (Table, Vec<FieldIndex>, Vec<u32>) {
-    let mut by_field: HashMap<Field, Vec<(Atom, Found, &crate::value::Wanted)>> = HashMap::new();
+    let mut by_field: HashMap<Field, Vec<(Atom, Found, &Wanted)>> = HashMap::new();
     let mut keys = 0;
     for (atom, (field, wanted)) in (0..).zip(&draft.atoms) {
         if is_needed[index(atom)] {
             let found = founds[index(atom)].clone();
-            keys += usize::from(matches!(found.way, Way::Key(..)));
+            keys += usize::from(matches!(found.way, Way::Key(..) | Way::Number(_)));
             by_field.entry(*field).or_default().push((atom, found, wanted));
         }
     }
@@ -269,22 +307,25 @@ impl<'a> Visit<'a> {
         let layer = self.layer;
         self.matched.extend_from_slice(layer.tree.accepted(node));
         for candidate in layer.tree.candidates(node) {
-            let branch = &layer.branches[index(candidate.branch)];
-            if self.is_satisfied(branch, *candidate)? && self.patterns.insert(branch.pattern.0) {
-                self.matched.push(branch.pattern);
+            if self.is_satisfied(candidate)? && self.patterns.insert(candidate.pattern.0) {
+                self.matched.push(candidate.pattern);
             }
         }
         Ok(())
     }
 
-    fn is_satisfied(&mut self, branch: &Branch, candidate: Candidate) -> Result<bool, TooMany> {
+    fn is_satisfied(&mut self, candidate: Candidate<'_>) -> Result<bool, TooMany> {
         let layer = self.layer;
         let leaves = self.sources.leaves;
         let (mut in_elements, mut is_maybe_absent) = (0, false);
-        for (place, id) in (0_u32..).zip(&branch.conditions) {
+        for (place, id) in (0_u32..).zip(candidate.conditions) {
+            let is_held = place < 32 && candidate.held & 1 << place != 0;
+            if is_held && leaves.in_elements < 2 {
+                continue;
+            }
             let condition = &layer.conditions[index(*id)];
             in_elements += usize::from(leaves.is_in_elements(condition.field));
-            if place < 32 && candidate.held & 1 << place != 0 || self.holds(*id, condition) {
+            if is_held || self.holds(*id, condition) {
                 continue;
             }
             // In the elements that the other fields leave there may be no value.
@@ -293,21 +334,22 @@ impl<'a> Visit<'a> {
             }
             is_maybe_absent = true;
         }
-        if in_elements < 2 { Ok(!is_maybe_absent) } else { self.is_joined(branch) }
+        if in_elements < 2 { Ok(!is_maybe_absent) } else { self.is_joined(candidate) }
     }
 
     /// Whether the condition is met by some leaf, whatever the others are, or by there being none.
-    fn holds(&mut self, id: ConditionId, condition: &Condition) -> bool {
+    fn holds(&mut self, id: ConditionId, condition: &Asked) -> bool {
         if let Some(known) = self.conditions.answer(id) {
             return known;
         }
         let Sources { event, leaves, atoms, .. } = self.sources;
+        let listed = self.layer.listed(condition);
         let holds = if leaves.is_absent(condition.field) {
             condition.or_absent
         } else {
             leaves.at(condition.field).any(|leaf| {
                 let value = leaves.value(leaf, event);
-                condition.atoms.iter().any(|atom| atoms[index(*atom)].wanted.accepts(&value))
+                listed.iter().any(|atom| atoms[index(*atom)].accepts(&value))
             })
         };
         self.conditions.note(id, holds);
@@ -315,19 +357,19 @@ impl<'a> Visit<'a> {
     }
 
     /// Whether the fields are satisfied together, when arrays are involved.
-    fn is_joined(&mut self, branch: &Branch) -> Result<bool, TooMany> {
+    fn is_joined(&mut self, candidate: Candidate<'_>) -> Result<bool, TooMany> {
         let layer = self.layer;
         let leaves = self.sources.leaves;
         let mut join = Join::new(&leaves.elements, &leaves.arrays, self.join);
-        for (place, id) in branch.conditions.iter().enumerate() {
+        for (place, id) in candidate.conditions.iter().enumerate() {
             let condition = &layer.conditions[index(*id)];
-            elements(self.sources, condition, self.accepted, self.present);
+            layer.elements(condition, self.sources, (self.accepted, self.present));
             join.will_ask(place, self.accepted);
             join.will_ask(place, self.present);
         }
-        for (place, id) in branch.conditions.iter().enumerate() {
+        for (place, id) in candidate.conditions.iter().enumerate() {
             let condition = &layer.conditions[index(*id)];
-            elements(self.sources, condition, self.accepted, self.present);
+            layer.elements(condition, self.sources, (self.accepted, self.present));
             let absent = condition.or_absent.then_some(self.present.as_slice());
             join.ask(place, self.accepted, absent)?;
             if join.is_over() {
@@ -335,32 +377,5 @@ impl<'a> Visit<'a> {
             }
         }
         Ok(true)
-    }
-}
-
-/// The elements in which a condition is met by a leaf; and, where absence counts, all that have one.
-fn elements(
-    sources: Sources<'_>,
-    condition: &Condition,
-    accepted: &mut Vec<usize>,
-    present: &mut Vec<usize>,
-) {
-    let Sources { event, leaves, atoms, .. } = sources;
-    accepted.clear();
-    present.clear();
-    for leaf in leaves.at(condition.field) {
-        let element = index(leaf.element);
-        if condition.or_absent {
-            present.push(element);
-        }
-        let value = leaves.value(leaf, event);
-        if condition.atoms.iter().any(|atom| atoms[index(*atom)].wanted.accepts(&value)) {
-            accepted.push(element);
-        }
-    }
-    // Leaves come in the order of their elements only as long as keys do not repeat.
-    for list in [accepted, present] {
-        list.sort_unstable();
-        list.dedup();
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! - What is kept is proportional to what the paths select, and its memory is used again.
 
+use super::hash::Probe;
 use super::paths::Field;
 use super::{index, small};
 use crate::flatten::{Array, Element};
@@ -189,6 +190,12 @@ impl Leaves {
     }
 
     #[inline]
+    pub(super) fn is_single(&self, field: Field) -> bool {
+        let AtField { first, last, .. } = self.fields[index(field)];
+        first == last
+    }
+
+    #[inline]
     pub(super) fn at(&self, field: Field) -> impl Iterator<Item = &Leaf> {
         let mut next = self.fields[index(field)].first;
         std::iter::from_fn(move || {
@@ -202,6 +209,13 @@ impl Leaves {
     pub(super) fn bytes<'a>(&'a self, leaf: &Leaf, event: &'a [u8]) -> &'a [u8] {
         let source = if leaf.kind == Kind::Decoded { &self.decoded } else { event };
         &source[index(leaf.start)..index(leaf.end)]
+    }
+
+    /// The bytes, to look up.
+    #[inline]
+    pub(super) fn probe<'a>(&'a self, leaf: &Leaf, event: &'a [u8]) -> Probe<'a> {
+        let source = if leaf.kind == Kind::Decoded { &self.decoded } else { event };
+        Probe::within(source, index(leaf.start), index(leaf.end))
     }
 
     #[inline]

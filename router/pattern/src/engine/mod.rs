@@ -22,6 +22,7 @@ mod field_index;
 mod hash;
 mod layer;
 mod leaves;
+mod overlap;
 mod paths;
 mod ranges;
 mod read;

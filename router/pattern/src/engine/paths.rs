@@ -15,7 +15,7 @@
 
 use std::collections::HashMap;
 
-use super::hash::ends;
+use super::hash::Probe;
 use super::{index, small};
 
 /// A path by its number.
@@ -32,6 +32,7 @@ pub(crate) struct Paths {
     nodes: Vec<Place>,
     /// The keys of each node, hashed, with room left.
     slots: Vec<Slot>,
+    /// What keys have behind their first 16 bytes.
     long_keys: Vec<u8>,
 }
 
@@ -54,7 +55,7 @@ struct Slot {
     len: u32,
     /// [`NONE`] in an empty slot.
     child: Node,
-    /// Where a longer key is among the long ones.
+    /// Where the rest of a longer key is.
     long: u32,
 }
 
@@ -108,16 +109,14 @@ impl Paths {
             self.slots.resize(first + room, EMPTY);
         }
         for (key, child) in &branch.keys {
-            let (low, high) = ends(key);
+            let Probe { low, high, rest, .. } = Probe::new(key);
             let mut at = place.slot(low, high);
             while self.slots[at].child != NONE {
                 at = place.after(at);
             }
             let long = small(self.long_keys.len());
             self.slots[at] = Slot { low, high, len: small(key.len()), child: *child, long };
-            if 16 < key.len() {
-                self.long_keys.extend_from_slice(key);
-            }
+            self.long_keys.extend_from_slice(rest);
         }
         self.nodes.push(place);
     }
@@ -141,33 +140,33 @@ impl Paths {
 
     /// Where a key of an event leads, without its escapes.
     #[inline]
-    pub(super) fn child(&self, node: Node, key: &[u8]) -> Option<Node> {
+    pub(super) fn child(&self, node: Node, key: &Probe<'_>, text: &[u8]) -> Option<Node> {
         let found = self.find(node, key);
-        if found.is_none() && key.contains(&b'.') { self.descendant(node, key) } else { found }
+        if found.is_none() && key.has_dot() { self.descendant(node, text) } else { found }
     }
 
     /// The way of a key with dots, a step for each part.
     #[cold]
     fn descendant(&self, node: Node, key: &[u8]) -> Option<Node> {
-        key.split(|byte| *byte == b'.').try_fold(node, |node, part| self.find(node, part))
+        key.split(|byte| *byte == b'.')
+            .try_fold(node, |node, part| self.find(node, &Probe::new(part)))
     }
 
-    #[inline]
-    fn find(&self, node: Node, key: &[u8]) -> Option<Node> {
+    #[inline(always)]
+    fn find(&self, node: Node, key: &Probe<'_>) -> Option<Node> {
         let place = &self.nodes[index(node)];
         if !place.has_keys {
             return None;
         }
-        let (low, high) = ends(key);
-        let mut at = place.slot(low, high);
+        let mut at = place.slot(key.low, key.high);
         loop {
             let slot = &self.slots[at];
             if slot.child == NONE {
                 return None;
             }
-            if slot.low == low && slot.high == high && index(slot.len) == key.len() {
+            if slot.low == key.low && slot.high == key.high && index(slot.len) == key.len {
                 let long = index(slot.long);
-                if key.len() <= 16 || self.long_keys[long..long + key.len()] == *key {
+                if key.rest.is_empty() || self.long_keys[long..long + key.rest.len()] == *key.rest {
                     return Some(slot.child);
                 }
             }

@@ -14,6 +14,7 @@
 //!   something that could still matter; passing over the rest costs less than to know better.
 
 use super::blocks::Blocks;
+use super::hash::Probe;
 use super::index;
 use super::leaves::{Kind, Leaves};
 use super::paths::{Node, Paths};
@@ -85,7 +86,7 @@ impl Walk<'_> {
                 _ => return Err(Broken(at)),
             }
             let end = self.quote(at + 1)?;
-            let child = self.child(node, &self.text[at + 1..end]);
+            let child = self.child(node, at + 1, end);
             at = self.space(end + 1);
             if self.text.get(at) != Some(&b':') {
                 return Err(Broken(at));
@@ -105,12 +106,13 @@ impl Walk<'_> {
     }
 
     #[inline]
-    fn child(&mut self, node: Node, key: &[u8]) -> Option<Node> {
+    fn child(&mut self, node: Node, start: usize, end: usize) -> Option<Node> {
+        let key = &self.text[start..end];
         if self.blocks.has_escapes && key.contains(&b'\\') {
             let key = self.leaves.decoded_key(key);
-            return self.paths.child(node, key);
+            return self.paths.child(node, &Probe::new(key), key);
         }
-        self.paths.child(node, key)
+        self.paths.child(node, &Probe::within(self.text, start, end), key)
     }
 
     /// Reads the value at `at`, at a node that some path leads to or through.

@@ -5,7 +5,7 @@
 //! - A key is compared whole: a hash alone never decides.
 //! - Atoms with one key are a chain behind one slot, so that they do not crowd the table.
 
-use super::hash::hash;
+use super::hash::Probe;
 use super::{index, small};
 
 /// An entry of a field's list, by number.
@@ -18,7 +18,8 @@ pub(super) struct Table {
     /// Twice as many as keys or more, a power of two.
     slots: Vec<Slot>,
     keys: Vec<Key>,
-    bytes: Vec<u8>,
+    /// What keys have behind their first 16 bytes.
+    rests: Vec<u8>,
 }
 
 /// A slot without a key has [`NONE`].
@@ -31,11 +32,21 @@ struct Slot {
 #[derive(Debug)]
 struct Key {
     seed: u64,
-    start: u32,
+    low: u64,
+    high: u64,
     len: u32,
-    atom: Atom,
-    /// The next key with the same bytes.
+    rest: u32,
+    /// The next key that is equal.
     same: u32,
+    hit: Hit,
+}
+
+/// What a key leads to.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hit {
+    pub(super) atom: Atom,
+    /// Nothing has to be asked any more.
+    pub(super) is_all: bool,
 }
 
 impl Table {
@@ -43,43 +54,44 @@ impl Table {
     pub(super) fn new(keys: usize) -> Self {
         let slots = (2 * keys.max(1)).next_power_of_two();
         let empty = Slot { hash: 0, key: NONE };
-        Self { slots: vec![empty; slots], keys: Vec::with_capacity(keys), bytes: Vec::new() }
+        Self { slots: vec![empty; slots], keys: Vec::with_capacity(keys), rests: Vec::new() }
     }
 
-    pub(super) fn insert(&mut self, seed: u64, key: &[u8], atom: Atom) {
+    pub(super) fn insert(&mut self, seed: u64, probe: &Probe<'_>, hit: Hit) {
         let number = small(self.keys.len());
         assert!(2 * index(number) < self.slots.len(), "there is room for this many keys");
-        let (mut at, short) = self.first_slot(hash(seed, key));
+        let (mut at, short) = self.first_slot(probe.hash(seed));
         while self.slots[at].key != NONE {
-            if self.slots[at].hash == short && self.is(self.slots[at].key, seed, key) {
+            if self.slots[at].hash == short && self.is(self.slots[at].key, seed, probe) {
                 break;
             }
             at = self.slot_after(at);
         }
         let same = self.slots[at].key;
         self.slots[at] = Slot { hash: short, key: number };
-        let start = small(self.bytes.len());
-        self.keys.push(Key { seed, start, len: small(key.len()), atom, same });
-        self.bytes.extend_from_slice(key);
+        let rest = small(self.rests.len());
+        let Probe { low, high, len, .. } = *probe;
+        self.keys.push(Key { seed, low, high, len: small(len), rest, same, hit });
+        self.rests.extend_from_slice(probe.rest);
     }
 
-    /// The atoms of a key.
+    /// What a key leads to.
     #[inline]
-    pub(super) fn find(&self, seed: u64, key: &[u8]) -> impl Iterator<Item = Atom> {
-        let mut next = self.first(seed, key);
+    pub(super) fn find(&self, seed: u64, probe: &Probe<'_>) -> impl Iterator<Item = Hit> {
+        let mut next = self.first(seed, probe);
         std::iter::from_fn(move || {
             let key = self.keys.get(index(next))?;
             next = key.same;
-            Some(key.atom)
+            Some(key.hit)
         })
     }
 
     #[inline]
-    fn first(&self, seed: u64, key: &[u8]) -> u32 {
-        let (mut at, short) = self.first_slot(hash(seed, key));
+    fn first(&self, seed: u64, probe: &Probe<'_>) -> u32 {
+        let (mut at, short) = self.first_slot(probe.hash(seed));
         loop {
             let slot = self.slots[at];
-            if slot.key == NONE || slot.hash == short && self.is(slot.key, seed, key) {
+            if slot.key == NONE || slot.hash == short && self.is(slot.key, seed, probe) {
                 return slot.key;
             }
             at = self.slot_after(at);
@@ -98,16 +110,24 @@ impl Table {
     }
 
     #[inline(always)]
-    fn is(&self, number: u32, seed: u64, bytes: &[u8]) -> bool {
+    fn is(&self, number: u32, seed: u64, probe: &Probe<'_>) -> bool {
         let key = &self.keys[index(number)];
-        let start = index(key.start);
-        key.seed == seed && self.bytes[start..start + index(key.len)] == *bytes
+        key.low == probe.low
+            && key.high == probe.high
+            && key.seed == seed
+            && index(key.len) == probe.len
+            && (probe.rest.is_empty() || self.rest(key) == probe.rest)
+    }
+
+    fn rest(&self, key: &Key) -> &[u8] {
+        let start = index(key.rest);
+        &self.rests[start..start + index(key.len) - 16]
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         self.slots.capacity() * size_of::<Slot>()
             + self.keys.capacity() * size_of::<Key>()
-            + self.bytes.capacity()
+            + self.rests.capacity()
     }
 }
 
@@ -117,19 +137,25 @@ mod tests {
 
     #[test]
     fn each_key_leads_to_its_own_atoms() {
-        let keys: Vec<String> = (0..1_000).map(|at| format!("key {at}")).collect();
+        let keys: Vec<String> = (0..1_000)
+            .map(|at| format!("key {at}{}", if at % 2 == 0 { "" } else { ", which is longer" }))
+            .collect();
+        let hit = |atom| Hit { atom, is_all: atom % 3 == 0 };
         let mut table = Table::new(3 * keys.len());
         for (atom, key) in (0..).zip(&keys) {
-            table.insert(1, key.as_bytes(), atom);
-            table.insert(2, key.as_bytes(), atom + 10_000);
-            table.insert(2, key.as_bytes(), atom + 20_000);
+            let probe = Probe::new(key.as_bytes());
+            table.insert(1, &probe, hit(atom));
+            table.insert(2, &probe, hit(atom + 10_000));
+            table.insert(2, &probe, hit(atom + 20_000));
         }
+        let found =
+            |seed, key: &str| table.find(seed, &Probe::new(key.as_bytes())).collect::<Vec<_>>();
         for (atom, key) in (0..).zip(&keys) {
-            let found = |seed| table.find(seed, key.as_bytes()).collect::<Vec<_>>();
-            assert_eq!(found(1), [atom]);
-            assert_eq!(found(2), [atom + 20_000, atom + 10_000]);
-            assert_eq!(found(3), [0; 0]);
+            assert_eq!(found(1, key), [hit(atom)]);
+            assert_eq!(found(2, key), [hit(atom + 20_000), hit(atom + 10_000)]);
+            assert_eq!(found(3, key), []);
         }
-        assert_eq!(table.find(1, b"key 1000").count() + table.find(1, b"key").count(), 0);
+        assert_eq!(found(1, "key 1000"), []);
+        assert_eq!(found(1, "key 1, which is longed"), []);
     }
 }

@@ -18,12 +18,14 @@
 
 use std::collections::HashMap;
 
-use super::draft::{Condition, Draft};
+use super::draft::{Condition, ConditionId, Draft};
+use super::overlap::Overlaps;
 use super::paths::Field;
 use super::table::Atom;
 use super::way::{Found, Way, generality};
 use super::{index, small};
 use crate::matcher::PatternIndex;
+use crate::value::Wanted;
 
 /// So few branches are looked at one by one.
 const FEW: usize = 8;
@@ -43,12 +45,18 @@ pub(super) struct Node {
     fields: (u32, u32),
 }
 
-/// A branch that may match.
+/// A branch that may match, with all that is to be asked of it: one piece of memory.
+///
+/// ```text
+/// pattern, held, length, condition × length
+/// ```
 #[derive(Copy, Clone, Debug)]
-pub(super) struct Candidate {
-    pub(super) branch: u32,
+pub(super) struct Candidate<'a> {
+    pub(super) pattern: PatternIndex,
     /// Bits of the conditions that are known to hold, of the first 32.
     pub(super) held: u32,
+    /// In the order of the paths.
+    pub(super) conditions: &'a [ConditionId],
 }
 
 /// No node.
@@ -59,7 +67,8 @@ pub(super) struct Tree {
     nodes: Vec<Node>,
     /// Patterns that match outright.
     accepted: Vec<PatternIndex>,
-    candidates: Vec<Candidate>,
+    /// See [`Candidate`].
+    candidates: Vec<u32>,
     /// The fields that part a node, below the root.
     fields: Vec<Field>,
     /// The root's children by atom.
@@ -75,8 +84,15 @@ impl Tree {
         slice(&self.accepted, self.nodes[index(node)].accepted)
     }
 
-    pub(super) fn candidates(&self, node: NodeId) -> &[Candidate] {
-        slice(&self.candidates, self.nodes[index(node)].candidates)
+    #[inline]
+    pub(super) fn candidates(&self, node: NodeId) -> impl Iterator<Item = Candidate<'_>> {
+        let mut rest = slice(&self.candidates, self.nodes[index(node)].candidates);
+        std::iter::from_fn(move || {
+            let ([pattern, held, len], after) = rest.split_first_chunk()?;
+            let (conditions, after) = after.split_at(index(*len));
+            rest = after;
+            Some(Candidate { pattern: PatternIndex(*pattern), held: *held, conditions })
+        })
     }
 
     pub(super) fn fields(&self, node: NodeId) -> &[Field] {
@@ -96,7 +112,7 @@ impl Tree {
     pub(super) fn memory_bytes(&self) -> usize {
         self.nodes.capacity() * size_of::<Node>()
             + self.accepted.capacity() * size_of::<PatternIndex>()
-            + self.candidates.capacity() * size_of::<Candidate>()
+            + 4 * self.candidates.capacity()
             + self.fields.capacity() * size_of::<Field>()
             + self.by_atom.capacity() * size_of::<NodeId>()
             + self.edges.slots.capacity() * size_of::<Edge>()
@@ -162,8 +178,6 @@ pub(super) struct Planter<'a> {
     founds: &'a [Found],
     /// Branches of each pattern, as far as one or more matters: whether the branch is the only one.
     is_only: Vec<bool>,
-    /// Ranges with one end and entries that must be asked, by field: each is met by about half of the
-    /// events, or by all.
     tree: Tree,
     edges: Vec<Edge>,
     /// The atoms that lead somewhere: they have to be found.
@@ -177,10 +191,13 @@ struct Member {
     held: u32,
 }
 
-/// What a group of branches has under each atom.
+/// How many branches of a group have each atom, and, among the conditions of a field that can only be
+/// asked or measured, how many an event would meet beside the one that it is for.
 #[derive(Default)]
 struct Counts {
     by_atom: HashMap<Atom, u32>,
+    asked: HashMap<Field, u32>,
+    ranges: HashMap<Field, Overlaps>,
 }
 
 impl<'a> Planter<'a> {
@@ -255,7 +272,9 @@ impl<'a> Planter<'a> {
             if is_sole {
                 self.tree.accepted.push(branch.pattern);
             } else {
-                self.tree.candidates.push(Candidate { branch: member.branch, held: member.held });
+                let len = small(branch.conditions.len());
+                self.tree.candidates.extend_from_slice(&[branch.pattern.0, member.held, len]);
+                self.tree.candidates.extend_from_slice(&branch.conditions);
             }
         }
         let node = &mut self.tree.nodes[index(id)];
@@ -292,8 +311,21 @@ impl<'a> Planter<'a> {
             for (_, condition) in self.open(*member, depth) {
                 for atom in &condition.atoms {
                     *counts.by_atom.entry(*atom).or_default() += 1;
+                    let (field, wanted) = &self.draft.atoms[index(*atom)];
+                    match (&self.founds[index(*atom)].way, wanted) {
+                        (Way::Range, Wanted::Range(range)) => {
+                            counts.ranges.entry(*field).or_default().add(range);
+                        }
+                        (Way::Present | Way::Ask, _) => {
+                            *counts.asked.entry(*field).or_default() += 1;
+                        }
+                        _ => (),
+                    }
                 }
             }
+        }
+        for overlaps in counts.ranges.values_mut() {
+            overlaps.sort();
         }
         counts
     }
@@ -325,11 +357,7 @@ impl<'a> Planter<'a> {
         (len, depth): (usize, u32),
     ) -> Option<(u32, &Condition)> {
         let cost = |condition: &Condition| -> u64 {
-            let of = |atom: &Atom| {
-                let found = &self.founds[index(*atom)];
-                u64::from(counts.by_atom[atom]) + u64::from(generality(found))
-            };
-            condition.atoms.iter().map(of).sum()
+            condition.atoms.iter().map(|atom| self.cost(*atom, counts)).sum()
         };
         let (cost, place, condition) = self
             .open(member, depth)
@@ -338,6 +366,18 @@ impl<'a> Planter<'a> {
         // Below the root there must be something to gain.
         let is_gain = depth == 0 || cost < u64::try_from(len).unwrap_or(u64::MAX) / 2;
         is_gain.then_some((place, condition))
+    }
+
+    /// How many branches of the group an event meets that finds the atom, as a guess.
+    fn cost(&self, atom: Atom, counts: &Counts) -> u64 {
+        let (field, wanted) = &self.draft.atoms[index(atom)];
+        let found = &self.founds[index(atom)];
+        let met = match (&found.way, wanted) {
+            (Way::Range, Wanted::Range(range)) => counts.ranges[field].around(range),
+            (Way::Present | Way::Ask, _) => counts.asked[field],
+            _ => counts.by_atom[&atom],
+        };
+        u64::from(met) + u64::from(generality(found))
     }
 
     fn condition(&self, id: u32) -> &Condition {

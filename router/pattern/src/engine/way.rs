@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use super::paths::Field;
 use crate::address::{Address, Network};
+use crate::number::Key;
 use crate::value::{Range, Wanted};
 
 /// What a key in the table is compared with.
@@ -37,6 +38,8 @@ pub(super) fn seed(field: Field, tag: Tag) -> u64 {
 pub(super) enum Way {
     /// It is in the table under this key.
     Key(Tag, Box<[u8]>),
+    /// It is in the table under this number.
+    Number(Key),
     True,
     False,
     Null,
@@ -93,10 +96,7 @@ pub(super) fn way(field: Field, wanted: &Wanted, literals: &Literals<'_>) -> Fou
         Wanted::Text(text) => Found::key(Tag::Text, text),
         Wanted::Address(address) => Found::key(Tag::Address, &address_key(*address)),
         Wanted::Number(number) => match &number.value {
-            Some(value) => Found {
-                is_all: value.is_key(),
-                ..Found::key(Tag::Number, &value.key().to_bytes())
-            },
+            Some(value) => Found { is_all: value.is_key(), way: Way::Number(value.key()) },
             None => Found::key(Tag::Spelling, &number.spelling),
         },
         Wanted::True => Found::all(Way::True),
@@ -110,7 +110,7 @@ pub(super) fn way(field: Field, wanted: &Wanted, literals: &Literals<'_>) -> Fou
         Wanted::SuffixIgnoreCase(text) => folded(Tag::FoldedSuffix, text.folded()),
         Wanted::Wildcard(wildcard) => wildcard_way(field, wildcard.literals(), literals),
         Wanted::Range(range) => match only(range) {
-            Some(key) => Found::key(Tag::Number, &key),
+            Some(key) => Found::all(Way::Number(key)),
             None => Found::all(Way::Range),
         },
         Wanted::Network(network) => Found::key(Tag::Network, &network_key(*network)),
@@ -129,10 +129,10 @@ fn folded(tag: Tag, text: Option<Box<[u8]>>) -> Found {
 }
 
 /// The only number in a range, where it is wholly in its key.
-fn only(range: &Range) -> Option<[u8; 10]> {
+fn only(range: &Range) -> Option<Key> {
     let (bottom, top) = (range.bottom.as_ref()?, range.top.as_ref()?);
     let is_one = bottom.inclusive && top.inclusive && bottom.value == top.value;
-    (is_one && bottom.value.is_key()).then(|| bottom.value.key().to_bytes())
+    (is_one && bottom.value.is_key()).then(|| bottom.value.key())
 }
 
 /// The rarest of the literals, and of equally rare ones the longest.
@@ -208,10 +208,10 @@ pub(super) fn generality(found: &Found) -> u32 {
             }
         }
         Way::Key(Tag::Network, _) => 2,
-        Way::Key(..) | Way::True | Way::False | Way::Null => 0,
+        Way::Key(..) | Way::Number(_) | Way::True | Way::False | Way::Null => 0,
         Way::Contains(text) if text.len() < 3 => 32,
         Way::Contains(_) => 2,
-        Way::Range => 100,
-        Way::Present | Way::Ask => 400,
+        // What else holds such a number, or is asked too, is counted where the group is known.
+        Way::Range | Way::Present | Way::Ask => 0,
     }
 }
