@@ -12,6 +12,10 @@ pub(crate) fn entry(value: &Value, world: &World, random: &mut Random) -> String
         let exists = if random.chance(45) { "true" } else { "false" };
         return object(style, random, "exists", exists);
     }
+    if random.chance(6) && !matches!(value, Value::Word(_)) {
+        let both = [entry(value, world, random), entry(value, world, random)];
+        return object(style, random, "slipswitch:all", &format!("[{}]", both.join(",")));
+    }
     match value {
         Value::Text(text) => about_text(text, Hand { world, style, random }),
         Value::Number(number) => about_number(number, Hand { world, style, random }),
@@ -38,8 +42,16 @@ struct Hand<'a> {
 
 fn about_text(value: &Text, mut hand: Hand<'_>) -> String {
     let value = hand.near(value);
+    let colons = value.iter().filter(|code| matches!(**code, 0x2e | 0x3a)).count();
+    if 1 < colons && hand.random.chance(25) {
+        return hand.network(&value);
+    }
     match hand.random.below(100) {
-        0..22 => hand.quoted(&value),
+        0..20 => hand.quoted(&value),
+        20..22 => {
+            let regex = hand.regex(&value);
+            hand.of_text("slipswitch:regex", &regex)
+        }
         22..27 => hand.of_text("exactly", &value),
         27..37 => {
             let beginning = hand.beginning(&value);
@@ -69,10 +81,7 @@ fn about_text(value: &Text, mut hand: Hand<'_>) -> String {
             let wildcard = hand.wildcard(&value);
             hand.of_text("wildcard", &wildcard)
         }
-        79..84 => {
-            let network = text(hand.random.pick(&NETWORKS));
-            hand.of_text("cidr", &network)
-        }
+        79..81 => hand.network(&value),
         _ => hand.unwanted_texts(&value),
     }
 }
@@ -129,6 +138,17 @@ impl Hand<'_> {
         near
     }
 
+    fn network(&mut self, value: &Text) -> String {
+        let mut network = text(self.random.pick(&NETWORKS));
+        if self.random.chance(60) {
+            let bits =
+                self.random.pick(&["0", "1", "7", "8", "24", "31", "32", "64", "127", "128"]);
+            network = value.clone();
+            network.extend(text(&format!("/{bits}")));
+        }
+        self.of_text("cidr", &network)
+    }
+
     fn beginning(&mut self, value: &Text) -> Text {
         value[..self.random.below(value.len() + 1)].to_vec()
     }
@@ -149,7 +169,7 @@ impl Hand<'_> {
         other
     }
 
-    /// A wildcard's text that the value fits.
+    /// A wildcard's text that the value fits, or nearly fits.
     fn wildcard(&mut self, value: &Text) -> Text {
         const STAR: u32 = '*' as u32;
         let often = self.random.pick(&[5, 15, 30]);
@@ -159,7 +179,8 @@ impl Hand<'_> {
             if !after_star && stars < 5 && self.random.chance(often) {
                 out.push(STAR);
                 stars += 1;
-                at += self.random.below(4);
+                // Forwards, or back: then the value must have the same twice, and seldom has.
+                at = (at + self.random.below(5)).saturating_sub(1);
                 after_star = true;
                 continue;
             }
@@ -175,6 +196,36 @@ impl Hand<'_> {
         out
     }
 
+    /// A regex that the value fits, or nearly fits.
+    fn regex(&mut self, value: &Text) -> Text {
+        let mut out = String::new();
+        for (at, code) in value.iter().enumerate() {
+            if at == 8 {
+                // Long ones are slow to compile, and ask nothing more.
+                out.push_str(".*");
+                break;
+            }
+            let Some(character) = char::from_u32(*code).filter(|character| ' ' <= *character)
+            else {
+                out.push('.');
+                continue;
+            };
+            let plain =
+                format!("{}{character}", if character.is_ascii_punctuation() { "\\" } else { "" });
+            match self.random.below(12) {
+                0 => out.push('.'),
+                1 => out.push_str(".*"),
+                2 => out.push_str(&format!("({plain}|b|\\p{{Lu}})")),
+                3 => out.push_str(&format!("[a{plain}0-9]")),
+                4 => out.push_str(&format!("{plain}?")),
+                5 => out.push_str(&format!("({plain}){{1,3}}")),
+                6 => out.push_str("[^xyz]+"),
+                _ => out.push_str(&plain),
+            }
+        }
+        text(&out)
+    }
+
     fn unwanted_numbers(&mut self, value: &Number) -> String {
         let mut numbers = vec![value.spelled(self.random)];
         for _ in 0..self.random.below(3) {
@@ -186,7 +237,7 @@ impl Hand<'_> {
     }
 
     fn unwanted_texts(&mut self, value: &Text) -> String {
-        let operator = self.random.below(8);
+        let operator = self.random.pick(&[0, 0, 1, 1, 2, 2, 3, 3, 4, 9, 9, 9, 9, 9, 9, 9]);
         let mut texts = Vec::new();
         for at in 0..1 + self.random.below(3) {
             let value = if at == 0 { value.clone() } else { self.world.text(self.random) };
@@ -195,6 +246,7 @@ impl Hand<'_> {
                 1 => self.end(&value),
                 2 => self.other_case(&value),
                 3 => self.wildcard(&value),
+                4 => self.regex(&value),
                 _ => value,
             };
             let refused = text.is_empty() && operator < 2;
@@ -202,7 +254,7 @@ impl Hand<'_> {
             texts.push(self.quoted(&text));
         }
         let list = self.one_or_list(&texts);
-        let operators = ["prefix", "suffix", "equals-ignore-case", "wildcard"];
+        let operators = ["prefix", "suffix", "equals-ignore-case", "wildcard", "slipswitch:regex"];
         match operators.get(operator) {
             Some(operator) => {
                 let inner = self.object(operator, &list);

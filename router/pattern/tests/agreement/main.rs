@@ -14,21 +14,23 @@
 //! - Whether the naive matcher is right: `arrays`, `musts` and `vectors` say so.
 
 mod borders;
+mod changes;
 mod entry;
 mod event;
 mod number;
 mod pattern;
 mod random;
+mod shrink;
 mod text;
 mod world;
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 
 use slipswitch_pattern::{Event, EventError, Matcher, Pattern, PatternIndex, Scratch, naive};
 
 use event::Tree;
 use random::Random;
+use shrink::disagreement;
 use world::World;
 
 const PAIRS: u64 = 200_000;
@@ -51,21 +53,27 @@ impl Round {
     fn new(seed: u64) -> Self {
         let random = &mut Random::new(seed);
         let world = World::any(random);
-        let mut events = vec![Tree::any(random, &world)];
-        for _ in 0..1 + random.below(6) {
-            let event = if random.chance(75) {
-                events[random.below(events.len())].varied(random, &world)
-            } else {
-                Tree::any(random, &world)
-            };
-            events.push(event);
-        }
+        let events = events(&world, random);
         let leaves: Vec<_> = events.iter().flat_map(Tree::leaves).collect();
         let count = random.pick(&[1, 6, 20, 60, 150]);
         let mut maker = pattern::Maker::new(&world, &leaves);
         let patterns = (0..count).map(|_| maker.next(random)).collect();
         Self { patterns, events }
     }
+}
+
+/// A few events, most of them alike.
+fn events(world: &World, random: &mut Random) -> Vec<Tree> {
+    let mut events = vec![Tree::any(random, world)];
+    for _ in 0..3 + random.below(8) {
+        let event = if random.chance(75) {
+            events[random.below(events.len())].varied(random, world)
+        } else {
+            Tree::any(random, world)
+        };
+        events.push(event);
+    }
+    events
 }
 
 fn sorted(asked: Result<(), EventError>, mut matched: Vec<PatternIndex>) -> Answer {
@@ -162,55 +170,4 @@ fn tear(matcher: &Matcher, text: &str, scratch: &mut Scratch) {
     if let Err(error) = actual(matcher, torn, scratch) {
         assert!(error.offset <= bytes.len(), "{error}");
     }
-}
-
-fn disagree(patterns: &[Pattern], tree: &Tree) -> bool {
-    let text = tree.text();
-    let event = checked(&text);
-    let answer = actual(&Matcher::new(patterns), event, &mut Scratch::default());
-    answer != expected(patterns, event)
-}
-
-/// Fails with as little of the round as still shows it.
-fn disagreement(seed: u64, round: &Round, tree: &Tree) -> ! {
-    let mut patterns = round.patterns.clone();
-    let mut tree = tree.clone();
-    let mut told = format!("run again with SEED={seed} PAIRS=1");
-    if disagree(&patterns, &tree) {
-        patterns = fewer(&patterns, |fewer| disagree(fewer, &tree));
-        tree = tree.minimised(&|tree| disagree(&patterns, tree));
-        patterns = fewer(&patterns, |fewer| disagree(fewer, &tree));
-    } else {
-        told.push_str("\nonly with a scratch that was used before, or only alone");
-    }
-    let text = tree.text();
-    let event = checked(&text);
-    let answer = actual(&Matcher::new(&patterns), event, &mut Scratch::default());
-    for (index, pattern) in patterns.iter().enumerate() {
-        write!(told, "\npattern {index}: {}", pattern.text()).expect("a string takes everything");
-    }
-    panic!(
-        "the matchers disagree; {told}\nevent: {text}\nexpected: {:?}\nactual: {answer:?}",
-        expected(&patterns, event)
-    );
-}
-
-/// Drops patterns, many at a time and then one by one, as long as it still happens.
-fn fewer(patterns: &[Pattern], happens: impl Fn(&[Pattern]) -> bool) -> Vec<Pattern> {
-    let mut kept = patterns.to_vec();
-    let mut step = kept.len().div_ceil(2);
-    while 0 < step {
-        let mut at = 0;
-        while at < kept.len() {
-            let mut without = kept.clone();
-            without.drain(at..(at + step).min(kept.len()));
-            if happens(&without) {
-                kept = without;
-            } else {
-                at += step;
-            }
-        }
-        step /= 2;
-    }
-    kept
 }

@@ -40,7 +40,7 @@ const ODD_KEYS: [&str; 13] = [
     "]:,\"",
 ];
 
-const ADDRESSES: [&str; 22] = [
+const ADDRESSES: [&str; 25] = [
     "10.0.0.1",
     "010.0.0.001",
     "10.0.0.2",
@@ -48,6 +48,7 @@ const ADDRESSES: [&str; 22] = [
     "::ffff:a00:1",
     "::FFFF:0A00:0001",
     "0:0:0:0:0:ffff:a00:1",
+    "0000:0000:0000:0000:0000:ffff:0A00:0001",
     "::a00:1",
     "::ffff:10.0.0.1",
     "2001:db8::1",
@@ -59,18 +60,22 @@ const ADDRESSES: [&str; 22] = [
     "::1",
     "0.0.0.0",
     "255.255.255.255",
+    "ffff::1",
+    "8000:0::",
     "10.0.0.256",
     "10.0.0",
     "10.0.0.1 ",
     "1:2:3:4:5:6:7:8:9",
 ];
 
-pub(crate) const NETWORKS: [&str; 12] = [
+pub(crate) const NETWORKS: [&str; 14] = [
     "10.0.0.0/8",
     "10.0.0.1/31",
     "10.0.0.3/30",
     "0.0.0.0/0",
     "128.0.0.0/1",
+    "10.0.0.1/32",
+    "2001:db8::1/128",
     "::/0",
     "::/1",
     "2001:db8::/32",
@@ -159,8 +164,10 @@ fn keys(random: &mut Random) -> Vec<Text> {
     for _ in 0..random.below(3) {
         keys.push(text(random.pick(&DOTTED_KEYS)));
     }
-    match random.below(4) {
+    match random.below(5) {
         0 => keys.push(text(random.pick(&ODD_KEYS))),
+        // In one order by UTF-8, in the other by UTF-16.
+        4 => keys.extend([text(random.pick(&["\u{e000}", "\u{ffff}x"])), text("\u{10000}")]),
         1 => keys.push(vec![random.pick(&[0xd800, 0xdbff, 0xdc00, 0xdfff])]),
         2 => {
             let long = long_key(random);
