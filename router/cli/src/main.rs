@@ -1,7 +1,7 @@
 //! The `slipswitch` command.
 //!
-//! Two verbs are the router itself (`serve`, `dev`), some work on files alone (`check`, `test`, `pattern`), and the
-//! rest talks to a running router over HTTP. Each verb is one file under `verbs`.
+//! Two verbs are the router itself (`serve`, `dev`), some work on files alone (`check`, `test`, `pattern`, `bench`),
+//! and the rest talks to a running router over HTTP. Each verb is one file under `verbs`.
 //!
 //! # Invariants
 //!
@@ -63,6 +63,8 @@ enum Verb {
     Status(verbs::status::Arguments),
     #[command(subcommand)]
     Pattern(verbs::pattern::Verb),
+    #[command(subcommand)]
+    Bench(verbs::bench::Verb),
 }
 
 fn main() -> ExitCode {
@@ -88,6 +90,7 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Dlq(verb) => verbs::dlq::run(&verb),
         Verb::Status(arguments) => verbs::status::run(&arguments),
         Verb::Pattern(verb) => verbs::pattern::run(&verb),
+        Verb::Bench(verb) => verbs::bench::run(&verb),
     }
 }
 

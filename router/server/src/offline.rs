@@ -1,9 +1,10 @@
-//! What the command line does without a router: checking and testing rules, trying patterns.
+//! What the command line does without a router: checking and testing rules, trying and measuring patterns.
 //!
 //! # Not here
 //!
 //! - Opinions of its own: rules are read, compiled and tested by the code that `serve` runs.
 
+mod bench;
 mod patterns;
 
 use std::path::Path;
@@ -16,6 +17,7 @@ use crate::load::{Compiled, Rejection};
 use crate::run::{folders, plugin_limits};
 use crate::{folder, load};
 
+pub use bench::{BenchError, BenchReport, bench_match};
 pub use patterns::{MatchError, Named, pattern_check, pattern_match};
 
 /// What `slipswitch check` found.

@@ -1,0 +1,121 @@
+//! `slipswitch bench match`: what it counts is right, and what it refuses is named.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+struct Outcome {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn bench(folder: &Path, arguments: &[&str], input: &str) -> Outcome {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_slipswitch"))
+        .args(["bench", "match"])
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    // A command that has no use for its input may be gone already.
+    child.stdin.take().expect("piped above").write_all(input.as_bytes()).ok();
+    let output = child.wait_with_output().expect("the command ends");
+    Outcome {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).expect("it prints text"),
+        err: String::from_utf8(output.stderr).expect("it prints text"),
+    }
+}
+
+fn folder(patterns: &str, events: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("p.jsonl"), patterns).expect("write the patterns");
+    fs::write(folder.path().join("e.jsonl"), events).expect("write the events");
+    folder
+}
+
+/// The published FNV-1a of 64 bits, on its own.
+fn fnv(bytes: &[u8]) -> u64 {
+    let mut hash = 14_695_981_039_346_656_037_u64;
+    for byte in bytes {
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(1_099_511_628_211);
+    }
+    hash
+}
+
+const PATTERNS: &str = r#"{"id":"große Bestellung","pattern":{"total":[{"numeric":[">",100]}]}}
+{"id":7,"pattern":{"total":[{"exists":true}]}}
+{"id":["x", 1],"pattern":{"state":["new"]}}
+"#;
+const EVENTS: &str = "{\"total\":5,\"state\":\"new\"}\n\n{\"total\":250}\n\"no object\"\n{}\n";
+const FILES: [&str; 6] = ["--patterns", "p.jsonl", "--events", "e.jsonl", "--seconds", "0.02"];
+
+#[test]
+fn matches_are_counted_and_summed_as_documented() {
+    let here = folder(PATTERNS, EVENTS);
+    let outcome = bench(here.path(), &[&FILES[..], &["--json"]].concat(), "");
+    assert_eq!((outcome.code, outcome.err.as_str()), (Some(0), ""));
+    let report: serde_json::Value = serde_json::from_str(&outcome.out).expect("it prints JSON");
+    let pairs = ["0\t7\n", "0\t[\"x\",1]\n", "1\t\"große Bestellung\"\n", "1\t7\n"];
+    let sum = pairs.iter().fold(0_u64, |sum, pair| sum.wrapping_add(fnv(pair.as_bytes())));
+    assert_eq!(report["checksum"], format!("{sum:016x}"), "{report}");
+    assert_eq!((&report["patterns"], &report["events"]), (&3.into(), &4.into()), "{report}");
+    assert_eq!((&report["matches"], &report["matches_per_event"]), (&4.into(), &1.0.into()));
+    assert_eq!(report["event_bytes"], 25 + 13 + 11 + 2);
+    for positive in ["events_per_second", "bytes_per_second", "compile_seconds", "memory_bytes"] {
+        assert!(0.0 < report[positive].as_f64().unwrap(), "{positive}: {report}");
+    }
+    let clock = if cfg!(target_os = "linux") { "processor" } else { "wall" };
+    assert_eq!(report["clock"], clock);
+}
+
+#[test]
+fn people_are_told_the_same() {
+    let here = folder(PATTERNS, EVENTS);
+    let arguments = ["--patterns", "p.jsonl", "--events", "-", "--seconds", "0.02"];
+    let outcome = bench(here.path(), &arguments, EVENTS);
+    assert_eq!((outcome.code, outcome.err.as_str()), (Some(0), ""));
+    let lines: Vec<&str> = outcome.out.lines().collect();
+    assert_eq!(lines[0], "patterns  3");
+    assert_eq!(lines[1], "events    4, 13 bytes each");
+    assert_eq!(lines[2], "matches   4 in one pass, 1.00 an event");
+    let json = bench(here.path(), &[&FILES[..], &["--json"]].concat(), "").out;
+    let checksum = lines[3].strip_prefix("checksum  ").unwrap();
+    assert!(json.contains(&format!("\"checksum\": \"{checksum}\"")), "{checksum}: {json}");
+    assert!(lines[6].starts_with("speed     "), "{}", outcome.out);
+}
+
+#[test]
+fn a_line_that_is_none_is_named_and_nothing_is_measured() {
+    let broken_pattern = format!("{PATTERNS}{{\"id\":1,\"pattern\":{{\"a\":[]}}}}\n");
+    let broken_event = format!("{EVENTS}{{\"a\":}}\n");
+    for (patterns, events, place) in [
+        (broken_pattern.as_str(), EVENTS, "p.jsonl line 4, column "),
+        (PATTERNS, broken_event.as_str(), "e.jsonl line 6, column "),
+        ("nonsense\n", EVENTS, "p.jsonl line 1: "),
+        (PATTERNS, "", "e.jsonl has no event"),
+    ] {
+        let outcome = bench(folder(patterns, events).path(), &FILES, "");
+        assert_eq!((outcome.code, outcome.out.as_str()), (Some(1), ""), "{place}");
+        assert!(outcome.err.starts_with(place), "{place}: {}", outcome.err);
+    }
+}
+
+#[test]
+fn wrong_usage_is_two_and_a_missing_file_is_one() {
+    let here = folder(PATTERNS, EVENTS);
+    for arguments in [
+        &["--patterns", "-", "--events", "-"][..],
+        &["--patterns", "p.jsonl"],
+        &["--patterns", "p.jsonl", "--events", "e.jsonl", "--seconds", "0"],
+    ] {
+        assert_eq!(bench(here.path(), arguments, "").code, Some(2), "{arguments:?}");
+    }
+    let missing = bench(here.path(), &["--patterns", "none.jsonl", "--events", "e.jsonl"], "");
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.err.starts_with("open none.jsonl: "), "{}", missing.err);
+}
