@@ -7,6 +7,7 @@
 mod bench;
 mod ci;
 mod demo;
+mod fuzz;
 mod plugins;
 mod print;
 mod run;
@@ -32,6 +33,9 @@ usage: cargo xtask <command>
   bench [SECTION] measure: ingest, plugins, reload, deliver; docs/benchmarks.md
   bench match [FAMILY]
                   measure matching alone; `bench match --help` says what else
+  fuzz [TARGET] [--seconds N]
+                  hostile bytes for patterns and events: parse, match, pair; each for
+                  a minute, or N seconds (with cargo-fuzz and a nightly toolchain)
   plugins         build the example plugins into plugins/*.wasm
   shop-events     write the example shop's recorded events anew
 
@@ -69,6 +73,7 @@ fn command(words: &[&str]) -> Option<anyhow::Result<()>> {
         ["test"] => run(&test::test),
         ["ci"] => run(&ci::ci),
         ["bench", sections @ ..] => run(&|root| bench::bench(root, sections)),
+        ["fuzz", words @ ..] => run(&|root| fuzz::fuzz(root, words)),
         ["plugins"] => run(&build_plugins),
         ["shop-events"] => run(&shop::write),
         ["help" | "--help" | "-h"] => {
