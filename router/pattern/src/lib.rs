@@ -26,6 +26,7 @@
 mod address;
 mod engine;
 mod event;
+pub mod explain;
 mod flatten;
 mod ignore_case;
 mod join;
@@ -41,5 +42,6 @@ mod value;
 mod wildcard;
 
 pub use event::{Event, EventError};
+pub use explain::{Explanation, explain, nearest};
 pub use matcher::{Matcher, PatternIndex, Scratch};
 pub use pattern::{Dialect, ParseError, Pattern};

@@ -17,6 +17,7 @@ mod borders;
 mod changes;
 mod entry;
 mod event;
+mod explain;
 mod number;
 mod pattern;
 mod random;
