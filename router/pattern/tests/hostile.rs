@@ -243,7 +243,7 @@ fn nearly_json() -> impl Strategy<Value = String> {
 
 /// A valid text with some characters changed.
 fn damaged() -> impl Strategy<Value = String> {
-    let whole = r#"{"a":{"b":["x",1,{"anything-but":{"prefix":["y"]}}]},"$or":[{"c":[{"numeric":[">",0,"<",5]}]},{"d":[{"cidr":"::/8"}]}]}"#;
+    let whole = r#"{"a":{"b":["x",1,{"anything-but":{"prefix":["y"]}}]},"$or":[{"c":[{"numeric":[">",0,"<",5]}]},{"d":[{"cidr":"::/8"}]}],"e":[{"slipswitch:all":[{"slipswitch:regex":"(a|[^b-d\\n]{2,3}\\p{L})*"},null]}]}"#;
     (0..whole.len(), 0..20_usize, "[\\PC]{0,2}").prop_map(move |(at, cut, with)| {
         let (before, rest) = whole.split_at(at);
         let (_, after) = rest.split_at(cut.min(rest.len()));
@@ -252,14 +252,56 @@ fn damaged() -> impl Strategy<Value = String> {
 }
 
 fn check_pattern(text: &str) -> Result<(), TestCaseError> {
-    match Pattern::parse(text) {
-        Ok(pattern) => prop_assert_eq!(pattern.text(), text),
-        Err(error) => {
-            prop_assert!(text.get(error.span.clone()).is_some(), "{error:?}");
-            prop_assert!(!error.message.is_empty() && !error.mend.is_empty());
+    for dialect in [Dialect::Slipswitch, Dialect::EventBridge] {
+        match Pattern::parse_in(text, dialect) {
+            Ok(pattern) => prop_assert_eq!(pattern.text(), text),
+            Err(error) => {
+                prop_assert!(text.get(error.span.clone()).is_some(), "{error:?}");
+                prop_assert!(!error.message.is_empty() && !error.mend.is_empty());
+            }
         }
     }
     Ok(())
+}
+
+/// What looks like a regex, some of its characters escaped for JSON.
+fn nearly_regex() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "a",
+        "é",
+        "🚀",
+        "\\u0061",
+        "\\ud83d\\ude80",
+        "\\ud800",
+        "\\n",
+        "-",
+        "^",
+        "$",
+        ".",
+        "|",
+        "*",
+        "+",
+        "?",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "{2}",
+        "{1,3}",
+        ",",
+        "\\\\",
+        "\\u005c",
+        "\\\\p{L}",
+        "\\\\P",
+        "\\\\d",
+        "\\\\]",
+        "[^",
+        "(?",
+        "1",
+    ]);
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
 proptest! {
@@ -270,6 +312,23 @@ proptest! {
         check_pattern(&text)?;
         check_pattern(&near)?;
         check_pattern(&cut)?;
+    }
+
+    #[test]
+    fn any_regex_is_one_or_an_error_inside_it(regex in nearly_regex(), value in "[a1é🚀\\n]{0,4}") {
+        let pattern = format!(r#"{{"a":[{{"slipswitch:regex":"{regex}"}}]}}"#);
+        let start = pattern.len() - regex.len() - r#""}]}"#.len();
+        match Pattern::parse(&pattern) {
+            Ok(_) => {
+                let event = serde_json::json!({ "a": value }).to_string();
+                ask(&pattern, event.as_bytes()).unwrap();
+            }
+            Err(error) => {
+                let span = error.span;
+                prop_assert!(start - 1 <= span.start && span.end <= start + regex.len() + 1);
+                prop_assert!(pattern.get(span).is_some());
+            }
+        }
     }
 
     #[test]

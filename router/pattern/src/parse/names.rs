@@ -46,11 +46,14 @@ pub(super) fn mend(name: &[u8], dialect: Dialect) -> String {
     if name.starts_with(ours::PREFIX) && dialect == Dialect::EventBridge {
         return "this is an operator of slipswitch; EventBridge has none like it".to_owned();
     }
-    match meant(name).filter(|name| dialect == Dialect::Slipswitch || !is_ours(name)) {
-        Some(name) if is_ours(name) => {
-            format!("write {name}; it is ours, EventBridge has none like it")
+    match meant(name).filter(|meant| dialect == Dialect::Slipswitch || !is_ours(meant)) {
+        Some(meant) if is_ours(meant) => {
+            format!("write {meant}; it is slipswitch's own, EventBridge has none like it")
         }
-        Some(name) => format!("write {name}, in lower case"),
+        Some(meant) if name.eq_ignore_ascii_case(meant.as_bytes()) => {
+            format!("write {meant}, in lower case")
+        }
+        Some(meant) => format!("write {meant}"),
         None => format!("the operators are {}, in lower case", list(dialect)),
     }
 }
@@ -131,7 +134,10 @@ mod tests {
 
     #[test]
     fn what_is_ours_is_not_proposed_for_eventbridge() {
-        assert!(mend(b"regex", Dialect::Slipswitch).contains("slipswitch:regex"));
+        assert!(mend(b"regex", Dialect::Slipswitch).contains("write slipswitch:regex"));
+        assert_eq!(mend(b"NUMERIC", Dialect::EventBridge), "write numeric, in lower case");
+        assert_eq!(mend(b"prefx", Dialect::EventBridge), "write prefix");
+        assert!(mend(b"slipswitch:all", Dialect::EventBridge).contains("operator of slipswitch"));
         for name in [b"regex".as_slice(), b"and"] {
             let mend = mend(name, Dialect::EventBridge);
             assert!(!mend.contains("slipswitch") && mend.contains("wildcard"), "{mend}");

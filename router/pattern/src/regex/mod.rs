@@ -25,7 +25,7 @@ use std::sync::Arc;
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson::{self, NFA, WhichCaptures, pikevm::PikeVM};
 use regex_automata::util::{primitives::StateID, syntax as dialect};
-use regex_automata::{Anchored, Input, MatchKind};
+use regex_automata::{Anchored, Input};
 
 use crate::limits::{REGEX_BYTES_MAX, REGEX_TABLE_BYTES_MAX, REGEX_TABLES_BYTES_MAX};
 use crate::limits::{REGEX_DEPTH_MAX, REGEX_TEXT_BYTES_MAX, REGEXES_BYTES_MAX};
@@ -148,7 +148,6 @@ fn list(translated: &str, bytes_max: usize) -> Option<NFA> {
 fn table(list: &NFA, budget: &mut Budget) -> Option<(dense::DFA<Vec<u32>>, StateID)> {
     let bytes_max = REGEX_TABLE_BYTES_MAX.min(budget.tables);
     let config = dense::Config::new()
-        .match_kind(MatchKind::All)
         .start_kind(StartKind::Anchored)
         .accelerate(false)
         .dfa_size_limit(Some(bytes_max))
@@ -300,18 +299,17 @@ mod tests {
     fn the_regexes_of_a_pattern_share_what_they_may_cost() {
         let mut budget = Budget::default();
         let mut machines = [0, 0];
-        let error = loop {
+        let mut error = None;
+        while error.is_none() && machines[0] + machines[1] < 10_000 {
             match Regex::read("(a|b)*a(a|b){8}", &mut budget) {
                 Ok(regex) => {
-                    machines[usize::from(matches!(regex.inner.machine, Machine::List(_)))] += 1
+                    machines[usize::from(matches!(regex.inner.machine, Machine::List(_)))] += 1;
                 }
-                Err(error) => break error,
+                Err(found) => error = Some(found),
             }
-        };
-        assert_eq!(error, RegexError::TooLargeTogether);
-        assert!(machines.iter().all(|count| 0 < *count), "tables, then lists: {machines:?}");
-        let read = machines[0] + machines[1];
-        assert!((100..10_000).contains(&read), "{read}");
+        }
+        assert_eq!(error, Some(RegexError::TooLargeTogether));
+        assert!(machines.iter().all(|count| 10 < *count), "tables, then lists: {machines:?}");
     }
 
     #[test]
