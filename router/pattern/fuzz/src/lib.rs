@@ -1,9 +1,9 @@
-//! What is done with bytes that mean harm, by the fuzzer and by `tests/hostile.rs` alike.
+//! What is done with bytes that mean harm, by the fuzzer and by `tests/damaged.rs` alike.
 //!
 //! Each function panics when the crate breaks a promise, and returns otherwise.
 
 use slipswitch_pattern::{
-    Dialect, Event, EventError, Matcher, Pattern, PatternIndex, Scratch, naive,
+    Dialect, Event, EventError, Matcher, Pattern, PatternIndex, Scratch, explain, naive,
 };
 
 /// Between pattern and event in the input of [`pair`]. UTF-8 never has this byte.
@@ -92,7 +92,24 @@ pub fn pair(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(text)
         && let Ok(pattern) = Pattern::parse(text)
     {
-        Asked::new(&[pattern]).ask(event);
+        Asked::new(std::slice::from_ref(&pattern)).ask(event);
+        explain_pair(&pattern, event);
+    }
+}
+
+/// An explanation has words for whatever there is, and matches when the naive matcher does.
+fn explain_pair(pattern: &Pattern, bytes: &[u8]) {
+    let explanation = explain(pattern, Event::checked_before(bytes));
+    if let Ok(explanation) = &explanation {
+        assert!(!explanation.why().is_empty() && !explanation.to_string().is_empty());
+    }
+    if let Ok(event) = Event::check(bytes) {
+        let mut matched = Vec::new();
+        let oracle = naive::Matcher::new(std::slice::from_ref(pattern));
+        if oracle.matches(event, &mut naive::Scratch::default(), &mut matched).is_ok() {
+            let explanation = explanation.expect("the naive matcher has an answer");
+            assert_eq!(explanation.is_match(), !matched.is_empty(), "{explanation}");
+        }
     }
 }
 

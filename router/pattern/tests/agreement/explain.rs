@@ -6,8 +6,8 @@ use slipswitch_pattern::{Event, Pattern, PatternIndex, explain, nearest};
 
 use crate::{PAIRS, Tally, checked, each_round, expected, setting};
 
-/// It costs much more to say why than to say whether.
-const PAIRS_EACH: u64 = 10;
+/// It costs much more to say why than to say whether: when nobody says how many, one in ten.
+const SHARE: u64 = 10;
 
 /// What an explanation has to be whatever it says.
 fn assert_consistent(explanation: &Explanation, pattern: &Pattern, text: &str) {
@@ -57,7 +57,7 @@ fn explained(patterns: &[Pattern], event: Event<'_>, text: &str) -> Vec<PatternI
 
 #[test]
 fn explanations_agree_with_the_naive_matcher() {
-    let pairs = setting("PAIRS", PAIRS) / PAIRS_EACH;
+    let pairs = setting("PAIRS", PAIRS / SHARE);
     each_round(pairs, |seed, round| {
         let mut tally = Tally::default();
         for tree in &round.events {
