@@ -31,6 +31,7 @@ mod report;
 mod rules;
 mod worker;
 
+pub use clock::processor;
 pub use engine::{Engine, Kind, Refusal};
 pub use families::{Family, Spec, all, find};
 pub use heap::Counting;

@@ -68,7 +68,9 @@ fn run(words: &[String]) -> anyhow::Result<()> {
         Wanted::Table => {
             line(&format!("machine: {}\n", machine()));
             let outcomes = measure(&options.families, &options.plan)?;
-            line("events a second of one core; matches are per event\n");
+            line(
+                "thousand events per second of processor time, one thread; matches are per event\n",
+            );
             line(&bench::table(&outcomes));
             Ok(())
         }

@@ -8,7 +8,7 @@ use crate::engine::Kind;
 use crate::measure::{Judgement, Outcome};
 use crate::worker::{Facts, Lap};
 
-/// A table, and below it what the table cannot say.
+/// A table, and below it what the table cannot say. Rates are in thousand events a second.
 pub fn table(outcomes: &[Outcome]) -> String {
     let Some(first) = outcomes.first() else {
         return String::new();
@@ -20,10 +20,8 @@ pub fn table(outcomes: &[Outcome]) -> String {
     let mut rows = vec![heads.into_iter().map(str::to_owned).collect()];
     rows.extend(outcomes.iter().map(row));
     let mut text = aligned(&rows);
-    for outcome in outcomes {
-        for note in notes(outcome) {
-            writeln!(text, "  {}: {note}", outcome.spec.name).expect("a string takes everything");
-        }
+    for (note, families) in notes(outcomes) {
+        writeln!(text, "  {note}: {}", families.join(", ")).expect("a string takes everything");
     }
     text
 }
@@ -79,7 +77,7 @@ fn row(outcome: &Outcome) -> Vec<String> {
     let mut cells = vec![outcome.spec.name.to_owned(), commas(outcome.spec.patterns)];
     cells.push(matcher(outcome).map_or_else(String::new, |(_, facts)| {
         let matches = part(facts.matches, outcome.events);
-        if 100.0 <= matches { format!("{matches:.0}") } else { format!("{matches:.2}") }
+        if 100.0 <= matches { commas(three_digits(matches)) } else { format!("{matches:.2}") }
     }));
     for (_, judgement) in &outcome.engines {
         cells.push(match judgement {
@@ -109,27 +107,39 @@ fn matcher(outcome: &Outcome) -> Option<(Kind, &Facts)> {
     })
 }
 
-fn notes(outcome: &Outcome) -> Vec<String> {
-    let first = matcher(outcome);
-    let mut notes = Vec::new();
-    for (kind, judgement) in &outcome.engines {
-        let name = kind.name();
-        match judgement {
-            Judgement::Measured { facts, .. } => {
-                if let Some((other, expected)) = first
-                    && kind.is_matcher()
-                    && facts.checksum != expected.checksum
-                {
-                    let (has, wanted) = (commas(facts.matches), commas(expected.matches));
-                    notes.push(format!("{name} finds {has} matches, {} {wanted}", other.name()));
-                }
+/// What is to be said, and of which families.
+fn notes(outcomes: &[Outcome]) -> Vec<(String, Vec<&str>)> {
+    let mut notes: Vec<(String, Vec<&str>)> = Vec::new();
+    for outcome in outcomes {
+        for (kind, judgement) in &outcome.engines {
+            let Some(note) = note(outcome, *kind, judgement) else { continue };
+            let name = outcome.spec.name;
+            match notes.iter_mut().find(|(known, _)| *known == note) {
+                Some((_, families)) => families.push(name),
+                None => notes.push((note, vec![name])),
             }
-            Judgement::Refused(why) => notes.push(format!("{name} does not take it: {why}")),
-            Judgement::Died(words) => notes.push(format!("{name} panics: {words}")),
-            Judgement::TooSlow => notes.push(format!("{name} did not answer in time")),
         }
     }
     notes
+}
+
+fn note(outcome: &Outcome, kind: Kind, judgement: &Judgement) -> Option<String> {
+    let name = kind.name();
+    match judgement {
+        Judgement::Measured { facts, .. } => {
+            let (other, expected) = matcher(outcome)?;
+            if !kind.is_matcher() || facts.checksum == expected.checksum {
+                return None;
+            }
+            let (has, wanted) = (commas(facts.matches), commas(expected.matches));
+            Some(format!("{name} finds {has} matches, {} {wanted}", other.name()))
+        }
+        // Our own choice says nothing of the engine.
+        Judgement::Refused(_) if kind == Kind::Naive => None,
+        Judgement::Refused(why) => Some(format!("{name} does not take the patterns ({why})")),
+        Judgement::Died(words) => Some(format!("{name} panics ({words})")),
+        Judgement::TooSlow => Some(format!("{name} did not answer in time")),
+    }
 }
 
 fn rates(laps: &[Lap]) -> Vec<f64> {
@@ -160,18 +170,27 @@ fn part(count: usize, of: usize) -> f64 {
     count as f64 / of as f64
 }
 
-/// Three digits that say something: `1,430,000`, `38,200`, `502`.
+/// In thousands, with three digits that say something: `1,430`, `38.2`, `0.502`.
 fn rate(value: f64) -> String {
+    let thousands = value / 1e3;
+    let decimals = match thousands {
+        ..1.0 => 3,
+        ..10.0 => 2,
+        ..100.0 => 1,
+        _ => return commas(three_digits(thousands)),
+    };
+    format!("{thousands:.decimals$}")
+}
+
+fn three_digits(value: f64) -> usize {
     let mut scale = 1.0;
     while 1_000.0 <= value / scale {
         scale *= 10.0;
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "rates are positive"
-    )]
-    commas(((value / scale).round() * scale) as usize)
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts and rates")]
+    {
+        ((value / scale).round() * scale) as usize
+    }
 }
 
 fn milliseconds(seconds: f64) -> String {
@@ -219,9 +238,10 @@ mod tests {
 
     #[test]
     fn rates_have_three_digits_that_say_something() {
-        assert_eq!(rate(1_434_567.0), "1,430,000");
-        assert_eq!(rate(999_600.0), "1,000,000");
-        assert_eq!(rate(502.4), "502");
+        assert_eq!(rate(1_434_567.0), "1,430");
+        assert_eq!(rate(999_600.0), "1,000");
+        assert_eq!(rate(38_249.0), "38.2");
+        assert_eq!(rate(502.4), "0.502");
     }
 
     #[test]
