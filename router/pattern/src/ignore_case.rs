@@ -9,28 +9,38 @@
 //! - No two forms of one character begin, or end, alike; so reading takes the only form that fits
 //!   and never has to go back.
 
-/// A text of the pattern, character by character in all forms.
+/// A text of the pattern in all its forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct IgnoreCase {
-    characters: Vec<Vec<Box<[u8]>>>,
+pub(crate) enum IgnoreCase {
+    /// As it is written: letters of ASCII have no other forms than the two of ASCII.
+    Ascii(Box<[u8]>),
+    /// Character by character, each in all forms.
+    Any(Vec<Vec<Box<[u8]>>>),
 }
 
 impl IgnoreCase {
     pub(crate) fn new(text: &[u8]) -> Self {
+        if text.is_ascii() {
+            return Self::Ascii(text.into());
+        }
         let mut characters = Vec::new();
         for chunk in text.utf8_chunks() {
             characters.extend(chunk.valid().chars().map(forms));
             // Half of a surrogate pair has no case.
             characters.extend(chunk.invalid().iter().map(|byte| vec![Box::from([*byte])]));
         }
-        Self { characters }
+        Self::Any(characters)
     }
 
     /// One text for all forms, to compare with what [`fold_into`] makes of a value. `None` when some
     /// character has forms that are no simple pair.
     pub(crate) fn folded(&self) -> Option<Box<[u8]>> {
+        let characters = match self {
+            Self::Ascii(text) => return Some(text.to_ascii_lowercase().into()),
+            Self::Any(characters) => characters,
+        };
         let mut folded = Vec::new();
-        for forms in &self.characters {
+        for forms in characters {
             let written = std::str::from_utf8(&forms[0]).ok().and_then(|text| text.chars().next());
             match written {
                 Some(character) => {
@@ -52,23 +62,31 @@ impl IgnoreCase {
     }
 
     pub(crate) fn ends(&self, value: &[u8]) -> bool {
-        let strip = |rest: &'_ [u8], forms: &Vec<Box<[u8]>>| {
-            forms.iter().find(|form| rest.ends_with(form)).map(|form| rest.len() - form.len())
-        };
-        let mut end = value.len();
-        for forms in self.characters.iter().rev() {
-            let Some(shorter) = strip(&value[..end], forms) else {
-                return false;
-            };
-            end = shorter;
+        match self {
+            Self::Ascii(text) => {
+                let start = value.len().checked_sub(text.len());
+                start.is_some_and(|start| value[start..].eq_ignore_ascii_case(text))
+            }
+            Self::Any(characters) => {
+                let strip = |rest: &'_ [u8], forms: &Vec<Box<[u8]>>| {
+                    forms.iter().find(|form| rest.ends_with(form)).map(|form| rest.len() - form.len())
+                };
+                let shorter = |end: usize, forms| strip(&value[..end], forms);
+                characters.iter().rev().try_fold(value.len(), shorter).is_some()
+            }
         }
-        true
     }
 
     fn strip_prefix<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
-        self.characters.iter().try_fold(value, |rest, forms| {
-            forms.iter().find_map(|form| rest.strip_prefix(form.as_ref()))
-        })
+        match self {
+            Self::Ascii(text) => {
+                let (beginning, rest) = value.split_at_checked(text.len())?;
+                beginning.eq_ignore_ascii_case(text).then_some(rest)
+            }
+            Self::Any(characters) => characters.iter().try_fold(value, |rest, forms| {
+                forms.iter().find_map(|form| rest.strip_prefix(form.as_ref()))
+            }),
+        }
     }
 }
 

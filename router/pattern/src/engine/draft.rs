@@ -23,6 +23,8 @@ pub(super) struct Condition {
     /// It is also enough that there is no value.
     pub(super) or_absent: bool,
     pub(super) atoms: Box<[Atom]>,
+    /// The branches that have it.
+    pub(super) branches: u32,
 }
 
 #[derive(Debug)]
@@ -62,7 +64,11 @@ impl<'a> Draft<'a> {
             })
             .collect();
         for branch in pattern.branches() {
-            let conditions = branch.iter().map(|field| conditions[*field]).collect();
+            let conditions: Box<[ConditionId]> =
+                branch.iter().map(|field| conditions[*field]).collect();
+            for condition in &conditions {
+                self.conditions[super::index(*condition)].branches += 1;
+            }
             self.branches.push(Branch { pattern: index, conditions });
         }
     }
@@ -81,7 +87,7 @@ impl<'a> Draft<'a> {
         let atoms: Box<[Atom]> = atoms.into();
         let known = self.known_conditions.entry((field, or_absent, atoms.clone())).or_insert(next);
         if *known == next {
-            self.conditions.push(Condition { field, or_absent, atoms });
+            self.conditions.push(Condition { field, or_absent, atoms, branches: 0 });
         }
         *known
     }

@@ -16,9 +16,9 @@ use super::paths::Field;
 use super::ranges::Ranges;
 use super::seen::Seen;
 use super::table::{Atom, Hit, Table};
-use super::way::{Found, Tag, Way, address_key, network_of, seed};
+use super::way::{Found, Tag, Way, address_key, network_of, of_network, seed};
 use super::{index, small};
-use crate::address::{Address, Network};
+use crate::address::Address;
 use crate::ignore_case::fold_into;
 use crate::number::{Decimal, Key};
 use crate::value::Wanted;
@@ -108,7 +108,7 @@ impl FieldIndex {
         for (atom, found, wanted) in atoms {
             match &found.way {
                 Way::Key(tag, key) => {
-                    index.note(*tag, key, wanted);
+                    index.note(*tag, key);
                     let hit = Hit { atom: *atom, is_all: found.is_all };
                     table.insert(seed(field, *tag), &Probe::new(key), hit);
                 }
@@ -146,7 +146,7 @@ impl FieldIndex {
     }
 
     /// Remembers that there are keys of this kind.
-    fn note(&mut self, tag: Tag, key: &[u8], wanted: &Wanted) {
+    fn note(&mut self, tag: Tag, key: &[u8]) {
         let len = small(key.len());
         let sizes = match tag {
             Tag::Text => return self.has_texts = true,
@@ -159,15 +159,10 @@ impl FieldIndex {
             Tag::FoldedPrefix => &mut self.more().folded_prefixes,
             Tag::FoldedSuffix => &mut self.more().folded_suffixes,
             Tag::Network => {
-                return match network_in(wanted) {
-                    Some(Network::V4 { host_bits, .. }) => {
-                        insert(&mut self.more().v4_networks, host_bits)
-                    }
-                    Some(Network::V6 { host_bits, .. }) => {
-                        insert(&mut self.more().v6_networks, host_bits)
-                    }
-                    None => unreachable!("a network is one"),
-                };
+                let (is_v4, host_bits) = of_network(key);
+                let more = self.more();
+                let networks = if is_v4 { &mut more.v4_networks } else { &mut more.v6_networks };
+                return insert(networks, host_bits);
             }
         };
         insert(sizes, len);
@@ -207,15 +202,6 @@ impl FieldIndex {
             size_of::<More>() + contains + more.ranges.memory_bytes() + 4 * more.asked.capacity()
         });
         size_of::<Self>() + more
-    }
-}
-
-/// The network that an atom, or an entry within it, is.
-fn network_in(wanted: &Wanted) -> Option<Network> {
-    match wanted {
-        Wanted::Network(network) => Some(*network),
-        Wanted::All(members) => members.iter().find_map(network_in),
-        _ => None,
     }
 }
 

@@ -46,6 +46,14 @@ impl<'a> Probe<'a> {
         Self { low, high, len, rest: &[] }
     }
 
+    /// The first `len` bytes, 16 or fewer and no more than there are.
+    #[inline(always)]
+    pub(super) fn beginning(&self, len: usize) -> Probe<'static> {
+        let low = self.low & low_bytes(len);
+        let high = self.high & low_bytes(len.saturating_sub(8));
+        Probe { low, high, len, rest: &[] }
+    }
+
     /// Ten bytes or so that are numbers already.
     #[inline(always)]
     pub(super) fn of_numbers(low: u64, high: u64) -> Self {

@@ -8,28 +8,31 @@
 use std::collections::HashMap;
 
 use super::blocks::Blocks;
-use super::draft::{Condition, ConditionId, Draft};
+use super::condition::Condition;
+use super::draft::{ConditionId, Draft};
 use super::field_index::{FieldIndex, Finds, Sources};
 use super::leaves::Leaves;
 use super::paths::{Field, Paths};
 use super::read::read;
 use super::seen::Seen;
 use super::table::{Atom, Table};
-use super::tree::{Candidate, NONE, NodeId, Planter, Tree};
+use super::tree::{Candidate, FLAG, NONE, Node, NodeId, Planter, Tree};
 use super::way::{self, Found, Literals, Way};
 use super::{index, small};
 use crate::event::{Event, EventError};
 use crate::join::{Join, Memory, TooMany};
 use crate::matcher::PatternIndex;
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, path_order};
 use crate::value::Wanted;
 
 #[derive(Debug)]
 pub(crate) struct Layer {
     atoms: Vec<Wanted>,
-    conditions: Vec<Asked>,
+    conditions: Vec<Condition>,
     /// The atoms of the conditions.
     listed: Vec<Atom>,
+    /// By field: the place of its path in the order of paths.
+    rank: Vec<u32>,
     tree: Tree,
     table: Table,
     indexes: Vec<FieldIndex>,
@@ -41,14 +44,6 @@ pub(crate) struct Layer {
 
 const NO_INDEX: u32 = u32::MAX;
 
-/// A condition, and where its atoms are in the list of all.
-#[derive(Copy, Clone, Debug)]
-struct Asked {
-    field: Field,
-    atoms: (u32, u32),
-    or_absent: bool,
-}
-
 /// Memory that a thread keeps from event to event.
 #[derive(Default)]
 pub(crate) struct Scratch {
@@ -56,22 +51,20 @@ pub(crate) struct Scratch {
     leaves: Leaves,
     finds: Finds,
     /// By field: where in `finds` its atoms are.
-    found: Vec<Range>,
+    found: Vec<(u32, u32)>,
     /// Which of `found` are there.
     is_found: Seen,
     /// Answers by condition.
     conditions: Seen,
     /// Patterns that matched.
     patterns: Seen,
+    /// The nodes that are met below the root.
+    nodes: Vec<NodeId>,
+    met: Vec<Node>,
     join: Memory,
+    order: Vec<ConditionId>,
     accepted: Vec<usize>,
     present: Vec<usize>,
-}
-
-#[derive(Copy, Clone, Default)]
-struct Range {
-    atoms: (u32, u32),
-    ranges: (u32, u32),
 }
 
 impl Scratch {
@@ -104,13 +97,16 @@ impl Layer {
         let atoms = draft.atoms.iter().map(|(_, wanted)| (*wanted).clone()).collect();
         let mut listed = Vec::new();
         let mut conditions = Vec::with_capacity(draft.conditions.len());
-        for Condition { field, or_absent, atoms } in &draft.conditions {
+        for condition in &draft.conditions {
             let start = small(listed.len());
-            listed.extend_from_slice(atoms);
+            listed.extend_from_slice(&condition.atoms);
             let atoms = (start, small(listed.len()));
-            conditions.push(Asked { field: *field, atoms, or_absent: *or_absent });
+            let wanted: Vec<&Wanted> =
+                condition.atoms.iter().map(|atom| draft.atoms[index(*atom)].1).collect();
+            conditions.push(Condition::new(condition.field, condition.or_absent, atoms, &wanted));
         }
-        Self { atoms, conditions, listed, tree, table, indexes, index_of, patterns_end }
+        let rank = ranks(fields);
+        Self { atoms, conditions, listed, rank, tree, table, indexes, index_of, patterns_end }
     }
 
     /// Adds the patterns that match the event in the scratch.
@@ -127,7 +123,10 @@ impl Layer {
             is_found,
             conditions,
             patterns,
+            nodes,
+            met,
             join,
+            order,
             accepted,
             present,
             ..
@@ -135,7 +134,7 @@ impl Layer {
         finds.clear(self.atoms.len());
         is_found.clear(self.index_of.len());
         if found.len() < self.index_of.len() {
-            found.resize(self.index_of.len(), Range::default());
+            found.resize(self.index_of.len(), (0, 0));
         }
         conditions.clear(self.conditions.len());
         patterns.clear(self.patterns_end);
@@ -152,7 +151,10 @@ impl Layer {
             is_found,
             conditions,
             patterns,
+            nodes,
+            met,
             join,
+            order,
             accepted,
             present,
             matched,
@@ -160,12 +162,11 @@ impl Layer {
         visit.root()
     }
 
-    /// The numbers of the patterns are below this.
     pub(crate) fn memory_bytes(&self) -> usize {
         let indexes: usize = self.indexes.iter().map(FieldIndex::memory_bytes).sum();
         self.atoms.capacity() * size_of::<Wanted>()
-            + self.conditions.capacity() * size_of::<Asked>()
-            + 4 * self.listed.capacity()
+            + self.conditions.capacity() * size_of::<Condition>()
+            + 4 * (self.listed.capacity() + self.rank.capacity())
             + indexes
             + self.tree.memory_bytes()
             + self.table.memory_bytes()
@@ -174,27 +175,21 @@ impl Layer {
 }
 
 impl Layer {
-    fn listed(&self, condition: &Asked) -> &[Atom] {
-        &self.listed[index(condition.atoms.0)..index(condition.atoms.1)]
-    }
-
     /// The elements in which a condition is met by a leaf; and, where absence counts, all that have one.
     fn elements(
         &self,
-        condition: &Asked,
+        condition: &Condition,
         sources: Sources<'_>,
         (accepted, present): (&mut Vec<usize>, &mut Vec<usize>),
     ) {
-        let Sources { event, leaves, atoms, .. } = sources;
         accepted.clear();
         present.clear();
-        for leaf in leaves.at(condition.field) {
+        for leaf in sources.leaves.at(condition.field) {
             let element = index(leaf.element);
             if condition.or_absent {
                 present.push(element);
             }
-            let value = leaves.value(leaf, event);
-            if self.listed(condition).iter().any(|atom| atoms[index(*atom)].accepts(&value)) {
+            if condition.accepts(leaf, sources, &self.listed) {
                 accepted.push(element);
             }
         }
@@ -204,6 +199,18 @@ impl Layer {
             list.dedup();
         }
     }
+}
+
+/// By field: its place in the order of paths.
+fn ranks(fields: &HashMap<Box<[u8]>, Field>) -> Vec<u32> {
+    let mut paths: Vec<(&[u8], Field)> =
+        fields.iter().map(|(path, field)| (&**path, *field)).collect();
+    paths.sort_unstable_by(|(left, _), (right, _)| path_order(left, right));
+    let mut ranks = vec![0; paths.len()];
+    for (rank, (_, field)) in (0..).zip(paths) {
+        ranks[index(field)] = rank;
+    }
+    ranks
 }
 
 /// The indexes of the fields that have atoms to be found, and by field which it is.
@@ -239,55 +246,63 @@ struct Visit<'a> {
     layer: &'a Layer,
     sources: Sources<'a>,
     finds: &'a mut Finds,
-    found: &'a mut [Range],
+    found: &'a mut [(u32, u32)],
     is_found: &'a mut Seen,
     conditions: &'a mut Seen,
     patterns: &'a mut Seen,
+    nodes: &'a mut Vec<NodeId>,
+    met: &'a mut Vec<Node>,
     join: &'a mut Memory,
+    order: &'a mut Vec<ConditionId>,
     accepted: &'a mut Vec<usize>,
     present: &'a mut Vec<usize>,
     matched: &'a mut Vec<PatternIndex>,
 }
 
 impl<'a> Visit<'a> {
+    /// Goes through the root and all that is met below it.
+    ///
+    /// In steps, each over everything that is met: so the processor waits for many places in memory
+    /// at a time, and not for one after the other.
     fn root(&mut self) -> Result<(), TooMany> {
         let layer = self.layer;
-        self.node(Tree::ROOT)?;
+        self.node(layer.tree.node(Tree::ROOT))?;
         let leaves = self.sources.leaves;
         for field in leaves.touched() {
-            let Some(range) = self.find(*field) else { continue };
-            for at in range.atoms.0..range.atoms.1 {
-                self.child(layer.tree.below_root(self.finds.atoms[index(at)]))?;
-            }
-            for at in range.ranges.0..range.ranges.1 {
-                self.child(layer.tree.below_root(self.finds.ranges[index(at)]))?;
-            }
+            self.find(*field);
         }
-        Ok(())
+        let mut nodes = std::mem::take(self.nodes);
+        let mut met = std::mem::take(self.met);
+        nodes.clear();
+        met.clear();
+        // Atoms that only lead on below the root lead nowhere here.
+        let found = self.finds.atoms.iter().chain(&self.finds.ranges);
+        nodes.extend(found.map(|atom| layer.tree.below_root(*atom)).filter(|node| *node != NONE));
+        met.extend(nodes.iter().map(|node| layer.tree.node(*node)));
+        let touched = met.iter().fold(0, |touched, node| touched ^ layer.tree.touch(*node));
+        std::hint::black_box(touched);
+        let result = nodes.iter().zip(&met).try_for_each(|(id, node)| self.met(*id, *node));
+        *self.nodes = nodes;
+        *self.met = met;
+        result
     }
 
     /// The atoms that accept a leaf of the field, of those that have to be found.
-    fn find(&mut self, field: Field) -> Option<Range> {
+    fn find(&mut self, field: Field) -> Option<(u32, u32)> {
         let layer = self.layer;
         let of = *layer.index_of.get(index(field))?;
         if of == NO_INDEX {
             return None;
         }
         if self.is_found.insert(field) {
-            let (atoms, ranges) = (self.finds.atoms.len(), self.finds.ranges.len());
+            let start = small(self.finds.atoms.len());
             layer.indexes[index(of)].find(self.sources, self.finds);
-            self.found[index(field)] = Range {
-                atoms: (small(atoms), small(self.finds.atoms.len())),
-                ranges: (small(ranges), small(self.finds.ranges.len())),
-            };
+            self.found[index(field)] = (start, small(self.finds.atoms.len()));
         }
         Some(self.found[index(field)])
     }
 
-    fn child(&mut self, node: NodeId) -> Result<(), TooMany> {
-        if node == NONE {
-            return Ok(());
-        }
+    fn met(&mut self, id: NodeId, node: Node) -> Result<(), TooMany> {
         self.node(node)?;
         let layer = self.layer;
         for field in layer.tree.fields(node) {
@@ -295,15 +310,18 @@ impl<'a> Visit<'a> {
                 continue;
             }
             let Some(range) = self.find(*field) else { continue };
-            for at in range.atoms.0..range.atoms.1 {
-                self.child(layer.tree.below(node, self.finds.atoms[index(at)]))?;
+            for at in range.0..range.1 {
+                let child = layer.tree.below(id, self.finds.atoms[index(at)]);
+                if child != NONE {
+                    self.met(child, layer.tree.node(child))?;
+                }
             }
         }
         Ok(())
     }
 
     /// What a node holds itself.
-    fn node(&mut self, node: NodeId) -> Result<(), TooMany> {
+    fn node(&mut self, node: Node) -> Result<(), TooMany> {
         let layer = self.layer;
         self.matched.extend_from_slice(layer.tree.accepted(node));
         for candidate in layer.tree.candidates(node) {
@@ -315,21 +333,19 @@ impl<'a> Visit<'a> {
     }
 
     fn is_satisfied(&mut self, candidate: Candidate<'_>) -> Result<bool, TooMany> {
-        let layer = self.layer;
         let leaves = self.sources.leaves;
-        let (mut in_elements, mut is_maybe_absent) = (0, false);
-        for (place, id) in (0_u32..).zip(candidate.conditions) {
-            let is_held = place < 32 && candidate.held & 1 << place != 0;
-            if is_held && leaves.in_elements < 2 {
-                continue;
-            }
-            let condition = &layer.conditions[index(*id)];
-            in_elements += usize::from(leaves.is_in_elements(condition.field));
-            if is_held || self.holds(*id, condition) {
+        let mut in_elements = 0;
+        if 1 < leaves.in_elements {
+            let is_in = |ask: &&[u32; 2]| leaves.is_in_elements(ask[0] & !FLAG);
+            in_elements = candidate.asks.iter().filter(is_in).count();
+        }
+        let mut is_maybe_absent = false;
+        for [field, ask] in &candidate.asks[..candidate.to_ask] {
+            if self.holds(*field, *ask) {
                 continue;
             }
             // In the elements that the other fields leave there may be no value.
-            if !condition.or_absent || !leaves.is_in_elements(condition.field) {
+            if field & FLAG == 0 || !leaves.is_in_elements(field & !FLAG) {
                 return Ok(false);
             }
             is_maybe_absent = true;
@@ -338,20 +354,19 @@ impl<'a> Visit<'a> {
     }
 
     /// Whether the condition is met by some leaf, whatever the others are, or by there being none.
-    fn holds(&mut self, id: ConditionId, condition: &Asked) -> bool {
+    fn holds(&mut self, field: u32, ask: u32) -> bool {
+        if self.sources.leaves.is_absent(field & !FLAG) {
+            return field & FLAG != 0;
+        }
+        let (layer, id) = (self.layer, ask & !FLAG);
+        let ask_it = || layer.conditions[index(id)].accepts_some(self.sources, &layer.listed);
+        if ask & FLAG != 0 {
+            return ask_it();
+        }
         if let Some(known) = self.conditions.answer(id) {
             return known;
         }
-        let Sources { event, leaves, atoms, .. } = self.sources;
-        let listed = self.layer.listed(condition);
-        let holds = if leaves.is_absent(condition.field) {
-            condition.or_absent
-        } else {
-            leaves.at(condition.field).any(|leaf| {
-                let value = leaves.value(leaf, event);
-                listed.iter().any(|atom| atoms[index(*atom)].accepts(&value))
-            })
-        };
+        let holds = ask_it();
         self.conditions.note(id, holds);
         holds
     }
@@ -360,14 +375,19 @@ impl<'a> Visit<'a> {
     fn is_joined(&mut self, candidate: Candidate<'_>) -> Result<bool, TooMany> {
         let layer = self.layer;
         let leaves = self.sources.leaves;
+        let order = &mut *self.order;
+        order.clear();
+        order.extend(candidate.asks.iter().map(|[_, ask]| ask & !FLAG));
+        // As `{"exists": false}` depends on it.
+        order.sort_unstable_by_key(|id| layer.rank[index(layer.conditions[index(*id)].field)]);
         let mut join = Join::new(&leaves.elements, &leaves.arrays, self.join);
-        for (place, id) in candidate.conditions.iter().enumerate() {
+        for (place, id) in order.iter().enumerate() {
             let condition = &layer.conditions[index(*id)];
             layer.elements(condition, self.sources, (self.accepted, self.present));
             join.will_ask(place, self.accepted);
             join.will_ask(place, self.present);
         }
-        for (place, id) in candidate.conditions.iter().enumerate() {
+        for (place, id) in order.iter().enumerate() {
             let condition = &layer.conditions[index(*id)];
             layer.elements(condition, self.sources, (self.accepted, self.present));
             let absent = condition.or_absent.then_some(self.present.as_slice());

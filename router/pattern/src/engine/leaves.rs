@@ -218,6 +218,19 @@ impl Leaves {
         Probe::within(source, index(leaf.start), index(leaf.end))
     }
 
+    /// The last `len` bytes of a text; `None` when it is shorter.
+    #[inline]
+    pub(super) fn last<'a>(
+        &'a self,
+        leaf: &Leaf,
+        event: &'a [u8],
+        len: usize,
+    ) -> Option<Probe<'a>> {
+        let source = if leaf.kind == Kind::Decoded { &self.decoded } else { event };
+        let (start, end) = (index(leaf.start), index(leaf.end));
+        (len <= end - start).then(|| Probe::within(source, end - len, end))
+    }
+
     #[inline]
     pub(super) fn value<'a>(&'a self, leaf: &Leaf, event: &'a [u8]) -> Value<'a> {
         let bytes = self.bytes(leaf, event);

@@ -17,6 +17,7 @@
 //! - What is compiled is linear in the size of the patterns, and never changes.
 
 mod blocks;
+mod condition;
 mod draft;
 mod field_index;
 mod hash;

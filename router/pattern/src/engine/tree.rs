@@ -48,16 +48,20 @@ pub(super) struct Node {
 /// A branch that may match, with all that is to be asked of it: one piece of memory.
 ///
 /// ```text
-/// pattern, held, length, condition × length
+/// pattern, length, how many to ask, (field, condition) × length
 /// ```
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Candidate<'a> {
     pub(super) pattern: PatternIndex,
-    /// Bits of the conditions that are known to hold, of the first 32.
-    pub(super) held: u32,
-    /// In the order of the paths.
-    pub(super) conditions: &'a [ConditionId],
+    /// First those to ask, and of these first the ones that others may have asked already; then
+    /// those that hold because the branch was met at all.
+    pub(super) asks: &'a [[u32; 2]],
+    pub(super) to_ask: usize,
 }
+
+/// What is said of a condition beside its number: no other branch has it, so that there is no use in
+/// remembering the answer; and beside its field: it may be absent.
+pub(super) const FLAG: u32 = 1 << 31;
 
 /// No node.
 pub(super) const NONE: NodeId = NodeId::MAX;
@@ -80,23 +84,37 @@ pub(super) struct Tree {
 impl Tree {
     pub(super) const ROOT: NodeId = 0;
 
-    pub(super) fn accepted(&self, node: NodeId) -> &[PatternIndex] {
-        slice(&self.accepted, self.nodes[index(node)].accepted)
+    #[inline]
+    pub(super) fn node(&self, node: NodeId) -> Node {
+        self.nodes[index(node)]
     }
 
     #[inline]
-    pub(super) fn candidates(&self, node: NodeId) -> impl Iterator<Item = Candidate<'_>> {
-        let mut rest = slice(&self.candidates, self.nodes[index(node)].candidates);
+    pub(super) fn accepted(&self, node: Node) -> &[PatternIndex] {
+        slice(&self.accepted, node.accepted)
+    }
+
+    #[inline]
+    pub(super) fn candidates(&self, node: Node) -> impl Iterator<Item = Candidate<'_>> {
+        let mut rest = slice(&self.candidates, node.candidates);
         std::iter::from_fn(move || {
-            let ([pattern, held, len], after) = rest.split_first_chunk()?;
-            let (conditions, after) = after.split_at(index(*len));
+            let ([pattern, len, to_ask], after) = rest.split_first_chunk()?;
+            let (asks, after) = after.split_at(2 * index(*len));
             rest = after;
-            Some(Candidate { pattern: PatternIndex(*pattern), held: *held, conditions })
+            let (asks, _) = asks.as_chunks();
+            Some(Candidate { pattern: PatternIndex(*pattern), asks, to_ask: index(*to_ask) })
         })
     }
 
-    pub(super) fn fields(&self, node: NodeId) -> &[Field] {
-        slice(&self.fields, self.nodes[index(node)].fields)
+    #[inline]
+    pub(super) fn fields(&self, node: Node) -> &[Field] {
+        slice(&self.fields, node.fields)
+    }
+
+    /// The first word of a node's candidates, so that the memory is on its way when they are asked.
+    #[inline]
+    pub(super) fn touch(&self, node: Node) -> u32 {
+        self.candidates.get(index(node.candidates.0)).copied().unwrap_or(0)
     }
 
     #[inline]
@@ -272,14 +290,29 @@ impl<'a> Planter<'a> {
             if is_sole {
                 self.tree.accepted.push(branch.pattern);
             } else {
-                let len = small(branch.conditions.len());
-                self.tree.candidates.extend_from_slice(&[branch.pattern.0, member.held, len]);
-                self.tree.candidates.extend_from_slice(&branch.conditions);
+                self.push_candidate(*member);
             }
         }
         let node = &mut self.tree.nodes[index(id)];
         node.accepted = (accepted, small(self.tree.accepted.len()));
         node.candidates = (candidates, small(self.tree.candidates.len()));
+    }
+
+    fn push_candidate(&mut self, member: Member) {
+        let branch = &self.draft.branches[index(member.branch)];
+        let ask = |(place, id): (u32, &ConditionId)| {
+            let condition = self.condition(*id);
+            let is_held = place < 32 && member.held & 1 << place != 0;
+            let is_own = condition.branches == 1;
+            let field = condition.field | if condition.or_absent { FLAG } else { 0 };
+            ((is_held, is_own), [field, id | if is_own { FLAG } else { 0 }])
+        };
+        let mut asks: Vec<_> = (0..).zip(&branch.conditions).map(ask).collect();
+        asks.sort_by_key(|(order, _)| *order);
+        let to_ask = asks.iter().filter(|((is_held, _), _)| !is_held).count();
+        let head = [branch.pattern.0, small(asks.len()), small(to_ask)];
+        self.tree.candidates.extend_from_slice(&head);
+        self.tree.candidates.extend(asks.iter().flat_map(|(_, ask)| ask));
     }
 
     /// Divides a group into those that stay and, by atom, those that go further down.

@@ -117,7 +117,7 @@ pub(super) fn way(field: Field, wanted: &Wanted, literals: &Literals<'_>) -> Fou
         Wanted::All(members) => members
             .iter()
             .map(|member| Found { is_all: false, ..way(field, member, literals) })
-            .filter(|found| !matches!(found.way, Way::Ask | Way::Present | Way::Range))
+            .filter(|found| matches!(found.way, Way::Key(..) | Way::Number(_) | Way::Contains(_)))
             .min_by_key(|found| generality(found))
             .unwrap_or(Found::all(Way::Ask)),
         Wanted::AnythingBut(_) | Wanted::Regex(_) => Found::all(Way::Ask),
@@ -184,6 +184,11 @@ fn within(base: Address, host_bits: u32) -> [u8; 18] {
     key[..17].copy_from_slice(&address_key(base));
     key[17] = u8::try_from(host_bits).expect("an address has at most 128 bits");
     key
+}
+
+/// Whether a network's key is one of IPv4, and how many bits of the host it has.
+pub(super) fn of_network(key: &[u8]) -> (bool, u32) {
+    (key[0] == 4, u32::from(key[17]))
 }
 
 /// The key of the network of an address that has this many bits of the host.
