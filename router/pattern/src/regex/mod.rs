@@ -313,6 +313,16 @@ mod tests {
     }
 
     #[test]
+    fn tables_that_were_tried_for_nothing_cost_as_well() {
+        let mut budget = Budget::default();
+        for _ in 0..REGEX_TABLES_BYTES_MAX / REGEX_TABLE_BYTES_MAX {
+            Regex::read("(a|b)*a(a|b){14}", &mut budget).unwrap();
+        }
+        let last = Regex::read("abc", &mut budget).unwrap();
+        assert!(matches!(last.inner.machine, Machine::List(_)) && last.fits(b"abc"));
+    }
+
+    #[test]
     fn a_text_that_could_be_tried_in_many_ways_is_read_once() {
         let value = "a".repeat(1_000_000);
         for regex in ["(a*)*b", "(a|a)*b", "(a+)+(a+)+b", "(.*a){12}b", "(a|b)*a(a|b){30}c"] {

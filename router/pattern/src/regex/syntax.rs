@@ -291,6 +291,12 @@ mod tests {
     }
 
     #[test]
+    fn a_class_has_each_category_once() {
+        let class = format!("[a{}]", r"\p{L}\P{N}b".repeat(100));
+        assert_eq!(translate(&class).unwrap().matches("p{L}").count(), 1);
+    }
+
+    #[test]
     fn what_is_no_regex_at_all_is_refused() {
         check("*a", "nothing before *", "*");
         check("(+)", "nothing before +", "+");
