@@ -326,8 +326,7 @@ fn pattern_check_says_whether_a_pattern_is_right_and_where_it_is_not() {
         |    ·                           ╰── here
         |  3 │ }
         |    ╰────
-        |   help: the operators are prefix, suffix, equals-ignore-case, wildcard,
-        |         anything-but, numeric, cidr, exists and exactly, in lower case
+        |   help: write numeric
     "#]],
     );
     check(
