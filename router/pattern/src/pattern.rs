@@ -82,7 +82,7 @@ impl Pattern {
         Self::parse_in(text, Dialect::Slipswitch)
     }
 
-    /// Reads a pattern of this dialect. One that EventBridge takes means the same in both.
+    /// Reads a pattern of this dialect. One that both take means the same in both.
     pub fn parse_in(text: &str, dialect: Dialect) -> Result<Self, ParseError> {
         let rows = parse::rows(text, dialect)?;
         Ok(Self { inner: Arc::new(Inner { text: text.to_owned(), rows }) })
