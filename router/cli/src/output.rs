@@ -89,7 +89,16 @@ pub(crate) fn complain(text: &str) {
 
 /// Whether standard error shows colours: it is a screen, and nobody asked for none.
 pub(crate) fn has_color() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    io::stderr().is_terminal() && is_color_wanted()
+}
+
+/// As [`has_color`], of standard output.
+pub(crate) fn answer_has_color() -> bool {
+    io::stdout().is_terminal() && is_color_wanted()
+}
+
+fn is_color_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// `1 rule`, `2 rules`.
@@ -99,6 +108,6 @@ pub(crate) fn count(number: impl Display, what: &str) -> String {
 }
 
 /// What came from outside must not steer a terminal, nor break a row.
-fn flat(text: &str) -> String {
+pub(crate) fn flat(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -5,6 +5,7 @@
 //! - Opinions of its own: rules are read, compiled and tested by the code that `serve` runs.
 
 mod bench;
+mod explain;
 mod patterns;
 
 use std::path::Path;
@@ -18,6 +19,8 @@ use crate::run::{folders, plugin_limits};
 use crate::{folder, load};
 
 pub use bench::{BenchError, BenchReport, bench_match};
+pub use bus::ruleset::pattern::explain as explanation;
+pub use explain::{ExplainError, NamedText, NearestReport, pattern_explain, pattern_nearest};
 pub use patterns::{MatchError, Named, pattern_check, pattern_match};
 
 /// What `slipswitch check` found.

@@ -78,13 +78,17 @@ impl Lines {
     }
 
     fn alternative(&mut self, indent: usize, alternative: &Alternative) {
-        for field in &alternative.fields {
+        // Conflicts follow the fields that they are about.
+        let apart = alternative.fields.iter().rposition(|field| field.verdict == Verdict::Apart);
+        for (at, field) in alternative.fields.iter().enumerate() {
             self.field(indent, field);
+            if Some(at) == apart {
+                for conflict in &alternative.conflicts {
+                    self.conflict(indent, conflict);
+                }
+            }
         }
         self.more(indent, alternative.fields_total - alternative.fields.len(), "more field");
-        for conflict in &alternative.conflicts {
-            self.conflict(indent, conflict);
-        }
     }
 
     fn field(&mut self, indent: usize, field: &Field) {

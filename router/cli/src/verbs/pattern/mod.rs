@@ -1,6 +1,7 @@
 //! `slipswitch pattern …`: trying patterns out, without a router.
 
 mod check;
+mod explain;
 mod r#match;
 
 use std::fs::File;
@@ -11,17 +12,19 @@ use clap::Subcommand;
 
 use crate::failure::Failure;
 
-/// Try patterns out: are they right, and what do they match?
+/// Try patterns out: are they right, what do they match, and why?
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Check(check::Arguments),
     Match(r#match::Arguments),
+    Explain(explain::Arguments),
 }
 
 pub(crate) fn run(verb: &Verb) -> Result<(), Failure> {
     match verb {
         Verb::Check(arguments) => check::run(arguments),
         Verb::Match(arguments) => r#match::run(arguments),
+        Verb::Explain(arguments) => explain::run(arguments),
     }
 }
 
