@@ -12,7 +12,7 @@ pub(crate) fn entry(value: &Value, world: &World, random: &mut Random) -> String
         let exists = if random.chance(45) { "true" } else { "false" };
         return object(style, random, "exists", exists);
     }
-    if random.chance(6) && !matches!(value, Value::Word(_)) {
+    if random.chance(6) {
         let both = [entry(value, world, random), entry(value, world, random)];
         return object(style, random, "slipswitch:all", &format!("[{}]", both.join(",")));
     }

@@ -122,6 +122,15 @@ impl World {
         Self { keys: keys(random), texts: texts(random), numbers: numbers(random), shares }
     }
 
+    /// So little that very many patterns have nearly everything in common.
+    pub(crate) fn narrow(random: &mut Random) -> Self {
+        let mut world = Self::any(random);
+        world.keys.truncate(2 + random.below(3));
+        world.texts.truncate(4);
+        world.numbers.truncate(4);
+        world
+    }
+
     pub(crate) fn key(&self, random: &mut Random) -> Text {
         random.pick(&self.keys)
     }
@@ -164,7 +173,8 @@ fn keys(random: &mut Random) -> Vec<Text> {
     for _ in 0..random.below(3) {
         keys.push(text(random.pick(&DOTTED_KEYS)));
     }
-    match random.below(5) {
+    match random.below(6) {
+        5 => keys.extend(relatives(random)),
         0 => keys.push(text(random.pick(&ODD_KEYS))),
         // In one order by UTF-8, in the other by UTF-16.
         4 => keys.extend([text(random.pick(&["\u{e000}", "\u{ffff}x"])), text("\u{10000}")]),
@@ -179,11 +189,28 @@ fn keys(random: &mut Random) -> Vec<Text> {
             } else {
                 other.truncate(at.max(1));
             }
+            if random.chance(30) {
+                // A dot behind what is compared first.
+                other.extend(text(".b"));
+            }
             keys.extend([long, other]);
         }
         _ => (),
     }
     keys
+}
+
+/// Keys of one length that have most of their bytes in common, also whole words of them.
+fn relatives(random: &mut Random) -> Vec<Text> {
+    let len = random.pick(&[2, 9, 12, 16, 17, 20, 33]);
+    let relative = |_| {
+        let mut key = vec![u32::from('k'); len];
+        for _ in 0..2 {
+            key[random.below(len)] = u32::from(random.pick(&['l', 'm', '\0', '.']));
+        }
+        key
+    };
+    (0..4).map(relative).collect()
 }
 
 fn long_key(random: &mut Random) -> Text {
