@@ -4,8 +4,8 @@
 //! text      {"a,b": [1, 2]}
 //! quotes     1   1              without those that a backslash escapes
 //! opens     1       1           outside of strings only
-//! commas              1
 //! closes                 11
+//! ends                1  11     commas and closes
 //! ```
 //!
 //! A block is 64 bytes, and a bit of its masks is a byte: the lowest bit is the first byte. With the
@@ -17,19 +17,33 @@
 //! - All ways to make the masks make the same.
 //! - The result depends on the bytes alone, also when they are no JSON.
 
+use super::index;
+
 /// The masks of 64 bytes.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Block {
     pub(super) quotes: u64,
     pub(super) opens: u64,
     pub(super) closes: u64,
-    pub(super) commas: u64,
+    /// What can stand behind a value.
+    pub(super) ends: u64,
+    /// How many opens and closes there are.
+    opened: u32,
+    closed: u32,
+}
+
+impl Block {
+    /// Where something begins or ends.
+    #[inline(always)]
+    pub(super) fn marks(&self) -> u64 {
+        self.quotes | self.ends
+    }
 }
 
 /// The blocks of one event; kept for its memory.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
-    pub(super) all: Vec<Block>,
+    all: Vec<Block>,
     /// There is a backslash somewhere.
     pub(super) has_escapes: bool,
     /// The last string has no end.
@@ -69,6 +83,34 @@ impl Blocks {
     }
 
     #[inline(always)]
+    pub(super) fn get(&self, number: usize) -> Option<&Block> {
+        self.all.get(number)
+    }
+
+    /// What is behind the container that opens at `at`.
+    pub(super) fn container_end(&self, at: usize) -> Option<usize> {
+        let first = at / 64;
+        // From behind the opening bracket on.
+        let mask = (u64::MAX << (at % 64)) << 1;
+        let block = self.all.get(first)?;
+        let mut depth = match end_within(block.opens & mask, block.closes & mask, 1) {
+            Ok(end) => return Some(64 * first + end),
+            Err(depth) => depth,
+        };
+        for (word, block) in self.all.iter().enumerate().skip(first + 1) {
+            if block.closed < depth {
+                depth = depth + block.opened - block.closed;
+                continue;
+            }
+            match end_within(block.opens, block.closes, depth) {
+                Ok(end) => return Some(64 * word + end),
+                Err(deeper) => depth = deeper,
+            }
+        }
+        None
+    }
+
+    #[inline(always)]
     fn read_with(&mut self, text: &[u8], look: impl Look) {
         let (blocks, rest) = text.as_chunks::<64>();
         self.all.clear();
@@ -90,6 +132,23 @@ impl Blocks {
         self.has_escapes = carry.has_escapes;
         self.ends_in_string = carry.in_string != 0;
     }
+}
+
+/// What is behind the bracket at which the depth comes to zero; an error is the depth behind all.
+fn end_within(opens: u64, closes: u64, depth: u32) -> Result<usize, u32> {
+    let (mut opened, mut left) = (0, closes);
+    let mut depth = depth;
+    while left != 0 {
+        let before = (left & left.wrapping_neg()) - 1;
+        depth += (opens & before & !opened).count_ones();
+        opened = before;
+        depth -= 1;
+        if depth == 0 {
+            return Ok(index(left.trailing_zeros()) + 1);
+        }
+        left &= left - 1;
+    }
+    Err(depth + (opens & !opened).count_ones())
 }
 
 impl Bytes {
@@ -127,12 +186,10 @@ impl Carry {
         let quotes = bytes.quotes & !escaped;
         let within = look.prefix_xor(quotes) ^ self.in_string;
         self.in_string = if within >> 63 == 1 { u64::MAX } else { 0 };
-        Block {
-            quotes,
-            opens: bytes.opens & !within,
-            closes: bytes.closes & !within,
-            commas: bytes.commas & !within,
-        }
+        let (opens, closes) = (bytes.opens & !within, bytes.closes & !within);
+        let ends = closes | bytes.commas & !within;
+        let (opened, closed) = (opens.count_ones(), closes.count_ones());
+        Block { quotes, opens, closes, ends, opened, closed }
     }
 
     /// The bytes behind a backslash that is not itself escaped: every second one of a run.
@@ -218,6 +275,10 @@ mod x86 {
     #[derive(Copy, Clone)]
     pub(super) struct Avx2(());
 
+    fn others_exist() -> bool {
+        is_x86_feature_detected!("pclmulqdq") && is_x86_feature_detected!("popcnt")
+    }
+
     /// The product with all ones, where sums do not carry.
     #[inline]
     #[target_feature(enable = "pclmulqdq")]
@@ -229,7 +290,7 @@ mod x86 {
 
     impl Avx512 {
         fn exists() -> bool {
-            is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("pclmulqdq")
+            is_x86_feature_detected!("avx512bw") && others_exist()
         }
 
         pub(super) fn detect() -> Option<Self> {
@@ -237,7 +298,7 @@ mod x86 {
         }
 
         pub(super) fn read(self, blocks: &mut Blocks, text: &[u8]) {
-            #[target_feature(enable = "avx512bw,pclmulqdq")]
+            #[target_feature(enable = "avx512bw,pclmulqdq,popcnt")]
             fn read(blocks: &mut Blocks, text: &[u8], look: Avx512) {
                 blocks.read_with(text, look);
             }
@@ -248,7 +309,7 @@ mod x86 {
 
     impl Avx2 {
         fn exists() -> bool {
-            is_x86_feature_detected!("avx2") && is_x86_feature_detected!("pclmulqdq")
+            is_x86_feature_detected!("avx2") && others_exist()
         }
 
         pub(super) fn detect() -> Option<Self> {
@@ -256,7 +317,7 @@ mod x86 {
         }
 
         pub(super) fn read(self, blocks: &mut Blocks, text: &[u8]) {
-            #[target_feature(enable = "avx2,pclmulqdq")]
+            #[target_feature(enable = "avx2,pclmulqdq,popcnt")]
             fn read(blocks: &mut Blocks, text: &[u8], look: Avx2) {
                 blocks.read_with(text, look);
             }
@@ -269,7 +330,7 @@ mod x86 {
         #[inline(always)]
         fn look(self, block: &[u8; 64]) -> Bytes {
             #[inline]
-            #[target_feature(enable = "avx512bw,pclmulqdq")]
+            #[target_feature(enable = "avx512bw,pclmulqdq,popcnt")]
             fn look(block: &[u8; 64]) -> Bytes {
                 // SAFETY: a block has the 64 bytes that are read; they need no alignment.
                 let bytes = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
@@ -300,7 +361,7 @@ mod x86 {
         #[inline(always)]
         fn look(self, block: &[u8; 64]) -> Bytes {
             #[inline]
-            #[target_feature(enable = "avx2,pclmulqdq")]
+            #[target_feature(enable = "avx2,pclmulqdq,popcnt")]
             fn look(block: &[u8; 64]) -> Bytes {
                 let (halves, _) = block.as_chunks::<32>();
                 // SAFETY: a half has the 32 bytes that are read; they need no alignment.
@@ -356,10 +417,17 @@ mod tests {
             }
             match byte {
                 b'{' | b'[' if !in_string => block.opens |= bit,
-                b'}' | b']' if !in_string => block.closes |= bit,
-                b',' if !in_string => block.commas |= bit,
+                b'}' | b']' if !in_string => {
+                    block.closes |= bit;
+                    block.ends |= bit;
+                }
+                b',' if !in_string => block.ends |= bit,
                 _ => (),
             }
+        }
+        for block in &mut blocks {
+            block.opened = block.opens.count_ones();
+            block.closed = block.closes.count_ones();
         }
         blocks
     }

@@ -41,17 +41,15 @@ impl<'a> Probe<'a> {
         if 16 < len {
             return Self { low, high, len, rest: &source[start + 16..end] };
         }
-        let low = low & low_bytes(len);
-        let high = high & low_bytes(len.saturating_sub(8));
-        Self { low, high, len, rest: &[] }
+        let [low_bytes, high_bytes] = FIRST_BYTES[len];
+        Self { low: low & low_bytes, high: high & high_bytes, len, rest: &[] }
     }
 
     /// The first `len` bytes, 16 or fewer and no more than there are.
     #[inline(always)]
     pub(super) fn beginning(&self, len: usize) -> Probe<'static> {
-        let low = self.low & low_bytes(len);
-        let high = self.high & low_bytes(len.saturating_sub(8));
-        Probe { low, high, len, rest: &[] }
+        let [low_bytes, high_bytes] = FIRST_BYTES[len];
+        Probe { low: self.low & low_bytes, high: self.high & high_bytes, len, rest: &[] }
     }
 
     /// Ten bytes or so that are numbers already.
@@ -92,11 +90,17 @@ fn halves(chunk: &[u8; 16]) -> (u64, u64) {
     (u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]))
 }
 
-/// Ones in the first bytes, eight or fewer.
-#[inline(always)]
-fn low_bytes(count: usize) -> u64 {
-    if 8 <= count { u64::MAX } else { !(u64::MAX << (8 * count)) }
-}
+/// Ones in as many of the first bytes of both numbers as the place in the table says.
+const FIRST_BYTES: [[u64; 2]; 17] = {
+    let mut table = [[0; 2]; 17];
+    let mut count = 1;
+    while count <= 16 {
+        table[count] = table[count - 1];
+        table[count][(count - 1) / 8] |= 0xff << (8 * ((count - 1) % 8));
+        count += 1;
+    }
+    table
+};
 
 #[inline(always)]
 fn has_dot(word: u64) -> bool {

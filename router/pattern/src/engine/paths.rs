@@ -44,7 +44,11 @@ struct Place {
     /// at all when `has_keys` is false.
     first: u32,
     mask: u32,
+    /// A bit for each length that a key has, the last one for all lengths from 63 on.
+    lengths: u64,
     has_keys: bool,
+    /// Paths go on from some child of the node, so that a key with a dot may be on the way.
+    has_deeper: bool,
 }
 
 /// One key of a node. Keys of up to 16 bytes are wholly in `low`, `high` and `len`.
@@ -103,7 +107,9 @@ impl Paths {
             field: branch.field.unwrap_or(NONE),
             first: small(first),
             mask: small(room - 1),
+            lengths: branch.keys.keys().fold(0, |lengths, key| lengths | 1 << key.len().min(63)),
             has_keys: !branch.keys.is_empty(),
+            has_deeper: branch.has_deeper,
         };
         if place.has_keys {
             self.slots.resize(first + room, EMPTY);
@@ -139,10 +145,13 @@ impl Paths {
     }
 
     /// Where a key of an event leads, without its escapes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn child(&self, node: Node, key: &Probe<'_>, text: &[u8]) -> Option<Node> {
         let found = self.find(node, key);
-        if found.is_none() && key.has_dot() { self.descendant(node, text) } else { found }
+        if found.is_none() && self.nodes[index(node)].has_deeper && key.has_dot() {
+            return self.descendant(node, text);
+        }
+        found
     }
 
     /// The way of a key with dots, a step for each part.
@@ -155,7 +164,7 @@ impl Paths {
     #[inline(always)]
     fn find(&self, node: Node, key: &Probe<'_>) -> Option<Node> {
         let place = &self.nodes[index(node)];
-        if !place.has_keys {
+        if place.lengths >> key.len.min(63) & 1 == 0 {
             return None;
         }
         let mut at = place.slot(key.low, key.high);
@@ -207,12 +216,17 @@ struct Tree<'a> {
 struct Branch<'a> {
     field: Option<Field>,
     keys: HashMap<&'a [u8], Node>,
+    has_deeper: bool,
 }
 
 impl<'a> Tree<'a> {
     fn add(&mut self, path: &'a [u8], field: Field) {
         let mut node = Paths::ROOT;
+        let mut before = None;
         for key in path.split(|byte| *byte == b'.') {
+            if let Some(before) = before.replace(node) {
+                self.nodes[index(before)].has_deeper = true;
+            }
             let next = small(self.nodes.len());
             let child = *self.nodes[index(node)].keys.entry(key).or_insert(next);
             if child == next {

@@ -13,7 +13,7 @@
 //! - An early end. A key may repeat and a dotted key may stand for a nested one, so there is always
 //!   something that could still matter; passing over the rest costs less than to know better.
 
-use super::blocks::Blocks;
+use super::blocks::{Block, Blocks};
 use super::hash::Probe;
 use super::index;
 use super::leaves::{Kind, Leaves};
@@ -50,62 +50,62 @@ pub(super) fn read(
     if blocks.ends_in_string {
         return Err(Broken(text.len()).into());
     }
-    let mut walk = Walk { text, paths, blocks, leaves };
+    let mut walk = Walk { text, paths, blocks, leaves, word: 0, marks: 0 };
     let start = walk.space(0);
     if text.get(start) != Some(&b'{') {
         let message = "Event must be a JSON object".to_owned();
         return Err(EventError { offset: start, message });
     }
-    walk.object(start + 1, Paths::ROOT, 0, 1)?;
+    walk.seek(start);
+    walk.object(Paths::ROOT, 0, 1)?;
     leaves.finish();
     Ok(())
 }
 
+/// Goes from mark to mark: quotes, commas and closing brackets. That the next mark is one of the bits at
+/// hand, and not a place to be computed from the last, lets the processor work on several at a time.
 struct Walk<'a> {
     text: &'a [u8],
     paths: &'a Paths,
     blocks: &'a Blocks,
     leaves: &'a mut Leaves,
+    /// The block at hand, and what is left of its marks.
+    word: usize,
+    marks: u64,
 }
 
 impl Walk<'_> {
-    /// Reads what is behind an opening brace, and returns what is behind its closing one.
-    fn object(
-        &mut self,
-        start: usize,
-        node: Node,
-        element: u32,
-        depth: usize,
-    ) -> Result<usize, Broken> {
-        let mut at = start;
+    /// Reads the object whose first mark is the next one; its closing brace is the last mark taken.
+    fn object(&mut self, node: Node, element: u32, depth: usize) -> Result<(), Broken> {
+        let mut start = self.next()?;
+        if self.text.get(start) == Some(&b'}') {
+            return Ok(());
+        }
         loop {
-            at = self.space(at);
-            match self.text.get(at) {
-                Some(b'"') => (),
-                Some(b'}') => return Ok(at + 1),
-                _ => return Err(Broken(at)),
+            if self.text.get(start) != Some(&b'"') {
+                return Err(Broken(start));
             }
-            let end = self.quote(at + 1)?;
-            let child = self.child(node, at + 1, end);
-            at = self.space(end + 1);
-            if self.text.get(at) != Some(&b':') {
-                return Err(Broken(at));
+            let end = self.next()?;
+            let child = self.child(node, start + 1, end);
+            let colon = self.space(end + 1);
+            if self.text.get(colon) != Some(&b':') {
+                return Err(Broken(colon));
             }
-            at = self.space(at + 1);
-            at = match child {
+            let at = self.space(colon + 1);
+            match child {
                 Some(child) => self.value(at, child, element, depth)?,
                 None => self.skip(at)?,
-            };
-            at = self.space(at);
-            match self.text.get(at) {
-                Some(b',') => at += 1,
-                Some(b'}') => return Ok(at + 1),
-                _ => return Err(Broken(at)),
+            }
+            let end = self.next()?;
+            match self.text.get(end) {
+                Some(b',') => start = self.next()?,
+                Some(b'}') => return Ok(()),
+                _ => return Err(Broken(end)),
             }
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn child(&mut self, node: Node, start: usize, end: usize) -> Option<Node> {
         let key = &self.text[start..end];
         if self.blocks.has_escapes && key.contains(&b'\\') {
@@ -115,32 +115,25 @@ impl Walk<'_> {
         self.paths.child(node, &Probe::within(self.text, start, end), key)
     }
 
-    /// Reads the value at `at`, at a node that some path leads to or through.
-    fn value(
-        &mut self,
-        at: usize,
-        node: Node,
-        element: u32,
-        depth: usize,
-    ) -> Result<usize, Broken> {
+    /// Reads the value at `at`, at a node that some path leads to or through, up to the mark behind it.
+    fn value(&mut self, at: usize, node: Node, element: u32, depth: usize) -> Result<(), Broken> {
         match self.text.get(at) {
-            Some(b'{') if !self.paths.leads_on(node) => self.container_end(at),
-            Some(b'{') if depth < EVENT_DEPTH_MAX => self.object(at + 1, node, element, depth + 1),
+            Some(b'{') if !self.paths.leads_on(node) => self.skip(at),
+            Some(b'{') if depth < EVENT_DEPTH_MAX => self.object(node, element, depth + 1),
             Some(b'[') if depth < EVENT_DEPTH_MAX => self.array(at + 1, node, element, depth + 1),
             Some(b'{' | b'[') | None => Err(Broken(at)),
             Some(b'"') => {
-                let end = self.quote(at + 1)?;
+                let (start, end) = (self.next()? + 1, self.next()?);
                 if let Some(field) = self.paths.field(node) {
                     let is_escaped =
-                        self.blocks.has_escapes && self.text[at + 1..end].contains(&b'\\');
-                    self.leaves.push_text(field, element, self.text, (at + 1, end), is_escaped);
+                        self.blocks.has_escapes && self.text[start..end].contains(&b'\\');
+                    self.leaves.push_text(field, element, self.text, (start, end), is_escaped);
                 }
-                Ok(end + 1)
+                Ok(())
             }
             Some(first) => {
-                let end = self.value_end(at)?;
-                let Some(field) = self.paths.field(node) else { return Ok(end) };
-                let literal = self.text[at..end].trim_ascii_end();
+                let Some(field) = self.paths.field(node) else { return Ok(()) };
+                let literal = self.text.get(at..self.peek()?).ok_or(Broken(at))?.trim_ascii_end();
                 let place = (at, at + literal.len());
                 match first {
                     b't' => self.leaves.push(field, element, Kind::True, place),
@@ -148,120 +141,92 @@ impl Walk<'_> {
                     b'n' => self.leaves.push(field, element, Kind::Null, place),
                     _ => self.leaves.push_number(field, element, self.text, place),
                 }
-                Ok(end)
+                Ok(())
             }
         }
     }
 
-    /// Reads what is behind an opening bracket, and returns what is behind its closing one.
+    /// Reads what is behind an opening bracket; the closing one is the last mark taken.
     fn array(
         &mut self,
         start: usize,
         node: Node,
         element: u32,
         depth: usize,
-    ) -> Result<usize, Broken> {
+    ) -> Result<(), Broken> {
         let array = self.leaves.open_array();
         let mut at = self.space(start);
         if self.text.get(at) == Some(&b']') {
+            self.next()?;
             self.leaves.close_array(array);
-            return Ok(at + 1);
+            return Ok(());
         }
         loop {
-            at = match self.text.get(at) {
-                Some(b'{' | b'[') => {
-                    let entry = self.leaves.open_element(array, element);
-                    let end = self.value(at, node, entry, depth)?;
-                    self.leaves.close_element(entry);
-                    end
-                }
-                _ => self.value(at, node, element, depth)?,
-            };
-            at = self.space(at);
-            match self.text.get(at) {
-                Some(b',') => at = self.space(at + 1),
+            if let Some(b'{' | b'[') = self.text.get(at) {
+                let entry = self.leaves.open_element(array, element);
+                self.value(at, node, entry, depth)?;
+                self.leaves.close_element(entry);
+            } else {
+                self.value(at, node, element, depth)?;
+            }
+            let end = self.next()?;
+            match self.text.get(end) {
+                Some(b',') => at = self.space(end + 1),
                 Some(b']') => {
                     self.leaves.close_array(array);
-                    return Ok(at + 1);
+                    return Ok(());
                 }
-                _ => return Err(Broken(at)),
+                _ => return Err(Broken(end)),
             }
         }
     }
 
-    /// Passes over a value.
-    #[inline]
-    fn skip(&self, at: usize) -> Result<usize, Broken> {
+    /// Passes over a value, up to the mark behind it.
+    #[inline(always)]
+    fn skip(&mut self, at: usize) -> Result<(), Broken> {
         match self.text.get(at) {
-            Some(b'{' | b'[') => self.container_end(at),
-            _ => self.value_end(at),
+            Some(b'"') => {
+                self.next()?;
+                self.next()?;
+            }
+            Some(b'{' | b'[') => {
+                let end = self.blocks.container_end(at).ok_or(Broken(self.text.len()))?;
+                self.seek(end);
+            }
+            _ => (),
         }
+        Ok(())
     }
 
-    /// What is behind the container that opens at `at`.
-    fn container_end(&self, at: usize) -> Result<usize, Broken> {
-        let mut word = at / 64;
-        // From behind the opening bracket on.
-        let mut mask = (u64::MAX << (at % 64)) << 1;
-        let mut depth = 1;
-        loop {
-            let block = self.blocks.all.get(word).ok_or(Broken(self.text.len()))?;
-            let (opens, mut closes) = (block.opens & mask, block.closes & mask);
-            if closes.count_ones() < depth {
-                depth = depth + opens.count_ones() - closes.count_ones();
-            } else {
-                let mut closed = 0;
-                while closes != 0 {
-                    let lowest = closes & closes.wrapping_neg();
-                    closed += 1;
-                    let opened = (opens & (lowest - 1)).count_ones();
-                    if depth + opened == closed {
-                        return Ok(64 * word + index(closes.trailing_zeros()) + 1);
-                    }
-                    closes &= closes - 1;
-                }
-                depth = depth + opens.count_ones() - closed;
-            }
-            word += 1;
-            mask = u64::MAX;
-        }
+    /// Takes the next mark.
+    #[inline(always)]
+    fn next(&mut self) -> Result<usize, Broken> {
+        let at = self.peek()?;
+        self.marks &= self.marks - 1;
+        Ok(at)
     }
 
-    /// The next unescaped quote at `from` or behind it.
-    #[inline]
-    fn quote(&self, from: usize) -> Result<usize, Broken> {
-        let mut word = from / 64;
-        let mut mask = u64::MAX << (from % 64);
-        while let Some(block) = self.blocks.all.get(word) {
-            let quotes = block.quotes & mask;
-            if quotes != 0 {
-                return Ok(64 * word + index(quotes.trailing_zeros()));
-            }
-            word += 1;
-            mask = u64::MAX;
+    #[inline(always)]
+    fn peek(&mut self) -> Result<usize, Broken> {
+        while self.marks == 0 {
+            self.word += 1;
+            let block = self.blocks.get(self.word).ok_or(Broken(self.text.len()))?;
+            self.marks = block.marks();
         }
-        Err(Broken(self.text.len()))
+        Ok(64 * self.word + index(self.marks.trailing_zeros()))
     }
 
-    /// The comma or closing bracket behind a value that is no container.
-    #[inline]
-    fn value_end(&self, from: usize) -> Result<usize, Broken> {
-        let mut word = from / 64;
-        let mut mask = u64::MAX << (from % 64);
-        while let Some(block) = self.blocks.all.get(word) {
-            let ends = (block.commas | block.closes) & mask;
-            if ends != 0 {
-                return Ok(64 * word + index(ends.trailing_zeros()));
-            }
-            word += 1;
-            mask = u64::MAX;
-        }
-        Err(Broken(self.text.len()))
+    /// Goes on at the first mark at `at` or behind it.
+    fn seek(&mut self, at: usize) {
+        self.word = at / 64;
+        let marks = self.blocks.get(self.word).map_or(0, Block::marks);
+        self.marks = marks & u64::MAX << (at % 64);
     }
 
     #[inline(always)]
     fn space(&self, mut at: usize) -> usize {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.get(at) {
+        // Of the bytes that are no larger than a space JSON has only white space between its tokens.
+        while self.text.get(at).is_some_and(|byte| *byte <= b' ') {
             at += 1;
         }
         at
