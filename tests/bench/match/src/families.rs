@@ -40,16 +40,18 @@ pub fn all() -> &'static [Spec] {
     &ALL
 }
 
-/// The families whose names begin with one of the words; all when there is no word. An error is a word
-/// that names none.
+/// The families that the words name; all when there is no word. A word that is no name stands for all
+/// names that begin so. An error is a word that names none.
 pub fn find(words: &[String]) -> Result<Vec<&'static Spec>, String> {
-    let names = |word: &str| ALL.iter().any(|spec| spec.name.starts_with(word));
-    if let Some(nothing) = words.iter().find(|word| !names(word)) {
+    let is_name = |word: &str| ALL.iter().any(|spec| spec.name == word);
+    let names = |word: &str, spec: &Spec| {
+        if is_name(word) { spec.name == word } else { spec.name.starts_with(word) }
+    };
+    if let Some(nothing) = words.iter().find(|word| !ALL.iter().any(|spec| names(word, spec))) {
         return Err(nothing.clone());
     }
-    let wanted = |spec: &&Spec| {
-        words.is_empty() || words.iter().any(|word| spec.name.starts_with(word.as_str()))
-    };
+    let wanted =
+        |spec: &&Spec| words.is_empty() || words.iter().any(|word| names(word.as_str(), spec));
     Ok(ALL.iter().filter(wanted).collect())
 }
 
@@ -148,12 +150,13 @@ mod tests {
     }
 
     #[test]
-    fn names_are_found_by_their_beginning() {
+    fn families_are_found_by_their_name_or_its_beginning() {
         let names = |words: &[&str]| {
             let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
             find(&words).map(|specs| specs.iter().map(|spec| spec.name).collect::<Vec<_>>())
         };
         assert_eq!(names(&["tenth", "arrays"]).unwrap(), ["tenth-1k", "tenth-10k", "arrays"]);
+        assert_eq!(names(&["exact-1", "mixed-100"]).unwrap(), ["exact-1", "mixed-100"]);
         assert_eq!(names(&[]).unwrap().len(), ALL.len());
         assert_eq!(names(&["mixed", "nonsense"]).unwrap_err(), "nonsense");
     }
