@@ -70,18 +70,56 @@ impl Key {
         (self.head, u64::from(self.rank))
     }
 
-    fn is_negative(self) -> bool {
-        self.rank < Self::ZERO_RANK
+    /// Reads what nearly all numbers are: up to 18 digits, maybe a sign and a point, and no exponent.
+    fn read_plain(literal: &[u8]) -> Option<Self> {
+        let (negative, digits) = match literal {
+            [b'-', digits @ ..] => (true, digits),
+            digits => (false, digits),
+        };
+        if 19 < digits.len() {
+            return None;
+        }
+        let (mut number, mut after_point) = (0_u64, 0);
+        let mut rest = digits;
+        while let Some((byte, after)) = rest.split_first() {
+            if let Some((chunk, after)) = rest.split_first_chunk()
+                && let Some(eight) = eight_digits(chunk)
+            {
+                number = number * 100_000_000 + eight;
+                rest = after;
+                continue;
+            }
+            rest = after;
+            match byte {
+                b'0'..=b'9' => number = number * 10 + u64::from(byte - b'0'),
+                b'.' => after_point = rest.len(),
+                _ => return None,
+            }
+        }
+        if number == 0 {
+            return Some(Self::ZERO);
+        }
+        // The number of digits, less one: the power of ten of the first.
+        let power = number.ilog10();
+        let head = number * TENS[HEAD_DIGITS - 1 - usize::try_from(power).ok()?];
+        Self::new(negative, i64::from(power) - i64::try_from(after_point).ok()?, head)
     }
 
-    fn digits(self) -> u64 {
-        if self.is_negative() { !self.head } else { self.head }
+    fn is_negative(self) -> bool {
+        self.rank < Self::ZERO_RANK
     }
 }
 
 impl<'a> Decimal<'a> {
     /// The value of a JSON number; `None` when its size is beyond comparing.
     pub(crate) fn read(literal: &'a [u8]) -> Option<Self> {
+        match Key::read_plain(literal) {
+            Some(key) => Some(Self::of(key)),
+            None => Self::read_any(literal),
+        }
+    }
+
+    fn read_any(literal: &'a [u8]) -> Option<Self> {
         let negative = literal.first() == Some(&b'-');
         let start = usize::from(negative);
         let (mut head, mut digits) = (0_u64, 0_usize);
@@ -136,11 +174,6 @@ impl<'a> Decimal<'a> {
     pub(crate) fn is_key(&self) -> bool {
         self.tail.is_empty()
     }
-
-    /// The value has at most 17 significant digits.
-    pub(crate) fn is_short(&self) -> bool {
-        self.is_key() && self.key.digits() % 100 == 0
-    }
 }
 
 impl Ord for Decimal<'_> {
@@ -166,6 +199,23 @@ impl PartialEq for Decimal<'_> {
 }
 
 impl Eq for Decimal<'_> {}
+
+/// The number that eight digits say, all at once.
+#[inline]
+fn eight_digits(chunk: &[u8; 8]) -> Option<u64> {
+    let word = u64::from_le_bytes(*chunk);
+    let digits = word.wrapping_sub(0x3030_3030_3030_3030);
+    let is_all = (word | digits | digits.wrapping_add(0x7676_7676_7676_7676)) & 0x8080_8080_8080_8080 == 0;
+    if !is_all {
+        return None;
+    }
+    // Neighbours become numbers of two digits, then of four, then of eight.
+    let pairs = digits * 10 + (digits >> 8);
+    let mask = 0x0000_00ff_0000_00ff;
+    let first = (pairs & mask).wrapping_mul(0x000f_4240_0000_0064);
+    let second = (pairs >> 16 & mask).wrapping_mul(0x0000_2710_0000_0001);
+    Some(first.wrapping_add(second) >> 32)
+}
 
 fn digits(tail: &[u8]) -> impl Iterator<Item = &u8> {
     tail.iter().filter(|byte| **byte != b'.')
@@ -224,6 +274,21 @@ mod tests {
             "1.2345678901234567890125e21",
             "12345678901234567890125e-1",
         ]);
+    }
+
+    #[test]
+    fn eight_digits_are_read_at_once_and_nothing_else_is() {
+        for number in [0_u64, 1, 12_345_678, 87_654_321, 99_999_999, 10_000_000, 9_090_909] {
+            let text = format!("{number:08}");
+            assert_eq!(eight_digits(text.as_bytes().first_chunk().unwrap()), Some(number));
+        }
+        for place in 0..8 {
+            for byte in 0..=u8::MAX {
+                let mut text = *b"90817263";
+                text[place] = byte;
+                assert_eq!(eight_digits(&text).is_some(), byte.is_ascii_digit(), "{byte} at {place}");
+            }
+        }
     }
 
     #[test]

@@ -13,9 +13,10 @@ use aho_corasick::AhoCorasick;
 use super::hash::Probe;
 use super::leaves::{Kind, Leaf, Leaves};
 use super::paths::Field;
-use super::ranges::Ranges;
+use super::ranges::{Held, Member, Ranges};
 use super::seen::Seen;
 use super::table::{Atom, Hit, Table};
+use super::tree::Tree;
 use super::way::{Found, Tag, Way, address_key, network_of, of_network, seed};
 use super::{index, small};
 use crate::address::Address;
@@ -69,7 +70,7 @@ struct Contains {
 pub(super) struct Finds {
     pub(super) atoms: Vec<Atom>,
     /// Ranges apart: there may be very many.
-    pub(super) ranges: Vec<Atom>,
+    pub(super) held: Held,
     folded: Vec<u8>,
     seen: Seen,
 }
@@ -78,7 +79,8 @@ impl Finds {
     /// Forgets everything, and makes room for so many atoms.
     pub(super) fn clear(&mut self, atoms: usize) {
         self.atoms.clear();
-        self.ranges.clear();
+        self.held.atoms.clear();
+        self.held.patterns.clear();
         self.seen.clear(atoms);
     }
 }
@@ -94,7 +96,12 @@ pub(super) struct Sources<'a> {
 
 impl FieldIndex {
     /// An index of these atoms; what is found by a key goes into the table.
-    pub(super) fn new(field: Field, atoms: &[(Atom, Found, &Wanted)], table: &mut Table) -> Self {
+    pub(super) fn new(
+        field: Field,
+        atoms: &[(Atom, Found, &Wanted)],
+        tree: &Tree,
+        table: &mut Table,
+    ) -> Self {
         let mut index = Self {
             field,
             has_texts: false,
@@ -123,7 +130,8 @@ impl FieldIndex {
                 Way::Present => index.present = *atom,
                 Way::Range => {
                     let Wanted::Range(range) = wanted else { unreachable!("a range is one") };
-                    ranges.push((range.clone(), *atom));
+                    let (range, atom) = (range.clone(), *atom);
+                    ranges.push(Member { range, atom, sole: tree.sole(atom) });
                 }
                 Way::Contains(literal) => {
                     let hit = Hit { atom: *atom, is_all: found.is_all };
@@ -173,23 +181,24 @@ impl FieldIndex {
         if self.present != NONE {
             finds.atoms.push(self.present);
         }
-        let before = finds.ranges.len();
+        let before = finds.held.atoms.len();
         let is_single = sources.leaves.is_single(self.field);
         let mut asking = Asking { index: self, sources, finds, is_single };
         for leaf in sources.leaves.at(self.field) {
             asking.leaf(leaf);
         }
         // A range that several numbers are in is found several times.
-        if !is_single && before + 1 < finds.ranges.len() {
-            finds.ranges[before..].sort_unstable();
+        let ranges = &mut finds.held.atoms;
+        if !is_single && before + 1 < ranges.len() {
+            ranges[before..].sort_unstable();
             let mut kept = before + 1;
-            for at in before + 1..finds.ranges.len() {
-                if finds.ranges[at] != finds.ranges[at - 1] {
-                    finds.ranges[kept] = finds.ranges[at];
+            for at in before + 1..ranges.len() {
+                if ranges[at] != ranges[at - 1] {
+                    ranges[kept] = ranges[at];
                     kept += 1;
                 }
             }
-            finds.ranges.truncate(kept);
+            ranges.truncate(kept);
         }
     }
 
@@ -267,7 +276,7 @@ impl Asking<'_, '_> {
         if let Some(more) = &self.index.more
             && !more.ranges.is_empty()
         {
-            more.ranges.find(number, &mut self.finds.ranges);
+            more.ranges.find(number, self.is_single, &mut self.finds.held);
         }
     }
 

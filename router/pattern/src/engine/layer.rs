@@ -93,7 +93,7 @@ impl Layer {
         let founds: Vec<Found> =
             draft.atoms.iter().map(|(field, wanted)| way::way(*field, wanted, &literals)).collect();
         let (tree, is_needed) = Planter::new(&draft, &founds).plant();
-        let (table, indexes, index_of) = index_fields(&draft, &founds, &is_needed);
+        let (table, indexes, index_of) = index_fields(&draft, &founds, (&tree, &is_needed));
         let atoms = draft.atoms.iter().map(|(_, wanted)| (*wanted).clone()).collect();
         let mut listed = Vec::new();
         let mut conditions = Vec::with_capacity(draft.conditions.len());
@@ -217,7 +217,7 @@ fn ranks(fields: &HashMap<Box<[u8]>, Field>) -> Vec<u32> {
 fn index_fields(
     draft: &Draft<'_>,
     founds: &[Found],
-    is_needed: &[bool],
+    (tree, is_needed): (&Tree, &[bool]),
 ) -> (Table, Vec<FieldIndex>, Vec<u32>) {
     let mut by_field: HashMap<Field, Vec<(Atom, Found, &Wanted)>> = HashMap::new();
     let mut keys = 0;
@@ -236,7 +236,7 @@ fn index_fields(
     for (field, atoms) in fields {
         index_of.resize(index(field), NO_INDEX);
         index_of.push(small(indexes.len()));
-        indexes.push(FieldIndex::new(field, &atoms, &mut table));
+        indexes.push(FieldIndex::new(field, &atoms, tree, &mut table));
     }
     (table, indexes, index_of)
 }
@@ -271,12 +271,13 @@ impl<'a> Visit<'a> {
         for field in leaves.touched() {
             self.find(*field);
         }
+        self.matched.extend_from_slice(&self.finds.held.patterns);
         let mut nodes = std::mem::take(self.nodes);
         let mut met = std::mem::take(self.met);
         nodes.clear();
         met.clear();
         // Atoms that only lead on below the root lead nowhere here.
-        let found = self.finds.atoms.iter().chain(&self.finds.ranges);
+        let found = self.finds.atoms.iter().chain(&self.finds.held.atoms);
         nodes.extend(found.map(|atom| layer.tree.below_root(*atom)).filter(|node| *node != NONE));
         met.extend(nodes.iter().map(|node| layer.tree.node(*node)));
         let touched = met.iter().fold(0, |touched, node| touched ^ layer.tree.touch(*node));

@@ -10,6 +10,7 @@
 use std::cmp::Ordering;
 
 use super::table::Atom;
+use crate::matcher::PatternIndex;
 use crate::number::Decimal;
 use crate::value::{Bound, Range};
 
@@ -20,7 +21,17 @@ const FAN: usize = 16;
 pub(super) struct Ranges {
     above: OneEnded,
     below: OneEnded,
+    /// Those with one end that alone are a pattern.
+    sole_above: OneEnded,
+    sole_below: OneEnded,
     between: Between,
+}
+
+/// A range, and the pattern that matches whenever it holds a number, if there is nothing else to it.
+pub(super) struct Member {
+    pub(super) range: Range,
+    pub(super) atom: Atom,
+    pub(super) sole: Option<PatternIndex>,
 }
 
 /// Bounds in rising order and what they belong to.
@@ -28,6 +39,16 @@ pub(super) struct Ranges {
 struct OneEnded {
     bounds: Vec<Bound>,
     atoms: Vec<Atom>,
+    /// As many as atoms, or none.
+    patterns: Vec<PatternIndex>,
+}
+
+/// What numbers find.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) atoms: Vec<Atom>,
+    /// Patterns that match outright.
+    pub(super) patterns: Vec<PatternIndex>,
 }
 
 #[derive(Debug, Default)]
@@ -40,17 +61,20 @@ struct Between {
 }
 
 impl Ranges {
-    pub(super) fn new(mut ranges: Vec<(Range, Atom)>) -> Self {
+    pub(super) fn new(mut members: Vec<Member>) -> Self {
         let mut built = Self::default();
-        ranges.sort_by(|(left, _), (right, _)| {
+        members.sort_by(|left, right| {
+            let (left, right) = (&left.range, &right.range);
             bottom_order(left, right).then(top_order(left, right))
         });
-        for (range, atom) in ranges {
-            match (range.bottom, range.top) {
-                (Some(bottom), Some(top)) => built.between.push(bottom, top, atom),
-                (Some(bottom), None) => built.above.push(bottom, atom),
-                (None, Some(top)) => built.below.push(top, atom),
-                (None, None) => unreachable!("a range has an end"),
+        for Member { range, atom, sole } in members {
+            match (range.bottom, range.top, sole) {
+                (Some(bottom), Some(top), _) => built.between.push(bottom, top, atom),
+                (Some(bottom), None, None) => built.above.push(bottom, atom, None),
+                (Some(bottom), None, sole) => built.sole_above.push(bottom, atom, sole),
+                (None, Some(top), None) => built.below.push(top, atom, None),
+                (None, Some(top), sole) => built.sole_below.push(top, atom, sole),
+                (None, None, _) => unreachable!("a range has an end"),
             }
         }
         built.between.finish();
@@ -58,35 +82,49 @@ impl Ranges {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.above.atoms.is_empty() && self.below.atoms.is_empty() && self.between.atoms.is_empty()
+        let one_ended = [&self.above, &self.below, &self.sole_above, &self.sole_below];
+        one_ended.iter().all(|some| some.atoms.is_empty()) && self.between.atoms.is_empty()
     }
 
-    /// Puts the atoms of the ranges that hold the number behind those in `found`.
-    pub(super) fn find(&self, number: &Decimal<'_>, found: &mut Vec<Atom>) {
-        let end = self.above.bounds.partition_point(|bottom| bottom.is_below(number));
-        found.extend_from_slice(&self.above.atoms[..end]);
-        let start = self.below.bounds.partition_point(|top| !top.is_above(number));
-        found.extend_from_slice(&self.below.atoms[start..]);
+    /// Adds what the ranges that hold the number lead to: patterns, where that is all there is to them
+    /// and the field has no other number, which might find them again.
+    pub(super) fn find(&self, number: &Decimal<'_>, is_single: bool, held: &mut Held) {
+        for above in [&self.above, &self.sole_above] {
+            let end = above.bounds.partition_point(|bottom| bottom.is_below(number));
+            above.take(0..end, is_single, held);
+        }
+        for below in [&self.below, &self.sole_below] {
+            let start = below.bounds.partition_point(|top| !top.is_above(number));
+            below.take(start..below.bounds.len(), is_single, held);
+        }
         let end = self.between.bottoms.partition_point(|bottom| bottom.is_below(number));
-        self.between.find(self.between.highest.len(), 0, end, number, found);
+        self.between.find((self.between.highest.len(), 0), end, number, &mut held.atoms);
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        let bounds = self.above.bounds.capacity()
-            + self.below.bounds.capacity()
-            + self.between.bottoms.capacity()
-            + self.between.tops.capacity();
-        let atoms = self.above.atoms.capacity()
-            + self.below.atoms.capacity()
-            + self.between.atoms.capacity();
-        bounds * size_of::<Bound>() + atoms * size_of::<Atom>()
+        let one_ended = [&self.above, &self.below, &self.sole_above, &self.sole_below];
+        let sizes = one_ended.map(|some| {
+            some.bounds.capacity() * size_of::<Bound>()
+                + 4 * (some.atoms.capacity() + some.patterns.capacity())
+        });
+        let ends = self.between.bottoms.capacity() + self.between.tops.capacity();
+        sizes.iter().sum::<usize>() + ends * size_of::<Bound>() + 4 * self.between.atoms.capacity()
     }
 }
 
 impl OneEnded {
-    fn push(&mut self, bound: Bound, atom: Atom) {
+    fn push(&mut self, bound: Bound, atom: Atom, sole: Option<PatternIndex>) {
         self.bounds.push(bound);
         self.atoms.push(atom);
+        self.patterns.extend(sole);
+    }
+
+    fn take(&self, places: std::ops::Range<usize>, is_single: bool, held: &mut Held) {
+        if is_single && !self.patterns.is_empty() {
+            held.patterns.extend_from_slice(&self.patterns[places]);
+        } else {
+            held.atoms.extend_from_slice(&self.atoms[places]);
+        }
     }
 }
 
@@ -115,8 +153,7 @@ impl Between {
     /// Only those before `end` begin low enough.
     fn find(
         &self,
-        level: usize,
-        place: usize,
+        (level, place): (usize, usize),
         end: usize,
         number: &Decimal<'_>,
         found: &mut Vec<Atom>,
@@ -134,7 +171,7 @@ impl Between {
             return;
         }
         for child in FAN * place..FAN * (place + 1) {
-            self.find(below, child, end, number, found);
+            self.find((below, child), end, number, found);
         }
     }
 }
@@ -212,10 +249,18 @@ mod tests {
                 })
                 .map(|(atom, _)| atom)
                 .collect();
-            let mut found = Vec::new();
-            Ranges::new(ranges.into_iter().zip(0..).collect()).find(&number, &mut found);
-            found.sort_unstable();
-            prop_assert_eq!(found, expected);
+            let sole = |atom: Atom| (atom % 2 == 0).then_some(PatternIndex(atom));
+            let member = |(range, atom)| Member { range, atom, sole: sole(atom) };
+            let ranges = Ranges::new(ranges.into_iter().zip(0..).map(member).collect());
+            for is_single in [false, true] {
+                let mut held = Held::default();
+                ranges.find(&number, is_single, &mut held);
+                prop_assert!(is_single || held.patterns.is_empty());
+                let patterns = held.patterns.iter().map(|pattern| pattern.0);
+                let mut found: Vec<Atom> = patterns.chain(held.atoms).collect();
+                found.sort_unstable();
+                prop_assert_eq!(&found, &expected);
+            }
         }
     }
 }

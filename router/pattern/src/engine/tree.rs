@@ -89,6 +89,16 @@ impl Tree {
         self.nodes[index(node)]
     }
 
+    /// The pattern that matches outright wherever the atom is found, if nothing else follows from it.
+    pub(super) fn sole(&self, atom: Atom) -> Option<PatternIndex> {
+        let node = self.nodes.get(index(self.below_root(atom)))?;
+        let is_end = self.candidates(*node).next().is_none() && self.fields(*node).is_empty();
+        match self.accepted(*node) {
+            [pattern] if is_end => Some(*pattern),
+            _ => None,
+        }
+    }
+
     #[inline]
     pub(super) fn accepted(&self, node: Node) -> &[PatternIndex] {
         slice(&self.accepted, node.accepted)
