@@ -16,7 +16,7 @@ use super::paths::{Field, Paths};
 use super::read::read;
 use super::seen::Seen;
 use super::table::{Atom, Table};
-use super::tree::{Candidate, FLAG, NONE, Node, NodeId, Planter, Tree};
+use super::tree::{Candidate, FLAG, NONE, Node, Planter, Tree};
 use super::way::{self, Found, Literals, Way};
 use super::{index, small};
 use crate::event::{Event, EventError};
@@ -59,7 +59,6 @@ pub(crate) struct Scratch {
     /// Patterns that matched.
     patterns: Seen,
     /// The nodes that are met below the root.
-    nodes: Vec<NodeId>,
     met: Vec<Node>,
     join: Memory,
     order: Vec<ConditionId>,
@@ -123,7 +122,6 @@ impl Layer {
             is_found,
             conditions,
             patterns,
-            nodes,
             met,
             join,
             order,
@@ -151,7 +149,6 @@ impl Layer {
             is_found,
             conditions,
             patterns,
-            nodes,
             met,
             join,
             order,
@@ -250,7 +247,6 @@ struct Visit<'a> {
     is_found: &'a mut Seen,
     conditions: &'a mut Seen,
     patterns: &'a mut Seen,
-    nodes: &'a mut Vec<NodeId>,
     met: &'a mut Vec<Node>,
     join: &'a mut Memory,
     order: &'a mut Vec<ConditionId>,
@@ -272,18 +268,14 @@ impl<'a> Visit<'a> {
             self.find(*field);
         }
         self.matched.extend_from_slice(&self.finds.held.patterns);
-        let mut nodes = std::mem::take(self.nodes);
         let mut met = std::mem::take(self.met);
-        nodes.clear();
         met.clear();
-        // Atoms that only lead on below the root lead nowhere here.
+        // Atoms that only lead on below the root lead to an empty node here.
         let found = self.finds.atoms.iter().chain(&self.finds.held.atoms);
-        nodes.extend(found.map(|atom| layer.tree.below_root(*atom)).filter(|node| *node != NONE));
-        met.extend(nodes.iter().map(|node| layer.tree.node(*node)));
+        met.extend(found.map(|atom| layer.tree.below_root(*atom)));
         let touched = met.iter().fold(0, |touched, node| touched ^ layer.tree.touch(*node));
         std::hint::black_box(touched);
-        let result = nodes.iter().zip(&met).try_for_each(|(id, node)| self.met(*id, *node));
-        *self.nodes = nodes;
+        let result = met.iter().try_for_each(|node| self.met(*node));
         *self.met = met;
         result
     }
@@ -303,7 +295,7 @@ impl<'a> Visit<'a> {
         Some(self.found[index(field)])
     }
 
-    fn met(&mut self, id: NodeId, node: Node) -> Result<(), TooMany> {
+    fn met(&mut self, node: Node) -> Result<(), TooMany> {
         self.node(node)?;
         let layer = self.layer;
         for field in layer.tree.fields(node) {
@@ -312,9 +304,9 @@ impl<'a> Visit<'a> {
             }
             let Some(range) = self.find(*field) else { continue };
             for at in range.0..range.1 {
-                let child = layer.tree.below(id, self.finds.atoms[index(at)]);
+                let child = layer.tree.below(node.id, self.finds.atoms[index(at)]);
                 if child != NONE {
-                    self.met(child, layer.tree.node(child))?;
+                    self.met(layer.tree.node(child))?;
                 }
             }
         }

@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 
 use super::table::Atom;
 use crate::matcher::PatternIndex;
-use crate::number::Decimal;
+use crate::number::{Decimal, Key};
 use crate::value::{Bound, Range};
 
 /// Children of a node of the tree.
@@ -37,7 +37,7 @@ pub(super) struct Member {
 /// Bounds in rising order and what they belong to.
 #[derive(Debug, Default)]
 struct OneEnded {
-    bounds: Vec<Bound>,
+    bounds: Bounds,
     atoms: Vec<Atom>,
     /// As many as atoms, or none.
     patterns: Vec<PatternIndex>,
@@ -53,11 +53,42 @@ pub(super) struct Held {
 
 #[derive(Debug, Default)]
 struct Between {
-    bottoms: Vec<Bound>,
-    tops: Vec<Bound>,
+    bottoms: Bounds,
+    tops: Bounds,
     atoms: Vec<Atom>,
-    /// For each level the positions in `tops` of the highest of each [`FAN`] of the level below.
-    highest: Vec<Vec<u32>>,
+    /// For each level the highest key of each [`FAN`] of the level below; below the first is `tops`.
+    highest: Vec<Vec<Key>>,
+}
+
+/// Bounds, with their keys beside them: these are compared first, and are nearly always enough.
+#[derive(Debug, Default)]
+struct Bounds {
+    keys: Vec<Key>,
+    all: Vec<Bound>,
+}
+
+impl Bounds {
+    fn push(&mut self, bound: Bound) {
+        self.keys.push(bound.value.key());
+        self.all.push(bound);
+    }
+
+    /// Of bounds in rising order the place of the first that is not `before` the number, which those are
+    /// whose keys are less and some of those whose keys are equal.
+    fn partition_point(
+        &self,
+        number: &Decimal<'_>,
+        is_before: fn(&Bound, &Decimal<'_>) -> bool,
+    ) -> usize {
+        let key = number.key();
+        let start = self.keys.partition_point(|other| *other < key);
+        let equal = self.keys[start..].partition_point(|other| *other == key);
+        start + self.all[start..start + equal].partition_point(|bound| is_before(bound, number))
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.keys.capacity() * size_of::<Key>() + self.all.capacity() * size_of::<Bound>()
+    }
 }
 
 impl Ranges {
@@ -90,25 +121,24 @@ impl Ranges {
     /// and the field has no other number, which might find them again.
     pub(super) fn find(&self, number: &Decimal<'_>, is_single: bool, held: &mut Held) {
         for above in [&self.above, &self.sole_above] {
-            let end = above.bounds.partition_point(|bottom| bottom.is_below(number));
+            let end = above.bounds.partition_point(number, Bound::is_below);
             above.take(0..end, is_single, held);
         }
         for below in [&self.below, &self.sole_below] {
-            let start = below.bounds.partition_point(|top| !top.is_above(number));
-            below.take(start..below.bounds.len(), is_single, held);
+            let start = below.bounds.partition_point(number, |top, number| !top.is_above(number));
+            below.take(start..below.atoms.len(), is_single, held);
         }
-        let end = self.between.bottoms.partition_point(|bottom| bottom.is_below(number));
+        let end = self.between.bottoms.partition_point(number, Bound::is_below);
         self.between.find((self.between.highest.len(), 0), end, number, &mut held.atoms);
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         let one_ended = [&self.above, &self.below, &self.sole_above, &self.sole_below];
         let sizes = one_ended.map(|some| {
-            some.bounds.capacity() * size_of::<Bound>()
-                + 4 * (some.atoms.capacity() + some.patterns.capacity())
+            some.bounds.memory_bytes() + 4 * (some.atoms.capacity() + some.patterns.capacity())
         });
-        let ends = self.between.bottoms.capacity() + self.between.tops.capacity();
-        sizes.iter().sum::<usize>() + ends * size_of::<Bound>() + 4 * self.between.atoms.capacity()
+        let ends = self.between.bottoms.memory_bytes() + self.between.tops.memory_bytes();
+        sizes.iter().sum::<usize>() + ends + 4 * self.between.atoms.capacity()
     }
 }
 
@@ -136,17 +166,12 @@ impl Between {
     }
 
     fn finish(&mut self) {
-        let mut level: Vec<u32> = (0..).take(self.tops.len()).collect();
+        let mut level = self.tops.keys.clone();
         while 1 < level.len() {
-            level = level.chunks(FAN).map(|some| self.highest_of(some)).collect();
+            let highest = |some: &[Key]| *some.iter().max().expect("a chunk is not empty");
+            level = level.chunks(FAN).map(highest).collect();
             self.highest.push(level.clone());
         }
-    }
-
-    fn highest_of(&self, places: &[u32]) -> u32 {
-        let top = |place: &u32| &self.tops[super::index(*place)];
-        let highest = places.iter().max_by(|left, right| tops_order(top(left), top(right)));
-        *highest.expect("a chunk is not empty")
     }
 
     /// Finds among the descendants of the node at `place` of a level; level 0 are the ranges.
@@ -159,19 +184,19 @@ impl Between {
         found: &mut Vec<Atom>,
     ) {
         let Some(below) = level.checked_sub(1) else {
-            if place < end && self.tops[place].is_above(number) {
+            if place < end && self.tops.all[place].is_above(number) {
                 found.push(self.atoms[place]);
             }
             return;
         };
-        let Some(highest) = self.highest[below].get(place) else { return };
-        if FAN.pow(level.try_into().unwrap_or(u32::MAX)) * place >= end
-            || !self.tops[super::index(*highest)].is_above(number)
-        {
-            return;
-        }
-        for child in FAN * place..FAN * (place + 1) {
-            self.find((below, child), end, number, found);
+        let keys = if below == 0 { &self.tops.keys } else { &self.highest[below - 1] };
+        // So many ranges are below each child.
+        let size = FAN.pow(u32::try_from(below).unwrap_or(u32::MAX));
+        let children = FAN * place..keys.len().min(FAN * (place + 1)).min(end.div_ceil(size));
+        for child in children {
+            if number.key() <= keys[child] {
+                self.find((below, child), end, number, found);
+            }
         }
     }
 }

@@ -40,6 +40,8 @@ pub(super) type NodeId = u32;
 /// A node and its ranges in the lists of [`Tree`].
 #[derive(Copy, Clone, Debug, Default)]
 pub(super) struct Node {
+    /// Its number, for what is below it.
+    pub(super) id: NodeId,
     accepted: (u32, u32),
     candidates: (u32, u32),
     fields: (u32, u32),
@@ -75,8 +77,8 @@ pub(super) struct Tree {
     candidates: Vec<u32>,
     /// The fields that part a node, below the root.
     fields: Vec<Field>,
-    /// The root's children by atom.
-    by_atom: Vec<NodeId>,
+    /// The root's children by atom; nodes without anything where there is none.
+    by_atom: Vec<Node>,
     /// The children of all other nodes.
     edges: Edges,
 }
@@ -91,9 +93,9 @@ impl Tree {
 
     /// The pattern that matches outright wherever the atom is found, if nothing else follows from it.
     pub(super) fn sole(&self, atom: Atom) -> Option<PatternIndex> {
-        let node = self.nodes.get(index(self.below_root(atom)))?;
-        let is_end = self.candidates(*node).next().is_none() && self.fields(*node).is_empty();
-        match self.accepted(*node) {
+        let node = self.below_root(atom);
+        let is_end = self.candidates(node).next().is_none() && self.fields(node).is_empty();
+        match self.accepted(node) {
             [pattern] if is_end => Some(*pattern),
             _ => None,
         }
@@ -128,7 +130,7 @@ impl Tree {
     }
 
     #[inline]
-    pub(super) fn below_root(&self, atom: Atom) -> NodeId {
+    pub(super) fn below_root(&self, atom: Atom) -> Node {
         self.by_atom[index(atom)]
     }
 
@@ -142,7 +144,7 @@ impl Tree {
             + self.accepted.capacity() * size_of::<PatternIndex>()
             + 4 * self.candidates.capacity()
             + self.fields.capacity() * size_of::<Field>()
-            + self.by_atom.capacity() * size_of::<NodeId>()
+            + self.by_atom.capacity() * size_of::<Node>()
             + self.edges.slots.capacity() * size_of::<Edge>()
     }
 }
@@ -223,8 +225,8 @@ struct Member {
 /// asked or measured, how many an event would meet beside the one that it is for.
 #[derive(Default)]
 struct Counts {
-    by_atom: HashMap<Atom, u32>,
-    asked: HashMap<Field, u32>,
+    by_atom: HashMap<Atom, u64>,
+    asked: HashMap<Field, u64>,
     ranges: HashMap<Field, Overlaps>,
 }
 
@@ -237,7 +239,7 @@ impl<'a> Planter<'a> {
                 is_only[at] = false;
             }
         }
-        let tree = Tree { by_atom: vec![NONE; founds.len()], ..Tree::default() };
+        let tree = Tree { by_atom: vec![Node::default(); founds.len()], ..Tree::default() };
         Self {
             draft,
             founds,
@@ -262,7 +264,7 @@ impl<'a> Planter<'a> {
     /// Makes the node of a group, and all below it.
     fn grow(&mut self, group: &[Member], depth: u32) -> NodeId {
         let id = small(self.tree.nodes.len());
-        self.tree.nodes.push(Node::default());
+        self.tree.nodes.push(Node { id, ..Node::default() });
         let (kept, parted) = self.part(group, depth);
         self.fill(id, &kept);
 
@@ -277,7 +279,7 @@ impl<'a> Planter<'a> {
             self.is_needed[index(atom)] = true;
             let child = self.grow(&members, depth + 1);
             if id == Tree::ROOT {
-                self.tree.by_atom[index(atom)] = child;
+                self.tree.by_atom[index(atom)] = self.tree.nodes[index(child)];
             } else {
                 self.edges.push(Edge { node: id, atom, child });
             }
@@ -420,7 +422,7 @@ impl<'a> Planter<'a> {
             (Way::Present | Way::Ask, _) => counts.asked[field],
             _ => counts.by_atom[&atom],
         };
-        u64::from(met) + u64::from(generality(found))
+        met + u64::from(generality(found))
     }
 
     fn condition(&self, id: u32) -> &Condition {

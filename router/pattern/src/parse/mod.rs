@@ -191,6 +191,7 @@ impl Parser<'_> {
                     let mend = "list what the field may be, or ask with [{\"exists\": false}] that it is missing";
                     return Err(error(token.span, "Empty arrays are not allowed", mend));
                 }
+                wanted.shrink_to_fit();
                 return Ok((wanted, or_absent));
             }
             match expression::entry(&mut self.reader, token)? {
@@ -288,12 +289,15 @@ impl Parser<'_> {
     }
 
     fn into_rows(self, branches: Branches) -> Rows {
-        let fields = self.fields;
+        // There may be very many patterns: none keeps room that it does not need.
+        let mut fields = self.fields;
+        fields.shrink_to_fit();
         let order =
             |left: &usize, right: &usize| path_order(&fields[*left].path, &fields[*right].path);
         let in_order = |row: BTreeMap<usize, usize>| {
             let mut row: Vec<usize> = row.into_values().collect();
             row.sort_unstable_by(order);
+            row.shrink_to_fit();
             row
         };
         let branches = branches.rows.into_iter().map(in_order).collect();
