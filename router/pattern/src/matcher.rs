@@ -18,7 +18,7 @@ use crate::engine::{self, Layer, Paths};
 use crate::event::{Event, EventError};
 use crate::pattern::Pattern;
 
-/// So many changes are kept beside the base layer; then, or at a sixteenth of the patterns, all are
+/// So many changes are kept beside the base layer; then, or at a thirty-second of the patterns, all are
 /// compiled together again.
 const RECENT_MAX: usize = 512;
 
@@ -79,7 +79,7 @@ impl Matcher {
         }
         changed.sort_unstable();
         changed.dedup();
-        if RECENT_MAX.max(patterns.len() / 16) < changed.len() {
+        if RECENT_MAX.max(patterns.len() / 32) < changed.len() {
             return Self::compile(patterns);
         }
 

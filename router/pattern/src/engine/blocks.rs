@@ -245,7 +245,7 @@ fn equal(word: u64, byte: u8) -> u64 {
     const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     let difference = word ^ (0x0101_0101_0101_0101 * u64::from(byte));
     // The high bit of each byte that is zero, without carries from one byte into the next.
-    let zero = !((difference & LOW) + LOW | difference | LOW);
+    let zero = !(((difference & LOW) + LOW) | difference | LOW);
     // Gathers the eight high bits.
     (zero >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }

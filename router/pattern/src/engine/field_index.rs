@@ -176,6 +176,20 @@ impl FieldIndex {
         insert(sizes, len);
     }
 
+    /// Looks where the field's leaves may be found, see [`Table::touch`].
+    pub(super) fn touch(&self, sources: Sources<'_>) -> u64 {
+        let Sources { event, leaves, table, .. } = sources;
+        leaves.at(self.field).fold(0, |touched, leaf| match leaf.kind {
+            Kind::Text | Kind::Decoded if self.has_texts => {
+                touched ^ table.touch(seed(self.field, Tag::Text), &leaves.probe(leaf, event))
+            }
+            Kind::Number(key) if self.has_numbers => {
+                touched ^ table.touch(seed(self.field, Tag::Number), &number_probe(key))
+            }
+            _ => touched,
+        })
+    }
+
     /// Finds the atoms that accept some leaf of the field.
     pub(super) fn find(&self, sources: Sources<'_>, finds: &mut Finds) {
         if self.present != NONE {
@@ -373,17 +387,12 @@ impl Asking<'_, '_> {
     /// A literal may occur several times in one text.
     fn searched(&mut self, leaf: &Leaf, hit: Hit) {
         let Sources { event, leaves, atoms, .. } = self.sources;
-        let is_accepted =
-            || hit.is_all || atoms[index(hit.atom)].accepts(&leaves.value(leaf, event));
-        let seen = &mut self.finds.seen;
         // Of one leaf it is asked once; of several it must be asked about each.
-        let is_new = if self.is_single {
-            seen.insert(hit.atom) && is_accepted()
-        } else {
-            is_accepted() && seen.insert(hit.atom)
-        };
-        if is_new {
-            self.finds.atoms.push(hit.atom);
+        if self.is_single && !self.finds.seen.insert(hit.atom) {
+            return;
+        }
+        if hit.is_all || atoms[index(hit.atom)].accepts(&leaves.value(leaf, event)) {
+            self.push(hit.atom);
         }
     }
 

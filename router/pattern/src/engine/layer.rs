@@ -172,6 +172,11 @@ impl Layer {
 }
 
 impl Layer {
+    fn index(&self, field: Field) -> Option<&FieldIndex> {
+        // A field without one has a number that is beyond all indexes.
+        self.indexes.get(index(*self.index_of.get(index(field))?))
+    }
+
     /// The elements in which a condition is met by a leaf; and, where absence counts, all that have one.
     fn elements(
         &self,
@@ -264,6 +269,12 @@ impl<'a> Visit<'a> {
         let layer = self.layer;
         self.node(layer.tree.node(Tree::ROOT))?;
         let leaves = self.sources.leaves;
+        if layer.table.is_large() {
+            let index = |field: &Field| layer.index(*field).map_or(0, |of| of.touch(self.sources));
+            std::hint::black_box(
+                leaves.touched().iter().fold(0, |touched, field| touched ^ index(field)),
+            );
+        }
         for field in leaves.touched() {
             self.find(*field);
         }
@@ -275,6 +286,12 @@ impl<'a> Visit<'a> {
         met.extend(found.map(|atom| layer.tree.below_root(*atom)));
         let touched = met.iter().fold(0, |touched, node| touched ^ layer.tree.touch(*node));
         std::hint::black_box(touched);
+        if layer.table.is_large() {
+            let asks = met.iter().flat_map(|node| layer.tree.candidates(*node));
+            let own = asks.filter_map(|one| one.asks.first()).map(|[_, ask]| index(ask & !FLAG));
+            let touched = own.fold(0, |touched, id| touched ^ layer.conditions[id].field);
+            std::hint::black_box(touched);
+        }
         let result = met.iter().try_for_each(|node| self.met(*node));
         *self.met = met;
         result
@@ -282,14 +299,10 @@ impl<'a> Visit<'a> {
 
     /// The atoms that accept a leaf of the field, of those that have to be found.
     fn find(&mut self, field: Field) -> Option<(u32, u32)> {
-        let layer = self.layer;
-        let of = *layer.index_of.get(index(field))?;
-        if of == NO_INDEX {
-            return None;
-        }
+        let of = self.layer.index(field)?;
         if self.is_found.insert(field) {
             let start = small(self.finds.atoms.len());
-            layer.indexes[index(of)].find(self.sources, self.finds);
+            of.find(self.sources, self.finds);
             self.found[index(field)] = (start, small(self.finds.atoms.len()));
         }
         Some(self.found[index(field)])

@@ -108,21 +108,10 @@ impl Leaves {
         self.elements[index(element)].end = self.elements.len();
     }
 
-    /// Adds a string; `start..end` is what is between its quotes.
-    #[inline]
-    pub(super) fn push_text(
-        &mut self,
-        field: Field,
-        element: u32,
-        text: &[u8],
-        (start, end): (usize, usize),
-        is_escaped: bool,
-    ) {
-        if !is_escaped {
-            return self.push(field, element, Kind::Text, (start, end));
-        }
+    /// Adds a string that has escapes, given what is between its quotes.
+    pub(super) fn push_escaped(&mut self, field: Field, element: u32, text: &[u8]) {
         let from = self.decoded.len();
-        decode_into(&text[start..end], &mut self.decoded);
+        decode_into(text, &mut self.decoded);
         self.push(field, element, Kind::Decoded, (from, self.decoded.len()));
     }
 

@@ -64,7 +64,7 @@ mod tests {
         overlaps.sort();
         assert_eq!(overlaps.around(&ranges[50]), 3);
         assert_eq!(overlaps.around(&Range { bottom: bound(0), top: None }), 100);
-        assert_eq!(overlaps.around(&Range { bottom: None, top: bound(500) }), 49);
+        assert_eq!(overlaps.around(&Range { bottom: None, top: bound(500) }), 50);
         assert_eq!(overlaps.around(&Range { bottom: bound(2_000), top: None }), 1);
     }
 }

@@ -194,7 +194,6 @@ impl Paths {
 
 impl Place {
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half of a product")]
     fn slot(&self, low: u64, high: u64) -> usize {
         let mixed = (low ^ high.rotate_left(23)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         index(self.first) + index((mixed >> 32) as u32 & self.mask)

@@ -121,10 +121,16 @@ impl Ranges {
     /// and the field has no other number, which might find them again.
     pub(super) fn find(&self, number: &Decimal<'_>, is_single: bool, held: &mut Held) {
         for above in [&self.above, &self.sole_above] {
+            if above.atoms.is_empty() {
+                continue;
+            }
             let end = above.bounds.partition_point(number, Bound::is_below);
             above.take(0..end, is_single, held);
         }
         for below in [&self.below, &self.sole_below] {
+            if below.atoms.is_empty() {
+                continue;
+            }
             let start = below.bounds.partition_point(number, |top, number| !top.is_above(number));
             below.take(start..below.atoms.len(), is_single, held);
         }
@@ -274,7 +280,7 @@ mod tests {
                 })
                 .map(|(atom, _)| atom)
                 .collect();
-            let sole = |atom: Atom| (atom % 2 == 0).then_some(PatternIndex(atom));
+            let sole = |atom: Atom| atom.is_multiple_of(2).then_some(PatternIndex(atom));
             let member = |(range, atom)| Member { range, atom, sole: sole(atom) };
             let ranges = Ranges::new(ranges.into_iter().zip(0..).map(member).collect());
             for is_single in [false, true] {

@@ -125,9 +125,12 @@ impl Walk<'_> {
             Some(b'"') => {
                 let (start, end) = (self.next()? + 1, self.next()?);
                 if let Some(field) = self.paths.field(node) {
-                    let is_escaped =
-                        self.blocks.has_escapes && self.text[start..end].contains(&b'\\');
-                    self.leaves.push_text(field, element, self.text, (start, end), is_escaped);
+                    let text = &self.text[start..end];
+                    if self.blocks.has_escapes && text.contains(&b'\\') {
+                        self.leaves.push_escaped(field, element, text);
+                    } else {
+                        self.leaves.push(field, element, Kind::Text, (start, end));
+                    }
                 }
                 Ok(())
             }

@@ -86,6 +86,19 @@ impl Table {
         })
     }
 
+    /// The table is so large that looking something up is waiting for memory.
+    pub(super) fn is_large(&self) -> bool {
+        1 << 14 < self.slots.len()
+    }
+
+    /// Looks where a key may be, so that it is on its way; the result means nothing.
+    #[inline]
+    pub(super) fn touch(&self, seed: u64, probe: &Probe<'_>) -> u64 {
+        let (at, _) = self.first_slot(probe.hash(seed));
+        let key = index(self.slots[at].key).min(self.keys.len().saturating_sub(1));
+        self.keys.get(key).map_or(0, |key| key.low)
+    }
+
     #[inline]
     fn first(&self, seed: u64, probe: &Probe<'_>) -> u32 {
         let (mut at, short) = self.first_slot(probe.hash(seed));

@@ -194,7 +194,6 @@ impl Edges {
     }
 
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half of a product")]
     fn first(&self, node: NodeId, atom: Atom) -> usize {
         let key = u64::from(node) << 32 | u64::from(atom);
         let mixed = (key ^ key >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15);

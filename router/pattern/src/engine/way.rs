@@ -118,7 +118,7 @@ pub(super) fn way(field: Field, wanted: &Wanted, literals: &Literals<'_>) -> Fou
             .iter()
             .map(|member| Found { is_all: false, ..way(field, member, literals) })
             .filter(|found| matches!(found.way, Way::Key(..) | Way::Number(_) | Way::Contains(_)))
-            .min_by_key(|found| generality(found))
+            .min_by_key(generality)
             .unwrap_or(Found::all(Way::Ask)),
         Wanted::AnythingBut(_) | Wanted::Regex(_) => Found::all(Way::Ask),
     }
@@ -139,20 +139,24 @@ fn only(range: &Range) -> Option<Key> {
 fn wildcard_way(field: Field, texts: &[Box<[u8]>], literals: &Literals<'_>) -> Found {
     let last = texts.len() - 1;
     let rank =
-        |(_, text): &(usize, &Box<[u8]>)| (literals.of(field, text), std::cmp::Reverse(text.len()));
+        |(_, text): &(usize, &[u8])| (literals.of(field, text), std::cmp::Reverse(text.len()));
     if last == 0 {
         return Found::key(Tag::Text, &texts[0]);
     }
-    let Some((at, text)) =
-        texts.iter().enumerate().filter(|(_, text)| !text.is_empty()).min_by_key(rank)
+    let Some((at, text)) = texts
+        .iter()
+        .map(AsRef::as_ref)
+        .enumerate()
+        .filter(|(_, text)| !text.is_empty())
+        .min_by_key(rank)
     else {
         return Found::key(Tag::Prefix, b"");
     };
     let is_all = texts.iter().enumerate().all(|(other, text)| other == at || text.is_empty());
     let way = match at {
-        0 => Way::Key(Tag::Prefix, text.clone()),
-        at if at == last => Way::Key(Tag::Suffix, text.clone()),
-        _ => Way::Contains(text.clone()),
+        0 => Way::Key(Tag::Prefix, text.into()),
+        at if at == last => Way::Key(Tag::Suffix, text.into()),
+        _ => Way::Contains(text.into()),
     };
     // Of `*a*b` with nothing but empty texts around `a` nothing is left to ask.
     Found { way, is_all: is_all && texts.len() <= 3 }
