@@ -41,7 +41,7 @@ pub use pattern;
 
 pub use diagnostic::Diagnostic;
 pub use inline_test::{TestOutcome, TestReport};
-pub use load::{Context, load};
+pub use load::{Context, load, reload};
 pub use plugins::{PluginStep, Plugins, PrepareError, StepError, StepInput, StepOutput};
 pub use rule::{BusTarget, Http, Log, Retry, Rule, Target, TargetKind};
 pub use rule_set::{BusRules, RuleSet, Scratch};

@@ -38,6 +38,19 @@ struct Loaded<'f> {
 ///
 /// Every problem of every file, in the order of the files and of the places in them.
 pub fn load(files: &[SourceFile], context: &Context<'_>) -> Result<RuleSet, Vec<Diagnostic>> {
+    reload(files, context, &RuleSet::empty())
+}
+
+/// As [`load`], for rules that take the place of others: a pattern that stays is not compiled again.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn reload(
+    files: &[SourceFile],
+    context: &Context<'_>,
+    running: &RuleSet,
+) -> Result<RuleSet, Vec<Diagnostic>> {
     let mut loaded: Vec<Loaded<'_>> = files.iter().map(|file| read(file, context)).collect();
     find_twins(&mut loaded);
     find_missing_buses(&mut loaded, context.buses);
@@ -48,7 +61,7 @@ pub fn load(files: &[SourceFile], context: &Context<'_>) -> Result<RuleSet, Vec<
     }
     let drafts = loaded.into_iter().flat_map(|file| file.drafts);
     let rules: Vec<Arc<Rule>> = drafts.filter_map(|draft| draft.rule).map(Arc::new).collect();
-    Ok(RuleSet::new(rules, files))
+    Ok(RuleSet::new(rules, files, running))
 }
 
 fn read<'f>(file: &'f SourceFile, context: &Context<'_>) -> Loaded<'f> {

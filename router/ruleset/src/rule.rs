@@ -1,7 +1,7 @@
 //! A rule and its targets, compiled.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pattern::{Event, Matcher, Pattern};
@@ -39,16 +39,18 @@ impl Rule {
     pub(crate) fn matches_pattern(&self, event: &[u8], scratch: &mut Scratch) -> bool {
         let Scratch { pattern, matched } = scratch;
         let event = Event::checked_before(event);
-        self.matcher.0.matches(event, pattern, matched).is_ok() && !matched.is_empty()
+        let matcher = self.matcher.of(&self.pattern);
+        matcher.matches(event, pattern, matched).is_ok() && !matched.is_empty()
     }
 }
 
-/// The matcher of one pattern.
-pub(crate) struct Alone(Matcher);
+/// The matcher of one pattern, made when it is first asked for: most rules are only asked together.
+#[derive(Default)]
+pub(crate) struct Alone(OnceLock<Matcher>);
 
 impl Alone {
-    pub(crate) fn new(pattern: &Pattern) -> Self {
-        Self(Matcher::new(std::slice::from_ref(pattern)))
+    fn of(&self, pattern: &Pattern) -> &Matcher {
+        self.0.get_or_init(|| Matcher::new(std::slice::from_ref(pattern)))
     }
 }
 

@@ -9,7 +9,7 @@
 //!
 //! - When to load: whoever watches the files decides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -29,8 +29,8 @@ pub struct RuleSet {
 /// The rules of one bus.
 pub struct BusRules {
     rules: Vec<Arc<Rule>>,
-    /// Positions in `rules` of the enabled ones, in the order that the matcher knows them in.
-    enabled: Vec<usize>,
+    /// By number of the pattern in the matcher: the position in `rules` of an enabled one.
+    by_pattern: Vec<Option<usize>>,
     matcher: Matcher,
 }
 
@@ -44,15 +44,21 @@ pub struct Scratch {
 impl RuleSet {
     /// No rules at all.
     pub fn empty() -> Self {
-        Self::new(Vec::new(), &[])
+        Self { rules: Vec::new(), by_bus: BTreeMap::new(), digest: digest(&[]) }
     }
 
-    pub(crate) fn new(rules: Vec<Arc<Rule>>, files: &[SourceFile]) -> Self {
+    pub(crate) fn new(rules: Vec<Arc<Rule>>, files: &[SourceFile], running: &Self) -> Self {
         let mut by_bus: BTreeMap<String, Vec<Arc<Rule>>> = BTreeMap::new();
         for rule in &rules {
             by_bus.entry(rule.bus.clone()).or_default().push(Arc::clone(rule));
         }
-        let by_bus = by_bus.into_iter().map(|(bus, rules)| (bus, BusRules::new(rules))).collect();
+        let by_bus = by_bus
+            .into_iter()
+            .map(|(bus, rules)| {
+                let rules = BusRules::new(rules, running.on(&bus));
+                (bus, rules)
+            })
+            .collect();
         Self { rules, by_bus, digest: digest(files) }
     }
 
@@ -89,12 +95,54 @@ impl std::fmt::Debug for RuleSet {
 }
 
 impl BusRules {
-    fn new(rules: Vec<Arc<Rule>>) -> Self {
-        let enabled: Vec<usize> =
-            rules.iter().enumerate().filter(|(_, rule)| rule.enabled).map(|(at, _)| at).collect();
-        let patterns: Vec<_> =
-            rules.iter().filter(|rule| rule.enabled).map(|rule| rule.pattern.clone()).collect();
-        Self { rules, enabled, matcher: Matcher::new(&patterns) }
+    fn new(rules: Vec<Arc<Rule>>, running: Option<&Self>) -> Self {
+        if let Some(running) = running {
+            return running.followed_by(rules);
+        }
+        let enabled = |at: &usize| rules[*at].enabled;
+        let by_pattern: Vec<Option<usize>> = (0..rules.len()).filter(enabled).map(Some).collect();
+        let patterns = by_pattern.iter().flatten().map(|at| rules[*at].pattern.clone());
+        let matcher = Matcher::new(&patterns.collect::<Vec<_>>());
+        Self { rules, by_pattern, matcher }
+    }
+
+    /// These rules in the place of the present ones. A rule of the same name keeps the number of its
+    /// pattern, and with the same text the pattern is not compiled again.
+    fn followed_by(&self, rules: Vec<Arc<Rule>>) -> Self {
+        let mut numbers: HashMap<&str, usize> = HashMap::new();
+        for (number, at) in self.by_pattern.iter().enumerate() {
+            if let Some(at) = at {
+                numbers.insert(&self.rules[*at].name, number);
+            }
+        }
+        let mut by_pattern = vec![None; self.by_pattern.len()];
+        let mut changes = Vec::new();
+        let mut added = Vec::new();
+        for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
+            let Some(number) = numbers.remove(rule.name.as_str()) else {
+                added.push(at);
+                continue;
+            };
+            by_pattern[number] = Some(at);
+            let before = self.by_pattern[number].map(|at| self.rules[at].pattern.text());
+            if before != Some(rule.pattern.text()) {
+                changes.push((pattern_index(number), Some(rule.pattern.clone())));
+            }
+        }
+        let mut free: Vec<usize> =
+            (0..by_pattern.len()).filter(|number| by_pattern[*number].is_none()).collect();
+        for at in added {
+            let number = free.pop().unwrap_or(by_pattern.len());
+            if by_pattern.len() <= number {
+                by_pattern.push(None);
+            }
+            by_pattern[number] = Some(at);
+            changes.push((pattern_index(number), Some(rules[at].pattern.clone())));
+        }
+        free.retain(|number| self.by_pattern[*number].is_some());
+        changes.extend(free.into_iter().map(|number| (pattern_index(number), None)));
+        let matcher = self.matcher.changed(&changes);
+        Self { rules, by_pattern, matcher }
     }
 
     /// In the order of the files; disabled ones included.
@@ -114,13 +162,16 @@ impl BusRules {
     ) -> Result<Vec<Arc<Rule>>, EventError> {
         let Scratch { pattern, matched } = scratch;
         self.matcher.matches(Event::checked_before(event), pattern, matched)?;
-        matched.sort_unstable();
-        let rule = |index: &PatternIndex| {
-            let at = usize::try_from(index.0).ok()?;
-            Some(Arc::clone(self.rules.get(*self.enabled.get(at)?)?))
-        };
-        Ok(matched.iter().filter_map(rule).collect())
+        let position =
+            |index: &PatternIndex| *self.by_pattern.get(usize::try_from(index.0).ok()?)?;
+        let mut positions: Vec<usize> = matched.iter().filter_map(position).collect();
+        positions.sort_unstable();
+        Ok(positions.into_iter().map(|at| Arc::clone(&self.rules[at])).collect())
     }
+}
+
+fn pattern_index(number: usize) -> PatternIndex {
+    PatternIndex(u32::try_from(number).expect("fewer than 2^32 rules"))
 }
 
 fn digest(files: &[SourceFile]) -> String {

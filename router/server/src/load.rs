@@ -63,13 +63,14 @@ pub(crate) struct Rejection {
 
 impl Source {
     /// Reads and compiles; the inline tests have not run yet.
-    pub(crate) fn compile(&self, content: Content, previous: Option<&Shelf>) -> Outcome {
+    pub(crate) fn compile(&self, content: Content, running: &Running<'_>) -> Outcome {
         let looked_in = self.folders.plugins.display().to_string();
         let limits = self.plugin_limits.clone();
         let shelf =
-            Arc::new(Shelf::load(&self.host, limits, &looked_in, content.plugins, previous));
+            Arc::new(Shelf::load(&self.host, limits, &looked_in, content.plugins, running.shelf));
         let values = SystemValues::default();
-        let loaded = ruleset::load(
+        let none = RuleSet::empty();
+        let loaded = ruleset::reload(
             &content.rules,
             &ruleset::Context {
                 values: &values,
@@ -77,6 +78,7 @@ impl Source {
                 buses: &self.buses,
                 limits: self.limits,
             },
+            running.rules.unwrap_or(&none),
         );
         let files = content.rules.len();
         let texts = Texts::of(content.rules);
@@ -95,7 +97,7 @@ impl Source {
 
     /// Compiles what may take the place of `running`, and runs the inline tests.
     pub(crate) fn load(&self, content: Content, running: Running<'_>) -> Outcome {
-        let mut outcome = self.compile(content, running.shelf);
+        let mut outcome = self.compile(content, &running);
         outcome.compiled = outcome.compiled.and_then(|compiled| {
             let emptied = running.rules.map_or_else(Vec::new, |rules| compiled.emptied(rules));
             if !emptied.is_empty() {

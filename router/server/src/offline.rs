@@ -14,7 +14,7 @@ use bus::plugin;
 use bus::ruleset::{Diagnostic, TestOutcome};
 
 use crate::config::{Config, ConfigError};
-use crate::load::{Compiled, Rejection};
+use crate::load::{Compiled, Rejection, Running};
 use crate::run::{folders, plugin_limits};
 use crate::{folder, load};
 
@@ -125,7 +125,7 @@ fn compile(
     };
     let content =
         source.folders.read().map_err(|error| Stopped::Rejected(Rejection::folder(&error)))?;
-    source.compile(content, None).compiled.map_err(Stopped::Rejected)
+    source.compile(content, &Running::default()).compiled.map_err(Stopped::Rejected)
 }
 
 impl Stopped {

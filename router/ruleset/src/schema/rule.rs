@@ -58,7 +58,7 @@ impl Reading<'_> {
                 bus: draft.bus.clone(),
                 description,
                 enabled,
-                matcher: Alone::new(&pattern),
+                matcher: Alone::default(),
                 pattern,
                 targets: whole,
                 path: self.source.path.to_owned(),

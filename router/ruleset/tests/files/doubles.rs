@@ -66,16 +66,18 @@ impl PluginStep for FixedStep {
 }
 
 pub(crate) fn load(files: &[SourceFile]) -> Result<RuleSet, Vec<Diagnostic>> {
+    reload(files, &RuleSet::empty())
+}
+
+pub(crate) fn reload(files: &[SourceFile], running: &RuleSet) -> Result<RuleSet, Vec<Diagnostic>> {
     let buses = ["billing".to_owned()];
-    slipswitch_ruleset::load(
-        files,
-        &Context {
-            values: &FixedValues,
-            plugins: &FixedPlugins,
-            buses: &buses,
-            limits: event::Limits::default(),
-        },
-    )
+    let context = Context {
+        values: &FixedValues,
+        plugins: &FixedPlugins,
+        buses: &buses,
+        limits: event::Limits::default(),
+    };
+    slipswitch_ruleset::reload(files, &context, running)
 }
 
 /// One file named `rules.yaml`.

@@ -4,4 +4,5 @@ mod broken;
 mod documents;
 mod doubles;
 mod hostile;
+mod reloaded;
 mod whole;
