@@ -160,10 +160,11 @@ impl Matcher {
         self.patterns.get(position(number))?.as_ref()
     }
 
-    /// The bytes that the compiled form keeps, nearly; the patterns themselves not counted.
+    /// The bytes that the compiled form keeps, nearly, with the patterns it was made of.
     pub fn memory_bytes(&self) -> usize {
+        let patterns: usize = self.patterns.iter().flatten().map(Pattern::memory_bytes).sum();
         let layers = self.base.memory_bytes() + self.recent.as_ref().map_or(0, Layer::memory_bytes);
-        layers + self.paths.memory_bytes() + self.dead.len() * 8 + self.changed.len() * 4
+        patterns + layers + self.paths.memory_bytes() + self.dead.len() * 8 + self.changed.len() * 4
     }
 }
 

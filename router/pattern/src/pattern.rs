@@ -93,6 +93,19 @@ impl Pattern {
         &self.inner.text
     }
 
+    /// The bytes that it keeps, nearly.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let Inner { text, rows } = &*self.inner;
+        let field = |field: &Field| {
+            size_of::<Field>() + field.path.len() + field.wanted.len() * size_of::<Wanted>()
+        };
+        let fields: usize = rows.fields.iter().map(field).sum();
+        let branch = |branch: &Vec<usize>| size_of::<Vec<usize>>() + size_of_val(branch.as_slice());
+        let branches: usize = rows.branches.iter().map(branch).sum();
+        // What entries keep besides is about as long as they are written.
+        size_of::<Self>() + size_of::<Inner>() + 2 * text.len() + fields + branches
+    }
+
     pub(crate) fn fields(&self) -> &[Field] {
         &self.inner.rows.fields
     }

@@ -28,7 +28,7 @@ use crate::matcher::PatternIndex;
 use crate::value::Wanted;
 
 /// So few branches are looked at one by one.
-const FEW: usize = 32;
+const FEW: usize = 16;
 
 /// Atoms of one condition that a branch may be parted by below the root.
 const COPIES_MAX: usize = 4;
