@@ -14,16 +14,15 @@ struct Outcome {
     err: String,
 }
 
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_slipswitch"));
+    command.args(["pattern", "explain"]).args(arguments).current_dir(folder);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
 fn explain(folder: &Path, arguments: &[&str], input: &str) -> Outcome {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_slipswitch"))
-        .args(["pattern", "explain"])
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the command starts");
+    let mut child = command(folder, arguments).spawn().expect("the command starts");
     // A command that has no use for its input may be gone already.
     child.stdin.take().expect("piped above").write_all(input.as_bytes()).ok();
     let output = child.wait_with_output().expect("the command ends");
@@ -76,7 +75,8 @@ fn every_field_is_explained_the_reason_first() {
           ✗ detail.total: "250" is a string, expected a number > 100
             → without its quotes it would fit
           ✓ source: "com.shop"
-    "#]].assert_eq(&told.out);
+    "#]]
+    .assert_eq(&told.out);
     assert_eq!((told.code, told.err.as_str()), (Some(1), ""));
 }
 
@@ -153,7 +153,8 @@ fn of_many_patterns_the_nearest_are_listed() {
           ✗ big-orders  1 of 2 fit  detail.total: "250" is a string, expected a number > 100
           ✗  [31m       0 of 1 fit  source: "com.shop" differs from "Com.Shop" in case only
           … and 1 more not matching
-    "#]].assert_eq(&told.out);
+    "#]]
+    .assert_eq(&told.out);
     assert_eq!((told.code, told.err.as_str()), (Some(0), ""));
 
     let arguments = ["--patterns", "-", "--event", "@e.json", "--json", "--limit", "2"];
@@ -176,6 +177,48 @@ fn of_many_patterns_the_nearest_are_listed() {
     let none = explain(here.path(), &["--patterns", "ps.jsonl", "--event", "{}"], "");
     assert!(none.out.starts_with("✗ 0 of 5 patterns match\n"), "{}", none.out);
     assert_eq!(none.code, Some(1));
+}
+
+#[test]
+fn the_exit_code_is_the_verdict_though_nobody_reads() {
+    let here = folder();
+    let verdicts = [
+        (["--pattern", r#"{"source": ["com.shop"]}"#], 0),
+        (["--pattern", "@p.json"], 1),
+        (["--patterns", "ps.jsonl"], 0),
+    ];
+    let none = (["--patterns", "none.jsonl"], 1);
+    fs::write(here.path().join("none.jsonl"), "{\"id\":1,\"pattern\":{\"x\":[1]}}\n").unwrap();
+    for (pattern, code) in verdicts.into_iter().chain([none]) {
+        for form in [&[][..], &["--json"]] {
+            let mut command =
+                command(here.path(), &[&pattern[..], &["--event", "-"], form].concat());
+            let mut child = command.spawn().expect("the command starts");
+            drop(child.stdout.take());
+            // It answers after it has read this.
+            child.stdin.take().expect("piped above").write_all(EVENT.as_bytes()).unwrap();
+            let output = child.wait_with_output().expect("the command ends");
+            assert_eq!(output.status.code(), Some(code), "{pattern:?} {form:?}");
+            assert_eq!(output.stderr, b"", "{pattern:?} {form:?}");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_cannot_be_written_is_two() {
+    let here = folder();
+    for pattern in [["--pattern", "@p.json"], ["--patterns", "ps.jsonl"]] {
+        for form in [&[][..], &["--json"]] {
+            let full = fs::File::options().write(true).open("/dev/full").unwrap();
+            let mut command =
+                command(here.path(), &[&pattern[..], &["--event", "@e.json"], form].concat());
+            let output = command.stdout(full).output().expect("the command ends");
+            let err = String::from_utf8(output.stderr).expect("it prints text");
+            assert_eq!(output.status.code(), Some(2), "{pattern:?} {form:?}: {err}");
+            assert!(err.starts_with("write to standard output: "), "{pattern:?} {form:?}: {err}");
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `slipswitch pattern explain`: why does this pattern match this event, or not?
 
 use std::fmt::Write as _;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -32,7 +32,8 @@ Examples:
   slipswitch pattern explain --pattern @pattern.json --event @event.json
   tail -n 1 audit.jsonl | slipswitch pattern explain --patterns patterns.jsonl --event -
 
-Exit codes: 0 it matches (of many: at least one does), 1 it does not, 2 the pattern or the event is not right.";
+Exit codes: 0 it matches (of many: at least one does), 1 it does not, 2 the pattern or the event is not right, \
+or the answer cannot be written.";
 
 /// Say field by field why a pattern matches an event, or does not.
 #[derive(Debug, Args)]
@@ -76,13 +77,13 @@ fn one(arguments: &Arguments, pattern: &str) -> Result<bool, Failure> {
     let pattern = text("--pattern", pattern)?;
     let event = text("--event", &arguments.event)?;
     let explanation = pattern_explain(&pattern, &event).map_err(|error| wrong(&error))?;
-    if arguments.json {
-        output::json(&value(&explanation))?;
+    answered(if arguments.json {
+        output::json(&value(&explanation))
     } else if output::answer_has_color() {
-        output::line(explanation.painted().trim_end())?;
+        output::line(explanation.painted().trim_end())
     } else {
-        output::line(explanation.to_string().trim_end())?;
-    }
+        output::line(explanation.to_string().trim_end())
+    })?;
     Ok(explanation.is_match())
 }
 
@@ -95,13 +96,23 @@ fn many(arguments: &Arguments, patterns: &Path) -> Result<bool, Failure> {
     let patterns = Named { name, reader };
     let report =
         pattern_nearest(patterns, &event, arguments.limit).map_err(|error| wrong(&error))?;
-    if arguments.json {
-        output::json(&list_value(&report))?;
+    answered(if arguments.json {
+        output::json(&list_value(&report))
     } else {
         let paint = if output::answer_has_color() { Paint::Terminal } else { Paint::None };
-        output::line(list(&report, paint).trim_end())?;
-    }
+        output::line(list(&report, paint).trim_end())
+    })?;
     Ok(0 < report.matched)
+}
+
+/// The exit code is the verdict, whether or not somebody reads the rest; 1 would be one too.
+fn answered(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::usage(format!("write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn is_standard_input(argument: &str) -> bool {
