@@ -144,7 +144,7 @@ fn programs_get_an_object() {
 fn of_many_patterns_the_nearest_are_listed() {
     let here = folder();
     let told =
-        explain(here.path(), &["--patterns", "ps.jsonl", "--event", "-", "--limit", "4"], EVENT);
+        explain(here.path(), &["--patterns", "ps.jsonl", "--event", "-", "--limit", "3"], EVENT);
     expect![[r#"
         ✓ 1 of 5 patterns matches
 
@@ -171,12 +171,30 @@ fn of_many_patterns_the_nearest_are_listed() {
                     "id": "tv-orders", "matches": false, "fits_total": 1, "fields_total": 2,
                     "why": "detail.items: no single element had both qty and sku",
                 },
+                {
+                    "id": "big-orders", "matches": false, "fits_total": 1, "fields_total": 2,
+                    "why": "detail.total: \"250\" is a string, expected a number > 100",
+                },
             ],
         })
     );
     let none = explain(here.path(), &["--patterns", "ps.jsonl", "--event", "{}"], "");
     assert!(none.out.starts_with("✗ 0 of 5 patterns match\n"), "{}", none.out);
     assert_eq!(none.code, Some(1));
+}
+
+#[test]
+fn long_numbers_are_ids_that_stay_as_they_are() {
+    let here = folder();
+    let patterns = r#"{"id":12345678901234567890123,"pattern":{"x":[1]}}
+{"id":12345678901234567890124,"pattern":{"x":[2]}}"#;
+    for form in [&[][..], &["--json"]] {
+        let arguments = [&["--patterns", "-", "--event", "{}"], form].concat();
+        let told = explain(here.path(), &arguments, patterns);
+        for id in ["12345678901234567890123", "12345678901234567890124"] {
+            assert!(told.out.contains(id), "{}{}", told.out, told.err);
+        }
+    }
 }
 
 #[test]

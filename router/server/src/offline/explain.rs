@@ -6,6 +6,7 @@ use std::ops::Range;
 use bus::ruleset::Diagnostic;
 use bus::ruleset::pattern::explain::{Near, Nearest};
 use bus::ruleset::pattern::{self, Event, EventError, Explanation, ParseError, Pattern};
+use serde_json::value::RawValue;
 
 use super::patterns::{MatchError, Named, read_patterns};
 use crate::config;
@@ -39,8 +40,8 @@ pub struct NearestReport {
     pub patterns: usize,
     /// How many match.
     pub matched: usize,
-    /// The nearest, each with its id.
-    pub nearest: Vec<(serde_json::Value, Near)>,
+    /// The nearest, those that match first, each with its id as it is written.
+    pub nearest: Vec<(Box<RawValue>, Near)>,
 }
 
 /// Explains why `pattern` matches `event`, or does not.
@@ -60,7 +61,7 @@ pub fn pattern_explain(
     pattern::explain(&parsed, checked).map_err(|error| of_event(event, error))
 }
 
-/// Finds the `limit` patterns that come nearest to `event`.
+/// Finds up to `limit` patterns that match `event`, and up to `limit` more that come nearest without.
 ///
 /// # Errors
 ///
@@ -73,8 +74,14 @@ pub fn pattern_nearest(
 ) -> Result<NearestReport, ExplainError> {
     let checked = Event::check(event.text.as_bytes()).map_err(|error| of_event(event, error))?;
     let (ids, patterns) = read_patterns(patterns)?;
-    let Nearest { patterns: nearest, matched } =
-        pattern::nearest(&patterns, checked, limit).map_err(|error| of_event(event, error))?;
+    let ask =
+        |limit| pattern::nearest(&patterns, checked, limit).map_err(|error| of_event(event, error));
+    let Nearest { patterns: mut nearest, matched } = ask(limit)?;
+    if 0 < matched {
+        // Those that match come first.
+        nearest = ask(limit.saturating_add(matched))?.patterns;
+        nearest.drain(limit.min(matched)..matched);
+    }
     let with_id = |near: Near| {
         let id = usize::try_from(near.pattern.0).ok().and_then(|index| ids.get(index));
         (id.expect("only our patterns were asked").clone(), near)
@@ -130,6 +137,26 @@ mod tests {
             let error = explain(r#"{"a":[1]}"#, event).unwrap_err();
             assert!(error.starts_with(start) && error.contains(EVENT_MEND), "{error}");
         }
+    }
+
+    #[test]
+    fn many_that_match_do_not_hide_those_that_nearly_do() {
+        let lines: String = [1, 2, 3, 9, 9, 9]
+            .iter()
+            .zip(0..)
+            .map(|(value, id)| format!("{{\"id\":{id},\"pattern\":{{\"a\":[{value}]}}}}\n"))
+            .collect();
+        let ids = |event: &str, limit| {
+            let file = Named { name: "p.jsonl".to_owned(), reader: lines.as_bytes() };
+            let report = pattern_nearest(file, &named("e", event), limit).unwrap();
+            let ids = report.nearest.iter().map(|(id, _)| id.to_string());
+            (report.matched, ids.collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(ids(r#"{"a":9}"#, 2), (3, "3 4 0 1".to_owned()));
+        assert_eq!(ids(r#"{"a":9}"#, 9), (3, "3 4 5 0 1 2".to_owned()));
+        assert_eq!(ids(r#"{"a":9}"#, 0), (3, String::new()));
+        assert_eq!(ids(r#"{"a":9}"#, usize::MAX), (3, "3 4 5 0 1 2".to_owned()));
+        assert_eq!(ids(r#"{"a":8}"#, 2), (0, "0 1".to_owned()));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub enum MatchError {
     )]
     SameId { name: String, line: usize, first: usize, id: String },
 
-    #[error("{name} line {line}, column {column}: {message}")]
+    #[error("{name} line {line}, column {column}: {message}; write one event a line")]
     Event { name: String, line: usize, column: usize, message: String },
 
     #[error("{name} line {line}: {source}")]
@@ -62,7 +62,8 @@ pub fn pattern_check(text: &str) -> Result<(), Diagnostic> {
 
 #[derive(Deserialize)]
 struct PatternLine<'a> {
-    id: serde_json::Value,
+    #[serde(borrow)]
+    id: &'a RawValue,
     #[serde(borrow)]
     pattern: &'a RawValue,
 }
@@ -101,19 +102,21 @@ pub fn pattern_match(
     out.flush().map_err(MatchError::Write)
 }
 
+/// Each pattern with its id, which is JSON as it is written, but for white space: as a number it could be rounded.
 pub(super) fn read_patterns(
     source: Named<impl BufRead>,
-) -> Result<(Vec<serde_json::Value>, Vec<Pattern>), MatchError> {
+) -> Result<(Vec<Box<RawValue>>, Vec<Pattern>), MatchError> {
     let (mut ids, mut patterns) = (Vec::new(), Vec::new());
     let mut lines_by_id = HashMap::new();
     let name = source.name.clone();
     let mut lines = Lines::new(source);
     while let Some((line, text)) = lines.next()? {
-        let found: PatternLine<'_> = serde_json::from_slice(text).map_err(|error| {
-            let message = format!("{} (column {})", without_place(&error), error.column());
-            MatchError::PatternLine { name: name.clone(), line, message }
+        let found = pattern_line(text).map_err(|message| MatchError::PatternLine {
+            name: name.clone(),
+            line,
+            message,
         })?;
-        let id = found.id.to_string();
+        let id = compact(found.id.get());
         if let Some(first) = lines_by_id.insert(id.clone(), line) {
             return Err(MatchError::SameId { name, line, first, id });
         }
@@ -124,15 +127,37 @@ pub(super) fn read_patterns(
                 name: name.clone(),
                 line,
                 column: column(text, start + error.span.start),
-                id,
+                id: id.clone(),
                 message: error.message,
                 mend: error.mend,
             }
         })?;
-        ids.push(found.id);
+        ids.push(RawValue::from_string(id).expect("JSON without its white space is JSON"));
         patterns.push(pattern);
     }
     Ok((ids, patterns))
+}
+
+fn pattern_line(text: &[u8]) -> Result<PatternLine<'_>, String> {
+    let words = |error| format!("{} (column {})", without_place(&error), error.column());
+    // An array would do for serde.
+    if text.trim_ascii_start().first() != Some(&b'{') {
+        serde_json::from_slice::<&RawValue>(text).map_err(words)?;
+        return Err("not an object".to_owned());
+    }
+    serde_json::from_slice(text).map_err(words)
+}
+
+/// JSON without the white space between its parts.
+fn compact(json: &str) -> String {
+    let (mut is_string, mut is_escaped) = (false, false);
+    let mut is_kept = |c: char| {
+        let is_kept = is_string || !c.is_ascii_whitespace();
+        is_string ^= c == '"' && !is_escaped;
+        is_escaped = is_string && c == '\\' && !is_escaped;
+        is_kept
+    };
+    json.chars().filter(|c| is_kept(*c)).collect()
 }
 
 /// The event of a line; `None` for JSON that is no object, which nothing matches.
@@ -148,7 +173,7 @@ pub(super) fn read_event<'a>(
     }
     // Its column is a byte of this one line, from 1.
     serde_json::from_slice::<&RawValue>(text).map_err(|error| {
-        let message = format!("not JSON: {}; write one event a line", without_place(&error));
+        let message = format!("not JSON: {}", without_place(&error));
         event_error(name, line, text, error.column().saturating_sub(1), message)
     })?;
     Ok(None)
@@ -181,7 +206,7 @@ fn column(text: &[u8], byte: usize) -> usize {
 fn write_matches(
     out: &mut impl Write,
     event: usize,
-    ids: &[serde_json::Value],
+    ids: &[Box<RawValue>],
     matched: &[PatternIndex],
 ) -> std::io::Result<()> {
     write!(out, r#"{{"event":{event},"matched":["#)?;
@@ -263,6 +288,7 @@ mod tests {
         assert!(error.contains("pattern \"b\""), "{error}");
         let error = run(good, "{\"x\":1}\n{\"x\":").unwrap_err();
         assert!(error.starts_with("e.jsonl line 2, column "), "{error}");
+        assert!(error.ends_with("; write one event a line"), "{error}");
     }
 
     #[test]
@@ -279,6 +305,7 @@ mod tests {
             let error = run(patterns, &format!("5\n{broken}\n")).unwrap_err();
             let place = format!("e.jsonl line 2, column {column}: not JSON: ");
             assert!(error.starts_with(&place) && !error.contains("line 1"), "{error}");
+            assert_eq!(error.matches("; write one event a line").count(), 1, "{error}");
         }
     }
 
@@ -290,6 +317,39 @@ mod tests {
             error,
             "p.jsonl line 4: the id 7 is that of line 1 already; give each pattern one of its own"
         );
+    }
+
+    #[test]
+    fn ids_stay_as_they_are_written() {
+        let ids = [
+            ("12345678901234567890123", "12345678901234567890123"),
+            ("12345678901234567890124", "12345678901234567890124"),
+            ("1e400", "1e400"),
+            ("1.0", "1.0"),
+            (r#" [ "a \\" , "\" b" , {"c" : 1} ]"#, r#"["a \\","\" b",{"c":1}]"#),
+            (r#""grün""#, r#""grün""#),
+        ];
+        let line = |id: &str| format!("{{\"id\":{id},\"pattern\":{{\"x\":[1]}}}}\n");
+        let patterns: String = ids.iter().map(|(written, _)| line(written)).collect();
+        let shown = ids.map(|(_, shown)| shown).join(",");
+        let expected = format!("{{\"event\":0,\"matched\":[{shown}]}}\n");
+        assert_eq!(run(&patterns, "{\"x\":1}").unwrap(), expected);
+        let error = run(&format!("{}{}", line("[1,2]"), line("[1, 2]")), "").unwrap_err();
+        assert!(error.starts_with("p.jsonl line 2: the id [1,2] is that of line 1"), "{error}");
+    }
+
+    #[test]
+    fn a_pattern_line_is_an_object() {
+        let mend = "; write {\"id\": …, \"pattern\": {…}}, one a line";
+        for (line, message) in [
+            (r#"["x",{"a":[1]}]"#, "not an object"),
+            ("5", "not an object"),
+            ("nonsense", "expected ident (column 2)"),
+            (r#"{"id":1}"#, "missing field `pattern` (column 8)"),
+        ] {
+            let error = run(line, "").unwrap_err();
+            assert_eq!(error, format!("p.jsonl line 1: {message}{mend}"));
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use server::offline::{
     ExplainError, Named, NamedText, NearestReport,
@@ -53,7 +55,7 @@ pub(crate) struct Arguments {
     /// The event: JSON, @FILE, or `-` for standard input
     #[arg(long, value_name = "JSON")]
     event: String,
-    /// How many of the patterns to list
+    /// How many of the patterns to list that match, and of those that nearly do
     #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "pattern")]
     limit: usize,
     /// Print an object for programs
@@ -217,21 +219,36 @@ fn conflict(conflict: &Conflict) -> Value {
     })
 }
 
-fn list_value(report: &NearestReport) -> Value {
-    let nearest = report.nearest.iter().map(|(id, near)| {
-        json!({
-            "id": id,
-            "matches": near.is_match,
-            "fits_total": near.fits,
-            "fields_total": near.of,
-            "why": near.why,
-        })
+/// Not a [`Value`], in which an id that is a long number would be rounded.
+#[derive(Serialize)]
+struct List<'a> {
+    patterns_total: usize,
+    matches_total: usize,
+    nearest: Vec<Listed<'a>>,
+}
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    id: &'a RawValue,
+    matches: bool,
+    fits_total: usize,
+    fields_total: usize,
+    why: &'a str,
+}
+
+fn list_value(report: &NearestReport) -> List<'_> {
+    let listed = report.nearest.iter().map(|(id, near)| Listed {
+        id,
+        matches: near.is_match,
+        fits_total: near.fits,
+        fields_total: near.of,
+        why: &near.why,
     });
-    json!({
-        "patterns_total": report.patterns,
-        "matches_total": report.matched,
-        "nearest": nearest.collect::<Vec<_>>(),
-    })
+    List {
+        patterns_total: report.patterns,
+        matches_total: report.matched,
+        nearest: listed.collect(),
+    }
 }
 
 /// The listing for people.
@@ -297,8 +314,8 @@ impl Paint {
 }
 
 /// A string as it is, anything else as JSON.
-fn shown_id(id: &Value) -> String {
-    let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+fn shown_id(id: &RawValue) -> String {
+    let id = serde_json::from_str::<String>(id.get()).unwrap_or_else(|_| id.get().to_owned());
     let mut chars = output::flat(&id).chars().collect::<Vec<_>>();
     if ID_CHARS_MAX < chars.len() {
         chars.truncate(ID_CHARS_MAX - 1);
