@@ -54,11 +54,14 @@ const PATTERNS: &str = r#"{"id":"große Bestellung","pattern":{"total":[{"numeri
 const EVENTS: &str = "{\"total\":5,\"state\":\"new\"}\n\n{\"total\":250}\n\"no object\"\n{}\n";
 const FILES: [&str; 6] = ["--patterns", "p.jsonl", "--events", "e.jsonl", "--seconds", "0.02"];
 
+/// What a run that is right says on standard error: the tests run the build they belong to.
+const SAID: &str = if cfg!(debug_assertions) { "a debug build measures nothing\n" } else { "" };
+
 #[test]
 fn matches_are_counted_and_summed_as_documented() {
     let here = folder(PATTERNS, EVENTS);
     let outcome = bench(here.path(), &[&FILES[..], &["--json"]].concat(), "");
-    assert_eq!((outcome.code, outcome.err.as_str()), (Some(0), ""));
+    assert_eq!((outcome.code, outcome.err.as_str()), (Some(0), SAID));
     let report: serde_json::Value = serde_json::from_str(&outcome.out).expect("it prints JSON");
     let pairs = ["0\t7\n", "0\t[\"x\",1]\n", "1\t\"große Bestellung\"\n", "1\t7\n"];
     let sum = pairs.iter().fold(0_u64, |sum, pair| sum.wrapping_add(fnv(pair.as_bytes())));
@@ -78,15 +81,25 @@ fn people_are_told_the_same() {
     let here = folder(PATTERNS, EVENTS);
     let arguments = ["--patterns", "p.jsonl", "--events", "-", "--seconds", "0.02"];
     let outcome = bench(here.path(), &arguments, EVENTS);
-    assert_eq!((outcome.code, outcome.err.as_str()), (Some(0), ""));
+    assert_eq!((outcome.code, outcome.err.as_str()), (Some(0), SAID));
     let lines: Vec<&str> = outcome.out.lines().collect();
     assert_eq!(lines[0], "patterns  3");
-    assert_eq!(lines[1], "events    4, 13 bytes each");
+    assert_eq!(lines[1], "events    4, 13 bytes on average");
     assert_eq!(lines[2], "matches   4 in one pass, 1.00 an event");
     let json = bench(here.path(), &[&FILES[..], &["--json"]].concat(), "").out;
     let checksum = lines[3].strip_prefix("checksum  ").unwrap();
     assert!(json.contains(&format!("\"checksum\": \"{checksum}\"")), "{checksum}: {json}");
     assert!(lines[6].starts_with("speed     "), "{}", outcome.out);
+}
+
+#[test]
+fn a_file_that_is_one_array_is_suspected() {
+    let here = folder(PATTERNS, "[{\"total\":5},{\"total\":6}]\n");
+    let outcome = bench(here.path(), &FILES, "");
+    assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+    let suspicion = "no event is an object: is the file one array?\n";
+    assert_eq!(outcome.err, format!("{SAID}{suspicion}"));
+    assert!(outcome.out.contains("\nmatches   0 in one pass"), "{}", outcome.out);
 }
 
 #[test]

@@ -56,6 +56,12 @@ pub(crate) fn run(verb: &Verb) -> Result<(), Failure> {
     let events = named(&arguments.events)?;
     let report = server::offline::bench_match(patterns, events, arguments.seconds)
         .map_err(|error| Failure::failed(error.to_string()))?;
+    if cfg!(debug_assertions) {
+        output::complain("a debug build measures nothing");
+    }
+    if report.objects == 0 {
+        output::complain("no event is an object: is the file one array?");
+    }
     if arguments.json {
         return Ok(output::json(&value(&report))?);
     }
@@ -91,6 +97,13 @@ fn value(report: &BenchReport) -> serde_json::Value {
 fn text(report: &BenchReport) -> String {
     let per_event = float(report.matches) / float(report.events);
     let size = float(report.event_bytes) / float(report.events);
+    let size = output::count(format!("{size:.0}"), "byte");
+    let memory = float(report.memory_bytes);
+    let memory = if memory < 1e6 {
+        format!("{:.1} KB", memory / 1e3)
+    } else {
+        format!("{:.2} MB", memory / 1e6)
+    };
     let second = if report.is_processor_time {
         "second of processor time, on one thread"
     } else {
@@ -98,11 +111,11 @@ fn text(report: &BenchReport) -> String {
     };
     [
         format!("patterns  {}", commas(report.patterns)),
-        format!("events    {}, {size:.0} bytes each", commas(report.events)),
+        format!("events    {}, {size} on average", commas(report.events)),
         format!("matches   {} in one pass, {per_event:.2} an event", commas(report.matches)),
         format!("checksum  {:016x}", report.checksum),
         format!("compiled  in {:.1} ms", report.compile.as_secs_f64() * 1e3),
-        format!("memory    {:.2} MB", float(report.memory_bytes) / 1e6),
+        format!("memory    {memory}"),
         format!(
             "speed     {} events, {:.1} MB a {second} (spread {:.0} %)",
             commas(format!("{:.0}", report.events_per_second)),
@@ -152,6 +165,7 @@ mod tests {
         let report = BenchReport {
             patterns: 1_000,
             events: 400,
+            objects: 400,
             event_bytes: 380_000,
             matches: 1_284,
             checksum: 0x12ab,
@@ -165,13 +179,15 @@ mod tests {
         assert_eq!(
             text(&report),
             "patterns  1,000\n\
-             events    400, 950 bytes each\n\
+             events    400, 950 bytes on average\n\
              matches   1,284 in one pass, 3.21 an event\n\
              checksum  00000000000012ab\n\
              compiled  in 1.5 ms\n\
              memory    1.89 MB\n\
              speed     1,460,321 events, 1387.0 MB a second of processor time, on one thread (spread 4 %)"
         );
+        let small = text(&BenchReport { memory_bytes: 1_540, ..report.clone() });
+        assert!(small.contains("\nmemory    1.5 KB\n"), "{small}");
         let value = value(&report);
         assert_eq!(
             (&value["checksum"], &value["clock"]),

@@ -35,6 +35,8 @@ const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 pub struct BenchReport {
     pub patterns: usize,
     pub events: usize,
+    /// Events that are objects: nothing else can match.
+    pub objects: usize,
     /// Of all events, line ends not counted.
     pub event_bytes: usize,
     /// In one pass over the events.
@@ -90,6 +92,7 @@ pub fn bench_match(
     Ok(BenchReport {
         patterns: patterns.len(),
         events: events.lines.len(),
+        objects: events.lines.iter().filter(|line| line.is_object).count(),
         event_bytes: events.lines.iter().map(|line| line.span.len()).sum(),
         matches,
         checksum,
@@ -268,7 +271,7 @@ mod tests {
         let patterns = "{\"id\":\"a\",\"pattern\":{\"x\":[1]}}\n{\"id\":7,\"pattern\":{\"x\":[{\"exists\":true}]}}\n";
         let report = bench(patterns, "{\"x\":1}\n\n5\n{\"x\":2}\n").unwrap();
         assert_eq!((report.patterns, report.events, report.event_bytes), (2, 3, 15));
-        assert_eq!(report.matches, 3);
+        assert_eq!((report.objects, report.matches), (2, 3));
         let pairs = ["0\t\"a\"\n", "0\t7\n", "2\t7\n"];
         let sum = pairs.iter().fold(0_u64, |sum, pair| sum.wrapping_add(fnv(pair)));
         assert_eq!(report.checksum, sum);
