@@ -20,7 +20,9 @@ const ONE_KEY: &str = "Only one key allowed in match expression";
 const ONE_KEY_MEND: &str = "give each operator an object of its own in the list";
 /// AWS says this of `anything-but` too.
 pub(super) const TOO_MANY: &str = "Too many elements in numeric expression";
-const NOT_A_STRING_MEND: &str = "write one string in double quotes";
+/// How the message about a name begins that is no operator.
+pub(super) const UNRECOGNIZED: &str = "Unrecognized match type";
+const IGNORE_CASE: &str = "equals-ignore-case";
 
 /// The entry that begins with this token.
 pub(super) fn entry(reader: &mut Reader<'_>, token: Token) -> Result<Entry, ParseError> {
@@ -58,14 +60,14 @@ fn operator(reader: &mut Reader<'_>) -> Result<Entry, ParseError> {
     let is_ours = reader.dialect == Dialect::Slipswitch;
     let mut otherwise = ONE_KEY;
     let wanted = match &*reader.string(&name) {
-        b"exactly" => Wanted::Text(text(reader, "exact")?.0),
+        b"exactly" => Wanted::Text(text(reader, "exact", Some("exactly"))?.0),
         b"prefix" => prefix(reader)?,
         b"suffix" => suffix(reader)?,
         b"equals-ignore-case" => {
-            Wanted::IgnoreCase(IgnoreCase::new(&text(reader, "equals-ignore-case")?.0))
+            Wanted::IgnoreCase(IgnoreCase::new(&text(reader, IGNORE_CASE, Some(IGNORE_CASE))?.0))
         }
         b"wildcard" => {
-            let (text, token) = text(reader, "wildcard")?;
+            let (text, token) = text(reader, "wildcard", Some("wildcard"))?;
             Wanted::Wildcard(wildcard(reader, &text, &token)?)
         }
         b"cidr" => cidr(reader)?,
@@ -81,7 +83,7 @@ fn operator(reader: &mut Reader<'_>) -> Result<Entry, ParseError> {
         name if is_ours && name == ours::ALL.as_bytes() => ours::all(reader)?,
         name if is_ours && name == ours::REGEX.as_bytes() => ours::regex_value(reader)?,
         other => {
-            let message = format!("Unrecognized match type {}", String::from_utf8_lossy(other));
+            let message = format!("{UNRECOGNIZED} {}", String::from_utf8_lossy(other));
             return Err(error(name.span, message, &names::mend(other, reader.dialect)));
         }
     };
@@ -97,14 +99,31 @@ pub(super) fn close(reader: &mut Reader<'_>, otherwise: &str) -> Result<(), Pars
     Err(error(token.span, otherwise, ONE_KEY_MEND))
 }
 
-/// A string, and its token; `operator` is what AWS calls the thing that needs one.
-fn text(reader: &mut Reader<'_>, operator: &str) -> Result<(Box<[u8]>, Token), ParseError> {
+/// A string, and its token; `called` is what AWS calls the thing that needs one, `entry` the operator
+/// if several of its entries can stand in the field's list.
+fn text(
+    reader: &mut Reader<'_>,
+    called: &str,
+    entry: Option<&str>,
+) -> Result<(Box<[u8]>, Token), ParseError> {
     let token = reader.next()?;
     if token.kind != Kind::String {
-        let message = format!("{operator} match pattern must be a string");
-        return Err(error(token.span, message, NOT_A_STRING_MEND));
+        return Err(not_a_string(token, called, entry));
     }
     Ok((reader.string(&token).into(), token))
+}
+
+fn not_a_string(token: Token, called: &str, entry: Option<&str>) -> ParseError {
+    let message = format!("{called} match pattern must be a string");
+    match entry.filter(|_| token.kind == Kind::ArrayStart) {
+        Some(name) => {
+            let mend = format!(
+                "write one string, or one entry for each: [{{\"{name}\": \"x\"}}, {{\"{name}\": \"y\"}}]"
+            );
+            error(token.span, message, &mend)
+        }
+        None => error(token.span, message, "write one string in double quotes"),
+    }
 }
 
 fn prefix(reader: &mut Reader<'_>) -> Result<Wanted, ParseError> {
@@ -114,7 +133,7 @@ fn prefix(reader: &mut Reader<'_>) -> Result<Wanted, ParseError> {
         Kind::ObjectStart => {
             Ok(Wanted::PrefixIgnoreCase(inner_ignore_case(reader, ("Prefix", "prefix"))?))
         }
-        _ => Err(error(token.span, "prefix match pattern must be a string", NOT_A_STRING_MEND)),
+        _ => Err(not_a_string(token, "prefix", Some("prefix"))),
     }
 }
 
@@ -125,7 +144,7 @@ fn suffix(reader: &mut Reader<'_>) -> Result<Wanted, ParseError> {
         Kind::ObjectStart => {
             Ok(Wanted::SuffixIgnoreCase(inner_ignore_case(reader, ("Suffix", "suffix"))?))
         }
-        _ => Err(error(token.span, "suffix match pattern must be a string", NOT_A_STRING_MEND)),
+        _ => Err(not_a_string(token, "suffix", Some("suffix"))),
     }
 }
 
@@ -145,7 +164,7 @@ fn inner_ignore_case(
             format!("Unsupported {operator} pattern: {}", String::from_utf8_lossy(&inner));
         return Err(error(name.span, message, mend));
     }
-    let (text, _) = text(reader, "equals-ignore-case")?;
+    let (text, _) = text(reader, IGNORE_CASE, None)?;
     close(reader, ONE_KEY)?;
     Ok(IgnoreCase::new(&text))
 }
@@ -179,7 +198,7 @@ pub(super) fn wildcard(
 
 fn cidr(reader: &mut Reader<'_>) -> Result<Wanted, ParseError> {
     // AWS names prefix here.
-    let (text, token) = text(reader, "prefix")?;
+    let (text, token) = text(reader, "prefix", Some("cidr"))?;
     let is_ours = reader.dialect == Dialect::Slipswitch;
     if is_ours && let Some(address) = network_of_one(&text) {
         return Ok(Wanted::Address(address));

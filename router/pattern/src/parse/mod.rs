@@ -84,7 +84,7 @@ pub(crate) fn rows(text: &str, dialect: Dialect) -> Result<Rows, ParseError> {
         }
     }
     let mut branches = Branches { rows: Vec::new() };
-    parser.object(&Place { path: None, in_or: false }, &mut branches)?;
+    parser.object(&Place { path: None, key: 0, in_or: false }, &mut branches)?;
     parser.reader.finish()?;
     Ok(parser.into_rows(branches))
 }
@@ -93,10 +93,16 @@ pub(crate) fn rows(text: &str, dialect: Dialect) -> Result<Rows, ParseError> {
 struct Place {
     /// `None` at the root: its keys have no dot before them.
     path: Option<Vec<u8>>,
+    /// Where in the path the last key begins, which may have dots of its own.
+    key: usize,
     in_or: bool,
 }
 
 impl Place {
+    fn key(&self) -> Option<&[u8]> {
+        self.path.as_ref().and_then(|path| path.get(self.key..))
+    }
+
     fn child(&self, key: &[u8]) -> Vec<u8> {
         match &self.path {
             Some(path) => [path, b".".as_slice(), key].concat(),
@@ -166,16 +172,25 @@ impl Parser<'_> {
         let value = self.reader.next()?;
         match value.kind {
             Kind::ObjectStart => {
-                let inner = Place { path: Some(path), in_or: place.in_or };
+                let start = path.len() - key.len();
+                let inner = Place { path: Some(path), key: start, in_or: place.in_or };
                 self.object(&inner, branches)
             }
             Kind::ArrayStart => {
-                let (wanted, or_absent) = self.list()?;
+                let (wanted, or_absent) = self.list().map_err(|error| {
+                    let is_unknown = error.message.starts_with(expression::UNRECOGNIZED);
+                    match names::mend_of_alternatives(key).filter(|_| is_unknown) {
+                        Some(mend) => ParseError { mend: mend.to_owned(), ..error },
+                        None => error,
+                    }
+                })?;
                 self.put(Field { path: path.into(), wanted, or_absent }, &span, branches)
             }
             _ => {
                 let message = format!("\"{shown}\" must be an object or an array");
-                Err(error(value.span, message, "put the value in a list: [value]"))
+                let mend = names::mend_of_field(key, place.key());
+                let mend = mend.as_deref().unwrap_or("put the value in a list: [value]");
+                Err(error(value.span, message, mend))
             }
         }
     }
@@ -214,7 +229,7 @@ impl Parser<'_> {
             let mend = "write {\"$or\": [{…}, {…}]}";
             return Err(error(start.span, "It must be an Array followed with $or.", mend));
         }
-        let inner = Place { path: place.path.clone(), in_or: true };
+        let inner = Place { path: place.path.clone(), key: place.key, in_or: true };
         let mut objects = 0;
         loop {
             let token = self.reader.next()?;

@@ -41,6 +41,36 @@ const ELSEWHERE: [(&str, &str); 19] = [
     ("iregexp", ours::REGEX),
 ];
 
+/// Whether it is the name of one of Amazon's operators.
+pub(crate) fn is_operator(name: &[u8]) -> bool {
+    AMAZONS.iter().any(|known| known.as_bytes() == name)
+}
+
+/// What to write where a field has the name of an operator and a value that no field has.
+pub(super) fn mend_of_field(name: &[u8], parent: Option<&[u8]>) -> Option<String> {
+    if !is_operator(name) {
+        return None;
+    }
+    let name = String::from_utf8_lossy(name);
+    let list = format!("[{{\"{name}\": …}}]");
+    let shown = match parent.map(String::from_utf8_lossy) {
+        Some(parent) => format!("{{\"{parent}\": {list}}}"),
+        None => list,
+    };
+    Some(format!("{name} is an operator: it stands in a list: {shown}"))
+}
+
+/// What to write where a key has a list of objects that are no entries, as `$or` has one.
+pub(super) fn mend_of_alternatives(key: &[u8]) -> Option<&'static str> {
+    if key.eq_ignore_ascii_case(b"$or") {
+        Some("did you mean \"$or\"?")
+    } else if key.eq_ignore_ascii_case(b"$and") {
+        Some("\"$and\" is not needed: fields of one object must all match")
+    } else {
+        None
+    }
+}
+
 /// What to write instead of `name`, where an operator has to stand.
 pub(super) fn mend(name: &[u8], dialect: Dialect) -> String {
     if name.starts_with(ours::PREFIX) && dialect == Dialect::EventBridge {
@@ -142,5 +172,67 @@ mod tests {
             let mend = mend(name, Dialect::EventBridge);
             assert!(!mend.contains("slipswitch") && mend.contains("wildcard"), "{mend}");
         }
+    }
+
+    fn mend_of(pattern: &str) -> String {
+        crate::Pattern::parse(pattern).expect_err("it is no pattern").mend
+    }
+
+    #[test]
+    fn an_operator_that_is_written_as_a_field_is_put_in_a_list() {
+        for operator in AMAZONS {
+            let list = format!(r#"[{{"{operator}": …}}]"#);
+            for (pattern, shown) in [
+                (
+                    format!(r#"{{"state": {{"{operator}": "run"}}}}"#),
+                    format!(r#"{{"state": {list}}}"#),
+                ),
+                (
+                    format!(r#"{{"a": {{"b.c": {{"x": [1], "{operator}": 5}}}}}}"#),
+                    format!(r#"{{"b.c": {list}}}"#),
+                ),
+                (format!(r#"{{"{operator}": true}}"#), list.clone()),
+            ] {
+                let expected = format!("{operator} is an operator: it stands in a list: {shown}");
+                assert_eq!(mend_of(&pattern), expected, "{pattern}");
+            }
+        }
+        for pattern in [r#"{"state": "run"}"#, r#"{"prefix": {"state": "run"}}"#] {
+            assert_eq!(mend_of(pattern), "put the value in a list: [value]", "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_list_for_an_operator_of_one_string_becomes_one_entry_for_each() {
+        let each = |operator: &str| {
+            format!(
+                r#"write one string, or one entry for each: [{{"{operator}": "x"}}, {{"{operator}": "y"}}]"#
+            )
+        };
+        for operator in ["exactly", "prefix", "suffix", "equals-ignore-case", "wildcard", "cidr"] {
+            let list = format!(r#"{{"a": [{{"{operator}": ["x", "y", "z"]}}]}}"#);
+            assert_eq!(mend_of(&list), each(operator));
+            let number = format!(r#"{{"a": [{{"{operator}": 5}}]}}"#);
+            assert_eq!(mend_of(&number), "write one string in double quotes");
+        }
+        let inner = r#"{"a": [{"prefix": {"equals-ignore-case": ["x"]}}]}"#;
+        assert_eq!(mend_of(inner), "write one string in double quotes");
+    }
+
+    #[test]
+    fn a_list_of_objects_of_fields_is_taken_for_alternatives() {
+        for (key, expected) in [
+            ("$Or", "did you mean \"$or\"?"),
+            ("$OR", "did you mean \"$or\"?"),
+            ("$and", "\"$and\" is not needed: fields of one object must all match"),
+            ("$And", "\"$and\" is not needed: fields of one object must all match"),
+        ] {
+            let pattern = format!(r#"{{"{key}": [{{"a": [1]}}, {{"b": [2]}}]}}"#);
+            assert_eq!(mend_of(&pattern), expected, "{pattern}");
+            let other = format!(r#"{{"{key}": [[1]]}}"#);
+            assert!(mend_of(&other).contains("lists do not nest"), "{other}");
+        }
+        let other = mend_of(r#"{"or": [{"a": [1]}]}"#);
+        assert!(other.starts_with("the operators are"), "{other}");
     }
 }
