@@ -21,6 +21,9 @@ const VALUES_COMPARED_MAX: usize = 1_000;
 /// Pairs of value and entry that are compared to find the nearest values.
 const PAIRS_MAX: usize = 10_000;
 
+/// Entries for which another operator is tried.
+const OPERATORS_MAX: usize = 1_000;
+
 /// Entries of a list that are put into words.
 const ENTRIES_SHOWN_MAX: usize = 6;
 
@@ -272,6 +275,8 @@ impl Asked<'_> {
             let requoted = |entry: &Entry<'_>| closeness::requoted(entry.wanted()?, &value);
             let hint = self.entries.iter().take(PAIRS_MAX).find_map(requoted);
             hints.extend(hint.map(str::to_owned));
+            let operator = |entry: &Entry<'_>| hints::operator_for(entry.wanted()?, &value);
+            hints.extend(self.entries.iter().take(OPERATORS_MAX).find_map(operator));
         }
         hints.extend(self.order_of_absence());
         hints

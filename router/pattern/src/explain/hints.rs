@@ -8,7 +8,10 @@ use super::closeness::is_same_folded;
 use super::entry::Entry;
 use super::survey::{Found, NodeId, Survey, What};
 use super::words;
-use crate::value::Wanted;
+use crate::ignore_case::IgnoreCase;
+use crate::parse::is_operator;
+use crate::value::{Value, Wanted};
+use crate::wildcard::Wildcard;
 
 /// Hints for one field.
 const HINTS_MAX: usize = 2;
@@ -36,6 +39,7 @@ impl Missing<'_> {
             hints.extend(self.keys_below(at));
             return hints;
         }
+        hints.extend(self.operator(at, &rest));
         hints.extend(self.not_entered(at));
         let spelled = self.spelled_otherwise(at, &rest);
         let is_spelled_otherwise = spelled.is_some();
@@ -59,6 +63,19 @@ impl Missing<'_> {
         }
         hints.truncate(HINTS_MAX);
         hints
+    }
+
+    /// An operator was written as if it were a key of the value.
+    fn operator(&self, node: NodeId, rest: &[&[u8]]) -> Option<String> {
+        let [name] = rest else { return None };
+        if node == 0 || !is_operator(name) {
+            return None;
+        }
+        self.survey.found(node).iter().find(|found| found.value().is_some())?;
+        let (key, name) = (words::quoted(self.survey.key(node)), words::path(name));
+        Some(format!(
+            "{name} is a field here; as an operator it stands in a list: {{{key}: [{{\"{name}\": …}}]}}"
+        ))
     }
 
     fn exists(&self, node: NodeId) -> String {
@@ -179,6 +196,32 @@ fn is_telling(wanted: &Wanted) -> bool {
         W::All(wanted) => wanted.iter().any(is_telling),
         W::True | W::False | W::Null | W::Present => false,
         W::Wildcard(_) | W::Range(_) | W::AnythingBut(_) => false,
+    }
+}
+
+/// The operator with which what was wanted would fit a value that it does not fit.
+pub(super) fn operator_for(wanted: &Wanted, value: &Value<'_>) -> Option<String> {
+    use Wanted as W;
+    let Value::Text(found) = value else { return None };
+    let folded = |text: &[u8]| IgnoreCase::new(text);
+    let in_any_case = |text: &[u8]| format!("{{\"equals-ignore-case\": {}}}", words::quoted(text));
+    match wanted {
+        W::Text(text) if folded(text).equals(found) => {
+            Some(format!("{} would fit", in_any_case(text)))
+        }
+        W::Prefix(text) if folded(text).begins(found) => {
+            Some(format!("{{\"prefix\": {}}} would fit", in_any_case(text)))
+        }
+        W::Suffix(text) if folded(text).ends(found) => {
+            Some(format!("{{\"suffix\": {}}} would fit", in_any_case(text)))
+        }
+        W::Text(text) if text.contains(&b'*') => {
+            let wildcard = Wildcard::read(text).ok()?;
+            let shown = words::quoted(text);
+            let hint = format!("* is plain text here; {{\"wildcard\": {shown}}} would fit");
+            wildcard.matches(found).then_some(hint)
+        }
+        _ => None,
     }
 }
 

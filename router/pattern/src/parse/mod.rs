@@ -29,6 +29,7 @@ use crate::limits::{BRANCH_FIELDS_MAX, OR_BRANCHES_MAX, PATTERN_BYTES_MAX};
 use crate::pattern::{Dialect, Field, ParseError, Rows, path_order};
 use crate::value::Wanted;
 use expression::Entry;
+pub(crate) use names::is_operator;
 use reader::{Reader, error};
 
 const OR: &[u8] = b"$or";

@@ -69,6 +69,10 @@ fn texts_are_compared_in_words() {
             (r#"[{"wildcard": "a\\*b*"}]"#, r#""axb""#),
             (r#"[{"wildcard": "ab*ba"}]"#, r#""aba""#),
             (r#"[{"wildcard": "same"}]"#, r#""other""#),
+            (r#"["com.*"]"#, r#""com.shop""#),
+            (r#"["x", "com.*"]"#, r#""com.shop""#),
+            (r#"["com.*"]"#, r#""org.shop""#),
+            (r#"["com.**"]"#, r#""com.shop""#),
             (r#"[{"slipswitch:regex": "[a-z]+"}]"#, r#""abc1""#),
             (r#"[{"slipswitch:regex": "[a-z]+"}]"#, r#""abc""#),
             (r#"["a", {"prefix": "b"}, {"numeric": [">", 1]}]"#, r#""x""#),
@@ -78,17 +82,21 @@ fn texts_are_compared_in_words() {
             ✓ "running"
             ✗ "stopped" is not "running"
             ✗ "Running" differs from "running" in case only
+                → {"equals-ignore-case": "running"} would fit
             ✗ "running " differs from "running" in white space only
             ✗ " RUNNING" differs from "running" in case and white space only
             ✗ "running\u00a0" differs from "running" in white space only
             ✗ "idle" is not one of "running", "stopped"
             ✗ "Stopped" differs from "stopped" in case only
+                → {"equals-ignore-case": "stopped"} would fit
             ✗ "x" is not one of "a", "b", "c", "d", "e", "f" and 2 more
             ✗ "10.0.0.01" is not "10.0.0.1"
             ✓ "com.shop" begins with "com."
             ✗ "org.shop" does not begin with "com."
             ✗ "Com.shop" does not begin with "com.": only the case differs
+                → {"prefix": {"equals-ignore-case": "com."}} would fit
             ✗ "a.PNG" does not end with ".png": only the case differs
+                → {"suffix": {"equals-ignore-case": ".png"}} would fit
             ✗ "a.jpg" does not end with ".png"
             ✓ "YES" is "yes" in any case
             ✗ "no" is not "yes" in any case
@@ -103,6 +111,12 @@ fn texts_are_compared_in_words() {
             ✗ "axb" does not match "a\\*b*": it does not begin with "a*b"
             ✗ "aba" does not match "ab*ba": it does not end with "ba"
             ✗ "other" does not match "same"
+            ✗ "com.shop" is not "com.*"
+                → * is plain text here; {"wildcard": "com.*"} would fit
+            ✗ "com.shop" is not one of "x", "com.*"
+                → * is plain text here; {"wildcard": "com.*"} would fit
+            ✗ "org.shop" is not "com.*"
+            ✗ "com.shop" is not "com.**"
             ✗ "abc1" does not match the regex "[a-z]+"
             ✓ "abc" matches the regex "[a-z]+"
             ✗ "x" does not fit, expected one of "a", a string that begins with "b", a number > 1
@@ -282,6 +296,7 @@ fn several_values_are_told_apart_and_counted() {
             ✗ none of "a" and "b" is "x"
             ✗ none of "a" and "b" is one of "x", "y"
             ✗ "X" differs from "x" in case only (the nearest of 3 values)
+                → {"equals-ignore-case": "x"} would fit
             ✗ none of 5 and 7 is > 100
             ✗ "5", "7", "x" and 2 more are strings, expected a number > 100
             ✗ 5 and null are there, expected "x"
@@ -315,6 +330,13 @@ fn what_was_meant_is_guessed_where_nothing_is() {
             (r#"{"detail": {"order": ["x"]}}"#, r#"{"detail.order.id": 2}"#),
             (r#"{"detail": {"a": [1]}}"#, r#"{"detail": "{\"a\": 1}"}"#),
             (r#"{"detail": {"a": [1]}}"#, r#"{"detail": 5}"#),
+            (
+                r#"{"detail": {"state": {"prefix": ["run"]}}}"#,
+                r#"{"detail": {"state": "running"}}"#,
+            ),
+            (r#"{"state": {"anything-but": ["x"]}}"#, r#"{"state": ["a", "b"]}"#),
+            (r#"{"state": {"prefix": ["run"]}}"#, r#"{"state": {"suffix": "run"}}"#),
+            (r#"{"prefix": ["run"]}"#, r#"{"state": 5}"#),
             (r#"{"detail": {"a": [1]}}"#, r#"{"detail": []}"#),
             (r#"{"a": [{"exists": true}]}"#, "{}"),
             (r#"{"": {"b": [1]}}"#, r#"{"": {"c": 2}}"#),
@@ -346,6 +368,15 @@ fn what_was_meant_is_guessed_where_nothing_is() {
                 → detail is a string that holds JSON: what is in it is not looked at
             detail.a: absent, expected 1
                 → detail is 5, not an object
+            detail.state.prefix: absent, expected "run"
+                → prefix is a field here; as an operator it stands in a list: {"state": [{"prefix": …}]}
+                → detail.state is "running", not an object
+            state.anything-but: absent, expected "x"
+                → anything-but is a field here; as an operator it stands in a list: {"state": [{"anything-but": …}]}
+                → state is "a", not an object
+            state.prefix: absent, expected "run"
+                → "run" is at state.suffix
+            prefix: absent, expected "run"
             detail.a: absent, expected 1
                 → detail is an empty array
             a: absent, expected any value

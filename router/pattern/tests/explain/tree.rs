@@ -37,6 +37,7 @@ fn one_pattern_is_a_list_of_its_fields() {
             ✗ no match: detail.items.sku: "tv-55" differs from "TV-55" in case only (the nearest of 5 values)
 
               ✗ detail.items.sku: "tv-55" differs from "TV-55" in case only (the nearest of 5 values)
+                → {"equals-ignore-case": "TV-55"} would fit
                 detail.items[1].sku: "tv-55" differs from "TV-55" in case only
                 detail.items[0].sku: "TV-5" is not "TV-55"
                 detail.items[5].sku: "x" is not "TV-55"
@@ -233,6 +234,7 @@ fn alternatives_are_ordered_by_how_near_they_are() {
 
               ✗ alternative 2 of 3: 1 of 2 fields fit
                 ✗ a: "X" differs from "x" in case only
+                  → {"equals-ignore-case": "x"} would fit
                 ✓ source: "shop"
 
               ✗ alternative 3 of 3: 1 of 2 fields fit
