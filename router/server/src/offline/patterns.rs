@@ -102,7 +102,7 @@ pub fn pattern_match(
     out.flush().map_err(MatchError::Write)
 }
 
-/// Each pattern with its id, which is JSON as it is written, but for white space: as a number it could be rounded.
+/// Each pattern with its id: JSON as it is written, but for white space and escapes, since numbers could be rounded.
 pub(super) fn read_patterns(
     source: Named<impl BufRead>,
 ) -> Result<(Vec<Box<RawValue>>, Vec<Pattern>), MatchError> {
@@ -116,7 +116,7 @@ pub(super) fn read_patterns(
             line,
             message,
         })?;
-        let id = compact(found.id.get());
+        let id = id_text(found.id.get());
         if let Some(first) = lines_by_id.insert(id.clone(), line) {
             return Err(MatchError::SameId { name, line, first, id });
         }
@@ -146,6 +146,14 @@ fn pattern_line(text: &[u8]) -> Result<PatternLine<'_>, String> {
         return Err("not an object".to_owned());
     }
     serde_json::from_slice(text).map_err(words)
+}
+
+/// A string can be written in several ways and is one id; anything else stays as it is written.
+fn id_text(written: &str) -> String {
+    match serde_json::from_str::<String>(written) {
+        Ok(text) => serde_json::Value::from(text).to_string(),
+        Err(_) => compact(written),
+    }
 }
 
 /// JSON without the white space between its parts.
@@ -327,7 +335,7 @@ mod tests {
             ("1e400", "1e400"),
             ("1.0", "1.0"),
             (r#" [ "a \\" , "\" b" , {"c" : 1} ]"#, r#"["a \\","\" b",{"c":1}]"#),
-            (r#""grün""#, r#""grün""#),
+            (r#""gr\u00fcn""#, r#""grün""#),
         ];
         let line = |id: &str| format!("{{\"id\":{id},\"pattern\":{{\"x\":[1]}}}}\n");
         let patterns: String = ids.iter().map(|(written, _)| line(written)).collect();
