@@ -58,8 +58,9 @@ impl Matcher {
     /// The matcher after some changes: each number gets the pattern given, or none. Numbers beyond
     /// those in use add patterns; a number that is free again may be given to another pattern.
     ///
-    /// The cost is that of the changes, not of all patterns, except now and then, when what changed
-    /// and what did not are compiled together again.
+    /// The cost is that of the changes, not of all patterns, except in two cases: when more than 512
+    /// patterns and a thirty-second of all have changed, everything is compiled together again; and a
+    /// path that no pattern named before makes the paths anew.
     ///
     /// # Panics
     ///
@@ -89,9 +90,9 @@ impl Matcher {
                 Some((PatternIndex(*number), patterns[position(*number)].as_ref()?))
             })
             .collect();
-        let (paths, fields) = self.paths.with(paths_of(now.iter().map(|(_, pattern)| *pattern)));
+        let paths = self.paths.with(paths_of(now.iter().map(|(_, pattern)| *pattern)));
         let paths = paths.map_or_else(|| Arc::clone(&self.paths), Arc::new);
-        let recent = (!now.is_empty()).then(|| Layer::new(now.into_iter(), &fields));
+        let recent = (!now.is_empty()).then(|| Layer::new(now.into_iter(), &paths));
         let mut dead = vec![0; patterns.len().div_ceil(64)];
         for number in &changed {
             dead[position(*number) / 64] |= 1 << (number % 64);
@@ -103,11 +104,11 @@ impl Matcher {
         assert!(u32::try_from(patterns.len()).is_ok(), "patterns are numbered in 32 bits");
         let numbered =
             || (0..).zip(&patterns).filter_map(|(at, pattern)| Some((at, pattern.as_ref()?)));
-        let (paths, fields) =
-            Paths::default().with(paths_of(numbered().map(|(_, pattern)| pattern)));
-        let base = Layer::new(numbered().map(|(at, pattern)| (PatternIndex(at), pattern)), &fields);
+        let paths = Paths::default().with(paths_of(numbered().map(|(_, pattern)| pattern)));
+        let paths = paths.unwrap_or_default();
+        let base = Layer::new(numbered().map(|(at, pattern)| (PatternIndex(at), pattern)), &paths);
         Self {
-            paths: Arc::new(paths.unwrap_or_default()),
+            paths: Arc::new(paths),
             base: Arc::new(base),
             patterns,
             changed: Vec::new(),
@@ -146,13 +147,15 @@ impl Matcher {
         scratch: &mut engine::Scratch,
         matched: &mut Vec<PatternIndex>,
     ) -> Result<(), crate::join::TooMany> {
-        self.base.matches(event, scratch, matched)?;
+        self.base.matches((event, &self.paths), scratch, matched)?;
         if !self.dead.is_empty() {
             matched.retain(|PatternIndex(number)| {
                 self.dead[position(*number) / 64] >> (number % 64) & 1 == 0
             });
         }
-        self.recent.as_ref().map_or(Ok(()), |recent| recent.matches(event, scratch, matched))
+        self.recent
+            .as_ref()
+            .map_or(Ok(()), |recent| recent.matches((event, &self.paths), scratch, matched))
     }
 
     /// The pattern of a number, if it has one.

@@ -70,7 +70,7 @@ impl Key {
         (self.head, u64::from(self.rank))
     }
 
-    /// Reads what nearly all numbers are: up to 18 digits, maybe a sign and a point, and no exponent.
+    /// Reads what nearly all numbers are: up to 19 digits, maybe a sign and a point, and no exponent.
     fn read_plain(literal: &[u8]) -> Option<Self> {
         let (negative, digits) = match literal {
             [b'-', digits @ ..] => (true, digits),
@@ -205,7 +205,8 @@ impl Eq for Decimal<'_> {}
 fn eight_digits(chunk: &[u8; 8]) -> Option<u64> {
     let word = u64::from_le_bytes(*chunk);
     let digits = word.wrapping_sub(0x3030_3030_3030_3030);
-    let is_all = (word | digits | digits.wrapping_add(0x7676_7676_7676_7676)) & 0x8080_8080_8080_8080 == 0;
+    let is_all =
+        (word | digits | digits.wrapping_add(0x7676_7676_7676_7676)) & 0x8080_8080_8080_8080 == 0;
     if !is_all {
         return None;
     }
@@ -286,7 +287,11 @@ mod tests {
             for byte in 0..=u8::MAX {
                 let mut text = *b"90817263";
                 text[place] = byte;
-                assert_eq!(eight_digits(&text).is_some(), byte.is_ascii_digit(), "{byte} at {place}");
+                assert_eq!(
+                    eight_digits(&text).is_some(),
+                    byte.is_ascii_digit(),
+                    "{byte} at {place}"
+                );
             }
         }
     }

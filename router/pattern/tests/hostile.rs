@@ -111,6 +111,49 @@ fn conditions_in_conditions_are_as_deep_as_a_pattern_may_be() {
 }
 
 #[test]
+fn wildcards_that_share_their_literal_are_asked_once_about_each_text() {
+    // Each occurrence of the letter finds all of them: 2,000 × 1,000 times.
+    let texts: Vec<String> = (1..1_000).map(|stars| "*a".repeat(stars % 40 + 1)).collect();
+    let patterns: Vec<Pattern> = texts
+        .iter()
+        .map(|text| Pattern::parse(&format!(r#"{{"x":[{{"wildcard":"{text}"}}]}}"#)).unwrap())
+        .collect();
+    let matcher = Matcher::new(&patterns);
+    let event = format!(r#"{{"x":["{}","c"]}}"#, "a".repeat(2_000));
+    let event = Event::check(event.as_bytes()).unwrap();
+    let mut matched = Vec::new();
+    matcher.matches(event, &mut Scratch::default(), &mut matched).unwrap();
+    assert_eq!(matched.len(), patterns.len());
+}
+
+#[test]
+fn many_numbers_against_many_thresholds_are_not_multiplied() {
+    // A product of these, kept, would be 800 MB.
+    let text = |at: usize| format!(r#"{{"x":[{{"numeric":[">",{at}]}}]}}"#);
+    let patterns: Vec<Pattern> = (0..5_000).map(|at| Pattern::parse(&text(at)).unwrap()).collect();
+    let matcher = Matcher::new(&patterns);
+    let numbers: Vec<String> = (0..40_000).map(|at| (at % 4_000).to_string()).collect();
+    let event = format!(r#"{{"x":[{}]}}"#, numbers.join(","));
+    let event = Event::check(event.as_bytes()).unwrap();
+    let mut matched = Vec::new();
+    matcher.matches(event, &mut Scratch::default(), &mut matched).unwrap();
+    assert_eq!(matched.len(), 3_999);
+}
+
+#[test]
+fn long_lists_and_many_alternatives_do_not_multiply_what_is_kept() {
+    let alternatives: Vec<String> =
+        (0..1_000).map(|at| format!(r#"{{"o{at}":[{{"exists":false}}]}}"#)).collect();
+    let values: Vec<String> = (0..600).map(|at| at.to_string()).collect();
+    let values = values.join(",");
+    let fields: String = (0..80).map(|at| format!(r#","f{at}":[{values}]"#)).collect();
+    let text = format!(r#"{{"$or":[{}]{fields}}}"#, alternatives.join(","));
+    let pattern = Pattern::parse(&text).unwrap();
+    let kept = Matcher::new(&[pattern]).memory_bytes();
+    assert!(kept < 200 * text.len(), "{} bytes of text became {kept}", text.len());
+}
+
+#[test]
 fn arrays_whose_elements_never_fit_together_are_not_multiplied() {
     // A product of these would be 2,500,000,000 comparisons.
     let mut event = String::from(r#"{"x":["#);

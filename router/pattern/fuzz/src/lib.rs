@@ -93,6 +93,8 @@ pub fn pair(bytes: &[u8]) {
         && let Ok(pattern) = Pattern::parse(text)
     {
         Asked::new(std::slice::from_ref(&pattern)).ask(event);
+        // So many that they are looked up, and not gone through one by one.
+        Asked::new(&vec![pattern.clone(); 20]).ask(event);
         explain_pair(&pattern, event);
     }
 }

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use super::paths::Field;
+use super::paths::{Field, Paths};
 use super::small;
 use super::table::Atom;
 use crate::matcher::PatternIndex;
@@ -39,23 +39,18 @@ pub(super) struct Draft<'a> {
     pub(super) atoms: Vec<(Field, &'a Wanted)>,
     pub(super) conditions: Vec<Condition>,
     pub(super) branches: Vec<Branch>,
-    /// How many branches a pattern has, by position of its first branch.
     known_atoms: HashMap<(Field, Vec<u8>), Atom>,
     known_conditions: HashMap<(Field, bool, Box<[Atom]>), ConditionId>,
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn add(
-        &mut self,
-        index: PatternIndex,
-        pattern: &'a Pattern,
-        fields: &HashMap<Box<[u8]>, Field>,
-    ) {
+    pub(super) fn add(&mut self, index: PatternIndex, pattern: &'a Pattern, paths: &Paths) {
         let conditions: Vec<ConditionId> = pattern
             .fields()
             .iter()
             .map(|field| {
-                let number = fields[&field.path];
+                let number =
+                    paths.number(&field.path).expect("the paths of all patterns have numbers");
                 let mut atoms: Vec<Atom> =
                     field.wanted.iter().map(|wanted| self.atom(number, wanted)).collect();
                 atoms.sort_unstable();

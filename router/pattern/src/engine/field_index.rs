@@ -72,7 +72,10 @@ pub(super) struct Finds {
     /// Ranges apart: there may be very many.
     pub(super) held: Held,
     folded: Vec<u8>,
+    /// What was found in this event.
     seen: Seen,
+    /// What was asked about this leaf.
+    asked: Seen,
 }
 
 impl Finds {
@@ -195,24 +198,13 @@ impl FieldIndex {
         if self.present != NONE {
             finds.atoms.push(self.present);
         }
-        let before = finds.held.atoms.len();
         let is_single = sources.leaves.is_single(self.field);
-        let mut asking = Asking { index: self, sources, finds, is_single };
+        let mut asking = Asking { index: self, sources, finds, is_single, least_most: None };
         for leaf in sources.leaves.at(self.field) {
             asking.leaf(leaf);
         }
-        // A range that several numbers are in is found several times.
-        let ranges = &mut finds.held.atoms;
-        if !is_single && before + 1 < ranges.len() {
-            ranges[before..].sort_unstable();
-            let mut kept = before + 1;
-            for at in before + 1..ranges.len() {
-                if ranges[at] != ranges[at - 1] {
-                    ranges[kept] = ranges[at];
-                    kept += 1;
-                }
-            }
-            ranges.truncate(kept);
+        if let (Some(more), Some((least, most))) = (&self.more, asking.least_most) {
+            more.ranges.find_one_ended(&least, &most, &mut finds.held);
         }
     }
 
@@ -241,6 +233,8 @@ struct Asking<'a, 'f> {
     finds: &'f mut Finds,
     /// The field has one leaf: whatever is found by a key is new.
     is_single: bool,
+    /// The least and the largest number so far: of ranges with one end only these matter.
+    least_most: Option<(Decimal<'a>, Decimal<'a>)>,
 }
 
 fn number_probe(key: Key) -> Probe<'static> {
@@ -248,7 +242,7 @@ fn number_probe(key: Key) -> Probe<'static> {
     Probe::of_numbers(low, high)
 }
 
-impl Asking<'_, '_> {
+impl<'a> Asking<'a, '_> {
     fn leaf(&mut self, leaf: &Leaf) {
         let Sources { event, leaves, .. } = self.sources;
         match leaf.kind {
@@ -257,12 +251,12 @@ impl Asking<'_, '_> {
                 if self.index.has_numbers {
                     self.key(leaf, Tag::Number, &number_probe(key));
                 }
-                self.number(&Decimal::of(key));
+                self.number(Decimal::of(key));
             }
             Kind::LongNumber => {
                 if let Some(value) = Decimal::read(leaves.bytes(leaf, event)) {
                     self.long_number(leaf, &value);
-                    self.number(&value);
+                    self.number(value);
                 }
             }
             Kind::True => self.word(0),
@@ -286,12 +280,23 @@ impl Asking<'_, '_> {
         }
     }
 
-    fn number(&mut self, number: &Decimal<'_>) {
-        if let Some(more) = &self.index.more
-            && !more.ranges.is_empty()
-        {
-            more.ranges.find(number, self.is_single, &mut self.finds.held);
+    fn number(&mut self, number: Decimal<'a>) {
+        let Some(more) = &self.index.more else { return };
+        if more.ranges.is_empty() {
+            return;
         }
+        let (is_single, Finds { held, seen, .. }) = (self.is_single, &mut *self.finds);
+        more.ranges.find_between(&number, |atom| {
+            if is_single || seen.insert(atom) {
+                held.atoms.push(atom);
+            }
+        });
+        self.least_most = Some(match self.least_most.take() {
+            None => (number.clone(), number),
+            Some((least, most)) if number < least => (number, most),
+            Some((least, most)) if most < number => (least, number),
+            Some(both) => both,
+        });
     }
 
     /// A number that is more than its key: what it finds is asked.
@@ -335,6 +340,7 @@ impl Asking<'_, '_> {
             self.finds.folded = folded;
         }
         if let Some(contains) = &more.contains {
+            self.finds.asked.clear(self.sources.atoms.len());
             for found in contains.searcher.find_overlapping_iter(text) {
                 for hit in &contains.hits[found.pattern().as_usize()] {
                     self.searched(leaf, *hit);
@@ -387,8 +393,7 @@ impl Asking<'_, '_> {
     /// A literal may occur several times in one text.
     fn searched(&mut self, leaf: &Leaf, hit: Hit) {
         let Sources { event, leaves, atoms, .. } = self.sources;
-        // Of one leaf it is asked once; of several it must be asked about each.
-        if self.is_single && !self.finds.seen.insert(hit.atom) {
+        if !self.finds.asked.insert(hit.atom) {
             return;
         }
         if hit.is_all || atoms[index(hit.atom)].accepts(&leaves.value(leaf, event)) {

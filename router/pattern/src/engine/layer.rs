@@ -3,7 +3,8 @@
 //! # Invariants
 //!
 //! - A pattern of the layer is found once, and only if one of its branches is satisfied.
-//! - A candidate costs its conditions, each at most once an event however many candidates share it.
+//! - A candidate costs its conditions, each at most once an event however many candidates share it;
+//!   where arrays are involved, each candidate also looks at the leaves of its own fields again.
 
 use std::collections::HashMap;
 
@@ -22,7 +23,7 @@ use super::{index, small};
 use crate::event::{Event, EventError};
 use crate::join::{Join, Memory, TooMany};
 use crate::matcher::PatternIndex;
-use crate::pattern::{Pattern, path_order};
+use crate::pattern::Pattern;
 use crate::value::Wanted;
 
 #[derive(Debug)]
@@ -31,8 +32,6 @@ pub(crate) struct Layer {
     conditions: Vec<Condition>,
     /// The atoms of the conditions.
     listed: Vec<Atom>,
-    /// By field: the place of its path in the order of paths.
-    rank: Vec<u32>,
     tree: Tree,
     table: Table,
     indexes: Vec<FieldIndex>,
@@ -77,12 +76,12 @@ impl Layer {
     /// Compiles patterns whose paths all have numbers.
     pub(crate) fn new<'a>(
         patterns: impl Iterator<Item = (PatternIndex, &'a Pattern)>,
-        fields: &HashMap<Box<[u8]>, Field>,
+        paths: &Paths,
     ) -> Self {
         let mut draft = Draft::default();
         let mut patterns_end = 0;
         for (number, pattern) in patterns {
-            draft.add(number, pattern, fields);
+            draft.add(number, pattern, paths);
             patterns_end = patterns_end.max(index(number.0) + 1);
         }
         let mut literals = Literals::default();
@@ -104,14 +103,14 @@ impl Layer {
                 condition.atoms.iter().map(|atom| draft.atoms[index(*atom)].1).collect();
             conditions.push(Condition::new(condition.field, condition.or_absent, atoms, &wanted));
         }
-        let rank = ranks(fields);
-        Self { atoms, conditions, listed, rank, tree, table, indexes, index_of, patterns_end }
+        listed.shrink_to_fit();
+        Self { atoms, conditions, listed, tree, table, indexes, index_of, patterns_end }
     }
 
     /// Adds the patterns that match the event in the scratch.
     pub(crate) fn matches(
         &self,
-        event: Event<'_>,
+        (event, paths): (Event<'_>, &Paths),
         scratch: &mut Scratch,
         matched: &mut Vec<PatternIndex>,
     ) -> Result<(), TooMany> {
@@ -138,6 +137,7 @@ impl Layer {
         patterns.clear(self.patterns_end);
         let mut visit = Visit {
             layer: self,
+            paths,
             sources: Sources {
                 event: event.bytes(),
                 leaves,
@@ -163,7 +163,7 @@ impl Layer {
         let indexes: usize = self.indexes.iter().map(FieldIndex::memory_bytes).sum();
         self.atoms.capacity() * size_of::<Wanted>()
             + self.conditions.capacity() * size_of::<Condition>()
-            + 4 * (self.listed.capacity() + self.rank.capacity())
+            + 4 * self.listed.capacity()
             + indexes
             + self.tree.memory_bytes()
             + self.table.memory_bytes()
@@ -203,18 +203,6 @@ impl Layer {
     }
 }
 
-/// By field: its place in the order of paths.
-fn ranks(fields: &HashMap<Box<[u8]>, Field>) -> Vec<u32> {
-    let mut paths: Vec<(&[u8], Field)> =
-        fields.iter().map(|(path, field)| (&**path, *field)).collect();
-    paths.sort_unstable_by(|(left, _), (right, _)| path_order(left, right));
-    let mut ranks = vec![0; paths.len()];
-    for (rank, (_, field)) in (0..).zip(paths) {
-        ranks[index(field)] = rank;
-    }
-    ranks
-}
-
 /// The indexes of the fields that have atoms to be found, and by field which it is.
 fn index_fields(
     draft: &Draft<'_>,
@@ -246,6 +234,7 @@ fn index_fields(
 /// One event in one layer.
 struct Visit<'a> {
     layer: &'a Layer,
+    paths: &'a Paths,
     sources: Sources<'a>,
     finds: &'a mut Finds,
     found: &'a mut [(u32, u32)],
@@ -385,7 +374,7 @@ impl<'a> Visit<'a> {
         order.clear();
         order.extend(candidate.asks.iter().map(|[_, ask]| ask & !FLAG));
         // As `{"exists": false}` depends on it.
-        order.sort_unstable_by_key(|id| layer.rank[index(layer.conditions[index(*id)].field)]);
+        order.sort_unstable_by_key(|id| self.paths.rank(layer.conditions[index(*id)].field));
         let mut join = Join::new(&leaves.elements, &leaves.arrays, self.join);
         for (place, id) in order.iter().enumerate() {
             let condition = &layer.conditions[index(*id)];

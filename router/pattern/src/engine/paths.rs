@@ -17,6 +17,7 @@ use std::collections::HashMap;
 
 use super::hash::Probe;
 use super::{index, small};
+use crate::pattern::path_order;
 
 /// A path by its number.
 pub(super) type Field = u32;
@@ -28,7 +29,9 @@ const NONE: u32 = u32::MAX;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Paths {
-    fields: Vec<Box<[u8]>>,
+    fields: HashMap<Box<[u8]>, Field>,
+    /// By field: the place of its path in the order of paths.
+    ranks: Vec<u32>,
     nodes: Vec<Place>,
     /// The keys of each node, hashed, with room left.
     slots: Vec<Slot>,
@@ -68,27 +71,26 @@ const EMPTY: Slot = Slot { low: 0, high: 0, len: 0, child: NONE, long: 0 };
 impl Paths {
     pub(super) const ROOT: Node = 0;
 
-    /// These paths and those given: `None` when that is no more than these. With all of their numbers.
-    pub(crate) fn with<'a>(
-        &self,
-        paths: impl Iterator<Item = &'a [u8]>,
-    ) -> (Option<Self>, HashMap<Box<[u8]>, Field>) {
-        let mut fields = self.fields.clone();
-        let mut numbers: HashMap<Box<[u8]>, Field> =
-            (0..).zip(&fields).map(|(field, path)| (path.clone(), field)).collect();
+    /// These paths and those given; `None` when that is no more than these.
+    pub(crate) fn with<'a>(&self, paths: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
+        let mut fields: Option<HashMap<Box<[u8]>, Field>> = None;
         for path in paths {
-            if !numbers.contains_key(path) {
-                numbers.insert(path.into(), small(fields.len()));
-                fields.push(path.into());
+            if !fields.as_ref().unwrap_or(&self.fields).contains_key(path) {
+                let fields = fields.get_or_insert_with(|| self.fields.clone());
+                fields.insert(path.into(), small(fields.len()));
             }
         }
-        let is_more = self.fields.len() < fields.len();
-        (is_more.then(|| Self::of(fields)), numbers)
+        fields.map(Self::of)
     }
 
-    pub(super) fn of(fields: Vec<Box<[u8]>>) -> Self {
+    fn of(fields: HashMap<Box<[u8]>, Field>) -> Self {
         let mut tree = Tree { nodes: vec![Branch::default()] };
-        for (field, path) in (0..).zip(&fields) {
+        let mut in_order: Vec<(&[u8], Field)> =
+            fields.iter().map(|(path, field)| (&**path, *field)).collect();
+        in_order.sort_unstable_by(|(left, _), (right, _)| path_order(left, right));
+        let mut ranks = vec![0; fields.len()];
+        for (rank, (path, field)) in (0..).zip(in_order) {
+            ranks[index(field)] = rank;
             tree.add(path, field);
         }
         let mut paths = Self::default();
@@ -96,8 +98,17 @@ impl Paths {
             paths.place(branch);
         }
         drop(tree);
-        paths.fields = fields;
-        paths
+        Self { fields, ranks, ..paths }
+    }
+
+    /// The number of a path.
+    pub(super) fn number(&self, path: &[u8]) -> Option<Field> {
+        self.fields.get(path).copied()
+    }
+
+    /// The place of a field's path in the order of paths, which `{"exists": false}` depends on.
+    pub(super) fn rank(&self, field: Field) -> u32 {
+        self.ranks[index(field)]
     }
 
     fn place(&mut self, branch: &Branch<'_>) {
@@ -115,8 +126,9 @@ impl Paths {
             self.slots.resize(first + room, EMPTY);
         }
         for (key, child) in &branch.keys {
-            let Probe { low, high, rest, .. } = Probe::new(key);
-            let mut at = place.slot(low, high);
+            let probe = Probe::new(key);
+            let Probe { low, high, rest, .. } = probe;
+            let mut at = place.slot(&probe);
             while self.slots[at].child != NONE {
                 at = place.after(at);
             }
@@ -167,7 +179,7 @@ impl Paths {
         if place.lengths >> key.len.min(63) & 1 == 0 {
             return None;
         }
-        let mut at = place.slot(key.low, key.high);
+        let mut at = place.slot(key);
         loop {
             let slot = &self.slots[at];
             if slot.child == NONE {
@@ -184,7 +196,8 @@ impl Paths {
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        let names: usize = self.fields.iter().map(|path| path.len() + size_of::<Box<[u8]>>()).sum();
+        let names: usize =
+            self.fields.keys().map(|path| path.len() + size_of::<(Box<[u8]>, Field)>()).sum();
         names
             + self.nodes.capacity() * size_of::<Place>()
             + self.slots.capacity() * size_of::<Slot>()
@@ -194,8 +207,12 @@ impl Paths {
 
 impl Place {
     #[inline(always)]
-    fn slot(&self, low: u64, high: u64) -> usize {
-        let mixed = (low ^ high.rotate_left(23)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    fn slot(&self, key: &Probe<'_>) -> usize {
+        let mixed = if key.rest.is_empty() {
+            (key.low ^ key.high.rotate_left(23)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        } else {
+            key.hash(0)
+        };
         index(self.first) + index((mixed >> 32) as u32 & self.mask)
     }
 

@@ -117,25 +117,25 @@ impl Ranges {
         one_ended.iter().all(|some| some.atoms.is_empty()) && self.between.atoms.is_empty()
     }
 
-    /// Adds what the ranges that hold the number lead to: patterns, where that is all there is to them
-    /// and the field has no other number, which might find them again.
-    pub(super) fn find(&self, number: &Decimal<'_>, is_single: bool, held: &mut Held) {
+    /// Adds what the ranges with one end lead to that hold some number, given the least and the largest.
+    pub(super) fn find_one_ended(&self, least: &Decimal<'_>, most: &Decimal<'_>, held: &mut Held) {
         for above in [&self.above, &self.sole_above] {
-            if above.atoms.is_empty() {
-                continue;
-            }
-            let end = above.bounds.partition_point(number, Bound::is_below);
-            above.take(0..end, is_single, held);
+            let end = above.bounds.partition_point(most, Bound::is_below);
+            above.take(0..end, held);
         }
         for below in [&self.below, &self.sole_below] {
-            if below.atoms.is_empty() {
-                continue;
-            }
-            let start = below.bounds.partition_point(number, |top, number| !top.is_above(number));
-            below.take(start..below.atoms.len(), is_single, held);
+            let start = below.bounds.partition_point(least, |top, number| !top.is_above(number));
+            below.take(start..below.atoms.len(), held);
+        }
+    }
+
+    /// Gives the ranges with two ends that hold the number.
+    pub(super) fn find_between(&self, number: &Decimal<'_>, mut found: impl FnMut(Atom)) {
+        if self.between.atoms.is_empty() {
+            return;
         }
         let end = self.between.bottoms.partition_point(number, Bound::is_below);
-        self.between.find((self.between.highest.len(), 0), end, number, &mut held.atoms);
+        self.between.find((self.between.highest.len(), 0), end, number, &mut found);
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -155,8 +155,8 @@ impl OneEnded {
         self.patterns.extend(sole);
     }
 
-    fn take(&self, places: std::ops::Range<usize>, is_single: bool, held: &mut Held) {
-        if is_single && !self.patterns.is_empty() {
+    fn take(&self, places: std::ops::Range<usize>, held: &mut Held) {
+        if !self.patterns.is_empty() {
             held.patterns.extend_from_slice(&self.patterns[places]);
         } else {
             held.atoms.extend_from_slice(&self.atoms[places]);
@@ -187,11 +187,11 @@ impl Between {
         (level, place): (usize, usize),
         end: usize,
         number: &Decimal<'_>,
-        found: &mut Vec<Atom>,
+        found: &mut impl FnMut(Atom),
     ) {
         let Some(below) = level.checked_sub(1) else {
             if place < end && self.tops.all[place].is_above(number) {
-                found.push(self.atoms[place]);
+                found(self.atoms[place]);
             }
             return;
         };
@@ -283,15 +283,14 @@ mod tests {
             let sole = |atom: Atom| atom.is_multiple_of(2).then_some(PatternIndex(atom));
             let member = |(range, atom)| Member { range, atom, sole: sole(atom) };
             let ranges = Ranges::new(ranges.into_iter().zip(0..).map(member).collect());
-            for is_single in [false, true] {
-                let mut held = Held::default();
-                ranges.find(&number, is_single, &mut held);
-                prop_assert!(is_single || held.patterns.is_empty());
-                let patterns = held.patterns.iter().map(|pattern| pattern.0);
-                let mut found: Vec<Atom> = patterns.chain(held.atoms).collect();
-                found.sort_unstable();
-                prop_assert_eq!(&found, &expected);
-            }
+            let mut held = Held::default();
+            ranges.find_one_ended(&number, &number, &mut held);
+            let mut between = Vec::new();
+            ranges.find_between(&number, |atom| between.push(atom));
+            let patterns = held.patterns.iter().map(|pattern| pattern.0);
+            let mut found: Vec<Atom> = patterns.chain(held.atoms).chain(between).collect();
+            found.sort_unstable();
+            prop_assert_eq!(found, expected);
         }
     }
 }

@@ -30,8 +30,12 @@ use crate::value::Wanted;
 /// So few branches are looked at one by one.
 const FEW: usize = 16;
 
-/// Atoms of one condition that a branch may be parted by below the root.
+/// Copies of a branch below the first choice.
 const COPIES_MAX: usize = 4;
+
+/// Words that the copies of one branch at the root may take, unless it has few conditions: a long list
+/// is not worth keeping many long conditions once for each of its entries.
+const COPIED_MAX: usize = 4_096;
 
 const DEPTH_MAX: u32 = 8;
 
@@ -218,6 +222,8 @@ pub(super) struct Planter<'a> {
 struct Member {
     branch: u32,
     held: u32,
+    /// How many of it there may be below the root.
+    copies: usize,
 }
 
 /// How many branches of a group have each atom, and, among the conditions of a field that can only be
@@ -252,11 +258,14 @@ impl<'a> Planter<'a> {
     pub(super) fn plant(mut self) -> (Tree, Vec<bool>) {
         let all: Vec<Member> = (0..)
             .take(self.draft.branches.len())
-            .map(|branch| Member { branch, held: 0 })
+            .map(|branch| Member { branch, held: 0, copies: 1 })
             .collect();
         let root = self.grow(&all, 0);
         assert_eq!(root, Tree::ROOT, "the root is the first");
         self.tree.edges = Edges::of(&self.edges);
+        self.tree.nodes.shrink_to_fit();
+        self.tree.accepted.shrink_to_fit();
+        self.tree.candidates.shrink_to_fit();
         (self.tree, self.is_needed)
     }
 
@@ -340,8 +349,10 @@ impl<'a> Planter<'a> {
                 continue;
             };
             let held = member.held | 1_u32.checked_shl(place).unwrap_or(0);
+            let copies = if depth == 0 { 1 } else { member.copies * condition.atoms.len() };
             for atom in &condition.atoms {
-                parted.entry(*atom).or_default().push(Member { branch: member.branch, held });
+                let member = Member { branch: member.branch, held, copies };
+                parted.entry(*atom).or_default().push(member);
             }
         }
         let mut parted: Vec<(Atom, Vec<Member>)> = parted.into_iter().collect();
@@ -380,17 +391,21 @@ impl<'a> Planter<'a> {
         (0..32).zip(&branch.conditions).filter_map(move |(place, condition)| {
             let condition = self.condition(*condition);
             let is_open = member.held & 1 << place == 0 && !condition.or_absent;
-            (is_open && self.can_part(condition, depth)).then_some((place, condition))
+            (is_open && self.can_part(member, condition, depth)).then_some((place, condition))
         })
     }
 
     /// Below the root only atoms that few events meet, and few of them, are worth a look.
-    fn can_part(&self, condition: &Condition, depth: u32) -> bool {
-        depth == 0
-            || condition.atoms.len() <= COPIES_MAX
-                && condition.atoms.iter().all(|atom| {
-                    !matches!(self.founds[index(*atom)].way, Way::Range | Way::Present | Way::Ask)
-                })
+    fn can_part(&self, member: Member, condition: &Condition, depth: u32) -> bool {
+        let atoms = &condition.atoms;
+        if depth == 0 {
+            let conditions = self.draft.branches[index(member.branch)].conditions.len();
+            return conditions <= 3 || atoms.len() * conditions <= COPIED_MAX;
+        }
+        member.copies * atoms.len() <= COPIES_MAX
+            && atoms.iter().all(|atom| {
+                !matches!(self.founds[index(*atom)].way, Way::Range | Way::Present | Way::Ask)
+            })
     }
 
     /// The condition under which an event meets the fewest other branches.

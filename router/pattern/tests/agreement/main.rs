@@ -57,7 +57,7 @@ impl Round {
         let world = if is_crowd { World::narrow(random) } else { World::any(random) };
         let events = events(&world, random);
         let leaves: Vec<_> = events.iter().flat_map(Tree::leaves).collect();
-        let count = if is_crowd { 1_500 } else { random.pick(&[1, 6, 20, 60, 150]) };
+        let count = if is_crowd { 1_500 } else { random.pick(&[1, 6, 30, 60, 150]) };
         let mut maker = pattern::Maker::new(&world, &leaves);
         let patterns = (0..count).map(|_| maker.next(random)).collect();
         Self { patterns, events }
