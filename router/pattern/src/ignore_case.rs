@@ -69,7 +69,10 @@ impl IgnoreCase {
             }
             Self::Any(characters) => {
                 let strip = |rest: &'_ [u8], forms: &Vec<Box<[u8]>>| {
-                    forms.iter().find(|form| rest.ends_with(form)).map(|form| rest.len() - form.len())
+                    forms
+                        .iter()
+                        .find(|form| rest.ends_with(form))
+                        .map(|form| rest.len() - form.len())
                 };
                 let shorter = |end: usize, forms| strip(&value[..end], forms);
                 characters.iter().rev().try_fold(value.len(), shorter).is_some()
