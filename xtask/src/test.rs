@@ -5,10 +5,12 @@ use std::path::Path;
 use crate::{plugins, print, run, wasm};
 
 pub(crate) fn test(root: &Path) -> anyhow::Result<()> {
-    // The tests from end to end take real plugins and the real command: both are built first.
+    // The tests from end to end take real plugins and the real command: both are built first. All of the
+    // workspace at once, because alone the command asks less of the libraries that are shared, and cargo
+    // would compile those twice.
     let toolchain = wasm::ensure(root)?;
     plugins::build_all(root, &toolchain)?;
-    run::run(run::cargo(root).args(["build", "--locked", "-p", "slipswitch-cli"]))?;
+    run::run(run::cargo(root).args(["test", "--locked", "--workspace", "--no-run"]))?;
 
     print::line("the plugins' own tests, on this machine's processor");
     plugins::test_all(root)?;
