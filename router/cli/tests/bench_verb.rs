@@ -1,34 +1,15 @@
 //! `slipswitch bench match`: what it counts is right, and what it refuses is named.
 
-use std::fs;
-use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
+mod support;
 
-struct Outcome {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
+use std::fs;
+use std::path::Path;
+
+use support::{Outcome, run};
 
 fn bench(folder: &Path, arguments: &[&str], input: &str) -> Outcome {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_slipswitch"))
-        .args(["bench", "match"])
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the command starts");
-    // A command that has no use for its input may be gone already.
-    child.stdin.take().expect("piped above").write_all(input.as_bytes()).ok();
-    let output = child.wait_with_output().expect("the command ends");
-    Outcome {
-        code: output.status.code(),
-        out: String::from_utf8(output.stdout).expect("it prints text"),
-        err: String::from_utf8(output.stderr).expect("it prints text"),
-    }
+    let arguments = [&["bench", "match"], arguments].concat();
+    run(&arguments, input, |command| command.current_dir(folder))
 }
 
 fn folder(patterns: &str, events: &str) -> tempfile::TempDir {

@@ -1,5 +1,7 @@
 //! The verbs that talk to a router: the built command, against something that answers as a router does.
 
+mod support;
+
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     process::{Command, Stdio},
@@ -9,29 +11,10 @@ use std::{
 use expect_test::{Expect, expect};
 use receiver::{Answer, Receiver};
 
-struct Outcome {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
+use support::{Outcome, run};
 
 fn slipswitch(url: &str, arguments: &[&str], input: &str) -> Outcome {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_slipswitch"))
-        .args(arguments)
-        .env("SLIPSWITCH_URL", url)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the command starts");
-    // A command that has no use for its input may be gone already.
-    child.stdin.take().expect("piped above").write_all(input.as_bytes()).ok();
-    let output = child.wait_with_output().expect("the command ends");
-    Outcome {
-        code: output.status.code(),
-        out: String::from_utf8(output.stdout).expect("it prints text"),
-        err: String::from_utf8(output.stderr).expect("it prints text"),
-    }
+    run(arguments, input, |command| command.env("SLIPSWITCH_URL", url))
 }
 
 fn check(router: &Receiver, arguments: &[&str], input: &str, code: i32, expected: Expect) {

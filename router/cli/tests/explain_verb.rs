@@ -1,5 +1,7 @@
 //! `slipswitch pattern explain`: what it says, to people and to programs, and what it refuses.
 
+mod support;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -8,11 +10,7 @@ use std::process::{Command, Stdio};
 use expect_test::expect;
 use serde_json::{Value, json};
 
-struct Outcome {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
+use support::{Outcome, run};
 
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_slipswitch"));
@@ -22,15 +20,8 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 fn explain(folder: &Path, arguments: &[&str], input: &str) -> Outcome {
-    let mut child = command(folder, arguments).spawn().expect("the command starts");
-    // A command that has no use for its input may be gone already.
-    child.stdin.take().expect("piped above").write_all(input.as_bytes()).ok();
-    let output = child.wait_with_output().expect("the command ends");
-    Outcome {
-        code: output.status.code(),
-        out: String::from_utf8(output.stdout).expect("it prints text"),
-        err: String::from_utf8(output.stderr).expect("it prints text"),
-    }
+    let arguments = [&["pattern", "explain"], arguments].concat();
+    run(&arguments, input, |command| command.current_dir(folder))
 }
 
 const PATTERN: &str = r#"{

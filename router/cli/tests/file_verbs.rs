@@ -1,9 +1,11 @@
 //! The verbs that work on files alone, and how the router refuses to start.
 
+mod support;
+
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+
+use support::{Outcome, run};
 
 const RULE: &str = r#"name: all
 pattern: { source: [a] }
@@ -18,29 +20,8 @@ tests:
     expect: { console: { n: EXPECTED } }
 "#;
 
-struct Outcome {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
 fn slipswitch(folder: &Path, arguments: &[&str], input: &str) -> Outcome {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_slipswitch"))
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the command starts");
-    // A command that has no use for its input may be gone already.
-    child.stdin.take().expect("piped above").write_all(input.as_bytes()).ok();
-    let output = child.wait_with_output().expect("the command ends");
-    Outcome {
-        code: output.status.code(),
-        out: String::from_utf8(output.stdout).expect("it prints text"),
-        err: String::from_utf8(output.stderr).expect("it prints text"),
-    }
+    run(arguments, input, |command| command.current_dir(folder))
 }
 
 /// A folder with `rules/all.yaml`.
