@@ -8,9 +8,9 @@ use event::{Event, Timestamp};
 use journal::Offset;
 use ruleset::{About, TransformError};
 
+use crate::core::Core;
 use crate::key::Key;
 use crate::lane::Owed;
-use crate::router::Core;
 use crate::routes::Route;
 use crate::state::{Dead, Made, Payload, Postponed};
 

@@ -13,10 +13,11 @@ use journal::{Cursor, Offset, Record};
 use ruleset::{BusRules, Rule};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::core::Core;
 use crate::key::Key;
 use crate::lane::{Lane, Owed};
 use crate::record;
-use crate::router::{Core, SwapError};
+use crate::router::SwapError;
 use crate::routes::{Route, Routes};
 use crate::state::Subscription;
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::core::Core;
 use crate::key::Key;
 use crate::lane::{Forced, Lane};
-use crate::router::Core;
 use crate::state::{Change, ReplayRow, Subscription};
 
 /// A `settled` that moved over events of no interest is written down every so many rounds.

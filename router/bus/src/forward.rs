@@ -12,9 +12,9 @@ use event::{Event, Stamp};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::core::Core;
 use crate::ingest::IngestError;
 use crate::record;
-use crate::router::Core;
 
 pub(crate) struct BusTarget {
     /// The core holds the routes that hold this.

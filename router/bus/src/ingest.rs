@@ -4,8 +4,9 @@ use bytes::Bytes;
 use event::{EntryError, Event, Stamp, Timestamp};
 use journal::AppendError;
 
+use crate::core::Core;
 use crate::record;
-use crate::router::{Core, Router};
+use crate::router::Router;
 
 /// Bytes of records in one append: well below a frame's limit.
 const APPEND_BYTES: usize = 1024 * 1024;

@@ -23,6 +23,7 @@ pub use {delivery, journal, plugin, ruleset};
 
 mod attempt;
 mod clock;
+mod core;
 mod dispatch;
 mod flush;
 mod forward;

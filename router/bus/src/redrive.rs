@@ -7,9 +7,10 @@ use event::Timestamp;
 use journal::Offset;
 use serde_json::value::RawValue;
 
+use crate::core::Core;
 use crate::key::Key;
 use crate::lane::Lane;
-use crate::router::{Core, Router};
+use crate::router::Router;
 use crate::state::{self, Dead, Made, Postponed, StateError};
 
 /// How many are moved in one transaction.

@@ -7,8 +7,9 @@ use event::Timestamp;
 use journal::Offset;
 use serde::Serialize;
 
+use crate::core::Core;
 use crate::key::Key;
-use crate::router::{Core, Router};
+use crate::router::Router;
 use crate::state::{ReplayRow, StateError, Subscription};
 
 /// EventBridge's limit.

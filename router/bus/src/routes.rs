@@ -8,9 +8,10 @@ use delivery::{HttpOptions, HttpTarget, LogTarget, RetryPolicy, Target};
 use ruleset::{Rule, RuleSet, TargetKind};
 use tokio::sync::Semaphore;
 
+use crate::core::Core;
 use crate::forward::BusTarget;
 use crate::key::Key;
-use crate::router::{Core, SwapError};
+use crate::router::SwapError;
 
 /// One rule and one target of it, ready.
 pub(crate) struct Route {

@@ -4,7 +4,8 @@ use event::{EntryError, Timestamp};
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::router::{Core, Router};
+use crate::core::Core;
+use crate::router::Router;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {

@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 use super::versions::Versions;
 use super::{Lane, Owed, Work};
 use crate::attempt::{self, Outcome};
+use crate::core::Core;
 use crate::key::Key;
 use crate::record;
-use crate::router::Core;
 
 /// Due times are read off a clock that may be set: never sleep longer on one reading of it.
 const SLEEP_MAX: Duration = Duration::from_secs(10);

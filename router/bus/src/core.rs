@@ -1,0 +1,248 @@
+//! What all parts of a router share, and the roster of its lanes.
+//!
+//! # Invariants
+//!
+//! - Disk and memory agree on which subscriptions there are: both change under `roster`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use delivery::{Client, DeliveryId};
+use event::{Event, Timestamp};
+use journal::{Health, Journal, Offset};
+use ruleset::TargetKind;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::key::Key;
+use crate::lane::{self, Bounds, Lane};
+use crate::options::Options;
+use crate::record;
+use crate::routes::{Route, Routes};
+use crate::state::{self, Change, Dead, Payload, ReplayRow, State, StateError, Subscription};
+use crate::status::{Ingested, JournalStatus};
+
+/// The bus that is always there.
+const DEFAULT_BUS: &str = "default";
+
+/// What all parts of a router share.
+pub(crate) struct Core {
+    pub options: Options,
+    pub clock: Arc<dyn Clock>,
+    pub journal: Journal,
+    pub state: State,
+    pub host: plugin::Host,
+    pub client: Client,
+    pub routes: ArcSwap<Routes>,
+    /// The dispatcher has offered every event below.
+    pub position: AtomicU64,
+    pub stop: CancellationToken,
+    /// A lane's span is over: time to write it down.
+    pub lane_over: Notify,
+    pub lanes: Mutex<BTreeMap<Key, Arc<Lane>>>,
+    pub tasks: Mutex<JoinSet<()>>,
+    /// Held while subscriptions come or go, so that disk and memory agree on which there are.
+    pub roster: tokio::sync::Mutex<()>,
+    /// Subscriptions on disk whose rule has not been seen since the start.
+    pub dormant: Mutex<Vec<Subscription>>,
+    /// Outcomes that the database has refused so far.
+    pub unwritten: tokio::sync::Mutex<Option<Arc<Vec<Change>>>>,
+    pub is_state_well: AtomicBool,
+    /// Counts the rounds of writing down.
+    pub rounds: watch::Sender<u64>,
+    pub ingested: Ingested,
+}
+
+impl Core {
+    pub(crate) fn dispatched(&self) -> Offset {
+        Offset::new(self.position.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn lanes(&self) -> MutexGuard<'_, BTreeMap<Key, Arc<Lane>>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn state_is_well(&self) -> bool {
+        self.is_state_well.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.lanes().values().map(|lane| lane.lock().sizes().1).sum()
+    }
+
+    /// Events of one subscription under delivery at a time; a replay keeps the order.
+    pub(crate) fn concurrency_of(&self, key: &Key) -> usize {
+        if key.replay.is_some() { 1 } else { self.options.concurrency }
+    }
+
+    pub(crate) fn has_bus(&self, bus: &str) -> bool {
+        let routes = self.routes.load();
+        bus == DEFAULT_BUS
+            || self.options.buses.iter().any(|configured| configured == bus)
+            || routes.rules.on(bus).is_some()
+            || routes.rules.rules().iter().any(|rule| leads_to(rule, bus))
+    }
+
+    pub(crate) fn buses(&self) -> Vec<String> {
+        let routes = self.routes.load();
+        let mut buses: BTreeSet<String> = self.options.buses.iter().cloned().collect();
+        buses.insert(DEFAULT_BUS.to_owned());
+        buses.extend(routes.rules.buses().map(ToOwned::to_owned));
+        buses.into_iter().collect()
+    }
+
+    /// Starts the task of a lane over what is on disk.
+    pub(crate) fn open_lane(
+        self: &Arc<Self>,
+        stored: Subscription,
+        route: Arc<Route>,
+        dispatched: Offset,
+    ) {
+        let bounds = Bounds {
+            queue_max: self.options.lane_events_max,
+            postponed_max: self.options.postponed_max,
+            window_max: self.options.window_max,
+        };
+        let lane = Lane::new(stored, Arc::clone(&route), bounds, dispatched);
+        self.lanes().insert(lane.key.clone(), Arc::clone(&lane));
+        self.drive(&lane, route, dispatched);
+    }
+
+    fn drive(self: &Arc<Self>, lane: &Arc<Lane>, route: Arc<Route>, dispatched: Offset) {
+        if lane.adopt(route, dispatched) {
+            let mut tasks = self.tasks();
+            while tasks.try_join_next().is_some() {} // Ended ones leave nothing behind.
+            tasks.spawn(lane::run(Arc::clone(self), Arc::clone(lane)));
+        }
+    }
+
+    /// Hands every lane its route of the next snapshot, or retires it.
+    pub(crate) fn adopt(self: &Arc<Self>, next: &Routes, position: Offset) {
+        let lanes = self.lanes().clone();
+        for (key, lane) in lanes {
+            match next.of(&key) {
+                Some(route) => self.drive(&lane, Arc::clone(route), position),
+                None => {
+                    tracing::info!(subscription = %key, "its rule or target was removed: what it is owed is tried once more");
+                    lane.retire(position, self.clock.now());
+                }
+            }
+        }
+    }
+
+    /// Opens the lanes of what was on disk at the start, and ends what has no rule any more.
+    ///
+    /// # Errors
+    ///
+    /// When the ends cannot be written down; all of it stays dormant then.
+    pub(crate) async fn wake_dormant(
+        self: &Arc<Self>,
+        next: &Routes,
+        position: Offset,
+    ) -> Result<(), StateError> {
+        let dormant = std::mem::take(&mut *self.dormant());
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            dormant.into_iter().partition(|stored| next.of(&stored.key).is_some());
+        if next.rules.rules().is_empty() {
+            self.dormant().extend(unknown);
+        } else if let Err(error) = self.end_stored(unknown.clone(), position).await {
+            self.dormant().extend(known.into_iter().chain(unknown));
+            return Err(error);
+        }
+        for stored in known {
+            let route = Arc::clone(next.of(&stored.key).expect("just found"));
+            self.open_lane(stored, route, position);
+        }
+        Ok(())
+    }
+
+    fn dormant(&self) -> MutexGuard<'_, Vec<Subscription>> {
+        self.dormant.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends subscriptions that have no lane: what is postponed becomes dead letters.
+    async fn end_stored(
+        &self,
+        unknown: Vec<Subscription>,
+        position: Offset,
+    ) -> Result<(), StateError> {
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        for stored in &unknown {
+            let behind = position.get().saturating_sub(stored.settled.get());
+            tracing::warn!(subscription = %stored.key, behind, "its rule or target is not among the rules: it ends here, and what it had not tried is given up");
+        }
+        let now = self.clock.now();
+        let ending = move |tx: &rusqlite::Transaction<'_>| {
+            for stored in unknown {
+                for mut last in stored.postponed {
+                    last.error = format!("{} (its rule or target was removed)", last.error);
+                    Dead { last, died_at: now }.insert(tx)?;
+                }
+                ReplayRow::fold(tx, &stored.key)?;
+                Subscription::end(tx, &stored.key)?;
+            }
+            ReplayRow::complete(tx, now)
+        };
+        self.state.run(ending).await
+    }
+
+    /// The event at an offset, as a replay of this name shows it, and when it was taken in.
+    pub(crate) fn event_at(
+        &self,
+        offset: Offset,
+        replay: Option<&str>,
+    ) -> Result<(Event, Timestamp), String> {
+        let entry = self.journal.get(offset).map_err(|error| error.to_string())?;
+        let (event, _) = record::decode(&entry.payload).map_err(|error| error.to_string())?;
+        let event = match replay {
+            Some(name) => event.replayed(name),
+            None => event,
+        };
+        Ok((event, Timestamp::from_millis(entry.time)))
+    }
+
+    pub(crate) async fn payload(&self, key: &Key, id: &DeliveryId) -> Result<Payload, String> {
+        let (owner, wanted) = (key.clone(), id.clone());
+        let found = self.state.run(move |tx| state::payload(tx, &owner, &wanted)).await;
+        match found {
+            Ok(Some(payload)) => Ok(payload),
+            Ok(None) => Err(format!("the payload of {id} is not in the state database")),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    pub(crate) fn journal_trouble(&self) -> Option<String> {
+        match self.journal.health() {
+            Health::Ok => None,
+            Health::Full { reason } => Some(format!("the disk is nearly full: {reason}")),
+            Health::Stopped { reason } => Some(format!(
+                "the journal has stopped, and takes events again only after a restart: {reason}"
+            )),
+        }
+    }
+
+    pub(crate) fn journal_status(&self) -> JournalStatus {
+        let stats = self.journal.stats();
+        JournalStatus {
+            next_offset: self.journal.durable_end().get(),
+            segments: stats.segments,
+            bytes: stats.segment_bytes,
+            syncs: stats.groups,
+            stopped: self.journal_trouble(),
+        }
+    }
+}
+
+fn leads_to(rule: &ruleset::Rule, bus: &str) -> bool {
+    rule.targets.iter().any(|target| matches!(&target.kind, TargetKind::Bus(to) if to.bus == bus))
+}

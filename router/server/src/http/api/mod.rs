@@ -1,0 +1,47 @@
+//! `/api/v1/…`: what the command line needs, one file per resource.
+
+pub(super) mod dead_letters;
+pub(super) mod replays;
+pub(super) mod rules;
+pub(super) mod status;
+
+use axum::body::Body;
+use axum::extract::{Query, Request};
+use axum::http::Uri;
+use event::Timestamp;
+use serde::de::DeserializeOwned;
+
+use super::App;
+use super::body::{Bounds, drain};
+use super::error::{Kind, Problem};
+
+const BODY_BYTES_MAX: usize = 1 << 20;
+
+fn time(key: &str, text: &str) -> Result<Timestamp, Problem> {
+    Timestamp::parse(text).map_err(|error| Kind::BadRequest.problem(format!("`{key}`: {error}")))
+}
+
+fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    let query = Query::try_from_uri(uri)
+        .map_err(|rejection| Kind::BadParameter.problem(rejection.body_text()))?;
+    Ok(query.0)
+}
+
+/// Reads a body of JSON, whatever its content type says.
+async fn body<T: DeserializeOwned>(app: &App, request: Request) -> Result<T, Problem> {
+    let (head, mut body) = request.into_parts();
+    let read = read(app, &mut body).await;
+    if read.is_err() {
+        drain(&mut body, &head.headers).await;
+    }
+    read
+}
+
+async fn read<T: DeserializeOwned>(app: &App, body: &mut Body) -> Result<T, Problem> {
+    let bounds = Bounds { bytes_max: BODY_BYTES_MAX, time_max: app.body_time };
+    let held = app.budget.read(body, bounds).await?;
+    serde_json::from_slice(&held.bytes).map_err(|error| {
+        let kind = if error.is_data() { Kind::BadRequest } else { Kind::MalformedBody };
+        kind.problem(format!("the body: {error}"))
+    })
+}
