@@ -11,6 +11,8 @@ mod posix;
 #[cfg(test)]
 pub(crate) mod simulated;
 mod system;
+#[cfg(test)]
+mod tests;
 
 use std::{any::Any, io, ops::Range, path::PathBuf, sync::Arc};
 
@@ -20,15 +22,33 @@ pub(crate) use system::raise_priority;
 /// Held as long as the folder is somebody's; dropping it frees the folder.
 pub(crate) type Lock = Box<dyn Any + Send>;
 
-/// One folder.
+/// One folder. A name may lead into a folder below it (`damaged/store`).
 pub(crate) trait Disk: Send + Sync {
+    /// A folder below this one, whether it is there or not.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the sealed segments, which come next"))]
+    fn folder(&self, name: &str) -> Arc<dyn Disk>;
+
+    /// Makes the folder, and those above it, durably; nothing happens when it is there.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the sealed segments, which come next"))]
+    fn make(&self) -> io::Result<()>;
+
+    /// Removes the folder, which must be empty; nothing happens when it is not there. Its name is
+    /// gone for good when the folder above was synced.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the sealed segments, which come next"))]
+    fn unmake(&self) -> io::Result<()>;
+
     /// Makes the folder if need be and takes it for this journal alone; `None` when somebody else
     /// has it.
     fn lock(&self) -> io::Result<Option<Lock>>;
 
+    /// The names of the files in it.
     fn list(&self) -> io::Result<Vec<String>>;
 
-    /// Makes an empty file with room for `size` bytes, or replaces one. Without enough room it
+    /// The names of the folders in it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the sealed segments, which come next"))]
+    fn folders(&self) -> io::Result<Vec<String>>;
+
+    /// Makes a file of `size` bytes with room for them, or replaces one. Without enough room it
     /// fails early.
     fn create(&self, name: &str, size: u64) -> io::Result<Arc<dyn File>>;
 
@@ -52,7 +72,13 @@ pub(crate) trait File: Send + Sync {
     /// Fills `buffer`; the file ending before that is an error.
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()>;
 
+    /// Writing at or beyond the file's end makes it longer; the new length is as durable as the
+    /// bytes.
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<()>;
+
+    /// Cuts the file, or lets it grow by zeroes.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the sealed segments, which come next"))]
+    fn set_len(&self, length: u64) -> io::Result<()>;
 
     /// Makes everything written so far durable.
     fn sync(&self) -> io::Result<()>;

@@ -5,7 +5,7 @@ use std::{
     io::{self, ErrorKind},
     ops::Range,
     os::unix::fs::FileExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -19,9 +19,38 @@ impl PosixDisk {
     pub(crate) fn new(dir: PathBuf) -> Self {
         Self { dir }
     }
+
+    fn names(&self, wanted: impl Fn(fs::FileType) -> bool) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            // A name that is not UTF-8 is none of ours.
+            if wanted(entry.file_type()?)
+                && let Ok(name) = entry.file_name().into_string()
+            {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
 }
 
 impl Disk for PosixDisk {
+    fn folder(&self, name: &str) -> Arc<dyn Disk> {
+        Arc::new(Self::new(self.dir.join(name)))
+    }
+
+    fn make(&self) -> io::Result<()> {
+        make(&self.dir)
+    }
+
+    fn unmake(&self) -> io::Result<()> {
+        match fs::remove_dir(&self.dir) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            result => result,
+        }
+    }
+
     fn lock(&self) -> io::Result<Option<Lock>> {
         fs::create_dir_all(&self.dir)?;
         let file = fs::OpenOptions::new()
@@ -37,14 +66,11 @@ impl Disk for PosixDisk {
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.dir)? {
-            // A name that is not UTF-8 is none of ours.
-            if let Ok(name) = entry?.file_name().into_string() {
-                names.push(name);
-            }
-        }
-        Ok(names)
+        self.names(|kind| !kind.is_dir())
+    }
+
+    fn folders(&self) -> io::Result<Vec<String>> {
+        self.names(|kind| kind.is_dir())
     }
 
     fn create(&self, name: &str, size: u64) -> io::Result<Arc<dyn File>> {
@@ -101,6 +127,10 @@ impl File for fs::File {
         self.sync_data()
     }
 
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        Self::set_len(self, length)
+    }
+
     fn len(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
     }
@@ -108,4 +138,19 @@ impl File for fs::File {
     fn forget(&self, range: Range<u64>) {
         system::drop_cache(self, range);
     }
+}
+
+fn make(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent {
+        make(parent)?;
+    }
+    match fs::create_dir(dir) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => (),
+        result => result?,
+    }
+    fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }

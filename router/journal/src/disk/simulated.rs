@@ -4,12 +4,14 @@
 //! the cache and make sectors dirty; a sync copies dirty sectors to the disk. When the power goes,
 //! each dirty sector and each name that was not synced is kept or lost by chance. After a failed
 //! sync some sectors are clean and yet not on the disk, as Linux has it.
+//!
+//! A folder is a name that ends with a slash; when it is lost, so is all that is in it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, ErrorKind},
     ops::Range,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Condvar, Mutex, MutexGuard},
 };
 
@@ -18,11 +20,15 @@ use super::{Disk, File, Lock};
 const SECTOR: usize = 512;
 /// What the sectors of a new file hold until something is written to them and synced.
 const GARBAGE: u8 = 0xA5;
+/// What stands in the place of a folder's content.
+const FOLDER: usize = usize::MAX;
 
 /// A handle; clones share the disk. It outlives the journals on it.
 #[derive(Clone)]
 pub(crate) struct SimulatedDisk {
     shared: Arc<Shared>,
+    /// The folder, with a slash at its end; empty for the root.
+    prefix: String,
 }
 
 struct Shared {
@@ -78,7 +84,22 @@ struct Locked(Arc<Shared>, u64);
 impl SimulatedDisk {
     pub(crate) fn new(seed: u64) -> Self {
         let state = State { random: seed | 1, ..State::default() };
-        Self { shared: Arc::new(Shared { state: Mutex::new(state), released: Condvar::new() }) }
+        Self::of(state)
+    }
+
+    fn of(state: State) -> Self {
+        let shared = Shared { state: Mutex::new(state), released: Condvar::new() };
+        Self { shared: Arc::new(shared), prefix: String::new() }
+    }
+
+    /// A folder below this one.
+    pub(crate) fn below(&self, name: &str) -> Self {
+        let prefix = format!("{}{name}/", self.prefix);
+        Self { shared: Arc::clone(&self.shared), prefix }
+    }
+
+    fn full(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
     }
 
     /// Changes what goes wrong.
@@ -128,16 +149,33 @@ impl SimulatedDisk {
                 };
             }
         }
+        for names in [&mut state.names, &mut state.durable_names] {
+            // In order, so that a folder is looked at before what is in it.
+            for name in names.keys().cloned().collect::<Vec<_>>() {
+                if !names.contains_key(folder_of(&name)) && !folder_of(&name).is_empty() {
+                    names.remove(&name);
+                }
+            }
+        }
     }
 
+    /// The files in this folder.
     pub(crate) fn names(&self) -> Vec<String> {
-        self.shared.lock().names.keys().cloned().collect()
+        let below = self.below_this();
+        below.into_iter().filter(|name| !name.contains('/')).collect()
+    }
+
+    /// All names below this folder, without its own.
+    fn below_this(&self) -> Vec<String> {
+        let state = self.shared.lock();
+        let names = state.names.keys().filter_map(|name| name.strip_prefix(&self.prefix));
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 
     /// Changes a file behind everybody's back, as rot and people do.
     pub(crate) fn edit(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.shared.lock();
-        let file = state.names[name];
+        let file = state.names[&self.full(name)];
         let content = &mut state.files[file];
         assert!(content.dirty.is_empty(), "only what is synced is edited");
         change(&mut content.cache);
@@ -146,8 +184,8 @@ impl SimulatedDisk {
 
     pub(crate) fn delete(&self, name: &str) {
         let mut state = self.shared.lock();
-        state.names.remove(name).expect("the file is there");
-        state.durable_names.remove(name);
+        state.names.remove(&self.full(name)).expect("the file is there");
+        state.durable_names.remove(&self.full(name));
     }
 
     /// A disk with the same content, for trying something on it.
@@ -160,7 +198,7 @@ impl SimulatedDisk {
             random: state.random,
             ..State::default()
         };
-        Self { shared: Arc::new(Shared { state: Mutex::new(copy), released: Condvar::new() }) }
+        Self { prefix: self.prefix.clone(), ..Self::of(copy) }
     }
 
     /// Begins an operation that changes the disk.
@@ -192,19 +230,55 @@ impl State {
         }
     }
 
+    fn has_folder(&self, prefix: &str) -> io::Result<()> {
+        let there = prefix.is_empty() || self.names.contains_key(prefix);
+        if there { Ok(()) } else { Err(ErrorKind::NotFound.into()) }
+    }
+
     fn used(&self) -> u64 {
-        self.names.values().map(|file| self.files[*file].cache.len() as u64).sum()
+        let files = self.names.values().filter(|file| **file != FOLDER);
+        files.map(|file| self.files[*file].cache.len() as u64).sum()
     }
 }
 
 impl Content {
     fn persist(&mut self, sector: usize) {
         let range = sector * SECTOR..((sector + 1) * SECTOR).min(self.cache.len());
+        if self.disk.len() < range.end {
+            // Sectors before it that were not written through are holes.
+            self.disk.resize(range.end, 0);
+        }
         self.disk[range.clone()].copy_from_slice(&self.cache[range]);
     }
 }
 
 impl Disk for SimulatedDisk {
+    fn folder(&self, name: &str) -> Arc<dyn Disk> {
+        Arc::new(self.below(name))
+    }
+
+    fn make(&self) -> io::Result<()> {
+        for (end, _) in self.prefix.match_indices('/') {
+            let name = self.prefix.get(..=end).expect("it ends behind a slash").to_owned();
+            if !self.shared.lock().names.contains_key(&name) {
+                self.change()?.names.insert(name.clone(), FOLDER);
+            }
+            let mut state = self.change()?;
+            if !state.faults.sync_lies {
+                state.durable_names.insert(name, FOLDER);
+            }
+        }
+        Ok(())
+    }
+
+    fn unmake(&self) -> io::Result<()> {
+        if !self.below_this().is_empty() {
+            return Err(ErrorKind::DirectoryNotEmpty.into());
+        }
+        self.change()?.names.remove(&self.prefix);
+        Ok(())
+    }
+
     fn lock(&self) -> io::Result<Option<Lock>> {
         let mut state = self.change()?;
         if state.locked_by.is_some() {
@@ -216,13 +290,23 @@ impl Disk for SimulatedDisk {
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
+        self.shared.lock().has_folder(&self.prefix)?;
         Ok(self.names())
+    }
+
+    fn folders(&self) -> io::Result<Vec<String>> {
+        self.shared.lock().has_folder(&self.prefix)?;
+        let below = self.below_this();
+        let folders = below.iter().filter_map(|name| name.strip_suffix('/'));
+        Ok(folders.filter(|name| !name.contains('/')).map(str::to_owned).collect())
     }
 
     fn create(&self, name: &str, size: u64) -> io::Result<Arc<dyn File>> {
         let mut state = self.change()?;
+        let name = self.full(name);
+        state.has_folder(folder_of(&name))?;
         let replaced =
-            state.names.get(name).map_or(0, |file| state.files[*file].cache.len() as u64);
+            state.names.get(&name).map_or(0, |file| state.files[*file].cache.len() as u64);
         if state.faults.capacity.is_some_and(|capacity| capacity < state.used() - replaced + size) {
             return Err(ErrorKind::StorageFull.into());
         }
@@ -233,33 +317,40 @@ impl Disk for SimulatedDisk {
             dirty: BTreeSet::new(),
         });
         let file = state.files.len() - 1;
-        state.names.insert(name.to_owned(), file);
+        state.names.insert(name, file);
         Ok(Arc::new(Handle { shared: Arc::clone(&self.shared), file, process: state.process }))
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn File>> {
         let state = self.shared.lock();
-        let file = *state.names.get(name).ok_or(ErrorKind::NotFound)?;
+        let file = *state.names.get(&self.full(name)).ok_or(ErrorKind::NotFound)?;
         Ok(Arc::new(Handle { shared: Arc::clone(&self.shared), file, process: state.process }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut state = self.change()?;
-        let file = state.names.remove(from).ok_or(ErrorKind::NotFound)?;
-        state.names.insert(to.to_owned(), file);
+        let (from, to) = (self.full(from), self.full(to));
+        state.has_folder(folder_of(&to))?;
+        let file = state.names.remove(&from).ok_or(ErrorKind::NotFound)?;
+        state.names.insert(to, file);
         Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        self.change()?.names.remove(name);
+        self.change()?.names.remove(&self.full(name));
         Ok(())
     }
 
     fn sync_names(&self) -> io::Result<()> {
         let mut state = self.change()?;
-        if !state.faults.sync_lies {
-            state.durable_names = state.names.clone();
+        if state.faults.sync_lies {
+            return Ok(());
         }
+        let state = &mut *state;
+        let inside = |name: &String| folder_of(name) == self.prefix;
+        state.durable_names.retain(|name, _| !inside(name));
+        let seen = state.names.iter().filter(|(name, _)| inside(name));
+        state.durable_names.extend(seen.map(|(name, file)| (name.clone(), *file)));
         Ok(())
     }
 
@@ -269,7 +360,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        Path::new("disk").join(name)
+        PathBuf::from(format!("disk/{}{name}", self.prefix))
     }
 }
 
@@ -299,7 +390,14 @@ impl File for Handle {
         let failed = fails(&mut state.faults.write_fails_after);
         let count = if failed { bytes.len() / 2 } else { bytes.len() };
         let start = usize::try_from(position).expect("it is small");
+        let grown = (start + count).saturating_sub(state.files[self.file].cache.len()) as u64;
+        if state.faults.capacity.is_some_and(|capacity| capacity < state.used() + grown) {
+            return Err(ErrorKind::StorageFull.into());
+        }
         let content = &mut state.files[self.file];
+        if content.cache.len() < start + count {
+            content.cache.resize(start + count, 0);
+        }
         content.cache[start..start + count].copy_from_slice(&bytes[..count]);
         content.dirty.extend(start / SECTOR..(start + count).div_ceil(SECTOR));
         if failed { Err(io::Error::other("the write failed")) } else { Ok(()) }
@@ -325,6 +423,17 @@ impl File for Handle {
         if failed { Err(io::Error::other("the sync failed")) } else { Ok(()) }
     }
 
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        let mut state = self.lock()?;
+        state.lose_power()?;
+        let content = &mut state.files[self.file];
+        let length = usize::try_from(length).expect("it is small");
+        content.cache.resize(length, 0);
+        content.disk.truncate(length);
+        content.dirty.retain(|sector| sector * SECTOR < length);
+        Ok(())
+    }
+
     fn len(&self) -> io::Result<u64> {
         Ok(self.lock()?.files[self.file].cache.len() as u64)
     }
@@ -338,7 +447,8 @@ impl File for Handle {
         );
         for sector in start / SECTOR..end.div_ceil(SECTOR) {
             if !content.dirty.contains(&sector) {
-                let range = sector * SECTOR..((sector + 1) * SECTOR).min(content.disk.len());
+                let length = content.disk.len().min(content.cache.len());
+                let range = (sector * SECTOR).min(length)..((sector + 1) * SECTOR).min(length);
                 content.cache[range.clone()].copy_from_slice(&content.disk[range]);
             }
         }
@@ -352,6 +462,12 @@ impl Drop for Locked {
             state.locked_by = None;
         }
     }
+}
+
+/// The folder that a name is in: what stands before its last part.
+fn folder_of(name: &str) -> &str {
+    let last = name.trim_end_matches('/').rfind('/');
+    last.and_then(|slash| name.get(..=slash)).unwrap_or("")
 }
 
 /// Counts down to the operation that fails. Those after it work again.
