@@ -1,4 +1,8 @@
 //! The tables, and the format's version in `user_version`.
+//!
+//! # Invariants
+//!
+//! - A step, once released, never changes: a database of version `n` has been through the first `n`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,7 +11,8 @@ use rusqlite::Connection;
 
 use super::StateError;
 
-const FORMAT: i64 = 1;
+/// What makes each version out of the one before it, from an empty file on. New ones go to the end.
+const STEPS: [&str; 1] = [TABLES];
 
 const TABLES: &str = "
 CREATE TABLE subscriptions (
@@ -89,18 +94,18 @@ pub(super) fn open(path: &Path) -> Result<Connection, StateError> {
     connection.busy_timeout(Duration::from_secs(10)).map_err(wrong)?;
     let found: i64 =
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(wrong)?;
-    if found > FORMAT {
-        let path = path.display().to_string();
-        return Err(StateError::NewerFormat { path, found, known: FORMAT });
-    }
+    let known = STEPS.len();
+    let Some(missing) = usize::try_from(found).ok().and_then(|done| STEPS.get(done..)) else {
+        let (path, known) = (path.display().to_string(), i64::try_from(known).unwrap_or(i64::MAX));
+        return Err(StateError::NewerFormat { path, found, known });
+    };
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
         )
         .map_err(wrong)?;
-    let tables = if found == 0 { TABLES } else { "" };
     // Writes in any case: a database that cannot be written is found out now, not with the first event.
-    let begin = format!("BEGIN; {tables} PRAGMA user_version = {FORMAT}; COMMIT;");
+    let begin = format!("BEGIN; {} PRAGMA user_version = {known}; COMMIT;", missing.concat());
     connection.execute_batch(&begin).map_err(wrong)?;
     Ok(connection)
 }
