@@ -31,6 +31,7 @@ mod flatten;
 mod ignore_case;
 mod join;
 mod json;
+pub mod keys;
 pub mod limits;
 mod matcher;
 pub mod naive;

@@ -170,6 +170,11 @@ impl<'a> Decimal<'a> {
         self.key
     }
 
+    /// The digits after the first 19, up to the last that is not zero.
+    pub(crate) fn tail_digits(&self) -> impl Iterator<Item = u8> {
+        digits(&self.tail).copied()
+    }
+
     /// The key is all of the value.
     pub(crate) fn is_key(&self) -> bool {
         self.tail.is_empty()

@@ -169,6 +169,13 @@ impl Range {
         Self { bottom: Some(bound.clone()), top: Some(bound) }
     }
 
+    /// The number that is the whole range, if it is one.
+    pub(crate) fn the_only(&self) -> Option<&Decimal<'static>> {
+        let (bottom, top) = (self.bottom.as_ref()?, self.top.as_ref()?);
+        let is_one = bottom.inclusive && top.inclusive && bottom.value == top.value;
+        is_one.then_some(&bottom.value)
+    }
+
     fn contains(&self, number: &Decimal<'_>) -> bool {
         let above = self.bottom.as_ref().is_none_or(|bottom| {
             bottom.value < *number || bottom.inclusive && bottom.value == *number

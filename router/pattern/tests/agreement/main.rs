@@ -18,6 +18,7 @@ mod changes;
 mod entry;
 mod event;
 mod explain;
+mod keys;
 mod number;
 mod pattern;
 mod random;
