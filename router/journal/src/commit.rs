@@ -21,8 +21,10 @@ use tokio::sync::watch;
 use crate::{
     AppendError, Offset, Stats,
     disk::raise_priority,
+    group::Group,
     log::Log,
     queue::{CLOSED, Queue},
+    segment::Segment,
     spare::Spares,
     writer::{CommitError, Committed, Writer},
 };
@@ -48,29 +50,39 @@ pub(crate) fn run(shared: &Shared, mut writer: Writer) {
     raise_priority();
     let _end = End(shared);
     while let Some(group) = shared.queue.next() {
+        shared.commit(group, &mut writer, &mut || shared.spares.take());
+    }
+}
+
+impl Shared {
+    /// Writes and syncs one group, and says so to whoever waits for it.
+    pub(crate) fn commit(
+        &self,
+        group: Group,
+        writer: &mut Writer,
+        spare: &mut dyn FnMut() -> Result<Arc<Segment>, Arc<str>>,
+    ) {
         let (cost, records, appends) = (group.cost, group.records, group.batches.len());
-        match writer.commit(&group, &mut || shared.spares.take()) {
+        match writer.commit(&group, spare) {
             Ok(committed) => {
-                shared.count(|stats| note(stats, &committed, records));
+                self.count(|stats| note(stats, &committed, records));
                 group.resolve(Ok(committed.first));
             }
             Err(CommitError::Full(reason)) => {
-                shared.count(|stats| stats.refused_appends += appends as u64);
+                self.count(|stats| stats.refused_appends += appends as u64);
                 group.resolve(Err(AppendError::Full { reason }));
             }
             Err(error @ CommitError::Failed { .. }) => {
                 tracing::error!(%error, "journal stopped");
                 let reason: Arc<str> = format!("{error}; restart when the disk is sound").into();
-                shared.queue.stop(Arc::clone(&reason));
+                self.queue.stop(Arc::clone(&reason));
                 group.resolve(Err(AppendError::Stopped { reason }));
             }
         }
-        shared.queue.release(cost);
-        shared.watermark.send_replace(Mark { end: shared.log.end(), stopped: false });
+        self.queue.release(cost);
+        self.watermark.send_replace(Mark { end: self.log.end(), stopped: false });
     }
-}
 
-impl Shared {
     fn count(&self, update: impl FnOnce(&mut Stats)) {
         update(&mut self.stats.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -86,7 +98,7 @@ fn note(stats: &mut Stats, committed: &Committed, records: u32) {
 }
 
 /// Leaves nobody waiting, also when the thread panics.
-struct End<'a>(&'a Shared);
+pub(crate) struct End<'a>(pub(crate) &'a Shared);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {

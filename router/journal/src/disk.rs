@@ -8,7 +8,7 @@
 //! - All methods may be called from any thread.
 
 mod posix;
-#[cfg(test)]
+#[cfg(any(test, feature = "simulation"))]
 pub(crate) mod simulated;
 mod system;
 #[cfg(test)]
@@ -29,7 +29,6 @@ pub(crate) trait Disk: Send + Sync {
     fn folder(&self, name: &str) -> Arc<dyn Disk>;
 
     /// Makes the folder, and those above it, durably; nothing happens when it is there.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the sealed segments, which come next"))]
     fn make(&self) -> io::Result<()>;
 
     /// Removes the folder, which must be empty; nothing happens when it is not there. Its name is
@@ -37,7 +36,7 @@ pub(crate) trait Disk: Send + Sync {
     #[cfg_attr(not(test), expect(dead_code, reason = "for the sealed segments, which come next"))]
     fn unmake(&self) -> io::Result<()>;
 
-    /// Makes the folder if need be and takes it for this journal alone; `None` when somebody else
+    /// Takes the folder, which is there, for this journal alone; `None` when somebody else
     /// has it.
     fn lock(&self) -> io::Result<Option<Lock>>;
 
@@ -63,6 +62,9 @@ pub(crate) trait Disk: Send + Sync {
 
     /// What is left on the disk; `None` when it cannot be told.
     fn free_bytes(&self) -> io::Result<Option<u64>>;
+
+    /// Random bytes, for identities.
+    fn random(&self, into: &mut [u8]) -> io::Result<()>;
 
     /// What to call a file, or with an empty name the folder, in messages.
     fn path(&self, name: &str) -> PathBuf;

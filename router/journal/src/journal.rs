@@ -6,7 +6,7 @@ use std::{
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Wake, Waker},
-    thread::{self, JoinHandle, Thread},
+    thread::{self, Thread},
 };
 
 use bytes::Bytes;
@@ -15,15 +15,16 @@ use tokio::sync::watch;
 use crate::{
     AppendError, CloseError, Cursor, Offset, OpenError, Options, ReadError, Record, Recovery,
     Stats,
-    commit::{self, Mark, Shared},
+    commit::{Mark, Shared},
     cursor,
-    disk::{Disk, Lock, PosixDisk},
+    disk::{Disk, PosixDisk},
     error::open_error,
     frame::BUS_NAME_MAX,
     group::Batch,
     log::Log,
     queue::{CLOSED, Queue},
     recovery,
+    running::Running,
     segment::Recipe,
     spare::Spares,
     writer::Writer,
@@ -65,26 +66,26 @@ struct Limits {
     group_bytes_max: usize,
 }
 
-struct Running {
-    committing: JoinHandle<()>,
-    preparing: JoinHandle<()>,
-    /// Freed last.
-    _lock: Lock,
-}
-
 impl Journal {
     /// Opens the journal in `options.dir`, or makes one, and takes it for this process alone.
     pub fn open(options: Options) -> Result<(Self, Recovery), OpenError> {
         let disk = Arc::new(PosixDisk::new(options.dir.clone()));
-        Self::open_on(disk, options)
+        Self::open_in(disk, options)
     }
 
-    pub(crate) fn open_on(
-        disk: Arc<dyn Disk>,
+    /// [`Journal::open`] in a folder of a simulated disk; `options.dir` is not looked at.
+    #[cfg(any(test, feature = "simulation"))]
+    pub fn open_on(
+        disk: &crate::SimulatedDisk,
         options: Options,
     ) -> Result<(Self, Recovery), OpenError> {
+        Self::open_in(Arc::new(disk.clone()), options)
+    }
+
+    fn open_in(disk: Arc<dyn Disk>, options: Options) -> Result<(Self, Recovery), OpenError> {
         options.check()?;
         let folder = disk.path("");
+        disk.make().map_err(|error| open_error(folder.clone(), "make it", error))?;
         let lock = disk.lock().map_err(|error| open_error(folder.clone(), "lock it", error))?;
         let Some(lock) = lock else { return Err(OpenError::Locked { path: folder }) };
         let found = recovery::recover(&*disk)?;
@@ -104,8 +105,8 @@ impl Journal {
             size: options.segment_bytes,
             free_bytes_min: options.free_bytes_min,
         };
-        let writer = Writer::new(log, found.tail, found.time, options.monotonic);
-        let running = start(&shared, writer, recipe, lock)
+        let writer = Writer::new(log, found.tail, found.time, Arc::clone(&options.monotonic));
+        let running = Running::start(&shared, writer, recipe, (&options, lock))
             .map_err(|error| open_error(folder, "start its threads", error))?;
         let inner = Inner {
             shared,
@@ -159,7 +160,14 @@ impl Journal {
         payloads: Vec<Bytes>,
         time: i64,
     ) -> Result<Range<Offset>, AppendError> {
-        block_on(self.append(bus, payloads, time))
+        block_on(self.append(bus, payloads, time), || self.turn())
+    }
+
+    /// One step of a journal that was opened `inline`: what has gathered is written and synced, or
+    /// else a spare segment is made. False when there is nothing to do, and after closing.
+    pub fn turn(&self) -> bool {
+        let mut running = self.inner.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.as_mut().is_some_and(|running| running.turn(&self.inner.shared))
     }
 
     /// The offset behind the last durable record: the next record's.
@@ -229,15 +237,8 @@ impl fmt::Debug for Journal {
 impl Inner {
     fn close(&self) -> Result<(), CloseError> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Running { committing, preparing, _lock }) = running.take() {
-            self.shared.queue.close();
-            // A thread that panicked has said so in the queue's reason for stopping.
-            let committing = committing.join();
-            self.shared.spares.close();
-            let preparing = preparing.join();
-            if committing.is_err() || preparing.is_err() {
-                tracing::error!("a thread of the journal has died");
-            }
+        if let Some(running) = running.take() {
+            running.end(&self.shared);
         }
         match self.shared.queue.stop_reason() {
             Some(reason) if *reason != *CLOSED => Err(CloseError { reason }),
@@ -283,26 +284,9 @@ impl Limits {
     }
 }
 
-fn start(
-    shared: &Arc<Shared>,
-    writer: Writer,
-    recipe: Recipe,
-    lock: Lock,
-) -> std::io::Result<Running> {
-    let committer = Arc::clone(shared);
-    let committing = thread::Builder::new()
-        .name("journal-commit".to_owned())
-        .spawn(move || commit::run(&committer, writer))?;
-    let preparer = Arc::clone(shared);
-    let preparing = thread::Builder::new()
-        .name("journal-prepare".to_owned())
-        .spawn(move || preparer.spares.run(&recipe))
-        .inspect_err(|_error| shared.queue.close())?;
-    Ok(Running { committing, preparing, _lock: lock })
-}
-
-/// Runs a future on this thread. Enough for futures that only wait for other threads.
-pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+/// Runs a future on this thread. Enough for futures that only wait for other threads, or for what
+/// `turn` does here; that says whether it has done something.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>, turn: impl Fn() -> bool) -> T {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -314,6 +298,7 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(value) => return value,
+            Poll::Pending if turn() => (),
             Poll::Pending => thread::park(),
         }
     }

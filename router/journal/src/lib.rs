@@ -37,6 +37,7 @@ mod offset;
 mod options;
 mod queue;
 mod recovery;
+mod running;
 mod segment;
 mod spare;
 mod stats;
@@ -46,6 +47,8 @@ mod walk;
 mod writer;
 
 pub use cursor::Cursor;
+#[cfg(any(test, feature = "simulation"))]
+pub use disk::simulated::{Faults, SimulatedDisk};
 pub use error::{AppendError, CloseError, OpenError, ReadError};
 pub use frame::Record;
 pub use journal::{Health, Journal};

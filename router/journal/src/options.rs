@@ -24,6 +24,8 @@ pub struct Options {
     pub free_bytes_min: u64,
     /// Measures the latency of syncs.
     pub monotonic: Monotonic,
+    /// No threads: `Journal::turn` does their work, one step a call, for simulations.
+    pub inline: bool,
 }
 
 impl Options {
@@ -36,6 +38,7 @@ impl Options {
             queue_bytes_max: 32 << 20,
             free_bytes_min: 16 << 20,
             monotonic: monotonic(),
+            inline: false,
         }
     }
 

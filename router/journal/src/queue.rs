@@ -86,6 +86,11 @@ impl Queue {
         }
     }
 
+    /// The next group, if there is one.
+    pub(crate) fn try_next(&self) -> Option<Group> {
+        self.lock().groups.pop_front()
+    }
+
     /// The group that had this cost is done with.
     pub(crate) fn release(&self, cost: usize) {
         self.room.add_permits(cost);

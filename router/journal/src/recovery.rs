@@ -12,7 +12,7 @@
 
 mod tail;
 
-use std::{fmt::Display, io, path::PathBuf, sync::Arc};
+use std::{fmt::Display, path::PathBuf, sync::Arc};
 
 use crate::{
     Offset, OpenError,
@@ -176,9 +176,7 @@ fn store(disk: &dyn Disk, names: &[String]) -> Result<Store, OpenError> {
     }
 
     let mut id = [0; 16];
-    let random = std::fs::File::open("/dev/urandom")
-        .and_then(|mut file| io::Read::read_exact(&mut file, &mut id));
-    random.map_err(io("draw its id from /dev/urandom"))?;
+    disk.random(&mut id).map_err(io("draw its id from /dev/urandom"))?;
     let store = Store { id, first_epoch: 1 };
     let unfinished = layout::unfinished(STORE_NAME);
     let file = disk.create(&unfinished, HEADER_LEN as u64).map_err(io("create it"))?;

@@ -79,6 +79,27 @@ impl Spares {
         }
     }
 
+    /// The same without a thread that prepares: what is missing is made now.
+    pub(crate) fn take_inline(&self, recipe: &Recipe) -> Result<Arc<Segment>, Arc<str>> {
+        if self.lock().ready.is_empty() {
+            self.prepare_inline(recipe);
+        }
+        let mut state = self.lock();
+        let reason = state.failed.clone();
+        state.ready.pop_front().ok_or_else(|| reason.unwrap_or_else(|| "there is none".into()))
+    }
+
+    /// Makes a spare when there is none; false when there is one already, or still none.
+    pub(crate) fn prepare_inline(&self, recipe: &Recipe) -> bool {
+        let mut state = self.lock();
+        if !state.ready.is_empty() {
+            return false;
+        }
+        let made = recipe.prepare(state.next_epoch, &self.closing);
+        state.end_try(made, recipe);
+        !state.ready.is_empty()
+    }
+
     /// Prepares segments until [`Spares::close`].
     pub(crate) fn run(&self, recipe: &Recipe) {
         let mut state = self.lock();

@@ -4,8 +4,7 @@ mod crashes;
 mod damage;
 mod failures;
 mod fixture;
-
-use std::sync::Arc;
+mod inline;
 
 use bytes::Bytes;
 
@@ -26,7 +25,7 @@ pub(crate) fn options() -> Options {
 }
 
 fn open(disk: &SimulatedDisk) -> Result<(Journal, Recovery), OpenError> {
-    Journal::open_on(Arc::new(disk.clone()), options())
+    Journal::open_on(disk, options())
 }
 
 fn append(journal: &Journal, text: &str) -> Result<Offset, crate::AppendError> {

@@ -52,7 +52,6 @@ impl Disk for PosixDisk {
     }
 
     fn lock(&self) -> io::Result<Option<Lock>> {
-        fs::create_dir_all(&self.dir)?;
         let file = fs::OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -105,6 +104,10 @@ impl Disk for PosixDisk {
 
     fn free_bytes(&self) -> io::Result<Option<u64>> {
         system::free_bytes(&self.dir)
+    }
+
+    fn random(&self, into: &mut [u8]) -> io::Result<()> {
+        fs::File::open("/dev/urandom").and_then(|mut file| io::Read::read_exact(&mut file, into))
     }
 
     fn path(&self, name: &str) -> PathBuf {

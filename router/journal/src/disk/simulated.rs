@@ -1,4 +1,4 @@
-//! A disk for tests: it loses, tears and fails.
+//! A disk for tests and simulations: it loses, tears and fails.
 //!
 //! A file has what programs see (`cache`) and what survives a loss of power (`disk`). Writes go to
 //! the cache and make sectors dirty; a sync copies dirty sectors to the disk. When the power goes,
@@ -25,7 +25,7 @@ const FOLDER: usize = usize::MAX;
 
 /// A handle; clones share the disk. It outlives the journals on it.
 #[derive(Clone)]
-pub(crate) struct SimulatedDisk {
+pub struct SimulatedDisk {
     shared: Arc<Shared>,
     /// The folder, with a slash at its end; empty for the root.
     prefix: String,
@@ -51,19 +51,19 @@ struct State {
 
 /// What goes wrong. Counts are of operations from now on.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Faults {
+pub struct Faults {
     /// After so many changes the power is gone.
-    pub(crate) power_after: Option<u64>,
+    pub power_after: Option<u64>,
     /// After so many writes of frames or syncs of files one fails.
-    pub(crate) write_fails_after: Option<u64>,
-    pub(crate) sync_fails_after: Option<u64>,
+    pub write_fails_after: Option<u64>,
+    pub sync_fails_after: Option<u64>,
     /// Bytes that all files together may have.
-    pub(crate) capacity: Option<u64>,
+    pub capacity: Option<u64>,
     /// Syncs do nothing and say that they did.
-    pub(crate) sync_lies: bool,
+    pub sync_lies: bool,
     /// Syncs of files wait until this is false again.
-    pub(crate) sync_waits: bool,
-    pub(crate) read_only: bool,
+    pub sync_waits: bool,
+    pub read_only: bool,
 }
 
 #[derive(Clone, Default)]
@@ -82,7 +82,7 @@ struct Handle {
 struct Locked(Arc<Shared>, u64);
 
 impl SimulatedDisk {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         let state = State { random: seed | 1, ..State::default() };
         Self::of(state)
     }
@@ -93,7 +93,7 @@ impl SimulatedDisk {
     }
 
     /// A folder below this one.
-    pub(crate) fn below(&self, name: &str) -> Self {
+    pub fn below(&self, name: &str) -> Self {
         let prefix = format!("{}{name}/", self.prefix);
         Self { shared: Arc::clone(&self.shared), prefix }
     }
@@ -103,13 +103,13 @@ impl SimulatedDisk {
     }
 
     /// Changes what goes wrong.
-    pub(crate) fn faults(&self, change: impl FnOnce(&mut Faults)) {
+    pub fn faults(&self, change: impl FnOnce(&mut Faults)) {
         change(&mut self.shared.lock().faults);
         self.shared.released.notify_all();
     }
 
     /// The process dies; the system lives on.
-    pub(crate) fn kill(&self) {
+    pub fn kill(&self) {
         let mut state = self.shared.lock();
         state.faults = Faults {
             capacity: state.faults.capacity,
@@ -121,7 +121,7 @@ impl SimulatedDisk {
     }
 
     /// The power goes and comes back.
-    pub(crate) fn crash(&self) {
+    pub fn crash(&self) {
         self.kill();
         let mut guard = self.shared.lock();
         let state = &mut *guard;
@@ -160,7 +160,7 @@ impl SimulatedDisk {
     }
 
     /// The files in this folder.
-    pub(crate) fn names(&self) -> Vec<String> {
+    pub fn names(&self) -> Vec<String> {
         let below = self.below_this();
         below.into_iter().filter(|name| !name.contains('/')).collect()
     }
@@ -173,7 +173,7 @@ impl SimulatedDisk {
     }
 
     /// Changes a file behind everybody's back, as rot and people do.
-    pub(crate) fn edit(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    pub fn edit(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.shared.lock();
         let file = state.names[&self.full(name)];
         let content = &mut state.files[file];
@@ -182,14 +182,14 @@ impl SimulatedDisk {
         content.disk = content.cache.clone();
     }
 
-    pub(crate) fn delete(&self, name: &str) {
+    pub fn delete(&self, name: &str) {
         let mut state = self.shared.lock();
         state.names.remove(&self.full(name)).expect("the file is there");
         state.durable_names.remove(&self.full(name));
     }
 
     /// A disk with the same content, for trying something on it.
-    pub(crate) fn copy(&self) -> Self {
+    pub fn copy(&self) -> Self {
         let state = self.shared.lock();
         let copy = State {
             names: state.names.clone(),
@@ -357,6 +357,12 @@ impl Disk for SimulatedDisk {
     fn free_bytes(&self) -> io::Result<Option<u64>> {
         let state = self.shared.lock();
         Ok(state.faults.capacity.map(|capacity| capacity.saturating_sub(state.used())))
+    }
+
+    fn random(&self, into: &mut [u8]) -> io::Result<()> {
+        let mut state = self.shared.lock();
+        into.fill_with(|| next(&mut state.random).to_le_bytes()[0]);
+        Ok(())
     }
 
     fn path(&self, name: &str) -> PathBuf {

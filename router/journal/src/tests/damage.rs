@@ -12,7 +12,10 @@ const FRAME: usize = 40 + 5 + 7;
 
 /// Three full segments of three one-page frames each, but for the last, which has two; and a spare.
 fn journal_of_eight_frames() -> SimulatedDisk {
-    let disk = SimulatedDisk::new(7);
+    eight_frames_on(SimulatedDisk::new(7))
+}
+
+fn eight_frames_on(disk: SimulatedDisk) -> SimulatedDisk {
     let (journal, _) = open(&disk).expect("open");
     for number in 0..8 {
         assert_eq!(append(&journal, "x"), Ok(Offset::new(number)));
@@ -182,7 +185,7 @@ fn cut_and_grown_files_are_found() {
 
 #[test]
 fn a_segment_of_another_journal_is_refused() {
-    let (disk, other) = (journal_of_eight_frames(), journal_of_eight_frames());
+    let (disk, other) = (journal_of_eight_frames(), eight_frames_on(SimulatedDisk::new(8)));
     let mut stolen = Vec::new();
     other.edit(TWO, |bytes| stolen.clone_from(bytes));
     disk.edit(TWO, |bytes| *bytes = stolen);

@@ -1,9 +1,6 @@
 //! Disks that fail, fill up, or belong to somebody else.
 
-use std::{
-    sync::Arc,
-    task::{Context, Poll, Waker},
-};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
@@ -57,7 +54,7 @@ fn stops_for_good(fail: impl Fn(&SimulatedDisk), named: &str) {
     }
     assert_eq!(journal.durable_end(), Offset::new(1));
     assert_eq!(read_all(&journal).len(), 1);
-    block_on(journal.wait_past(Offset::new(1))); // Returns, though nothing will come.
+    block_on(journal.wait_past(Offset::new(1)), || false); // Returns, though nothing will come.
     assert!(journal.close().expect_err("it had stopped").to_string().contains(named));
     drop(journal);
 
@@ -110,11 +107,9 @@ fn readiness_is_lost_before_the_last_room_is_used_and_comes_back_without_an_appe
 fn room_is_left_for_the_neighbours() {
     let disk = SimulatedDisk::new(1);
     disk.faults(|faults| faults.capacity = room_for(2));
-    let (journal, _) = Journal::open_on(
-        Arc::new(disk),
-        crate::Options { free_bytes_min: SEGMENT + 1, ..options() },
-    )
-    .expect("open");
+    let (journal, _) =
+        Journal::open_on(&disk, crate::Options { free_bytes_min: SEGMENT + 1, ..options() })
+            .expect("open");
     let Err(AppendError::Full { reason }) = append(&journal, "x") else {
         panic!("the neighbours' room was taken")
     };
