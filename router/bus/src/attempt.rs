@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use delivery::{Answer, Attempt, Delivery, Verdict};
+use delivery::{Answer, Attempt, Delivery, ErrorKind, Verdict};
 use event::{Event, Timestamp};
 use journal::Offset;
 use ruleset::{About, TransformError};
@@ -88,7 +88,7 @@ pub(crate) async fn retry(
         Made::OnDisk => core.payload(&key, &waiting.id).await,
         Made::NotYet => {
             let offset = Offset::new(waiting.id.offset);
-            return match core.event_at(offset, waiting.id.replay.as_deref()) {
+            return match core.event_or_copy(offset, waiting.id.replay.as_deref()).await {
                 Ok((event, ingested)) => course.run(&key, offset, (&event, ingested)).await,
                 Err(reason) => course.put_off(waiting.clone(), reason),
             };
@@ -178,8 +178,11 @@ impl Course<'_> {
         let verdict = self.route.policy.judge(answer, attempt, self.core.random());
         let error = match answer {
             Answer::Accepted => String::new(),
-            Answer::Refused { reason } | Answer::Unavailable { reason, .. } => reason.clone(),
+            Answer::Refused { reason }
+            | Answer::Unavailable { reason, .. }
+            | Answer::TimedOut { reason } => reason.clone(),
         };
+        let kind = kind(answer, &made);
         let waits = |due_at| Postponed {
             id,
             event_id: self.event_id.to_owned(),
@@ -194,7 +197,7 @@ impl Course<'_> {
         let end = match verdict {
             Verdict::Delivered => End::Delivered,
             Verdict::RetryAt(due_at) => End::Postponed(waits(due_at)),
-            Verdict::Dead => End::Dead(Dead { last: waits(now), died_at: now }),
+            Verdict::Dead => End::Dead(Dead { last: waits(now), died_at: now, kind }),
         };
         outcome.failed_attempts += u32::from(!matches!(end, End::Delivered));
         outcome.ends.push(end);
@@ -205,5 +208,15 @@ impl Course<'_> {
         waiting.error = reason;
         waiting.due_at = self.core.clock.now().after(self.route.policy.backoff_max);
         Outcome { ends: vec![End::Postponed(waiting)], failed_attempts: 0 }
+    }
+}
+
+/// What kind of error an answer is, should it be the last one.
+fn kind(answer: &Answer, made: &Made) -> ErrorKind {
+    match (answer, made) {
+        (_, Made::NotYet) => ErrorKind::Transform,
+        (Answer::Refused { .. }, _) => ErrorKind::Refused,
+        (Answer::TimedOut { .. }, _) => ErrorKind::Timeout,
+        (Answer::Accepted | Answer::Unavailable { .. }, _) => ErrorKind::Unavailable,
     }
 }

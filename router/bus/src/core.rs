@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use delivery::{Client, DeliveryId};
+use delivery::{Client, DeliveryId, ErrorKind};
 use event::{Event, Timestamp};
 use journal::{Health, Journal, Offset};
 use ruleset::TargetKind;
@@ -20,10 +20,13 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::key::Key;
 use crate::lane::{self, Bounds, Lane};
+use crate::letters::Tended;
 use crate::options::Options;
 use crate::record;
 use crate::routes::{Route, Routes};
-use crate::state::{self, Change, Dead, Payload, ReplayRow, State, StateError, Subscription};
+use crate::state::{
+    self, Change, Dead, Payload, Recall, Recalled, ReplayRow, State, StateError, Subscription,
+};
 use crate::status::{Ingested, JournalStatus};
 
 /// The bus that is always there.
@@ -55,6 +58,7 @@ pub(crate) struct Core {
     /// Counts the rounds of writing down.
     pub rounds: watch::Sender<u64>,
     pub ingested: Ingested,
+    pub letters: Tended,
 }
 
 impl Core {
@@ -181,12 +185,13 @@ impl Core {
             let behind = position.get().saturating_sub(stored.settled.get());
             tracing::warn!(subscription = %stored.key, behind, "its rule or target is not among the rules: it ends here, and what it had not tried is given up");
         }
-        let now = self.clock.now();
+        let (now, recall) = (self.clock.now(), self.recall());
+        self.letters.set_stale();
         let ending = move |tx: &rusqlite::Transaction<'_>| {
             for stored in unknown {
                 for mut last in stored.postponed {
                     last.error = format!("{} (its rule or target was removed)", last.error);
-                    Dead { last, died_at: now }.insert(tx)?;
+                    Dead { last, died_at: now, kind: ErrorKind::TargetGone }.bury(tx, &*recall)?;
                 }
                 ReplayRow::fold(tx, &stored.key)?;
                 Subscription::end(tx, &stored.key)?;
@@ -202,13 +207,40 @@ impl Core {
         offset: Offset,
         replay: Option<&str>,
     ) -> Result<(Event, Timestamp), String> {
-        let entry = self.journal.get(offset).map_err(|error| error.to_string())?;
-        let (event, _) = record::decode(&entry.payload).map_err(|error| error.to_string())?;
-        let event = match replay {
-            Some(name) => event.replayed(name),
-            None => event,
+        read_event(&self.journal, offset, replay)
+    }
+
+    /// The event at an offset; where the journal does not have it any more, a dead letter's copy.
+    pub(crate) async fn event_or_copy(
+        &self,
+        offset: Offset,
+        replay: Option<&str>,
+    ) -> Result<(Event, Timestamp), String> {
+        let reason = match self.event_at(offset, replay) {
+            Ok(found) => return Ok(found),
+            Err(reason) => reason,
         };
-        Ok((event, Timestamp::from_millis(entry.time)))
+        let replay = replay.map(ToOwned::to_owned);
+        let copy =
+            self.state.run(move |tx| state::letters::copy_of(tx, offset.get(), replay.as_deref()));
+        match copy.await {
+            Ok(Some(Recalled { event, ingested })) => {
+                let event = Event::read(event).map_err(|error| error.to_string())?;
+                Ok((event, ingested))
+            }
+            Ok(None) => Err(reason),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// What fetches the events of deliveries that die.
+    pub(crate) fn recall(&self) -> Box<Recall> {
+        let journal = self.journal.clone();
+        Box::new(move |id| {
+            let found = read_event(&journal, Offset::new(id.offset), id.replay.as_deref());
+            let (event, ingested) = found.ok()?;
+            Some(Recalled { event: event.bytes().clone(), ingested })
+        })
     }
 
     pub(crate) async fn payload(&self, key: &Key, id: &DeliveryId) -> Result<Payload, String> {
@@ -241,6 +273,20 @@ impl Core {
             stopped: self.journal_trouble(),
         }
     }
+}
+
+fn read_event(
+    journal: &Journal,
+    offset: Offset,
+    replay: Option<&str>,
+) -> Result<(Event, Timestamp), String> {
+    let entry = journal.get(offset).map_err(|error| error.to_string())?;
+    let (event, _) = record::decode(&entry.payload).map_err(|error| error.to_string())?;
+    let event = match replay {
+        Some(name) => event.replayed(name),
+        None => event,
+    };
+    Ok((event, Timestamp::from_millis(entry.time)))
 }
 
 fn leads_to(rule: &ruleset::Rule, bus: &str) -> bool {

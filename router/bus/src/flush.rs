@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use crate::core::Core;
 use crate::key::Key;
 use crate::lane::{Forced, Lane};
-use crate::state::{Change, ReplayRow, Subscription};
+use crate::state::{Change, ReplayRow, StateError, Subscription};
 
 /// A `settled` that moved over events of no interest is written down every so many rounds.
 const FORCED_EVERY: u32 = 20;
@@ -24,6 +24,7 @@ pub(crate) async fn run(core: Arc<Core>) {
         let forced = if round.is_multiple_of(FORCED_EVERY) { Forced::Yes } else { Forced::No };
         core.flush(forced).await;
         core.reap().await;
+        core.tend_letters().await;
         core.rounds.send_modify(|rounds| *rounds += 1);
     }
 }
@@ -40,7 +41,7 @@ impl Core {
             if changes.is_empty() {
                 return;
             }
-            if let Err(error) = self.state.apply(Arc::clone(&changes)).await {
+            if let Err(error) = self.write(Arc::clone(&changes)).await {
                 if self.is_state_well.swap(false, Ordering::AcqRel) {
                     tracing::error!(%error, "outcomes cannot be written down: deliveries wait until they can");
                 }
@@ -57,6 +58,11 @@ impl Core {
         }
     }
 
+    async fn write(&self, changes: Arc<Vec<Change>>) -> Result<(), StateError> {
+        let (now, recall) = (self.clock.now(), self.recall());
+        self.state.apply(changes, now, recall).await
+    }
+
     fn take_changes(&self, forced: Forced) -> Vec<Change> {
         // Read first: what the dispatcher offers after this does not count as seen.
         let dispatched = self.dispatched();
@@ -66,6 +72,9 @@ impl Core {
 
     fn applied(&self, changes: &[Change]) {
         let lanes = self.lanes();
+        if changes.iter().any(|change| !change.dead.is_empty()) {
+            self.letters.set_stale();
+        }
         for change in changes {
             if let Some(last) = change.dead.last() {
                 let (count, error) = (change.dead.len(), &last.last.error);

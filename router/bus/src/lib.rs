@@ -30,12 +30,13 @@ mod forward;
 mod ingest;
 mod key;
 mod lane;
+mod letters;
 mod options;
 mod record;
-mod redrive;
 mod replay;
 mod router;
 mod routes;
+mod selection;
 mod shelf;
 mod state;
 mod status;
@@ -45,10 +46,15 @@ mod testing;
 pub use clock::Clock;
 pub use ingest::IngestError;
 pub use key::Key;
+pub use letters::{
+    Common, Counted, DeadLetterFilter, Group, GroupBy, LetterChoice, Purged, Redrive, RedriveTo,
+    Redriven,
+};
 pub use options::Options;
-pub use redrive::{DeadLetterFilter, Redrive, Redriven};
 pub use replay::{Replay, ReplayError, ReplayState, StartReplay};
 pub use router::{Drained, OpenError, Router, SwapError};
+pub use selection::Selection;
 pub use shelf::{PluginFile, PluginStatus, Shelf};
 pub use state::StateError;
+pub use state::letters::Depth;
 pub use status::{JournalStatus, Status, SubscriptionStatus};

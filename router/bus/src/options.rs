@@ -29,6 +29,10 @@ pub struct Options {
     pub hops_max: u8,
     /// How often outcomes are written down.
     pub flush_every: Duration,
+    /// How long a dead letter is kept after it died.
+    pub dead_letters_age_max: Duration,
+    /// How many dead letters are kept, their history included; beyond, the oldest go.
+    pub dead_letters_max: u64,
     /// Idle connections kept to one host.
     pub connections_idle_max: usize,
 }
@@ -48,6 +52,8 @@ impl Options {
             window_max: 1 << 20,
             hops_max: 8,
             flush_every: Duration::from_millis(250),
+            dead_letters_age_max: Duration::from_secs(90 * 24 * 60 * 60),
+            dead_letters_max: 1_000_000,
             connections_idle_max: 64,
         }
     }

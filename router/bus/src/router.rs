@@ -18,6 +18,7 @@ use crate::core::Core;
 use crate::dispatch::{Dispatcher, Swap};
 use crate::flush;
 use crate::lane::Forced;
+use crate::letters::Tended;
 use crate::options::Options;
 use crate::routes::Routes;
 use crate::state::{State, StateError, Subscription};
@@ -112,6 +113,7 @@ impl Router {
             is_state_well: AtomicBool::new(true),
             rounds: watch::Sender::new(0),
             ingested: Ingested::default(),
+            letters: Tended::default(),
         });
         let (swaps, commands) = mpsc::channel(SWAPS_MAX);
         let first = Routes::new(&core, rules)?;

@@ -155,7 +155,8 @@ impl HttpTarget {
             Ok(Err(error)) => return unavailable(format!("POST {}: {}", self.url, causes(&error))),
             Err(_elapsed) => {
                 let (url, timeout) = (&self.url, self.timeout);
-                return unavailable(format!("POST {url}: no answer within {timeout:?}"));
+                let reason = format!("POST {url}: no answer within {timeout:?}");
+                return Answer::TimedOut { reason };
             }
         };
         let (status, retry_after) = (response.status(), retry_after(&response));

@@ -24,7 +24,7 @@ mod log;
 mod retry;
 mod target;
 
-pub use dead::DeadLetter;
+pub use dead::{DeadLetter, ErrorKind, LetterState};
 pub use http::{Client, HttpOptions, HttpTarget, HttpTargetError};
 pub use id::DeliveryId;
 pub use log::LogTarget;

@@ -49,6 +49,7 @@ impl RetryPolicy {
         let retry_after = match answer {
             Answer::Accepted => return Verdict::Delivered,
             Answer::Refused { .. } => return Verdict::Dead,
+            Answer::TimedOut { .. } => now,
             Answer::Unavailable { retry_after, .. } => match retry_after {
                 None => now,
                 Some(RetryAfter::For(span)) => now.after(*span),

@@ -32,6 +32,8 @@ pub enum Answer {
     Refused { reason: String },
     /// Not now. `retry_after` is what the target asked for.
     Unavailable { reason: String, retry_after: Option<RetryAfter> },
+    /// No answer in time; judged as `Unavailable`.
+    TimedOut { reason: String },
 }
 
 /// How long a target asked to be left alone.

@@ -119,7 +119,7 @@ async fn a_target_that_never_answers_is_given_up_after_its_timeout() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/x", silent.local_addr().unwrap());
     let answer = target(url, &[]).send(&delivery("{}", "application/json")).await;
-    let Answer::Unavailable { reason, .. } = answer else { panic!("{answer:?}") };
+    let Answer::TimedOut { reason } = answer else { panic!("{answer:?}") };
     assert!(reason.ends_with("no answer within 30s"), "{reason}");
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use delivery::DeliveryId;
+use delivery::{DeliveryId, ErrorKind};
 use event::Timestamp;
 use journal::Offset;
 use roaring::RoaringTreemap;
@@ -264,7 +264,7 @@ impl Inner {
     fn bury(&mut self, now: Timestamp, mut last: Postponed) {
         last.error = format!("{} (not tried again: its rule or target was removed)", last.error);
         self.counts.dead += 1;
-        self.dead.push(Dead { last, died_at: now });
+        self.dead.push(Dead { last, died_at: now, kind: ErrorKind::TargetGone });
     }
 
     pub(super) fn retire(&mut self, until: Offset, now: Timestamp) {
@@ -324,8 +324,15 @@ impl Inner {
         self.is_retired
     }
 
-    pub(crate) fn is_waiting(&self, id: &DeliveryId) -> bool {
-        self.waiting.contains_key(id)
+    /// The waiting deliveries of one event, with whether their payloads are still to be made.
+    pub(crate) fn waiting_of(&self, offset: Offset) -> impl Iterator<Item = (&DeliveryId, bool)> {
+        let of_event = self.waiting.iter().filter(move |(id, _)| id.offset == offset.get());
+        of_event.map(|(id, waiting)| (id, waiting.made == Made::NotYet))
+    }
+
+    /// Whether an event has had its first run here, or none is owed to it any more.
+    pub(crate) fn is_past(&self, offset: Offset) -> bool {
+        offset < self.settled || self.done.contains(offset.get())
     }
 
     pub(super) fn take_change(&mut self, dispatched: Offset, is_forced: Forced) -> Option<Change> {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use delivery::DeliveryId;
+use delivery::{DeliveryId, ErrorKind};
 use event::{Limits, Stamp};
 use proptest::prelude::*;
 
@@ -153,7 +153,11 @@ impl Model {
             Fate::Dropped => vec![],
             Fate::Postponed => vec![End::Postponed(row)],
             Fate::Dead => {
-                vec![End::Dead(Dead { last: row, died_at: Timestamp::from_millis(self.now) })]
+                vec![End::Dead(Dead {
+                    last: row,
+                    died_at: Timestamp::from_millis(self.now),
+                    kind: ErrorKind::Refused,
+                })]
             }
         };
         if !matches!(fate, Fate::Postponed) {

@@ -1,145 +1,162 @@
-//! Dead letters: deliveries that were given up, kept until somebody sends them again.
+//! The end of a delivery: it becomes a dead letter, or the one it was before once more.
+//!
+//! # Invariants
+//!
+//! - A letter keeps its own copy of the event: the journal may expire what nothing is owed any more.
+//! - A delivery that was sent again and dies again is the same letter, with its history.
 
 use bytes::Bytes;
-use delivery::DeliveryId;
+use delivery::{DeliveryId, ErrorKind};
 use event::Timestamp;
-use rusqlite::{Row, Transaction, params, params_from_iter, types::Value};
+use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Made, Payload, Postponed, StateError, from_sql, to_sql};
-use crate::redrive::DeadLetterFilter;
+use super::{Made, Postponed, StateError, to_sql};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dead {
     /// As it waited last; `error` is why it was given up.
     pub last: Postponed,
     pub died_at: Timestamp,
+    pub kind: ErrorKind,
 }
 
+/// An event, as its deliveries show it, and when it was taken in.
+pub(crate) struct Recalled {
+    pub event: Bytes,
+    pub ingested: Timestamp,
+}
+
+/// Fetches the event of a delivery; none where the journal does not give it.
+pub(crate) type Recall = dyn Fn(&DeliveryId) -> Option<Recalled> + Send + Sync;
+
 impl Dead {
-    pub(crate) fn insert(&self, tx: &Transaction<'_>) -> Result<(), StateError> {
-        let Postponed {
-            id, event_id, hops, attempts, owed_at, last_attempt_at, error, made, ..
-        } = &self.last;
-        let (body, content_type) = match made {
-            Made::Here(payload) => (Some(payload.body.as_ref()), Some(&payload.content_type)),
-            Made::NotYet | Made::OnDisk => (None, None),
+    pub(crate) fn bury(&self, tx: &Transaction<'_>, recall: &Recall) -> Result<(), StateError> {
+        let letter = match self.letter_before(tx)? {
+            Some(letter) => self.die_again(tx, letter)?,
+            None => self.insert(tx, recall)?,
         };
+        let (body, content_type) = match &self.last.made {
+            Made::Here(payload) => (Some(payload.body.as_ref()), Some(&payload.content_type)),
+            Made::NotYet => (None, None),
+            Made::OnDisk => return self.take_payload(tx, letter),
+        };
+        let mut update = tx.prepare_cached(
+            "UPDATE dead_letter_contents SET payload = ?2, content_type = ?3 WHERE letter = ?1",
+        )?;
+        update.execute(params![letter, body, content_type])?;
+        Ok(())
+    }
+
+    /// The letter that this delivery was, when it was sent again.
+    fn letter_before(&self, tx: &Transaction<'_>) -> Result<Option<i64>, StateError> {
+        let id = &self.last.id;
+        let mut select = tx.prepare_cached(
+            "SELECT id FROM dead_letters WHERE state = 'redriven' AND bus = ?1 AND rule = ?2 AND target = ?3
+                AND offset = ?4 AND replay = ?5 AND output = ?6",
+        )?;
         let replay = id.replay.as_deref().unwrap_or("");
+        let names = params![&*id.bus, &*id.rule, &*id.target, to_sql(id.offset), replay, id.output];
+        Ok(select.query_row(names, |row| row.get(0)).optional()?)
+    }
+
+    fn die_again(&self, tx: &Transaction<'_>, letter: i64) -> Result<i64, StateError> {
+        let mut update = tx.prepare_cached(
+            "UPDATE dead_letters SET state = 'dead', kind = ?2, error = ?3, attempts = ?4,
+                attempts_total = attempts_total + ?4, owed_at = ?5, last_attempt_at = ?6, died_at = ?7
+             WHERE id = ?1",
+        )?;
+        update.execute(params![
+            letter,
+            self.kind.as_str(),
+            self.last.error,
+            self.last.attempts,
+            self.last.owed_at.as_millis(),
+            self.last.last_attempt_at.as_millis(),
+            self.died_at.as_millis(),
+        ])?;
+        Ok(letter)
+    }
+
+    fn insert(&self, tx: &Transaction<'_>, recall: &Recall) -> Result<i64, StateError> {
+        let last = &self.last;
+        let recalled = recall(&last.id);
         let mut insert = tx.prepare_cached(
             "INSERT INTO dead_letters (bus, rule, target, replay, offset, output, event_id, hops, attempts,
-                owed_at, last_attempt_at, died_at, error, payload, content_type)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                attempts_total, owed_at, last_attempt_at, died_at, first_died_at, error, kind, ingested_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15)",
         )?;
         insert.execute(params![
+            &*last.id.bus,
+            &*last.id.rule,
+            &*last.id.target,
+            last.id.replay.as_deref().unwrap_or(""),
+            to_sql(last.id.offset),
+            last.id.output,
+            last.event_id,
+            last.hops,
+            last.attempts,
+            last.owed_at.as_millis(),
+            last.last_attempt_at.as_millis(),
+            self.died_at.as_millis(),
+            last.error,
+            self.kind.as_str(),
+            recalled.as_ref().map(|recalled| recalled.ingested.as_millis()),
+        ])?;
+        let letter = tx.last_insert_rowid();
+        let mut contents =
+            tx.prepare_cached("INSERT INTO dead_letter_contents (letter, event) VALUES (?1, ?2)")?;
+        contents.execute(params![letter, recalled.as_ref().map(|recalled| &*recalled.event)])?;
+        Ok(letter)
+    }
+
+    /// Copies the payload out of the row that the delivery waited in.
+    fn take_payload(&self, tx: &Transaction<'_>, letter: i64) -> Result<(), StateError> {
+        let id = &self.last.id;
+        let mut fill = tx.prepare_cached(
+            "UPDATE dead_letter_contents SET (payload, content_type) = (
+                SELECT p.payload, p.content_type FROM postponed p JOIN subscriptions s ON s.id = p.subscription
+                WHERE s.bus = ?2 AND s.rule = ?3 AND s.target = ?4 AND p.offset = ?5 AND p.output = ?6
+                    AND p.replay = ?7)
+             WHERE letter = ?1",
+        )?;
+        fill.execute(params![
+            letter,
             &*id.bus,
             &*id.rule,
             &*id.target,
-            replay,
             to_sql(id.offset),
             id.output,
-            event_id,
-            hops,
-            attempts,
-            owed_at.as_millis(),
-            last_attempt_at.as_millis(),
-            self.died_at.as_millis(),
-            error,
-            body,
-            content_type,
+            id.replay.as_deref().unwrap_or("")
         ])?;
-        if matches!(made, Made::OnDisk) {
-            let mut fill = tx.prepare_cached(
-                "UPDATE dead_letters SET (payload, content_type) = (
-                    SELECT p.payload, p.content_type FROM postponed p JOIN subscriptions s ON s.id = p.subscription
-                    WHERE s.bus = ?2 AND s.rule = ?3 AND s.target = ?4 AND p.offset = ?5 AND p.output = ?6
-                        AND p.replay = ?7)
-                 WHERE id = ?1",
-            )?;
-            let row = tx.last_insert_rowid();
-            fill.execute(params![
-                row,
-                &*id.bus,
-                &*id.rule,
-                &*id.target,
-                to_sql(id.offset),
-                id.output,
-                replay
-            ])?;
-        }
         Ok(())
     }
 }
 
-/// Dead letters by `filter`, newest first, with their ids.
-pub(crate) fn select(
+/// A delivery has ended that was perhaps a letter sent again, and did not die.
+pub(super) fn delivered(
     tx: &Transaction<'_>,
-    filter: &DeadLetterFilter,
-) -> Result<Vec<(i64, Dead)>, StateError> {
-    let mut sql = format!("{COLUMNS} WHERE TRUE");
-    let mut values: Vec<Value> = Vec::new();
-    let mut and = |condition: &str, value: Value| {
-        sql.push_str(condition);
-        values.push(value);
-    };
-    for (condition, value) in [
-        (" AND bus = ?", &filter.bus),
-        (" AND rule = ?", &filter.rule),
-        (" AND target = ?", &filter.target),
-    ] {
-        if let Some(value) = value {
-            and(condition, Value::from(value.clone()));
-        }
-    }
-    if let Some(before) = filter.before {
-        and(" AND id < ?", Value::from(before));
-    }
-    and(" ORDER BY id DESC LIMIT ?", Value::from(i64::try_from(filter.limit).unwrap_or(i64::MAX)));
-    let mut select = tx.prepare_cached(&sql)?;
-    let rows = select.query_map(params_from_iter(values), from_row)?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-pub(crate) fn find(tx: &Transaction<'_>, id: i64) -> Result<Option<Dead>, StateError> {
-    let mut select = tx.prepare_cached(&format!("{COLUMNS} WHERE id = ?"))?;
-    let found = select.query_map([id], from_row)?.next().transpose()?;
-    Ok(found.map(|(_, dead)| dead))
-}
-
-pub(crate) fn remove(tx: &Transaction<'_>, id: i64) -> Result<(), StateError> {
-    tx.execute("DELETE FROM dead_letters WHERE id = ?", [id])?;
+    subscription: i64,
+    id: &DeliveryId,
+    now: Timestamp,
+) -> Result<(), StateError> {
+    // A run through the rules makes all outputs anew under the id of the first one: the letter of
+    // another output has arrived unless it waits by itself.
+    let mut update = tx.prepare_cached(
+        "UPDATE dead_letters SET state = 'delivered', ended_at = ?8
+         WHERE state = 'redriven' AND bus = ?2 AND rule = ?3 AND target = ?4 AND offset = ?5 AND replay = ?6
+            AND (output = ?7 OR (redriven_to = 'rules' AND ?7 = 0))
+            AND NOT EXISTS (SELECT 1 FROM postponed p WHERE p.subscription = ?1 AND p.offset = ?5
+                AND p.output = dead_letters.output AND p.replay = ?6)",
+    )?;
+    update.execute(params![
+        subscription,
+        &*id.bus,
+        &*id.rule,
+        &*id.target,
+        to_sql(id.offset),
+        id.replay.as_deref().unwrap_or(""),
+        id.output,
+        now.as_millis()
+    ])?;
     Ok(())
-}
-
-const COLUMNS: &str =
-    "SELECT id, bus, rule, target, replay, offset, output, event_id, hops, attempts, owed_at,
-    last_attempt_at, died_at, error, payload, content_type FROM dead_letters";
-
-fn from_row(row: &Row<'_>) -> rusqlite::Result<(i64, Dead)> {
-    let text = |column| row.get::<_, String>(column);
-    let time = |column| row.get(column).map(Timestamp::from_millis);
-    let replay = text(4)?;
-    let body: Option<Vec<u8>> = row.get(14)?;
-    let content_type: Option<String> = row.get(15)?;
-    let made = body
-        .zip(content_type)
-        .map(|(body, content_type)| Made::Here(Payload { body: Bytes::from(body), content_type }));
-    let last = Postponed {
-        id: DeliveryId {
-            bus: text(1)?.into(),
-            rule: text(2)?.into(),
-            target: text(3)?.into(),
-            replay: (!replay.is_empty()).then(|| replay.into()),
-            offset: from_sql(row.get(5)?),
-            output: row.get(6)?,
-        },
-        event_id: text(7)?,
-        hops: row.get(8)?,
-        attempts: row.get(9)?,
-        owed_at: time(10)?,
-        due_at: time(12)?,
-        last_attempt_at: time(11)?,
-        error: text(13)?,
-        made: made.unwrap_or(Made::NotYet),
-    };
-    Ok((row.get(0)?, Dead { last, died_at: time(12)? }))
 }

@@ -10,10 +10,11 @@
 //!
 //! # Not here
 //!
-//! - Events: they stay in the journal, rows name them by offset. A postponed delivery keeps its
+//! - Events: they stay in the journal, rows name them by offset; only a dead letter has its own copy. A postponed delivery keeps its
 //!   rendered payload, because a transform runs once per event.
 
 mod dead;
+pub(crate) mod letters;
 mod postponed;
 mod replays;
 mod schema;
@@ -24,10 +25,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
+use event::Timestamp;
 use rusqlite::{Connection, Transaction};
 use tokio::sync::oneshot;
 
-pub(crate) use dead::{Dead, find as find_dead, remove as remove_dead, select as select_dead};
+pub(crate) use dead::{Dead, Recall, Recalled};
+pub(crate) use letters::Letter;
 pub(crate) use postponed::{Made, Payload, Postponed, payload};
 pub(crate) use replays::ReplayRow;
 pub(crate) use subscriptions::{Change, Counts, Subscription, postpone};
@@ -125,8 +128,14 @@ impl State {
     }
 
     /// Writes down the outcomes of many subscriptions in one transaction.
-    pub(crate) async fn apply(&self, changes: Arc<Vec<Change>>) -> Result<(), StateError> {
-        self.run(move |tx| changes.iter().try_for_each(|change| change.apply(tx))).await
+    pub(crate) async fn apply(
+        &self,
+        changes: Arc<Vec<Change>>,
+        now: Timestamp,
+        recall: Box<Recall>,
+    ) -> Result<(), StateError> {
+        self.run(move |tx| changes.iter().try_for_each(|change| change.apply(tx, now, &*recall)))
+            .await
     }
 }
 

@@ -12,9 +12,9 @@ use rusqlite::Connection;
 use super::StateError;
 
 /// What makes each version out of the one before it, from an empty file on. New ones go to the end.
-const STEPS: [&str; 1] = [TABLES];
+const STEPS: [&str; 2] = [TABLES, LETTERS];
 
-const TABLES: &str = "
+pub(super) const TABLES: &str = "
 CREATE TABLE subscriptions (
     id INTEGER PRIMARY KEY,
     bus TEXT NOT NULL,
@@ -83,6 +83,61 @@ CREATE TABLE replays (
     dropped INTEGER NOT NULL DEFAULT 0,
     dead INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+";
+
+/// Dead letters that keep their history, counted by target. What is large lies in a table of its own, so that
+/// looking through many of them reads little.
+const LETTERS: &str = "
+CREATE TABLE dead_letter_contents (
+    letter INTEGER PRIMARY KEY REFERENCES dead_letters (id) ON DELETE CASCADE,
+    event BLOB,                         -- NULL: the journal did not have it any more
+    payload BLOB,                       -- NULL: a transform failed, nothing was made
+    content_type TEXT
+) STRICT;
+INSERT INTO dead_letter_contents (letter, payload, content_type) SELECT id, payload, content_type FROM dead_letters;
+ALTER TABLE dead_letters DROP COLUMN payload;
+ALTER TABLE dead_letters DROP COLUMN content_type;
+ALTER TABLE dead_letters ADD COLUMN state TEXT NOT NULL DEFAULT 'dead';   -- dead queued redriven delivered moved
+ALTER TABLE dead_letters ADD COLUMN kind TEXT NOT NULL DEFAULT 'unavailable';
+ALTER TABLE dead_letters ADD COLUMN attempts_total INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dead_letters ADD COLUMN first_died_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dead_letters ADD COLUMN ingested_at INTEGER;
+ALTER TABLE dead_letters ADD COLUMN redriven INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dead_letters ADD COLUMN redriven_at INTEGER;
+ALTER TABLE dead_letters ADD COLUMN redriven_to TEXT;                     -- 'target' or 'rules'
+ALTER TABLE dead_letters ADD COLUMN redriven_rules TEXT;                  -- JSON array: only these; NULL: all
+ALTER TABLE dead_letters ADD COLUMN ended_at INTEGER;
+UPDATE dead_letters SET attempts_total = attempts, first_died_at = died_at;
+UPDATE dead_letters SET kind = 'target-gone' WHERE error LIKE '%its rule or target was removed)';
+
+DROP INDEX dead_letters_by_target;
+CREATE INDEX dead_letters_by_target ON dead_letters (bus, rule, target, died_at) WHERE state = 'dead';
+CREATE INDEX dead_letters_by_time ON dead_letters (died_at);
+CREATE INDEX dead_letters_queued ON dead_letters (bus, rule, target, id) WHERE state = 'queued';
+CREATE INDEX dead_letters_by_offset ON dead_letters (offset);
+
+CREATE TABLE dead_letter_counts (       -- kept by the triggers below: how many are in the state 'dead', and in all
+    bus TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    target TEXT NOT NULL,
+    dead INTEGER NOT NULL,
+    kept INTEGER NOT NULL,
+    PRIMARY KEY (bus, rule, target)
+) STRICT, WITHOUT ROWID;
+INSERT INTO dead_letter_counts SELECT bus, rule, target, COUNT(*), COUNT(*) FROM dead_letters GROUP BY 1, 2, 3;
+CREATE TRIGGER dead_letter_comes AFTER INSERT ON dead_letters BEGIN
+    INSERT INTO dead_letter_counts VALUES (NEW.bus, NEW.rule, NEW.target, NEW.state = 'dead', 1)
+        ON CONFLICT DO UPDATE SET dead = dead + (NEW.state = 'dead'), kept = kept + 1;
+END;
+CREATE TRIGGER dead_letter_changes AFTER UPDATE OF state ON dead_letters WHEN OLD.state <> NEW.state BEGIN
+    UPDATE dead_letter_counts SET dead = dead + (NEW.state = 'dead') - (OLD.state = 'dead')
+        WHERE bus = NEW.bus AND rule = NEW.rule AND target = NEW.target;
+END;
+CREATE TRIGGER dead_letter_goes AFTER DELETE ON dead_letters BEGIN
+    UPDATE dead_letter_counts SET dead = dead - (OLD.state = 'dead'), kept = kept - 1
+        WHERE bus = OLD.bus AND rule = OLD.rule AND target = OLD.target;
+    DELETE FROM dead_letter_counts WHERE bus = OLD.bus AND rule = OLD.rule AND target = OLD.target AND kept = 0;
+END;
 ";
 
 pub(super) fn open(path: &Path) -> Result<Connection, StateError> {

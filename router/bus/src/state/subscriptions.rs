@@ -1,11 +1,12 @@
 //! The rows of subscriptions, and the change that moves one on.
 
 use delivery::DeliveryId;
+use event::Timestamp;
 use journal::Offset;
 use roaring::RoaringTreemap;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::dead::Dead;
+use super::dead::{self, Dead, Recall};
 use super::postponed::{self, Postponed};
 use super::{StateError, from_sql, to_sql};
 use crate::key::Key;
@@ -44,10 +45,16 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    pub(super) fn apply(&self, tx: &Transaction<'_>) -> Result<(), StateError> {
+    /// `recall` fetches the events of what died.
+    pub(super) fn apply(
+        &self,
+        tx: &Transaction<'_>,
+        now: Timestamp,
+        recall: &Recall,
+    ) -> Result<(), StateError> {
         // A subscription that was removed meanwhile owes nothing more, but its dead stay dead.
         for dead in &self.dead {
-            dead.insert(tx)?;
+            dead.bury(tx, recall)?;
         }
         let Some(id) = find(tx, &self.key)? else { return Ok(()) };
         let mut update = tx.prepare_cached(
@@ -68,6 +75,9 @@ impl Change {
         }
         for waiting in &self.postponed {
             waiting.put(tx, id)?;
+        }
+        for gone in &self.resolved {
+            dead::delivered(tx, id, gone, now)?;
         }
         Ok(())
     }

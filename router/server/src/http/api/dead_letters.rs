@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::Uri;
 use axum::response::Response;
-use bus::{DeadLetterFilter, Redrive};
+use bus::{DeadLetterFilter, Redrive, RedriveTo};
 use serde::{Deserialize, Serialize};
 
 use super::{body, query};
@@ -47,6 +47,7 @@ pub(in crate::http) async fn dead_letters(
         target: query.target,
         before: query.before,
         limit,
+        ..DeadLetterFilter::default()
     };
     let items = app.router.dead_letters(filter).await?;
     let next = if items.len() < limit { None } else { items.last().map(|last| last.id) };
@@ -76,8 +77,7 @@ impl RedriveRequest {
                 bus: self.bus,
                 rule: self.rule,
                 target: self.target,
-                before: None,
-                limit: usize::MAX,
+                ..DeadLetterFilter::default()
             })),
             None => Err(Kind::BadRequest
                 .problem("say which: {\"ids\":[…]}, or {\"all\":true} with `bus`, `rule` or `target` to narrow it")),
@@ -97,14 +97,15 @@ pub(in crate::http) async fn redrive(
 
     #[derive(Serialize)]
     struct Answer {
-        redriven: usize,
+        redriven: u64,
+        queued: u64,
         refused: Vec<Refused>,
     }
 
     let asked: RedriveRequest = body(&app, request).await?;
-    let done = app.router.redrive(asked.which()?).await?;
+    let done = app.router.redrive(asked.which()?, RedriveTo::Target).await?;
     let refused = done.refused.into_iter().map(|(id, reason)| Refused { id, reason }).collect();
-    Ok(json(&Answer { redriven: done.redriven, refused }))
+    Ok(json(&Answer { redriven: done.redriven, queued: done.queued, refused }))
 }
 
 #[cfg(test)]

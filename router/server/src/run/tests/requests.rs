@@ -142,7 +142,7 @@ fn the_api_refuses_what_it_does_not_understand() {
     scene.send("POST", redrive, "{}").problem(400, "bad-request");
     scene.send("POST", redrive, r#"{"al":true}"#).problem(400, "bad-request");
     let none = scene.send("POST", redrive, r#"{"all":true}"#).json();
-    assert_eq!(none, serde_json::json!({ "redriven": 0, "refused": [] }));
+    assert_eq!(none, serde_json::json!({ "redriven": 0, "queued": 0, "refused": [] }));
 
     assert_eq!(scene.get("/api/v1/replays").json(), serde_json::json!([]));
     let replay = |body: &str| scene.send("POST", "/api/v1/replays", body);

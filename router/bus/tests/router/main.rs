@@ -1,6 +1,9 @@
 //! A whole router, without HTTP in front: from `ingest` to real targets, over restarts and swaps.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod letters;
+mod replays;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,8 +13,7 @@ use event::Timestamp;
 use receiver::{Answer, Gate, Receiver, Request};
 use ruleset::{Context, PluginStep, Plugins, PrepareError, RuleSet, SourceFile, Values};
 use slipswitch_bus::{
-    Clock, DeadLetterFilter, Options, Redrive, ReplayState, Router, StartReplay,
-    SubscriptionStatus, plugin, ruleset,
+    Clock, DeadLetterFilter, Options, Router, SubscriptionStatus, plugin, ruleset,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -132,17 +134,6 @@ fn subscription(router: &Router, rule: &str) -> SubscriptionStatus {
     all.into_iter().find(|one| one.rule == rule && one.replay.is_none()).unwrap()
 }
 
-/// A replay named `again` of all that the default bus holds.
-fn everything(rules: &[&str]) -> StartReplay {
-    StartReplay {
-        name: Some("again".to_owned()),
-        bus: "default".to_owned(),
-        since: Timestamp::from_millis(0),
-        until: None,
-        rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
-    }
-}
-
 /// Looks again after every round of writing down, until something holds.
 async fn until(router: &Router, what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let looked = async {
@@ -222,31 +213,6 @@ async fn what_is_owed_survives_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_rule_was_owed_that_went_while_the_router_was_down_is_dead_and_not_lost() {
-    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
-    target.stop();
-    let (one, two) = (rule("one", &target.url("/1")), rule("two", &target.url("/2")));
-    let patient = rules(&one.replace("5ms", "1h").replace("1ms", "1h"));
-    let router = open(options(folder.path()), patient).await;
-    send(&router, 0..3).await;
-    until(&router, "all have failed once", async || subscription(&router, "one").postponed == 3)
-        .await;
-    stop(router).await;
-
-    let router = open(options(folder.path()), rules(&two)).await;
-    let all = DeadLetterFilter { limit: 10, ..DeadLetterFilter::default() };
-    let mut dead = router.dead_letters(all).await.unwrap();
-    dead.sort_by_key(|letter| std::cmp::Reverse(letter.offset));
-    assert_eq!(dead.iter().map(|letter| letter.offset).collect::<Vec<_>>(), [2, 1, 0]);
-    assert!(dead[0].error.ends_with("(its rule or target was removed)"), "{}", dead[0].error);
-    assert!(dead[0].payload.as_deref().unwrap().contains(r#""n":2"#));
-    let ids = dead.iter().map(|letter| letter.id).collect();
-    let redriven = router.redrive(Redrive::Ids(ids)).await.unwrap();
-    assert_eq!((redriven.redriven, redriven.refused.len()), (0, 3));
-    stop(router).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn what_was_never_tried_is_delivered_after_a_restart() {
     let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
     let gate = Gate::shut();
@@ -287,35 +253,6 @@ async fn a_slow_target_delays_only_itself() {
     seen.sort_unstable();
     assert_eq!(seen, (0..100).collect::<Vec<_>>());
     until(&router, "it has caught up", async || !subscription(&router, "slow").behind).await;
-    stop(router).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_is_a_dead_letter_and_a_redrive_delivers_it() {
-    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
-    target.script("/t", [Answer::status(400).body("no such order")]);
-    let text = rule("one", &target.url("/t"));
-    let router = open(options(folder.path()), rules(&text)).await;
-    send(&router, 0..1).await;
-    until(&router, "dead", async || subscription(&router, "one").dead == 1).await;
-    let all = || DeadLetterFilter { limit: 10, ..DeadLetterFilter::default() };
-    until(&router, "written down", async || router.dead_letters(all()).await.unwrap().len() == 1)
-        .await;
-    let letter = router.dead_letters(all()).await.unwrap().remove(0);
-    assert_eq!((letter.rule.as_str(), letter.target.as_str(), letter.attempts), ("one", "t", 1));
-    assert!(letter.error.contains("400 Bad Request: no such order"), "{}", letter.error);
-    let event = letter.event.unwrap().get().to_owned();
-    assert_eq!(letter.payload, Some(event));
-
-    let nothing = router.redrive(Redrive::Ids(vec![letter.id + 1])).await.unwrap();
-    assert_eq!(nothing.refused.len(), 1);
-    let matching = Redrive::Matching(DeadLetterFilter { rule: Some("one".into()), ..all() });
-    assert_eq!(router.redrive(matching).await.unwrap().redriven, 1);
-    let requests = accepted(&target, "/t", 1).await;
-    assert_eq!(requests[1].delivery_id(), Some(letter.delivery_id.as_str()));
-    assert_eq!(requests[1].attempt(), Some(1));
-    assert!(router.dead_letters(all()).await.unwrap().is_empty());
-    until(&router, "done", async || subscription(&router, "one").postponed == 0).await;
     stop(router).await;
 }
 
@@ -386,85 +323,6 @@ async fn a_quiet_subscription_does_not_look_at_the_past_again() {
     assert_eq!(subscription(&router, "one").settled, 5);
     send(&router, 5..6).await;
     assert_eq!(numbers(&accepted(&target, "/t", 1).await), [5]);
-    stop(router).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_replay_whose_rule_has_gone_is_completed() {
-    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
-    let gate = Gate::shut();
-    let (one, two) = (rule("one", &target.url("/1")), rule("two", &target.url("/2")));
-    let router = open(options(folder.path()), rules(&one)).await;
-    send(&router, 0..10).await;
-    accepted(&target, "/1", 10).await;
-    target.always("/1", Answer::status(200).behind(&gate));
-    let start = everything(&[]);
-    router.start_replay(start).await.unwrap();
-    router.shutdown(Duration::ZERO).await;
-    drop(router);
-    let router = open(options(folder.path()), rules(&two)).await;
-    assert_eq!(router.replays().await.unwrap()[0].state, ReplayState::Completed);
-    stop(router).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_replay_sends_the_past_in_order_to_the_chosen_rule_alone() {
-    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
-    let both = rule("one", &target.url("/1")) + &rule("two", &target.url("/2"));
-    let router = open(options(folder.path()), rules(&both)).await;
-    send(&router, 0..30).await;
-    accepted(&target, "/1", 30).await;
-    accepted(&target, "/2", 30).await;
-    target.forget();
-    let start = everything(&["two"]);
-    let replay = router.start_replay(start.clone()).await.unwrap();
-    assert_eq!((replay.from_offset.get(), replay.to_offset.get()), (0, 30));
-    let requests = accepted(&target, "/2", 30).await;
-    assert_eq!(numbers(&requests), (0..30).collect::<Vec<_>>());
-    assert!(requests[0].text().contains(r#""replay-name":"again","resources""#));
-    assert_eq!(requests[7].delivery_id(), Some("default/7/two/t/0;replay=again"));
-    until(&router, "completed", async || {
-        router.replays().await.unwrap()[0].state == ReplayState::Completed
-    })
-    .await;
-    let replay = router.replays().await.unwrap().remove(0);
-    assert_eq!((replay.delivered, replay.dead, replay.position.get()), (30, 0, 30));
-    assert!(target.requests_to("/1").is_empty());
-    assert_eq!(router.status().subscriptions.len(), 2);
-
-    let said = router.start_replay(start.clone()).await.unwrap_err().to_string();
-    assert_eq!(said, "there is a replay `again` already; choose another name");
-    let unknown = StartReplay { rules: vec!["three".to_owned()], name: None, ..start };
-    let said = router.start_replay(unknown).await.unwrap_err().to_string();
-    assert_eq!(said, "there is no enabled rule `three` on bus `default`; there are: one, two");
-    stop(router).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_replay_goes_on_after_a_restart() {
-    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
-    let gate = Gate::shut();
-    let rules = rules(&rule("one", &target.url("/1")));
-    let router = open(options(folder.path()), Arc::clone(&rules)).await;
-    send(&router, 0..10).await;
-    accepted(&target, "/1", 10).await;
-    until(&router, "settled", async || subscription(&router, "one").settled == 10).await;
-    target.forget();
-    target.always("/1", Answer::status(200).behind(&gate));
-    let start = everything(&[]);
-    router.start_replay(start).await.unwrap();
-    assert!(router.shutdown(Duration::ZERO).await.in_flight_left <= 1);
-    drop(router);
-
-    gate.open();
-    let router = open(options(folder.path()), rules).await;
-    until(&router, "completed", async || {
-        router.replays().await.unwrap()[0].state == ReplayState::Completed
-    })
-    .await;
-    let mut seen = numbers(&target.requests_to("/1"));
-    seen.dedup();
-    assert_eq!(seen, (0..10).collect::<Vec<_>>());
     stop(router).await;
 }
 

@@ -1,0 +1,69 @@
+//! Letting dead letters go.
+
+use delivery::LetterState;
+
+use super::{Redrive, Scan};
+use crate::router::Router;
+use crate::state::StateError;
+use crate::state::letters::{self, Contents};
+
+/// How many are removed in one transaction.
+const PAGE: usize = 500;
+
+/// What a purge did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Purged {
+    pub purged: u64,
+    /// Under way again, so that they were left alone; or not there.
+    pub left: u64,
+}
+
+impl Router {
+    /// Removes dead letters for good. What is being sent again is left alone.
+    ///
+    /// # Errors
+    ///
+    /// When the state database fails; what was removed before stays removed.
+    pub async fn purge_dead_letters(&self, which: Redrive) -> Result<Purged, StateError> {
+        let mut sum = Purged::default();
+        match which {
+            Redrive::Ids(ids) => {
+                for ids in ids.chunks(PAGE) {
+                    self.remove(ids.to_vec(), &mut sum).await?;
+                }
+            }
+            Redrive::Matching(filter) => {
+                let contents =
+                    if filter.pattern.is_some() { Contents::Event } else { Contents::None };
+                let mut scan = Scan::new(filter, contents);
+                while let Some(page) = scan.page(&self.core, PAGE).await? {
+                    let ids = page.into_iter().map(|letter| letter.id).collect();
+                    self.remove(ids, &mut sum).await?;
+                }
+            }
+        }
+        Ok(sum)
+    }
+
+    async fn remove(&self, ids: Vec<i64>, sum: &mut Purged) -> Result<(), StateError> {
+        let asked = ids.len();
+        let purged = self.core.state.run(move |tx| {
+            let mut purged = 0_usize;
+            for id in ids {
+                let under_way = [LetterState::Queued, LetterState::Redriven];
+                let state = letters::state_of(tx, id)?;
+                if state.is_some_and(|state| !under_way.contains(&state)) {
+                    letters::remove(tx, id)?;
+                    purged += 1;
+                }
+            }
+            Ok(purged)
+        });
+        let purged = purged.await?;
+        self.core.letters.set_stale();
+        let to_u64 = |count| u64::try_from(count).unwrap_or(u64::MAX);
+        sum.purged += to_u64(purged);
+        sum.left += to_u64(asked - purged);
+        Ok(())
+    }
+}
