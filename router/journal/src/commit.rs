@@ -6,8 +6,8 @@
 //!
 //! # Invariants
 //!
-//! - A result is there before the watermark moves, and the watermark moves after every group: one
-//!   wake-up for all.
+//! - Appends wait at their group and are woken with its result; the watermark, which moves after
+//!   every group, is for those who wait for an offset.
 //! - However the thread ends, every waiter is woken.
 //!
 //! # Not here

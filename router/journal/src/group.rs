@@ -9,12 +9,14 @@
 
 use std::{
     ops::Range,
-    sync::{Arc, OnceLock},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 
-use crate::{AppendError, Offset, frame};
+use crate::{AppendError, Offset, frame, outcome::Outcome};
 
 /// A frame's bus table is searched from front to back, so it stays short. More buses than this make
 /// two groups.
@@ -42,15 +44,14 @@ pub(crate) struct Group {
     outcome: Arc<Outcome>,
 }
 
-/// The result of a group: the offset of its first record.
-type Outcome = OnceLock<Result<Offset, AppendError>>;
-
-/// An append's claim on its group's result.
+/// An append's claim on its group's result: the offsets of its records, once they are durable.
 #[derive(Debug)]
 pub(crate) struct Receipt {
     outcome: Arc<Outcome>,
     /// Which of the group's records are the append's.
     records: Range<u32>,
+    /// Where it waits.
+    place: Option<usize>,
 }
 
 impl Batch<'_> {
@@ -89,34 +90,53 @@ impl Group {
         let index = u16::try_from(index).expect("there are at most BUSES_MAX buses");
         self.batches.push((index, batch.payloads));
         self.body_len = body_len;
-        let receipt =
-            Receipt { outcome: Arc::clone(&self.outcome), records: self.records..records };
+        let receipt = Receipt {
+            outcome: Arc::clone(&self.outcome),
+            records: self.records..records,
+            place: None,
+        };
         self.records = records;
         Ok(receipt)
     }
 
-    /// Settles what the appends of this group get. The caller wakes them.
+    /// Settles what the appends of this group get, and wakes them.
     pub(crate) fn resolve(self, result: Result<Offset, AppendError>) {
-        self.outcome.set(result).expect("a group is resolved once, it is gone then");
+        self.outcome.settle(result);
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // After `resolve` this changes nothing.
-        self.outcome.get_or_init(|| {
-            Err(AppendError::Stopped { reason: "its commit thread has died".into() })
-        });
+        if self.outcome.get().is_none() {
+            let reason = "its commit thread has died".into();
+            self.outcome.settle(Err(AppendError::Stopped { reason }));
+        }
     }
 }
 
-impl Receipt {
-    /// The offsets of the append's records; `None` while the group is waiting or in flight.
-    pub(crate) fn result(&self) -> Option<Result<Range<Offset>, AppendError>> {
-        let first = match self.outcome.get()? {
-            Ok(first) => first,
-            Err(error) => return Some(Err(error.clone())),
-        };
-        Some(Ok(first.plus(self.records.start.into())..first.plus(self.records.end.into())))
+impl Future for Receipt {
+    type Output = Result<Range<Offset>, AppendError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let settled = ready!(this.outcome.poll(&mut this.place, context));
+        if this.place.take().is_some() {
+            // Perhaps this is the one that was woken, for all.
+            this.outcome.wake_others();
+        }
+        let records = &this.records;
+        Poll::Ready(
+            settled
+                .clone()
+                .map(|first| first.plus(records.start.into())..first.plus(records.end.into())),
+        )
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        if let Some(place) = self.place {
+            self.outcome.leave(place);
+        }
     }
 }

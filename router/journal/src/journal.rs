@@ -138,19 +138,8 @@ impl Journal {
             let end = self.durable_end();
             return Ok(end..end);
         }
-        let mut watermark = shared.watermark.subscribe();
-        let receipt = shared.queue.push(batch).await?;
         // durable: the answer leaves only after the sync.
-        loop {
-            // First marked as seen, then looked at: a result that comes in between is noticed.
-            watermark.mark_unchanged();
-            if let Some(result) = receipt.result() {
-                return result;
-            }
-            if watermark.changed().await.is_err() {
-                return Err(shared.queue.stopped());
-            }
-        }
+        shared.queue.push(batch).await?.await
     }
 
     /// [`Journal::append`] for threads outside of an async runtime.

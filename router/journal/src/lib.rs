@@ -35,6 +35,7 @@ mod layout;
 mod log;
 mod offset;
 mod options;
+mod outcome;
 mod queue;
 mod recovery;
 mod running;

@@ -1,12 +1,18 @@
 //! Disks that fail, fill up, or belong to somebody else.
 
-use std::task::{Context, Poll, Waker};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
 
 use bytes::Bytes;
 
 use super::{append, open, options, read_all, wait_for_segments};
 use crate::{
-    AppendError, Health, Journal, Offset, OpenError, disk::simulated::SimulatedDisk,
+    AppendError, Health, Journal, Offset, OpenError, Options, disk::simulated::SimulatedDisk,
     journal::block_on,
 };
 
@@ -108,7 +114,7 @@ fn room_is_left_for_the_neighbours() {
     let disk = SimulatedDisk::new(1);
     disk.faults(|faults| faults.capacity = room_for(2));
     let (journal, _) =
-        Journal::open_on(&disk, crate::Options { free_bytes_min: SEGMENT + 1, ..options() })
+        Journal::open_on(&disk, Options { free_bytes_min: SEGMENT + 1, ..options() })
             .expect("open");
     let Err(AppendError::Full { reason }) = append(&journal, "x") else {
         panic!("the neighbours' room was taken")
@@ -154,6 +160,44 @@ fn what_gathers_during_a_sync_is_the_next_group() {
         journal.stats().groups <= 3,
         "one before, at most one with the first to come, and one with all others"
     );
+}
+
+#[test]
+fn all_appends_of_a_group_are_woken_though_some_were_dropped() {
+    struct Count(AtomicUsize);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    // Dropped before the group is durable, after it, or not at all: each of three in each way.
+    for ways in 0..27_u32 {
+        let disk = SimulatedDisk::new(1);
+        let (journal, _) =
+            Journal::open_on(&disk, Options { inline: true, ..options() }).expect("open");
+        let append = || Box::pin(journal.append("shop", vec![Bytes::from_static(b"x")], 0));
+        let mut appends: Vec<_> = (0..3)
+            .map(|number| {
+                let count = Arc::new(Count(AtomicUsize::new(0)));
+                (ways / 3_u32.pow(number) % 3, count, append())
+            })
+            .collect();
+        for (_, count, append) in &mut appends {
+            let waker = Waker::from(Arc::clone(count));
+            assert!(append.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        appends.retain(|(way, ..)| *way != 0);
+        journal.turn();
+        appends.retain(|(way, ..)| *way != 1);
+        // What runs tasks polls those that were woken, until nobody is.
+        while let Some(index) =
+            appends.iter().position(|(_, count, _)| 0 < count.0.load(Ordering::Relaxed))
+        {
+            let (_, _, mut append) = appends.swap_remove(index);
+            assert!(append.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        }
+        assert!(appends.is_empty(), "way {ways}: {} were not woken", appends.len());
+    }
 }
 
 #[test]
