@@ -22,6 +22,7 @@ use crate::key::Key;
 use crate::lane::{self, Bounds, Lane};
 use crate::letters::Tended;
 use crate::options::Options;
+use crate::outside::Outside;
 use crate::record;
 use crate::routes::{Route, Routes};
 use crate::state::{
@@ -36,6 +37,7 @@ const DEFAULT_BUS: &str = "default";
 pub(crate) struct Core {
     pub options: Options,
     pub clock: Arc<dyn Clock>,
+    pub outside: Outside,
     pub journal: Journal,
     pub state: State,
     pub host: plugin::Host,

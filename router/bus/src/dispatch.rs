@@ -25,7 +25,8 @@ const READ_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 pub(crate) struct Swap {
     pub routes: Routes,
-    pub done: oneshot::Sender<Result<(), SwapError>>,
+    /// Where it took effect.
+    pub done: oneshot::Sender<Result<Offset, SwapError>>,
 }
 
 /// Lanes by rule, for one bus.
@@ -72,6 +73,7 @@ impl Dispatcher {
                 Ok(None) => {
                     let core = Arc::clone(&self.core);
                     tokio::select! {
+                        biased;
                         () = core.journal.wait_past(position) => self.rest_if_ended(position).await,
                         Some(swap) = self.swaps.recv() => self.swap(swap).await,
                         () = core.stop.cancelled() => (),
@@ -81,6 +83,7 @@ impl Dispatcher {
                     tracing::error!(offset = position.get(), %error, "the journal cannot be read here; no event is dispatched");
                     let core = Arc::clone(&self.core);
                     tokio::select! {
+                        biased;
                         () = tokio::time::sleep(READ_AGAIN_AFTER) => (),
                         () = core.stop.cancelled() => (),
                     }
@@ -93,6 +96,7 @@ impl Dispatcher {
     async fn rest_if_ended(&self, position: Offset) {
         if self.core.journal.durable_end() <= position {
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(READ_AGAIN_AFTER) => (),
                 () = self.core.stop.cancelled() => (),
             }
@@ -132,7 +136,7 @@ impl Dispatcher {
     }
 
     /// Puts the next snapshot in place at the dispatcher's position.
-    pub(crate) async fn exchange(&mut self, next: Routes) -> Result<(), SwapError> {
+    pub(crate) async fn exchange(&mut self, next: Routes) -> Result<Offset, SwapError> {
         let core = Arc::clone(&self.core);
         let _roster = core.roster.lock().await;
         let position = self.cursor.position();
@@ -158,7 +162,7 @@ impl Dispatcher {
         self.core.routes.store(Arc::clone(&next));
         self.routes = next;
         self.lay_tables();
-        Ok(())
+        Ok(position)
     }
 
     fn lay_tables(&mut self) {

@@ -16,9 +16,10 @@ pub(crate) async fn run(core: Arc<Core>) {
     let mut round = 0_u32;
     while !core.stop.is_cancelled() {
         tokio::select! {
-            () = tokio::time::sleep(core.options.flush_every) => (),
-            () = core.lane_over.notified() => (),
+            biased;
             () = core.stop.cancelled() => return,
+            () = core.lane_over.notified() => (),
+            () = tokio::time::sleep(core.options.flush_every) => (),
         }
         round = round.wrapping_add(1);
         let forced = if round.is_multiple_of(FORCED_EVERY) { Forced::Yes } else { Forced::No };

@@ -121,7 +121,7 @@ impl Core {
     fn ids(&self, now: Timestamp, count: usize) -> impl Iterator<Item = String> + use<> {
         let millis = u64::try_from(now.as_millis()).unwrap_or(0);
         let mut random = vec![0; count * 10];
-        getrandom::fill(&mut random).expect("the system has random numbers");
+        self.outside.fill_random(&mut random);
         (0..count).map(move |index| {
             let mut tail = [0; 10];
             tail.copy_from_slice(random.get(index * 10..(index + 1) * 10).expect("ten each"));
@@ -130,6 +130,8 @@ impl Core {
     }
 
     pub(crate) fn random(&self) -> u64 {
-        getrandom::u64().expect("the system has random numbers")
+        let mut bytes = [0; 8];
+        self.outside.fill_random(&mut bytes);
+        u64::from_ne_bytes(bytes)
     }
 }

@@ -26,18 +26,22 @@ mod clock;
 mod core;
 mod dispatch;
 mod flush;
+mod folder;
 mod forward;
 mod ingest;
 mod key;
 mod lane;
 mod letters;
 mod options;
+mod outside;
 mod record;
 mod replay;
 mod router;
 mod routes;
 mod selection;
 mod shelf;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod state;
 mod status;
 #[cfg(test)]

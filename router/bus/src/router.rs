@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use delivery::Client;
-use journal::{Journal, Offset};
+use journal::Offset;
 use ruleset::RuleSet;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -17,11 +17,13 @@ use crate::clock::Clock;
 use crate::core::Core;
 use crate::dispatch::{Dispatcher, Swap};
 use crate::flush;
+use crate::folder;
 use crate::lane::Forced;
 use crate::letters::Tended;
 use crate::options::Options;
+use crate::outside::Outside;
 use crate::routes::Routes;
-use crate::state::{State, StateError, Subscription};
+use crate::state::{StateError, Subscription};
 use crate::status::Ingested;
 
 /// Swaps that wait for the dispatcher.
@@ -86,18 +88,27 @@ impl Router {
         rules: Arc<RuleSet>,
         host: plugin::Host,
     ) -> Result<Router, OpenError> {
-        let opening = options.clone();
-        let (journal, state) = tokio::task::spawn_blocking(move || open_folder(&opening))
-            .await
-            .expect("opening does not panic")?;
+        Self::open_on(Outside::System, options, clock, (rules, host)).await
+    }
+
+    pub(crate) async fn open_on(
+        outside: Outside,
+        options: Options,
+        clock: Arc<dyn Clock>,
+        (rules, host): (Arc<RuleSet>, plugin::Host),
+    ) -> Result<Router, OpenError> {
+        let (opening, on) = (options.clone(), outside.clone());
+        let opened = outside.blocking(move || folder::open(&on, &opening)).await;
+        let (journal, state) = opened?;
         let dormant = state.run(Subscription::all).await?;
-        check_belonging(&options, &dormant, journal.durable_end())?;
+        folder::check_belonging(&options, &dormant, journal.durable_end())?;
         let position = AtomicU64::new(journal.durable_end().get());
         let routes = Routes { rules: Arc::new(RuleSet::empty()), by_key: BTreeMap::new() };
         let core = Arc::new(Core {
             client: Client::new(options.connections_idle_max),
             options,
             clock,
+            outside,
             journal,
             state,
             host,
@@ -120,23 +131,17 @@ impl Router {
         let mut dispatcher = Dispatcher::new(Arc::clone(&core), commands);
         dispatcher.exchange(first).await?;
         core.tasks().spawn(flush::run(Arc::clone(&core)));
-        let runtime = tokio::runtime::Handle::current();
-        let thread = std::thread::Builder::new()
-            .name("dispatch".to_owned())
-            .spawn(move || runtime.block_on(dispatcher.run()))
-            .map_err(|error| OpenError::Folder {
-                path: core.options.data_dir.display().to_string(),
-                reason: format!("the dispatcher's thread cannot be started: {error}"),
-            })?;
-        Ok(Router { core, swaps, dispatcher: Arc::new(Mutex::new(Some(thread))) })
+        let thread = start(&core, dispatcher)?;
+        Ok(Router { core, swaps, dispatcher: Arc::new(Mutex::new(thread)) })
     }
 
-    /// Puts a rule set in place, between two events. Returns when the next event will meet it.
+    /// Puts a rule set in place, between two events; returns the offset of the first event that
+    /// meets it, as soon as that is certain.
     ///
     /// # Errors
     ///
     /// When it cannot be; the old set goes on then.
-    pub async fn swap(&self, rules: Arc<RuleSet>) -> Result<(), SwapError> {
+    pub async fn swap(&self, rules: Arc<RuleSet>) -> Result<Offset, SwapError> {
         let routes = Routes::new(&self.core, rules)?;
         let (done, outcome) = oneshot::channel();
         let sent = self.swaps.send(Swap { routes, done }).await;
@@ -162,6 +167,7 @@ impl Router {
         let mut rounds = self.core.rounds.subscribe();
         let now = *rounds.borrow_and_update();
         tokio::select! {
+            biased;
             // The round under way may have begun too early: the one after it has not.
             _ = rounds.wait_for(|round| *round >= now + 2) => (),
             () = self.core.stop.cancelled() => (),
@@ -195,8 +201,8 @@ impl Router {
         self.core.stop.cancel();
         let thread = self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-            if !matches!(joined, Ok(Ok(()))) {
+            let joined = self.core.outside.blocking(move || thread.join()).await;
+            if joined.is_err() {
                 tracing::error!("the dispatcher ended in a panic");
             }
         }
@@ -208,65 +214,31 @@ impl Router {
         self.core.flush(Forced::Yes).await;
         self.core.state.tidy().await;
         let core = Arc::clone(&self.core);
-        let closed = tokio::task::spawn_blocking(move || core.journal.close()).await;
-        match closed {
-            Ok(Ok(())) => (),
-            Ok(Err(error)) => tracing::error!(%error, "the journal did not close well"),
-            Err(error) => tracing::error!(%error, "the journal did not close well"),
+        if let Err(error) = self.core.outside.blocking(move || core.journal.close()).await {
+            tracing::error!(%error, "the journal did not close well");
         }
         Drained { in_flight_left }
     }
 }
 
-/// A journal that ends before a subscription has read is not the one that was read.
-fn check_belonging(
-    options: &Options,
-    stored: &[Subscription],
-    end: Offset,
-) -> Result<(), OpenError> {
-    let Some(ahead) = stored.iter().find(|one| end < one.settled) else { return Ok(()) };
-    Err(OpenError::Folder {
-        path: options.data_dir.display().to_string(),
-        reason: format!(
-            "the journal ends at offset {end}, but {} has had everything below {}: journal and \
-             state.sqlite do not belong together, or the journal has lost its end; restore both \
-             from one backup, or move state.sqlite away to begin all subscriptions anew",
-            ahead.key, ahead.settled
-        ),
-    })
-}
-
-fn open_folder(options: &Options) -> Result<(Journal, State), OpenError> {
-    let folder = &options.data_dir;
-    std::fs::create_dir_all(folder).map_err(|error| OpenError::Folder {
-        path: folder.display().to_string(),
-        reason: format!("{error}; choose a folder that this user may write to (--data)"),
-    })?;
-    let mut journal = journal::Options::new(folder.join("journal"));
-    // What a bus adds to an event (id, time, account) is small beside the room of a second one.
-    let largest = options.limits.event_bytes_max.saturating_mul(2);
-    journal.record_bytes_max = journal.record_bytes_max.max(largest);
-    journal.group_bytes_max = journal.group_bytes_max.max(2 * journal.record_bytes_max);
-    // A segment holds a largest group with room to spare.
-    let smallest = u64::try_from(2 * journal.group_bytes_max).unwrap_or(u64::MAX);
-    journal.segment_bytes = options.segment_bytes.max(smallest);
-    // First, because it takes the folder's lock.
-    let (journal, recovery) = Journal::open(journal)?;
-    match &recovery.torn {
-        Some(torn) => tracing::warn!(
-            path = %torn.path.display(), position = torn.position, bytes = torn.bytes_cut, records = recovery.records,
-            "a torn tail was cut: what stood there had not been acknowledged"
-        ),
-        None => tracing::debug!(records = recovery.records, "journal recovered"),
+/// The dispatcher has a thread of its own: what it does for all is not to wait behind one lane.
+fn start(core: &Arc<Core>, dispatcher: Dispatcher) -> Result<Option<JoinHandle<()>>, OpenError> {
+    match &core.outside {
+        Outside::System => {
+            let runtime = tokio::runtime::Handle::current();
+            let thread = std::thread::Builder::new()
+                .name("dispatch".to_owned())
+                .spawn(move || runtime.block_on(dispatcher.run()));
+            let thread = thread.map_err(|error| OpenError::Folder {
+                path: core.options.data_dir.display().to_string(),
+                reason: format!("the dispatcher's thread cannot be started: {error}"),
+            })?;
+            Ok(Some(thread))
+        }
+        #[cfg(feature = "simulation")]
+        Outside::Simulated(_) => {
+            core.tasks().spawn(dispatcher.run());
+            Ok(None)
+        }
     }
-    let path = folder.join("state.sqlite");
-    if !path.exists() && 0 < journal.durable_end().get() {
-        tracing::warn!(
-            path = %path.display(), offset = journal.durable_end().get(),
-            "there is a journal but no state: all subscriptions begin at this offset, and nothing before it is owed; \
-             what came before can be replayed"
-        );
-    }
-    let state = State::open(&path)?;
-    Ok((journal, state))
 }

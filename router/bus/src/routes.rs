@@ -45,7 +45,7 @@ impl Routes {
         for rule in rules.rules().iter().filter(|rule| rule.enabled) {
             for target in &rule.targets {
                 let key = Key::live(&rule.bus, &rule.name, &target.id);
-                let sender = sender(core, target).map_err(|reason| SwapError::Target {
+                let sender = sender(core, &key, target).map_err(|reason| SwapError::Target {
                     rule: rule.name.clone(),
                     target: target.id.clone(),
                     reason,
@@ -73,7 +73,14 @@ impl Routes {
     }
 }
 
-fn sender(core: &Arc<Core>, target: &ruleset::Target) -> Result<Arc<dyn Target>, String> {
+fn sender(
+    core: &Arc<Core>,
+    key: &Key,
+    target: &ruleset::Target,
+) -> Result<Arc<dyn Target>, String> {
+    if let Some(made) = core.outside.target(key, &target.kind) {
+        return Ok(made);
+    }
     Ok(match &target.kind {
         TargetKind::Http(http) => {
             let options = HttpOptions {

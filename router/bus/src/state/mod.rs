@@ -35,6 +35,9 @@ pub(crate) use postponed::{Made, Payload, Postponed, payload};
 pub(crate) use replays::ReplayRow;
 pub(crate) use subscriptions::{Change, Counts, Subscription, postpone};
 
+#[cfg(feature = "simulation")]
+use crate::simulation::World;
+
 /// Jobs that wait for the writer thread.
 const QUEUE_MAX: usize = 256;
 
@@ -62,12 +65,16 @@ impl From<rusqlite::Error> for StateError {
     }
 }
 
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+pub(crate) type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// The handle to the database's thread. Cheap to clone.
+/// The handle to the database. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct State {
-    jobs: SyncSender<Job>,
+pub(crate) enum State {
+    /// A thread of its own does the jobs.
+    Thread(SyncSender<Job>),
+    /// In place, on what outlives the router.
+    #[cfg(feature = "simulation")]
+    Inline(Arc<dyn World>),
 }
 
 impl State {
@@ -85,7 +92,15 @@ impl State {
                 path: path.display().to_string(),
                 reason: error.to_string(),
             })?;
-        Ok(State { jobs })
+        Ok(State::Thread(jobs))
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn open_in(world: Arc<dyn World>) -> Result<State, StateError> {
+        let database = world.database();
+        let connection = database.lock().expect("no job panics");
+        schema::prepare(&connection, Path::new("memory"))?;
+        Ok(State::Inline(world))
     }
 
     /// Runs one transaction on the database's thread: all of it, or an error and nothing.
@@ -93,13 +108,17 @@ impl State {
         &self,
         job: impl FnOnce(&Transaction<'_>) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, StateError> {
+        let jobs = match self {
+            Self::Thread(jobs) => jobs.clone(),
+            #[cfg(feature = "simulation")]
+            Self::Inline(world) => return inline(&**world, job).await,
+        };
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
             let outcome = in_transaction(connection, job);
             // Whoever asked may have gone; what was done is done.
             drop(answer.send(outcome));
         });
-        let jobs = self.jobs.clone();
         // The queue is short and the thread quick: only under pressure is there a wait at all.
         if let Err(std::sync::mpsc::TrySendError::Full(job)) = jobs.try_send(job) {
             let sent = tokio::task::spawn_blocking(move || jobs.send(job)).await;
@@ -112,6 +131,11 @@ impl State {
 
     /// Moves all that was written into the one file, so that it can be copied alone.
     pub(crate) async fn tidy(&self) {
+        let jobs = match self {
+            Self::Thread(jobs) => jobs,
+            #[cfg(feature = "simulation")]
+            Self::Inline(_) => return,
+        };
         let (answer, answered) = oneshot::channel::<()>();
         let job: Job = Box::new(move |connection| {
             let done = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -122,7 +146,7 @@ impl State {
             // Whoever asked waits for no value, only for this end.
             drop(answer);
         });
-        if self.jobs.try_send(job).is_ok() {
+        if jobs.try_send(job).is_ok() {
             drop(answered.await);
         }
     }
@@ -147,6 +171,28 @@ fn in_transaction<T>(
     let outcome = job(&tx)?;
     tx.commit()?;
     Ok(outcome)
+}
+
+#[cfg(feature = "simulation")]
+fn failure(reason: String) -> StateError {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
+    StateError::from(rusqlite::Error::SqliteFailure(code, Some(reason)))
+}
+
+/// Whoever is killed before the end does not learn that it was committed.
+#[cfg(feature = "simulation")]
+async fn inline<T>(
+    world: &dyn World,
+    job: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>,
+) -> Result<T, StateError> {
+    world.pass().await;
+    let outcome = in_transaction(
+        &mut world.database().lock().expect("no job panics"),
+        // The failure comes last: what the job did is to be taken back.
+        |tx| job(tx).and_then(|done| world.transaction().map(|()| done).map_err(failure)),
+    );
+    world.pass().await;
+    outcome
 }
 
 /// Offsets are below 2^63: at a million events a second that lasts for 292,000 years.

@@ -141,11 +141,21 @@ END;
 ";
 
 pub(super) fn open(path: &Path) -> Result<Connection, StateError> {
-    let wrong = |error: rusqlite::Error| StateError::Open {
+    let connection = Connection::open(path).map_err(|error| wrong(path, &error))?;
+    prepare(&connection, path)?;
+    Ok(connection)
+}
+
+fn wrong(path: &Path, error: &rusqlite::Error) -> StateError {
+    StateError::Open {
         path: path.display().to_string(),
         reason: format!("{error}; is it a slipswitch database, and may this user write here?"),
-    };
-    let connection = Connection::open(path).map_err(wrong)?;
+    }
+}
+
+/// Brings a database to this version.
+pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), StateError> {
+    let wrong = |error: rusqlite::Error| wrong(path, &error);
     connection.busy_timeout(Duration::from_secs(10)).map_err(wrong)?;
     let found: i64 =
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(wrong)?;
@@ -161,6 +171,5 @@ pub(super) fn open(path: &Path) -> Result<Connection, StateError> {
         .map_err(wrong)?;
     // Writes in any case: a database that cannot be written is found out now, not with the first event.
     let begin = format!("BEGIN; {} PRAGMA user_version = {known}; COMMIT;", missing.concat());
-    connection.execute_batch(&begin).map_err(wrong)?;
-    Ok(connection)
+    connection.execute_batch(&begin).map_err(wrong)
 }

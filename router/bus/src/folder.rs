@@ -1,0 +1,90 @@
+//! The data folder: what is opened in it, in which order, and whether it belongs together.
+//!
+//! ```text
+//! journal/   state.sqlite
+//! ```
+
+use journal::{Journal, Offset, Recovery};
+
+use crate::options::Options;
+use crate::outside::Outside;
+use crate::router::OpenError;
+use crate::state::{State, Subscription};
+
+pub(crate) fn open(outside: &Outside, options: &Options) -> Result<(Journal, State), OpenError> {
+    let folder = &options.data_dir;
+    // First, because it takes the folder's lock.
+    let (journal, recovery) = open_journal(outside, options)?;
+    match &recovery.torn {
+        Some(torn) => tracing::warn!(
+            path = %torn.path.display(), position = torn.position, bytes = torn.bytes_cut, records = recovery.records,
+            "a torn tail was cut: what stood there had not been acknowledged"
+        ),
+        None => tracing::debug!(records = recovery.records, "journal recovered"),
+    }
+    let path = folder.join("state.sqlite");
+    let state = match outside {
+        Outside::System => {
+            if !path.exists() && 0 < journal.durable_end().get() {
+                tracing::warn!(
+                    path = %path.display(), offset = journal.durable_end().get(),
+                    "there is a journal but no state: all subscriptions begin at this offset, and nothing before it is owed; \
+                     what came before can be replayed"
+                );
+            }
+            State::open(&path)?
+        }
+        #[cfg(feature = "simulation")]
+        Outside::Simulated(world) => State::open_in(std::sync::Arc::clone(world))?,
+    };
+    Ok((journal, state))
+}
+
+fn open_journal(outside: &Outside, options: &Options) -> Result<(Journal, Recovery), OpenError> {
+    let folder = &options.data_dir;
+    let defaults = journal::Options::new(folder.join("journal"));
+    match outside {
+        Outside::System => {
+            std::fs::create_dir_all(folder).map_err(|error| OpenError::Folder {
+                path: folder.display().to_string(),
+                reason: format!("{error}; choose a folder that this user may write to (--data)"),
+            })?;
+            Ok(Journal::open(sized(defaults, options))?)
+        }
+        #[cfg(feature = "simulation")]
+        Outside::Simulated(world) => {
+            let small = crate::simulation::journal_options(defaults);
+            Ok(Journal::open_on(&world.disk().below("journal"), sized(small, options))?)
+        }
+    }
+}
+
+/// The journal's sizes, raised to what the largest event needs.
+fn sized(mut journal: journal::Options, options: &Options) -> journal::Options {
+    // What a bus adds to an event (id, time, account) is small beside the room of a second one.
+    let largest = options.limits.event_bytes_max.saturating_mul(2);
+    journal.record_bytes_max = journal.record_bytes_max.max(largest);
+    journal.group_bytes_max = journal.group_bytes_max.max(2 * journal.record_bytes_max);
+    // A segment holds a largest group with room to spare.
+    let smallest = u64::try_from(2 * journal.group_bytes_max).unwrap_or(u64::MAX);
+    journal.segment_bytes = options.segment_bytes.max(smallest);
+    journal
+}
+
+/// A journal that ends before a subscription has read is not the one that was read.
+pub(crate) fn check_belonging(
+    options: &Options,
+    stored: &[Subscription],
+    end: Offset,
+) -> Result<(), OpenError> {
+    let Some(ahead) = stored.iter().find(|one| end < one.settled) else { return Ok(()) };
+    Err(OpenError::Folder {
+        path: options.data_dir.display().to_string(),
+        reason: format!(
+            "the journal ends at offset {end}, but {} has had everything below {}: journal and \
+             state.sqlite do not belong together, or the journal has lost its end; restore both \
+             from one backup, or move state.sqlite away to begin all subscriptions anew",
+            ahead.key, ahead.settled
+        ),
+    })
+}

@@ -1,0 +1,70 @@
+//! What a router takes from outside, beside time: a simulation gives it something else.
+//!
+//! | | the router as shipped | in a simulation |
+//! |---|---|---|
+//! | random numbers | the system's | from the simulation's seed |
+//! | work that blocks | a thread | in place, when the simulation lets it |
+//! | the dispatcher | a thread | a task |
+//! | HTTP targets | over the network | made by the simulation |
+//! | journal and chains | a folder | a disk that loses, tears and fails |
+//! | state | a file and a thread | a database in memory that outlives the router |
+//!
+//! # Not here
+//!
+//! - Decisions: all that is simulated is what answers, never what asks.
+
+use std::sync::Arc;
+
+use delivery::Target;
+use ruleset::TargetKind;
+
+use crate::key::Key;
+#[cfg(feature = "simulation")]
+use crate::simulation::World;
+
+/// Where a router stands.
+#[derive(Clone)]
+pub(crate) enum Outside {
+    System,
+    #[cfg(feature = "simulation")]
+    Simulated(Arc<dyn World>),
+}
+
+impl Outside {
+    pub(crate) fn fill_random(&self, bytes: &mut [u8]) {
+        match self {
+            Self::System => getrandom::fill(bytes).expect("the system has random numbers"),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(world) => world.fill_random(bytes),
+        }
+    }
+
+    /// Does what may wait for a disk, off the threads that drive tasks.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        match self {
+            Self::System => {
+                let done = tokio::task::spawn_blocking(job);
+                done.await.expect("it does not panic, and nobody aborts it")
+            }
+            #[cfg(feature = "simulation")]
+            Self::Simulated(world) => {
+                world.pass().await;
+                let done = job();
+                world.pass().await;
+                done
+            }
+        }
+    }
+
+    /// What stands at the other end of a target, when it is not what the rule says.
+    pub(crate) fn target(&self, key: &Key, kind: &TargetKind) -> Option<Arc<dyn Target>> {
+        match self {
+            Self::System => None,
+            #[cfg(feature = "simulation")]
+            Self::Simulated(world) => world.target(key, kind),
+        }
+    }
+}
