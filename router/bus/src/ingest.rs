@@ -1,7 +1,7 @@
 //! Taking events in: checked, stamped, in the journal, synced; only then is there an answer.
 
 use bytes::Bytes;
-use event::{EntryError, Event, Stamp, Timestamp};
+use event::{EntryError, Stamp, Timestamp};
 use journal::AppendError;
 
 use crate::core::Core;
@@ -52,10 +52,10 @@ impl Router {
         let mut kept = 0;
         let total = entries.len();
         for (entry, id) in entries.iter().zip(core.ids(now, entries.len())) {
-            match core.event(entry, &id, now) {
-                Ok(event) => {
-                    chunk.push(record::encode(&event, 0));
-                    results.push(Ok(event.id().to_owned()));
+            match core.payload_of(entry, &id, now) {
+                Ok((payload, id)) => {
+                    chunk.push(payload);
+                    results.push(Ok(id));
                 }
                 Err(error) => results.push(Err(error)),
             }
@@ -111,10 +111,16 @@ impl Core {
         }
     }
 
-    fn event(&self, entry: &[u8], id: &str, now: Timestamp) -> Result<Event, EntryError> {
+    /// A record's payload, and the event's id.
+    fn payload_of(
+        &self,
+        entry: &[u8],
+        id: &str,
+        now: Timestamp,
+    ) -> Result<(Bytes, String), EntryError> {
         let stamp =
             Stamp { id, time: now, account: &self.options.account, region: &self.options.region };
-        Event::from_entry(entry, &self.options.limits, &stamp)
+        record::encode_entry(entry, &self.options.limits, &stamp)
     }
 
     /// Version 7 UUIDs of this millisecond.

@@ -8,10 +8,12 @@
 //! targets get the envelope as it is.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use event::Event;
+use event::{EntryError, Event, Limits, Stamp};
 
 const FORMAT: u8 = 1;
 const HEADER_BYTES: usize = 2;
+/// What the router adds to an entry, seldom more.
+const ENVELOPE_BYTES: usize = 256;
 
 /// Why a record's payload is not an event.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +36,18 @@ pub(crate) fn encode(event: &Event, hops: u8) -> Bytes {
     payload.freeze()
 }
 
+/// The payload of what a sender sent, and the event's id.
+pub(crate) fn encode_entry(
+    entry: &[u8],
+    limits: &Limits,
+    stamp: &Stamp<'_>,
+) -> Result<(Bytes, String), EntryError> {
+    let mut payload = Vec::with_capacity(HEADER_BYTES + ENVELOPE_BYTES + entry.len());
+    payload.extend_from_slice(&[FORMAT, 0]);
+    let id = Event::write_entry(entry, limits, stamp, &mut payload)?;
+    Ok((Bytes::from(payload), id))
+}
+
 /// The envelope's bytes and the hops, without parsing.
 pub(crate) fn split(payload: &Bytes) -> Result<(Bytes, u8), RecordError> {
     match payload.get(..HEADER_BYTES) {
@@ -50,7 +64,7 @@ pub(crate) fn decode(payload: &Bytes) -> Result<(Event, u8), RecordError> {
 
 #[cfg(test)]
 mod tests {
-    use event::{Limits, Stamp, Timestamp};
+    use event::Timestamp;
 
     use super::*;
 

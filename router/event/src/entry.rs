@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
-use serde::Deserializer;
 use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::envelope::{Event, Fields};
@@ -82,7 +82,25 @@ impl Event {
         limits: &Limits,
         stamp: &Stamp<'_>,
     ) -> Result<Event, EntryError> {
-        Self::from_raw(RawEntry::parse(check_bounds(json, limits)?)?, None, stamp)
+        Ok(fields(RawEntry::parse(check_bounds(json, limits)?)?, None, stamp)?.into_event())
+    }
+
+    /// Appends the envelope of what a sender sent to `text`, without making an [`Event`] of it;
+    /// returns its id.
+    ///
+    /// # Errors
+    ///
+    /// As [`Event::from_entry`]; `text` is as it was.
+    pub fn write_entry(
+        json: &[u8],
+        limits: &Limits,
+        stamp: &Stamp<'_>,
+        text: &mut Vec<u8>,
+    ) -> Result<String, EntryError> {
+        let fields = fields(RawEntry::parse(check_bounds(json, limits)?)?, None, stamp)?;
+        text.reserve(fields.room());
+        fields.write_to(text);
+        Ok(fields.id.into_owned())
     }
 
     /// Makes the event of what one bus passes on to another: an entry that may be a replayed one.
@@ -97,53 +115,52 @@ impl Event {
     ) -> Result<Event, EntryError> {
         let mut raw = RawEntry::parse_any(check_bounds(json, limits)?)?;
         let replay_name = optional_text("replay-name", raw.replay_name.take())?;
-        Self::from_raw(raw, replay_name, stamp)
+        Ok(fields(raw, replay_name, stamp)?.into_event())
     }
+}
 
-    fn from_raw(
-        raw: RawEntry<'_>,
-        replay_name: Option<Cow<'_, str>>,
-        stamp: &Stamp<'_>,
-    ) -> Result<Event, EntryError> {
-        if let Some(wrong) = raw.wrong {
-            return Err(wrong);
-        }
-        let missing = |key| EntryError::Missing { key };
-
-        let source = required_text("source", raw.source.ok_or(missing("source"))?)?;
-        let detail_type =
-            required_text("detail-type", raw.detail_type.ok_or(missing("detail-type"))?)?;
-        let detail = raw.detail.ok_or(missing("detail"))?.get();
-        if !detail.starts_with('{') {
-            let found = kind_of(detail);
-            return Err(EntryError::WrongType { key: "detail", expected: "an object", found });
-        }
-        if let Some(version) = raw.version.map(RawValue::get).filter(|text| *text != "\"0\"") {
-            return Err(EntryError::Version { found: version.chars().take(32).collect() });
-        }
-        let id = optional_text("id", raw.id)?;
-        if let Some(id) = id.as_deref().filter(|id| id.len() > ID_BYTES_MAX) {
-            return Err(EntryError::IdTooLong { bytes: id.len() });
-        }
-        let time_text = optional_text("time", raw.time)?;
-        let time = match &time_text {
-            Some(text) => Timestamp::parse(text)?,
-            None => stamp.time,
-        };
-        Ok(Fields {
-            id: id.unwrap_or(Cow::Borrowed(stamp.id)),
-            detail_type,
-            source,
-            account: optional_text("account", raw.account)?.unwrap_or(stamp.account.into()),
-            time_text: time_text.unwrap_or_else(|| stamp.time.to_string().into()),
-            time,
-            region: optional_text("region", raw.region)?.unwrap_or(stamp.region.into()),
-            replay_name,
-            resources: resources(raw.resources)?,
-            detail,
-        }
-        .into_event())
+/// What the envelope is written from, all of it checked.
+fn fields<'a>(
+    raw: RawEntry<'a>,
+    replay_name: Option<Cow<'a, str>>,
+    stamp: &Stamp<'a>,
+) -> Result<Fields<'a>, EntryError> {
+    if let Some(wrong) = raw.wrong {
+        return Err(wrong);
     }
+    let missing = |key| EntryError::Missing { key };
+
+    let source = required_text("source", raw.source.ok_or(missing("source"))?)?;
+    let detail_type = required_text("detail-type", raw.detail_type.ok_or(missing("detail-type"))?)?;
+    let detail = raw.detail.ok_or(missing("detail"))?.get();
+    if !detail.starts_with('{') {
+        let found = kind_of(detail);
+        return Err(EntryError::WrongType { key: "detail", expected: "an object", found });
+    }
+    if let Some(version) = raw.version.map(RawValue::get).filter(|text| *text != "\"0\"") {
+        return Err(EntryError::Version { found: version.chars().take(32).collect() });
+    }
+    let id = optional_text("id", raw.id)?;
+    if let Some(id) = id.as_deref().filter(|id| id.len() > ID_BYTES_MAX) {
+        return Err(EntryError::IdTooLong { bytes: id.len() });
+    }
+    let time_text = optional_text("time", raw.time)?;
+    let time = match &time_text {
+        Some(text) => Timestamp::parse(text)?,
+        None => stamp.time,
+    };
+    Ok(Fields {
+        id: id.unwrap_or(Cow::Borrowed(stamp.id)),
+        detail_type,
+        source,
+        account: optional_text("account", raw.account)?.unwrap_or(stamp.account.into()),
+        time_text: time_text.unwrap_or_else(|| stamp.time.to_string().into()),
+        time,
+        region: optional_text("region", raw.region)?.unwrap_or(stamp.region.into()),
+        replay_name,
+        resources: resources(raw.resources)?,
+        detail,
+    })
 }
 
 /// The keys of an entry with their values as they stand in the text.
@@ -284,9 +301,30 @@ fn optional_text<'a>(
     raw.map(|raw| required_text(key, raw)).transpose()
 }
 
+/// Some string, of which only the form counts.
+struct Text;
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl Visitor<'_> for Form {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E>(self, _text: &str) -> Result<Text, E> {
+                Ok(Text)
+            }
+        }
+        deserializer.deserialize_str(Form)
+    }
+}
+
 fn resources(raw: Option<&RawValue>) -> Result<&str, EntryError> {
     let Some(raw) = raw else { return Ok("[]") };
-    if serde_json::from_str::<Vec<String>>(raw.get()).is_err() {
+    if serde_json::from_str::<Vec<Text>>(raw.get()).is_err() {
         return Err(EntryError::WrongType {
             key: "resources",
             expected: "an array of strings",
@@ -299,7 +337,6 @@ fn resources(raw: Option<&RawValue>) -> Result<&str, EntryError> {
     Ok(raw.get())
 }
 
-/// The bytes of an envelope, written once.
 impl Fields<'_> {
     fn into_event(self) -> Event {
         let (text, spans) = self.write();

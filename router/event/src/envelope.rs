@@ -215,14 +215,25 @@ pub(crate) struct Fields<'a> {
 
 impl Fields<'_> {
     /// The envelope's text, its keys in EventBridge's order.
-    pub(crate) fn write(&self) -> (String, Spans) {
-        let mut text = String::with_capacity(256 + self.detail.len() + self.resources.len());
-        text.push_str("{\"version\":\"0\"");
+    pub(crate) fn write(&self) -> (Vec<u8>, Spans) {
+        let mut text = Vec::with_capacity(self.room());
+        let spans = self.write_to(&mut text);
+        (text, spans)
+    }
+
+    /// About as many bytes as the text has, seldom less.
+    pub(crate) fn room(&self) -> usize {
+        256 + self.detail.len() + self.resources.len()
+    }
+
+    /// Appends the envelope's text; the spans are those within `text`.
+    pub(crate) fn write_to(&self, text: &mut Vec<u8>) -> Spans {
+        text.extend_from_slice(b"{\"version\":\"0\"");
         let mut put = |key: &str, value: &str| {
-            text.push_str(",\"");
-            text.push_str(key);
-            text.push_str("\":");
-            push_quoted(&mut text, value);
+            text.extend_from_slice(b",\"");
+            text.extend_from_slice(key.as_bytes());
+            text.extend_from_slice(b"\":");
+            push_quoted(text, value);
         };
         put("id", &self.id);
         put("detail-type", &self.detail_type);
@@ -233,14 +244,14 @@ impl Fields<'_> {
         if let Some(name) = &self.replay_name {
             put("replay-name", name);
         }
-        text.push_str(",\"resources\":");
+        text.extend_from_slice(b",\"resources\":");
         let resources = text.len()..text.len() + self.resources.len();
-        text.push_str(self.resources);
-        text.push_str(",\"detail\":");
+        text.extend_from_slice(self.resources.as_bytes());
+        text.extend_from_slice(b",\"detail\":");
         let detail = text.len()..text.len() + self.detail.len();
-        text.push_str(self.detail);
-        text.push('}');
-        (text, Spans { resources, detail })
+        text.extend_from_slice(self.detail.as_bytes());
+        text.push(b'}');
+        Spans { resources, detail }
     }
 }
 
@@ -254,13 +265,13 @@ pub(crate) fn unquote(json: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-fn push_quoted(text: &mut String, value: &str) {
+fn push_quoted(text: &mut Vec<u8>, value: &str) {
     let plain = value.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
     if plain {
-        text.push('"');
-        text.push_str(value);
-        text.push('"');
+        text.push(b'"');
+        text.extend_from_slice(value.as_bytes());
+        text.push(b'"');
     } else {
-        text.push_str(&serde_json::Value::from(value).to_string());
+        text.extend_from_slice(serde_json::Value::from(value).to_string().as_bytes());
     }
 }

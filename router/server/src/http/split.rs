@@ -17,7 +17,7 @@
 //! - Whether an entry is an event: `event` decides.
 
 use bytes::Bytes;
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr_iter, memmem};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -84,8 +84,10 @@ pub(crate) fn split(body: &Bytes, media: Media, max: usize) -> Result<Entries, S
 
 fn lines(body: &Bytes, max: usize) -> Result<Entries, SplitError> {
     let mut entries = Vec::new();
-    for line in body.split(|byte| *byte == b'\n') {
-        let line = line.trim_ascii();
+    let mut start = 0;
+    for end in memchr_iter(b'\n', body).chain([body.len()]) {
+        let line = body.get(start..end).unwrap_or_default().trim_ascii();
+        start = end + 1;
         if line.is_empty() {
             continue;
         }
