@@ -8,16 +8,22 @@
 //! - Who is refused for his body's size can read the answer: what he still sends is read and thrown away,
 //!   up to a bound, instead of resetting the connection under him.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody};
+use axum::body::HttpBody;
 use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::{Kind, Problem};
+
+/// A body that comes in: hyper's own, or the one that axum wraps around it.
+pub(crate) trait Incoming: HttpBody<Data = Bytes, Error: Display> + Unpin + Send {}
+
+impl<B: HttpBody<Data = Bytes, Error: Display> + Unpin + Send> Incoming for B {}
 
 /// The grain in which the shared memory is counted.
 const GRAIN: usize = 1024;
@@ -63,7 +69,11 @@ impl Budget {
     }
 
     /// Reads the whole body.
-    pub(crate) async fn read(&self, body: &mut Body, bounds: Bounds) -> Result<Held, Problem> {
+    pub(crate) async fn read(
+        &self,
+        body: &mut impl Incoming,
+        bounds: Bounds,
+    ) -> Result<Held, Problem> {
         let read = self.read_pieces(body, bounds.bytes_max);
         match tokio::time::timeout(bounds.time_max, read).await {
             Ok(result) => result,
@@ -74,7 +84,7 @@ impl Budget {
         }
     }
 
-    async fn read_pieces(&self, body: &mut Body, max: usize) -> Result<Held, Problem> {
+    async fn read_pieces(&self, body: &mut impl Incoming, max: usize) -> Result<Held, Problem> {
         let declared = body.size_hint().exact();
         if declared.is_some_and(|len| !usize::try_from(len).is_ok_and(|len| len <= max)) {
             return Err(too_large(max));
@@ -108,7 +118,7 @@ impl Budget {
 }
 
 /// Reads and throws away what is left of a body that was refused, unless its sender waits to be told to go on.
-pub(crate) async fn drain(body: &mut Body, headers: &HeaderMap) {
+pub(crate) async fn drain(body: &mut impl Incoming, headers: &HeaderMap) {
     if headers.contains_key(header::EXPECT) {
         return;
     }
@@ -131,7 +141,7 @@ fn too_large(max: usize) -> Problem {
     Kind::BodyTooLarge.problem(detail)
 }
 
-fn incomplete(error: &axum::Error) -> Problem {
+fn incomplete(error: &impl Display) -> Problem {
     Kind::BodyIncomplete.problem(format!("the body ended early: {error}; nothing of it was taken"))
 }
 
@@ -140,6 +150,7 @@ mod tests {
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
+    use axum::body::Body;
     use hyper::body::Frame;
 
     use super::*;

@@ -16,14 +16,17 @@ use event::EntryError;
 use serde_json::value::RawValue;
 
 use super::App;
-use super::body::{Bounds, drain};
+use super::body::{Bounds, Incoming, drain};
 use super::error::{Kind, Problem};
 use super::split::{Media, split};
 
 type Outcomes = Vec<Result<String, EntryError>>;
 
+pub(super) const DEFAULT_BUS: &str = "default";
+
 pub(crate) async fn into_default(State(app): State<Arc<App>>, request: Request) -> Response {
-    ingest(&app, "default", request).await
+    let (head, mut body) = request.into_parts();
+    ingest(&app, DEFAULT_BUS, &head.headers, &mut body).await
 }
 
 pub(crate) async fn into_named(
@@ -31,20 +34,25 @@ pub(crate) async fn into_named(
     bus: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
+    let (head, mut body) = request.into_parts();
     match bus {
-        Ok(Path(bus)) => ingest(&app, &bus, request).await,
+        Ok(Path(bus)) => ingest(&app, &bus, &head.headers, &mut body).await,
         Err(rejection) => Kind::NotFound.problem(rejection.body_text()).into_response(),
     }
 }
 
-async fn ingest(app: &App, bus: &str, request: Request) -> Response {
+pub(super) async fn ingest(
+    app: &App,
+    bus: &str,
+    headers: &HeaderMap,
+    body: &mut impl Incoming,
+) -> Response {
     let _under_way = app.metrics.begin();
     let started = app.clock.monotonic();
-    let (head, mut body) = request.into_parts();
-    let response = match take(app, bus, &head.headers, &mut body).await {
+    let response = match take(app, bus, headers, body).await {
         Ok(response) => response,
         Err(problem) => {
-            drain(&mut body, &head.headers).await;
+            drain(body, headers).await;
             problem.into_response()
         }
     };
@@ -56,7 +64,7 @@ async fn take(
     app: &App,
     bus: &str,
     headers: &HeaderMap,
-    body: &mut Body,
+    body: &mut impl Incoming,
 ) -> Result<Response, Problem> {
     if !app.router.has_bus(bus) {
         return Err(app.unknown_bus(bus));

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
+use super::Front;
+use super::alarm::Alarm;
 use crate::config;
 use crate::metrics::Metrics;
 
@@ -57,7 +58,7 @@ impl Listener {
 /// Accepts until `stop` turns true; returns the connections that are still open, for [`finish`].
 pub(crate) async fn serve(
     listener: Listener,
-    routes: axum::Router,
+    front: Front,
     limits: config::Http,
     metrics: Metrics,
     mut stop: watch::Receiver<bool>,
@@ -65,7 +66,7 @@ pub(crate) async fn serve(
     let room = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(limits.header);
+    builder.header_read_timeout(limits.header);
     loop {
         while connections.try_join_next().is_some() {}
         let (stream, seat) = tokio::select! {
@@ -73,8 +74,9 @@ pub(crate) async fn serve(
             () = told(&mut stop) => break,
             accepted = accept(&listener.socket, &room) => accepted,
         };
-        let service = TowerToHyperService::new(routes.clone());
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let io = TokioIo::new(stream);
+        let connection =
+            builder.clone().timer(Alarm::default()).serve_connection(io, front.clone());
         connections.spawn(attend(connection, seat, metrics.clone(), stop.clone()));
     }
     connections
@@ -113,7 +115,7 @@ async fn accept(socket: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, Owne
     }
 }
 
-type Connection = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<axum::Router>>;
+type Connection = http1::Connection<TokioIo<TcpStream>, Front>;
 
 async fn attend(
     connection: Connection,

@@ -16,9 +16,11 @@
 //!
 //! - Authentication: this version has none, and says so when it listens to more than this machine.
 
+mod alarm;
 mod api;
 mod body;
 mod error;
+mod front;
 mod ingest;
 mod listen;
 mod probe;
@@ -39,6 +41,7 @@ use crate::reload::Board;
 
 pub(crate) use body::Budget;
 use error::{Kind, Problem};
+pub(crate) use front::Front;
 pub(crate) use listen::{ListenError, Listener, finish, serve};
 
 const SHOWN_CHARS_MAX: usize = 200;
@@ -72,7 +75,7 @@ impl App {
 }
 
 /// All routes over one state.
-pub(crate) fn routes(app: Arc<App>) -> axum::Router {
+fn routes(app: Arc<App>) -> axum::Router {
     axum::Router::new()
         .route("/", get(probe::root))
         .route("/events", post(ingest::into_default))
@@ -108,10 +111,14 @@ fn shown(text: &str) -> String {
 }
 
 async fn count_refusals(State(app): State<Arc<App>>, response: Response) -> Response {
+    count_refusal(&app, &response);
+    response
+}
+
+fn count_refusal(app: &App, response: &Response) {
     if let Some(kind) = response.extensions().get::<Kind>() {
         app.metrics.refused(kind.slug());
     }
-    response
 }
 
 /// JSON as a response.

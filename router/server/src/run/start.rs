@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 use super::{Mode, RunError, folders, plugin_limits};
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::http::{App, Budget, Listener, finish, routes, serve};
+use crate::http::{App, Budget, Front, Listener, finish, serve};
 use crate::load::{self, Compiled, Rejection, Source};
 use crate::metrics::Metrics;
 use crate::reload::{Board, Generation};
@@ -97,7 +97,7 @@ impl Running {
         let app = app(&config, &router, &clock, &board);
         let metrics = app.metrics.clone();
         let mut accepting = JoinSet::new();
-        accepting.spawn(serve(listener, routes(app), config.http, metrics.clone(), stopped));
+        accepting.spawn(serve(listener, Front::new(app), config.http, metrics.clone(), stopped));
         let drain = config.drain;
         Ok(Self { address, router, board, clock, metrics, drain, stop, accepting, reloading })
     }

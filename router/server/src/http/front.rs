@@ -1,0 +1,89 @@
+//! What a connection asks: requests with events go straight to `ingest`, all others through axum's routes.
+//!
+//! Routing, extractors and middleware cost as much as the check of a small event does. They decide nothing
+//! for a request whose method and path say all.
+//!
+//! # Invariants
+//!
+//! - A request is answered as axum's routes would: what is not exactly a path of ours goes to them.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+
+use super::{App, count_refusal, ingest, routes};
+
+/// All that answers, over one state. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Front {
+    app: Arc<App>,
+    routes: TowerToHyperService<axum::Router>,
+}
+
+impl Front {
+    pub(crate) fn new(app: Arc<App>) -> Self {
+        Self { routes: TowerToHyperService::new(routes(Arc::clone(&app))), app }
+    }
+}
+
+impl Service<Request<Incoming>> for Front {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let is_ours = request.method() == Method::POST && bus_of(request.uri().path()).is_some();
+        if !is_ours {
+            return Box::pin(self.routes.call(request));
+        }
+        let app = Arc::clone(&self.app);
+        Box::pin(async move {
+            let (head, mut body) = request.into_parts();
+            let bus = bus_of(head.uri.path()).unwrap_or_default();
+            let response = ingest::ingest(&app, bus, &head.headers, &mut body).await;
+            count_refusal(&app, &response);
+            Ok(response)
+        })
+    }
+}
+
+/// The bus whose events are posted to this path; `None` for every other path, and for names that are encoded.
+fn bus_of(path: &str) -> Option<&str> {
+    if path == "/events" {
+        return Some(ingest::DEFAULT_BUS);
+    }
+    let bus = path.strip_prefix("/buses/")?.strip_suffix("/events")?;
+    let is_plain = !bus.is_empty() && !bus.contains(['/', '%']);
+    is_plain.then_some(bus)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_two_paths_are_taken_from_the_routes() {
+        assert_eq!(bus_of("/events"), Some("default"));
+        assert_eq!(bus_of("/buses/shop/events"), Some("shop"));
+        for other in [
+            "/",
+            "/events/",
+            "//events",
+            "/buses//events",
+            "/buses/a/b/events",
+            "/buses/sh%6Fp/events",
+            "/buses/shop/events/",
+            "/buses/events",
+            "/healthz",
+        ] {
+            assert_eq!(bus_of(other), None, "{other}");
+        }
+    }
+}
