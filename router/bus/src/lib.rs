@@ -51,8 +51,8 @@ pub use clock::Clock;
 pub use ingest::IngestError;
 pub use key::Key;
 pub use letters::{
-    Common, Counted, DeadLetterFilter, Group, GroupBy, LetterChoice, Purged, Redrive, RedriveTo,
-    Redriven,
+    Common, Counted, DeadLetterFilter, DeadLetterPage, Group, GroupBy, LetterChoice, Purged,
+    Redrive, RedriveTo, Redriven,
 };
 pub use options::Options;
 pub use replay::{Replay, ReplayError, ReplayState, StartReplay};

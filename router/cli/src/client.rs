@@ -5,6 +5,7 @@
 //! - TLS: this version speaks plain HTTP, and says so when asked for more.
 //! - Trying again: a person or a script decides that.
 
+use std::io::Write;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -23,6 +24,7 @@ use crate::{
 
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(60);
 const ANSWER_BYTES_MAX: usize = 256 << 20;
+const REFUSAL_BYTES_MAX: usize = 64 << 10;
 
 /// Which router a verb talks to.
 #[derive(Debug, clap::Args)]
@@ -75,6 +77,41 @@ impl Client {
         self.read(&answer)
     }
 
+    /// Writes an answer out as it comes, however long it is.
+    pub(crate) fn stream(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        mut out: impl Write,
+    ) -> Result<(), Failure> {
+        let request = self.request(Method::GET, &with_query(path, query), None)?;
+        let silent = |_elapsed| self.silent();
+        self.runtime.block_on(async {
+            let answering = tokio::time::timeout(ANSWER_WAIT_MAX, self.pool.request(request));
+            let response =
+                answering.await.map_err(silent)?.map_err(|error| self.unreachable(&error))?;
+            let status = response.status().as_u16();
+            let mut body = response.into_body();
+            let is_good = (200..300).contains(&status);
+            let mut refusal = Vec::new();
+            while let Some(frame) =
+                tokio::time::timeout(ANSWER_WAIT_MAX, body.frame()).await.map_err(silent)?
+            {
+                let frame = frame.map_err(|error| broken_off(path, &error))?;
+                let Ok(piece) = frame.into_data() else { continue };
+                if is_good {
+                    out.write_all(&piece)?;
+                } else if refusal.len() < REFUSAL_BYTES_MAX {
+                    refusal.extend_from_slice(&piece);
+                }
+            }
+            if is_good {
+                return Ok(out.flush()?);
+            }
+            Err(Failure::failed(Problem::read(status, &refusal).summary()))
+        })
+    }
+
     pub(crate) fn post<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -101,7 +138,12 @@ impl Client {
         })
     }
 
-    fn exchange(&self, method: Method, path: &str, json: Option<Bytes>) -> Result<Answer, Failure> {
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        json: Option<Bytes>,
+    ) -> Result<Request<Full<Bytes>>, Failure> {
         let uri = format!("{}{path}", self.base);
         let mut request = Request::builder()
             .method(method)
@@ -110,17 +152,21 @@ impl Client {
         if json.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        let request = request
+        request
             .body(Full::new(json.unwrap_or_default()))
-            .map_err(|error| Failure::usage(format!("{uri}: {error}")))?;
+            .map_err(|error| Failure::usage(format!("{uri}: {error}")))
+    }
+
+    fn exchange(&self, method: Method, path: &str, json: Option<Bytes>) -> Result<Answer, Failure> {
+        let request = self.request(method, path, json)?;
         let exchange = async {
             let response =
                 self.pool.request(request).await.map_err(|error| self.unreachable(&error))?;
             let status = response.status().as_u16();
-            let body =
-                Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(
-                    |error| Failure::failed(format!("{uri}: the answer broke off: {error}")),
-                )?;
+            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
+                .collect()
+                .await
+                .map_err(|error| broken_off(path, &error))?;
             Ok(Answer { status, body: body.to_bytes() })
         };
         let timed = async { tokio::time::timeout(ANSWER_WAIT_MAX, exchange).await };
@@ -152,6 +198,10 @@ impl Client {
         );
         Failure { exit: Exit::Unreachable, message }
     }
+}
+
+fn broken_off(path: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure::failed(format!("{path}: the answer broke off: {error}"))
 }
 
 /// Checks an address, and takes the slash off its end.

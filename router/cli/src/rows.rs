@@ -3,11 +3,13 @@
 //! Unknown fields are ignored and missing ones are empty: an older or a newer router stays readable.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct DeadLetter {
     pub(crate) id: i64,
+    pub(crate) state: String,
     pub(crate) bus: String,
     pub(crate) rule: String,
     pub(crate) target: String,
@@ -17,6 +19,46 @@ pub(crate) struct DeadLetter {
     pub(crate) error: String,
     pub(crate) attempts: u64,
     pub(crate) died_at: Option<String>,
+}
+
+/// A dead letter with all that is known of it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct LetterView {
+    pub(crate) id: i64,
+    pub(crate) delivery_id: String,
+    pub(crate) state: String,
+    pub(crate) kind: String,
+    pub(crate) error: String,
+    pub(crate) attempts: u64,
+    pub(crate) attempts_total: u64,
+    pub(crate) owed_at: Option<String>,
+    pub(crate) last_attempt_at: Option<String>,
+    pub(crate) first_died_at: Option<String>,
+    pub(crate) died_at: Option<String>,
+    pub(crate) redriven: u64,
+    pub(crate) redriven_at: Option<String>,
+    pub(crate) ended_at: Option<String>,
+    pub(crate) event: Option<Box<RawValue>>,
+    pub(crate) payload: Option<String>,
+    /// Every attempt that the delivery log still knows.
+    pub(crate) log: Vec<AttemptRow>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct AttemptRow {
+    pub(crate) attempt: u64,
+    pub(crate) at: String,
+    pub(crate) answer: String,
+    pub(crate) millis: u64,
+    pub(crate) error: String,
+}
+
+impl AttemptRow {
+    pub(crate) fn cells(self) -> [String; 5] {
+        [self.attempt.to_string(), self.at, self.answer, self.millis.to_string(), self.error]
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -53,7 +53,6 @@ fn wrong_usage_is_two() {
         &["replay", "start"],
         &["replay", "start", "--since", "soon"],
         &["dlq", "redrive"],
-        &["dlq", "redrive", "--all"],
         &["dlq", "redrive", "--rule", "a", "--yes"],
         &["dlq", "redrive", "7", "--rule", "a"],
         &["send", "--source", "a"],
@@ -241,7 +240,7 @@ fn input_that_is_no_json_is_named_by_its_place() {
     );
 }
 
-const DEAD: &str = r#"{"items":[{"id":7,"bus":"shop","rule":"big","target":"crm","replay":null,"offset":3,
+const DEAD: &str = r#"{"items":[{"id":7,"state":"dead","bus":"shop","rule":"big","target":"crm","replay":null,"offset":3,
     "event_id":"e-1","event":{"detail":{"n":1e400}},"payload":"x","error":"refused\nwith 400","attempts":1,
     "died_at":"2026-11-23T01:02:03.456Z"}],"next":NEXT}"#;
 
@@ -254,8 +253,8 @@ fn dead_letters_are_a_table_or_an_array() {
         "",
         0,
         expect![[r#"
-            ID  DIED                      BUS   RULE  TARGET  ATTEMPTS  EVENT  ERROR
-            7   2026-11-23T01:02:03.456Z  shop  big   crm     1         e-1    refused with 400
+            ID  STATE  DIED                      BUS   RULE  TARGET  ATTEMPTS  EVENT  ERROR
+            7   dead   2026-11-23T01:02:03.456Z  shop  big   crm     1         e-1    refused with 400
             --
         "#]],
     );
@@ -282,7 +281,7 @@ fn dead_letters_are_a_table_or_an_array() {
         0,
         expect![[r#"
             --
-            no dead letters of bus "shop", rule "nope"; without filters, `slipswitch dlq ls` shows those of every name
+            no dead letters of bus "shop", rule "nope"; without filters, `slipswitch dlq ls` shows all that wait
         "#]],
     );
 }
@@ -321,6 +320,134 @@ fn a_redrive_names_what_it_could_not_send_again() {
     slipswitch(&router.url(""), &["dlq", "redrive", "--all", "--yes", "--bus", "shop"], "");
     let bodies: Vec<String> = router.requests().iter().map(|request| request.text()).collect();
     assert_eq!(bodies, [r#"{"ids":[7,9]}"#, r#"{"all":true,"bus":"shop"}"#]);
+}
+
+#[test]
+fn what_touches_many_letters_says_how_many_before_it_does_it() {
+    let counted = r#"{"dry_run":true,"letters":3,"groups":[
+        {"bus":"shop","rule":"big","target":"crm","letters":2},{"letters":1}]}"#;
+    for (verb, does) in [("redrive", "to redrive"), ("purge", "to purge")] {
+        let router = answering(&format!("/api/v1/dead-letters/{verb}"), 200, counted);
+        let outcome = slipswitch(&router.url(""), &["dlq", verb, "--all", "--rule", "big"], "");
+        assert_eq!(outcome.code, Some(2), "{}", outcome.err);
+        assert_eq!(outcome.out, format!("{does}: 3\n  2  shop/big/crm\n  1  (others)\n"));
+        assert!(outcome.err.contains("say --yes"), "{}", outcome.err);
+        let dry = slipswitch(&router.url(""), &["dlq", verb, "--all", "--yes", "--dry-run"], "");
+        assert_eq!((dry.code, dry.err.as_str()), (Some(0), ""));
+        let bodies: Vec<String> = router.requests().iter().map(|request| request.text()).collect();
+        assert_eq!(
+            bodies,
+            [r#"{"all":true,"dry_run":true,"rule":"big"}"#, r#"{"all":true,"dry_run":true}"#]
+        );
+    }
+    let purging = answering("/api/v1/dead-letters/purge", 200, r#"{"purged":2,"left":1}"#);
+    check(
+        &purging,
+        &["dlq", "purge", "7", "8", "9", "--yes"],
+        "",
+        0,
+        expect![[r#"
+            purged: 2
+            --
+            1 were left alone: they are being sent again, or not there
+        "#]],
+    );
+}
+
+#[test]
+fn every_filter_goes_over_the_wire() {
+    let path = "/api/v1/dead-letters/count";
+    let groups =
+        r#"{"letters":2,"groups":[{"kind":"refused","letters":2,"oldest":"a","newest":"b"}]}"#;
+    let router = answering(path, 200, groups);
+    let time = "2026-11-23T08:00:00+07:00";
+    let arguments = [
+        "dlq",
+        "count",
+        "--by",
+        "kind",
+        "--bus",
+        "b",
+        "--rule",
+        "r",
+        "--target",
+        "t",
+        "--replay",
+        "p",
+        "--kind",
+        "refused",
+        "--error",
+        "no",
+        "--since",
+        time,
+        "--until",
+        time,
+        "--pattern",
+        "{}",
+        "--redriven",
+    ];
+    check(
+        &router,
+        &arguments,
+        "",
+        0,
+        expect![[r#"
+            LETTERS  KIND     OLDEST  NEWEST
+            2        refused  a       b
+            --
+        "#]],
+    );
+    let query = "bus=b&rule=r&target=t&replay=p&kind=refused&error=no&since=2026-11-23T01%3A00%3A00.000Z\
+                 &until=2026-11-23T01%3A00%3A00.000Z&pattern=%7B%7D&state=history&group_by=kind";
+    assert_eq!(router.requests()[0].query.as_deref(), Some(query));
+    let missing = slipswitch(&router.url(""), &["dlq", "ls", "--pattern", "@nowhere.json"], "");
+    assert_eq!(missing.code, Some(2));
+    assert!(missing.err.contains("read nowhere.json"), "{}", missing.err);
+}
+
+#[test]
+fn an_export_is_passed_on_as_it_comes_and_a_refusal_is_not() {
+    let path = "/api/v1/dead-letters/export";
+    let router = answering(path, 200, "{\"id\":7}\n{\"id\":6}\n");
+    let outcome = slipswitch(&router.url(""), &["dlq", "export", "--rule", "a"], "");
+    assert_eq!((outcome.code, outcome.out.as_str()), (Some(0), "{\"id\":7}\n{\"id\":6}\n"));
+    let router = answering(path, 404, r#"{"title":"Unknown rule","detail":"no rule `a`"}"#);
+    let outcome = slipswitch(&router.url(""), &["dlq", "export", "--rule", "a"], "");
+    assert_eq!((outcome.code, outcome.out.as_str()), (Some(1), ""));
+    assert_eq!(outcome.err, "Unknown rule: no rule `a`\n");
+}
+
+#[test]
+fn one_letter_is_shown_whole() {
+    let letter = r#"{"id":7,"delivery_id":"shop/3/big/crm/0","state":"dead","kind":"refused","error":"400",
+        "attempts":1,"attempts_total":3,"died_at":"d","redriven":2,"redriven_at":"r",
+        "event":{"detail":{"n":1e400}},"payload":"x\ny"}"#;
+    let router = answering("/api/v1/dead-letters/7", 200, letter);
+    check(
+        &router,
+        &["dlq", "show", "7"],
+        "",
+        0,
+        expect![[r#"
+            letter        7
+            delivery      shop/3/big/crm/0
+            state         dead
+            error         refused: 400
+            attempts      1 (since its first: 3)
+            owed since    
+            last attempt  
+            first died    
+            died          d
+            redriven      2 times, last r
+
+            event:
+            {"detail":{"n":1e400}}
+
+            payload:
+            x y
+            --
+        "#]],
+    );
 }
 
 #[test]

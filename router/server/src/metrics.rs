@@ -12,7 +12,7 @@ mod scrape;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::Router;
+use bus::{Clock, Router};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -60,6 +60,9 @@ mod name {
     pub(super) const QUEUED: &str = "subscription_queued";
     pub(super) const IN_FLIGHT: &str = "subscription_in_flight";
     pub(super) const POSTPONED: &str = "subscription_postponed";
+
+    pub(super) const DEAD_LETTERS: &str = "dead_letters";
+    pub(super) const DEAD_LETTER_OLDEST: &str = "dead_letter_oldest_seconds";
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -95,7 +98,7 @@ impl Drop for UnderWay {
 }
 
 impl Metrics {
-    pub(crate) fn new(router: Router, board: Arc<Board>) -> Self {
+    pub(crate) fn new(router: Router, board: Arc<Board>, clock: Arc<dyn Clock>) -> Self {
         let accepted = Family::default();
         let refused = Family::default();
         let requests_refused = Family::default();
@@ -123,7 +126,7 @@ impl Metrics {
             seconds.clone(),
         );
         registry.register(name::CONNECTIONS, "Open HTTP connections", connections.clone());
-        registry.register_collector(Box::new(scrape::Scrape::new(router, board)));
+        registry.register_collector(Box::new(scrape::Scrape::new(router, board, clock)));
         let registry = Arc::new(registry);
         let requests = Gauge::default();
         Self { accepted, refused, requests_refused, seconds, connections, requests, registry }

@@ -12,6 +12,7 @@ mod commands;
 mod console;
 mod harness;
 mod kills;
+mod letters;
 mod lifecycle;
 mod path;
 mod plugins;

@@ -35,6 +35,8 @@ use crate::state::letters::Contents;
 use crate::state::{self, Letter, Made, StateError};
 use scan::Scan;
 
+/// A page that is as large as this is full.
+const PAGE_BYTES: usize = 16 << 20;
 /// Groups that a count tells apart; the letters of further ones are counted together.
 const GROUPS_MAX: usize = 1000;
 
@@ -84,6 +86,14 @@ pub enum GroupBy {
     Error,
 }
 
+/// Some dead letters.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct DeadLetterPage {
+    pub items: Vec<DeadLetter>,
+    /// There may be more, below this id.
+    pub next: Option<i64>,
+}
+
 /// Letters that have something in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Group {
@@ -118,7 +128,7 @@ pub struct Counted {
 }
 
 impl Router {
-    /// Dead letters, newest first, and where the next page begins.
+    /// Dead letters, newest first: as many as the limit says, or fewer when they are large.
     ///
     /// # Errors
     ///
@@ -126,15 +136,23 @@ impl Router {
     pub async fn dead_letters(
         &self,
         filter: DeadLetterFilter,
-    ) -> Result<Vec<DeadLetter>, StateError> {
+    ) -> Result<DeadLetterPage, StateError> {
         let limit = filter.limit;
         let mut scan = Scan::new(filter, Contents::All);
-        let mut found = Vec::new();
-        while found.len() < limit {
-            let Some(page) = scan.page(&self.core, limit - found.len()).await? else { break };
-            found.extend(page.into_iter().map(|letter| self.core.letter(letter)));
+        let (mut items, mut bytes) = (Vec::new(), 0);
+        while items.len() < limit && bytes < PAGE_BYTES {
+            let Some(page) = scan.page(&self.core, limit - items.len()).await? else {
+                return Ok(DeadLetterPage { items, next: None });
+            };
+            for letter in page {
+                let letter = self.core.letter(letter);
+                bytes += letter.event.as_ref().map_or(0, |event| event.get().len());
+                bytes += letter.payload.as_ref().map_or(0, String::len);
+                items.push(letter);
+            }
         }
-        Ok(found)
+        let next = items.last().map(|last| last.id).filter(|_| scan.has_more());
+        Ok(DeadLetterPage { items, next })
     }
 
     /// One of them.

@@ -11,7 +11,7 @@ use crate::state::{Letter, StateError};
 /// Ids looked at in one transaction.
 const IDS: i64 = 20_000;
 /// Letters read with their event or payload in one transaction.
-const WHOLE_MAX: usize = 64;
+const WHOLE_MAX: usize = 16;
 
 /// A walk from the newest to the oldest. Letters that come after its begin are not seen.
 pub(super) struct Scan {
@@ -47,6 +47,11 @@ impl Scan {
         };
         self.ids = Some(Ids { before, ..ids });
         Ok(Some(found.into_iter().filter(|letter| self.is_wanted(core, letter)).collect()))
+    }
+
+    /// Whether something may come after the last part.
+    pub(super) fn has_more(&self) -> bool {
+        self.ids.is_none_or(|ids| ids.floor < ids.before)
     }
 
     async fn left(&mut self, core: &Core) -> Result<Option<Ids>, StateError> {

@@ -110,7 +110,7 @@ impl Core {
             self.letters.set_stale();
             tracing::warn!(
                 gone,
-                "dead letters were older than dead_letters.age_max, or more than dead_letters.count_max, and are gone"
+                "dead letters were older than `dead_letters.days`, or more than `dead_letters.count`, and are gone"
             );
         }
         Ok(())

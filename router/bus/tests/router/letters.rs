@@ -14,9 +14,11 @@ async fn a_refusal_is_a_dead_letter_and_a_redrive_delivers_it() {
     send(&router, 0..1).await;
     until(&router, "dead", async || subscription(&router, "one").dead == 1).await;
     let all = || DeadLetterFilter { limit: 10, ..DeadLetterFilter::default() };
-    until(&router, "written down", async || router.dead_letters(all()).await.unwrap().len() == 1)
-        .await;
-    let letter = router.dead_letters(all()).await.unwrap().remove(0);
+    until(&router, "written down", async || {
+        router.dead_letters(all()).await.unwrap().items.len() == 1
+    })
+    .await;
+    let letter = router.dead_letters(all()).await.unwrap().items.remove(0);
     assert_eq!((letter.rule.as_str(), letter.target.as_str(), letter.attempts), ("one", "t", 1));
     assert!(letter.error.contains("400 Bad Request: no such order"), "{}", letter.error);
     let event = letter.event.unwrap().get().to_owned();
@@ -30,7 +32,7 @@ async fn a_refusal_is_a_dead_letter_and_a_redrive_delivers_it() {
     let requests = accepted(&target, "/t", 1).await;
     assert_eq!(requests[1].delivery_id(), Some(letter.delivery_id.as_str()));
     assert_eq!(requests[1].attempt(), Some(1));
-    assert!(router.dead_letters(all()).await.unwrap().is_empty());
+    assert!(router.dead_letters(all()).await.unwrap().items.is_empty());
     until(&router, "done", async || subscription(&router, "one").postponed == 0).await;
     stop(router).await;
 }
@@ -49,7 +51,7 @@ async fn what_a_rule_was_owed_that_went_while_the_router_was_down_is_dead_and_no
 
     let router = open(options(folder.path()), rules(&two)).await;
     let all = DeadLetterFilter { limit: 10, ..DeadLetterFilter::default() };
-    let mut dead = router.dead_letters(all).await.unwrap();
+    let mut dead = router.dead_letters(all).await.unwrap().items;
     dead.sort_by_key(|letter| std::cmp::Reverse(letter.offset));
     assert_eq!(dead.iter().map(|letter| letter.offset).collect::<Vec<_>>(), [2, 1, 0]);
     assert!(dead[0].error.ends_with("(its rule or target was removed)"), "{}", dead[0].error);
@@ -69,9 +71,11 @@ fn whole_history() -> DeadLetterFilter {
 }
 
 async fn dead(router: &Router, count: usize) -> Vec<DeadLetter> {
-    until(router, "the letters", async || router.dead_letters(all()).await.unwrap().len() == count)
-        .await;
-    router.dead_letters(all()).await.unwrap()
+    until(router, "the letters", async || {
+        router.dead_letters(all()).await.unwrap().items.len() == count
+    })
+    .await;
+    router.dead_letters(all()).await.unwrap().items
 }
 
 async fn depth(router: &Router, letters: u64) {
@@ -99,7 +103,7 @@ async fn every_filter_leaves_what_it_says_and_a_count_tells_them_apart() {
     let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
     let router = open(options(folder.path()), rules(&two_rules(&target))).await;
     twelve_letters(&target, &router).await;
-    let letters = router.dead_letters(all()).await.unwrap();
+    let letters = router.dead_letters(all()).await.unwrap().items;
     let middle = letters[6].died_at;
     let pattern = Selection::parse(r#"{"detail":{"n":[{"numeric":[">=",4]}]}}"#).unwrap();
     let some = |text: &str| Some(text.to_owned());
@@ -118,7 +122,7 @@ async fn every_filter_leaves_what_it_says_and_a_count_tells_them_apart() {
         (whole_history(), 12),
     ];
     for (filter, count) in filters {
-        let found = router.dead_letters(filter.clone()).await.unwrap();
+        let found = router.dead_letters(filter.clone()).await.unwrap().items;
         assert_eq!(found.len(), count, "{filter:?}");
         let counted = router.count_dead_letters(filter.clone(), None).await.unwrap();
         assert_eq!(counted.letters, u64::try_from(count).unwrap(), "{filter:?}");
@@ -127,9 +131,11 @@ async fn every_filter_leaves_what_it_says_and_a_count_tells_them_apart() {
         let mut page = DeadLetterFilter { limit: 2, ..filter };
         loop {
             let found = router.dead_letters(page.clone()).await.unwrap();
-            let Some(last) = found.last() else { break };
-            page.before = Some(last.id);
-            paged.extend(found.into_iter().map(|letter| letter.id));
+            paged.extend(found.items.into_iter().map(|letter| letter.id));
+            page.before = found.next;
+            if found.next.is_none() {
+                break;
+            }
         }
         assert_eq!(paged, found.iter().map(|letter| letter.id).collect::<Vec<_>>());
     }
@@ -182,7 +188,7 @@ async fn a_redrive_of_more_than_a_target_has_room_for_goes_on_by_itself() {
     let router = open(few, rules(&text)).await;
     let delivered = DeadLetterFilter { choice: LetterChoice::In(LetterState::Delivered), ..all() };
     until(&router, "all arrived", async || {
-        router.dead_letters(delivered.clone()).await.unwrap().len() == 20
+        router.dead_letters(delivered.clone()).await.unwrap().items.len() == 20
     })
     .await;
     let mut seen = numbers(&target.requests_to("/1"));
@@ -191,7 +197,7 @@ async fn a_redrive_of_more_than_a_target_has_room_for_goes_on_by_itself() {
     assert_eq!(seen, (0..20).collect::<Vec<_>>());
     let purged = router.purge_dead_letters(Redrive::Matching(whole_history())).await.unwrap();
     assert_eq!((purged.purged, purged.left), (20, 0));
-    assert!(router.dead_letters(whole_history()).await.unwrap().is_empty());
+    assert!(router.dead_letters(whole_history()).await.unwrap().items.is_empty());
     stop(router).await;
 }
 
@@ -205,7 +211,7 @@ async fn a_letter_that_dies_again_stays_the_same_letter() {
     target.always("/1", Answer::status(410).body("gone for good"));
     router.redrive(Redrive::Ids(vec![first.id]), RedriveTo::Target).await.unwrap();
     until(&router, "dead again", async || {
-        let found = router.dead_letters(all()).await.unwrap();
+        let found = router.dead_letters(all()).await.unwrap().items;
         found.first().is_some_and(|letter| letter.error.contains("gone for good"))
     })
     .await;
@@ -213,7 +219,7 @@ async fn a_letter_that_dies_again_stays_the_same_letter() {
     assert_eq!((again.redriven, again.attempts, again.attempts_total), (1, 1, 2));
     assert_eq!(again.first_died_at, first.died_at);
     assert!(again.redriven_at.is_some() && again.ended_at.is_none());
-    assert_eq!(router.dead_letters(whole_history()).await.unwrap().len(), 1);
+    assert_eq!(router.dead_letters(whole_history()).await.unwrap().items.len(), 1);
     stop(router).await;
 }
 
@@ -249,7 +255,7 @@ async fn through_the_rules_a_letter_is_made_anew_for_the_rules_of_today() {
     accepted(&target, "/2", 2).await;
     assert_eq!(target.requests_to("/2").len(), 2, "only where it was sent");
     let states = async || {
-        let mut all = router.dead_letters(whole_history()).await.unwrap();
+        let mut all = router.dead_letters(whole_history()).await.unwrap().items;
         all.sort_by_key(|letter| letter.offset);
         all.into_iter().map(|letter| letter.state).collect::<Vec<_>>()
     };
@@ -298,7 +304,7 @@ async fn old_letters_are_let_go_by_themselves() {
     let short = Options { dead_letters_age_max: Duration::ZERO, ..options(folder.path()) };
     let router = open(short, rules(&text)).await;
     until(&router, "all are gone", async || {
-        router.dead_letters(whole_history()).await.unwrap().is_empty()
+        router.dead_letters(whole_history()).await.unwrap().items.is_empty()
     })
     .await;
     depth(&router, 0).await;

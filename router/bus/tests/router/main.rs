@@ -336,9 +336,11 @@ async fn a_loop_of_buses_ends_at_the_limit_of_hops() {
     let router = open(Options { hops_max: 5, ..options(folder.path()) }, rules).await;
     send(&router, 0..1).await;
     let all = || DeadLetterFilter { limit: 10, ..DeadLetterFilter::default() };
-    until(&router, "the loop ends", async || router.dead_letters(all()).await.unwrap().len() == 1)
-        .await;
-    let letter = router.dead_letters(all()).await.unwrap().remove(0);
+    until(&router, "the loop ends", async || {
+        router.dead_letters(all()).await.unwrap().items.len() == 1
+    })
+    .await;
+    let letter = router.dead_letters(all()).await.unwrap().items.remove(0);
     assert!(letter.error.contains("passed on 5 times, which is the limit"), "{}", letter.error);
     assert_eq!(router.status().journal.next_offset, 6);
     stop(router).await;

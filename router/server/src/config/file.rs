@@ -38,6 +38,7 @@ struct File {
     http: Option<Http>,
     delivery: Option<Delivery>,
     journal: Option<Journal>,
+    dead_letters: Option<DeadLetters>,
     plugin: Option<Plugin>,
     reload: Option<Reload>,
     shutdown: Option<Shutdown>,
@@ -75,6 +76,13 @@ struct Delivery {
 #[serde(deny_unknown_fields, default)]
 struct Journal {
     segment_bytes: Option<Spanned<Size>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DeadLetters {
+    days: Option<Spanned<u64>>,
+    count: Option<Spanned<u64>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -144,6 +152,9 @@ pub(super) fn parse(path: &str, text: &str, folder: &Path) -> Result<Config, Vec
     checks.delivery(file.delivery.unwrap_or_default(), &mut config.delivery);
     checks.plugin(file.plugin.unwrap_or_default(), &mut config.plugin);
 
+    let letters = file.dead_letters.unwrap_or_default();
+    checks.number("days", letters.days, 1..=36_500, &mut config.dead_letters.days);
+    checks.number("count", letters.count, 1..=1_000_000_000, &mut config.dead_letters.count);
     checks.journal(file.journal.unwrap_or_default(), &mut config.journal);
     let reload = file.reload.unwrap_or_default();
     checks.ms("poll_ms", reload.poll_ms, 50..=600_000, &mut config.reload.poll);

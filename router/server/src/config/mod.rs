@@ -49,6 +49,7 @@ pub(crate) struct Config {
     pub(crate) http: Http,
     pub(crate) delivery: Delivery,
     pub(crate) journal: Journal,
+    pub(crate) dead_letters: DeadLetters,
     pub(crate) plugin: Plugin,
     pub(crate) reload: Reload,
     pub(crate) drain: Duration,
@@ -88,6 +89,13 @@ pub(crate) struct Delivery {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Journal {
     pub(crate) segment_bytes: u64,
+}
+
+/// How long dead letters are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DeadLetters {
+    pub(crate) days: u64,
+    pub(crate) count: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,6 +163,7 @@ impl Default for Config {
                 hops_max: 8,
             },
             journal: Journal { segment_bytes: 64 << 20 },
+            dead_letters: DeadLetters { days: 90, count: 1_000_000 },
             plugin: Plugin {
                 cpu: Duration::from_millis(250),
                 wall: Duration::from_secs(10),

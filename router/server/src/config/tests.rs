@@ -162,8 +162,8 @@ fn broken_yaml_names_the_place() {
     refused(
         "a: b: c",
         expect![[r#"
-        1:1: unknown key `a` | the keys here are `listen`, `data_dir`, `rules_dir`, `plugins_dir`, `buses`, `account`, `region`, `limits`, `http`, `delivery`, `journal`, `plugin`, `reload`, `shutdown`, `log`
-    "#]],
+            1:1: unknown key `a` | the keys here are `listen`, `data_dir`, `rules_dir`, `plugins_dir`, `buses`, `account`, `region`, `limits`, `http`, `delivery`, `journal`, `dead_letters`, `plugin`, `reload`, `shutdown`, `log`
+        "#]],
     );
     refused(
         "listen: a:1\nlisten: b:2",

@@ -23,6 +23,7 @@ mod error;
 mod front;
 mod ingest;
 mod listen;
+mod pieces;
 mod probe;
 mod split;
 
@@ -72,6 +73,15 @@ impl App {
         };
         Kind::UnknownBus.problem(format!("there is no bus `{bus}`; {mend}"))
     }
+
+    fn unknown_rule(rule: &str, known: &[&str]) -> Problem {
+        let rule = shown(rule);
+        let mend = match config::nearest(&rule, known) {
+            Some(word) => format!("did you mean `{word}`?"),
+            None => "`GET /api/v1/rules` says which there are".to_owned(),
+        };
+        Kind::UnknownRule.problem(format!("there is no rule `{rule}`; {mend}"))
+    }
 }
 
 /// All routes over one state.
@@ -86,7 +96,11 @@ fn routes(app: Arc<App>) -> axum::Router {
         .route("/api/v1/status", get(api::status::status))
         .route("/api/v1/rules", get(api::rules::rules))
         .route("/api/v1/dead-letters", get(api::dead_letters::dead_letters))
-        .route("/api/v1/dead-letters/redrive", post(api::dead_letters::redrive))
+        .route("/api/v1/dead-letters/count", get(api::dead_letters::count))
+        .route("/api/v1/dead-letters/export", get(api::dead_letters::export::export))
+        .route("/api/v1/dead-letters/redrive", post(api::dead_letters::act::redrive))
+        .route("/api/v1/dead-letters/purge", post(api::dead_letters::act::purge))
+        .route("/api/v1/dead-letters/{id}", get(api::dead_letters::dead_letter))
         .route("/api/v1/replays", get(api::replays::replays).post(api::replays::start_replay))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

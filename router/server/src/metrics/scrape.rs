@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::journal::{LATENCY_BOUNDS, Stats};
-use bus::{Router, SubscriptionStatus};
+use bus::{Clock, Depth, Router, SubscriptionStatus};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -17,11 +17,12 @@ use crate::reload::{Board, Reloads};
 pub(super) struct Scrape {
     router: Router,
     board: Arc<Board>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Scrape {
-    pub(super) fn new(router: Router, board: Arc<Board>) -> Self {
-        Self { router, board }
+    pub(super) fn new(router: Router, board: Arc<Board>, clock: Arc<dyn Clock>) -> Self {
+        Self { router, board, clock }
     }
 }
 
@@ -40,8 +41,33 @@ impl Collector for Scrape {
         let writable = u64::from(status.journal.stopped.is_none());
         gauge(out, name::JOURNAL_WRITABLE, "Whether the journal takes events", writable)?;
         journal(out, &self.router.journal_stats())?;
-        subscriptions(out, &status.subscriptions)
+        subscriptions(out, &status.subscriptions)?;
+        dead_letters(out, &self.router.dead_letter_depths(), self.clock.now())
     }
+}
+
+/// By the target that would not take them. A target without any is not listed.
+fn dead_letters(
+    out: &mut DescriptorEncoder<'_>,
+    all: &[Depth],
+    now: event::Timestamp,
+) -> std::fmt::Result {
+    let labels = |one: &Depth| {
+        [("bus", one.bus.clone()), ("rule", one.rule.clone()), ("target", one.target.clone())]
+    };
+    let help = "Dead letters that wait for somebody";
+    let mut family = out.encode_descriptor(name::DEAD_LETTERS, help, None, MetricType::Gauge)?;
+    for one in all {
+        ConstGauge::new(one.letters).encode(family.encode_family(&labels(one))?)?;
+    }
+    let help = "How long the oldest dead letter has waited";
+    let mut family =
+        out.encode_descriptor(name::DEAD_LETTER_OLDEST, help, None, MetricType::Gauge)?;
+    for one in all {
+        let age = ConstGauge::new(now.since(one.oldest).as_secs_f64());
+        age.encode(family.encode_family(&labels(one))?)?;
+    }
+    Ok(())
 }
 
 fn journal(out: &mut DescriptorEncoder<'_>, stats: &Stats) -> std::fmt::Result {

@@ -178,7 +178,7 @@ fn app(config: &Config, router: &Router, clock: &Arc<dyn Clock>, board: &Arc<Boa
     Arc::new(App {
         router: router.clone(),
         clock: Arc::clone(clock),
-        metrics: Metrics::new(router.clone(), Arc::clone(board)),
+        metrics: Metrics::new(router.clone(), Arc::clone(board), Arc::clone(clock)),
         board: Arc::clone(board),
         limits: config.limits.clone(),
         body_time: config.http.body,
@@ -224,6 +224,8 @@ fn bus_options(config: &Config) -> bus::Options {
         lane_events_max: config.delivery.lane_events,
         postponed_max: config.delivery.postponed_max,
         hops_max: config.delivery.hops_max,
+        dead_letters_age_max: Duration::from_secs(config.dead_letters.days * 24 * 60 * 60),
+        dead_letters_max: config.dead_letters.count,
         ..bus::Options::new(data_dir)
     }
 }

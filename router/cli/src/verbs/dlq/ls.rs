@@ -9,7 +9,7 @@ use crate::{
     failure::Failure,
     output::{self, Output},
     rows::DeadLetter,
-    verbs::dlq::Filter,
+    verbs::dlq::filter::Filter,
 };
 
 /// Dead letters asked for in one request.
@@ -21,6 +21,8 @@ The newest come first. With -o json each holds the whole event, the payload that
 Examples:
   slipswitch dlq ls
   slipswitch dlq ls --rule big-orders --limit 1000
+  slipswitch dlq ls --kind refused --pattern '{\"detail\": {\"total\": [{\"numeric\": [\">\", 100]}]}}'
+  slipswitch dlq ls --redriven                                what became of those that were sent again
   slipswitch dlq ls -o json | jq -r '.[] | [.id, .error] | @tsv'";
 
 /// List dead letters: what could not be delivered, and why.
@@ -48,12 +50,13 @@ struct Page {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
     let (items, is_all) = collect(&client, arguments)?;
-    let heads = ["ID", "DIED", "BUS", "RULE", "TARGET", "ATTEMPTS", "EVENT", "ERROR"];
+    let heads = ["ID", "STATE", "DIED", "BUS", "RULE", "TARGET", "ATTEMPTS", "EVENT", "ERROR"];
     let row = |dead: DeadLetter| {
         let rule =
             if dead.replay.is_some() { format!("{} (replay)", dead.rule) } else { dead.rule };
         [
             dead.id.to_string(),
+            dead.state,
             dead.died_at.unwrap_or_default(),
             dead.bus,
             rule,
@@ -63,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             dead.error,
         ]
     };
-    let nothing = nothing(&arguments.filter);
+    let nothing = nothing(&arguments.filter)?;
     output::listing(arguments.output.format, &items, heads, row, &nothing)?;
     if !is_all {
         output::complain(&format!(
@@ -75,20 +78,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// An empty listing may be a slip of the pen in a filter.
-fn nothing(filter: &Filter) -> String {
+fn nothing(filter: &Filter) -> Result<String, Failure> {
+    let set = filter.set()?;
     let filters: Vec<String> =
-        filter.set().map(|(name, value)| format!("{name} {value:?}")).collect();
+        set.into_iter().map(|(name, value)| format!("{name} {value:?}")).collect();
     if filters.is_empty() {
-        return "no dead letters".to_owned();
+        return Ok("no dead letters".to_owned());
     }
-    format!(
-        "no dead letters of {}; without filters, `slipswitch dlq ls` shows those of every name",
+    Ok(format!(
+        "no dead letters of {}; without filters, `slipswitch dlq ls` shows all that wait",
         filters.join(", ")
-    )
+    ))
 }
 
 /// Up to the limit, page after page, and whether that is all.
 fn collect(client: &Client, arguments: &Arguments) -> Result<(Vec<Box<RawValue>>, bool), Failure> {
+    let filter = arguments.filter.set()?;
     let mut items = Vec::new();
     let mut before: Option<String> = None;
     loop {
@@ -96,7 +101,7 @@ fn collect(client: &Client, arguments: &Arguments) -> Result<(Vec<Box<RawValue>>
         if wanted == 0 {
             return Ok((items, before.is_none()));
         }
-        let mut query: Vec<(&str, String)> = arguments.filter.set().collect();
+        let mut query = filter.clone();
         query.push(("limit", wanted.to_string()));
         query.extend(before.take().map(|before| ("before", before)));
         let page: Page = client.get("/api/v1/dead-letters", &query)?;

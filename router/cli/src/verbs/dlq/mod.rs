@@ -1,9 +1,14 @@
 //! `slipswitch dlq …`: what could not be delivered.
 
+mod count;
+mod export;
+pub(crate) mod filter;
 mod ls;
+mod purge;
 mod redrive;
+mod show;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
 use crate::failure::Failure;
 
@@ -11,33 +16,20 @@ use crate::failure::Failure;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Ls(ls::Arguments),
+    Show(show::Arguments),
+    Count(count::Arguments),
     Redrive(redrive::Arguments),
-}
-
-/// Which dead letters.
-#[derive(Debug, Args)]
-pub(crate) struct Filter {
-    /// Only of events on this bus
-    #[arg(long)]
-    bus: Option<String>,
-    /// Only of this rule
-    #[arg(long, value_name = "NAME")]
-    rule: Option<String>,
-    /// Only of this target of a rule
-    #[arg(long, value_name = "ID")]
-    target: Option<String>,
-}
-
-impl Filter {
-    fn set(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let all = [("bus", &self.bus), ("rule", &self.rule), ("target", &self.target)];
-        all.map(|(name, value)| value.clone().map(|value| (name, value))).into_iter().flatten()
-    }
+    Export(export::Arguments),
+    Purge(purge::Arguments),
 }
 
 pub(crate) fn run(verb: &Verb) -> Result<(), Failure> {
     match verb {
         Verb::Ls(arguments) => ls::run(arguments),
+        Verb::Show(arguments) => show::run(arguments),
+        Verb::Count(arguments) => count::run(arguments),
         Verb::Redrive(arguments) => redrive::run(arguments),
+        Verb::Export(arguments) => export::run(arguments),
+        Verb::Purge(arguments) => purge::run(arguments),
     }
 }

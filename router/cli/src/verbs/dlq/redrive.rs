@@ -1,52 +1,63 @@
 //! `slipswitch dlq redrive`.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use crate::{
     client::{Address, Client},
     failure::{Exit, Failure},
     output,
-    verbs::dlq::Filter,
+    verbs::dlq::filter::{Counted, Which},
 };
 
 const EXAMPLES: &str = "\
-A redriven letter leaves the list and is delivered again, with its retries and its delivery id as before; what fails \
-once more comes back as a new dead letter.
+A redriven letter is delivered again, with its retries and its delivery id as before. It stays on record: \
+`slipswitch dlq ls --redriven` says what became of it, and what dies once more is the same letter again.
+
+With `--to rules` its event meets the rules as they are now, and what they make of it is sent: to every target they \
+choose, or only to those of the rules named by --only-rule. The event and the deliveries keep their ids, so a target \
+that has had one can tell.
 
 Examples:
   slipswitch dlq redrive 17 18
-  slipswitch dlq redrive --all --yes
-  slipswitch dlq redrive --all --rule big-orders --yes";
+  slipswitch dlq redrive --all --rule big-orders              says how many, and does nothing
+  slipswitch dlq redrive --all --rule big-orders --yes
+  slipswitch dlq redrive --all --kind transform --to rules --only-rule big-orders --yes";
 
 const USAGE: &str = "\
 slipswitch dlq redrive [OPTIONS] <ID>...
-       slipswitch dlq redrive [OPTIONS] --all [--bus BUS] [--rule NAME] [--target ID] --yes";
+       slipswitch dlq redrive [OPTIONS] --all [FILTERS] --yes";
 
 /// Deliver dead letters again.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub(crate) struct Arguments {
-    /// The ids, as `slipswitch dlq ls` shows them
-    #[arg(value_name = "ID", conflicts_with_all = ["all", "bus", "rule", "target"])]
-    ids: Vec<i64>,
-    /// All of them, or all that the filters leave; needs --yes
-    #[arg(long)]
-    all: bool,
-    /// Yes, all of them
-    #[arg(long)]
-    yes: bool,
     #[command(flatten)]
-    filter: Filter,
+    which: Which,
+    /// Where to
+    #[arg(long, value_name = "WHERE", default_value = "target")]
+    to: To,
+    /// With `--to rules`: only this one; may be given several times
+    #[arg(long = "only-rule", value_name = "NAME")]
+    rules: Vec<String>,
     #[command(flatten)]
     address: Address,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum To {
+    /// Its own target, with the payload it had
+    Target,
+    /// Every target of the rules that match the event now, made anew
+    Rules,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Redriven {
-    redriven: usize,
-    #[serde(default)]
+    redriven: u64,
+    queued: u64,
+    refused_total: u64,
     refused: Vec<Refused>,
 }
 
@@ -57,34 +68,36 @@ struct Refused {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    if arguments.ids.is_empty() && !arguments.all {
-        return Err(Failure::usage(
-            "which dead letters? name their ids, or say --all --yes (with --bus, --rule and --target: all that these \
-             leave); `slipswitch dlq ls` shows them",
-        ));
-    }
-    if arguments.all && !arguments.yes {
-        return Err(Failure::usage(
-            "this sends every dead letter again (that the filters leave): say --yes, or name ids; \
-             `slipswitch dlq ls` with the same filters shows them",
-        ));
+    let mut body = arguments.which.body()?;
+    if arguments.to == To::Rules {
+        body["to"] = "rules".into();
+        if !arguments.rules.is_empty() {
+            body["rules"] = arguments.rules.clone().into();
+        }
+    } else if !arguments.rules.is_empty() {
+        return Err(Failure::usage("--only-rule narrows `--to rules`: say that, too"));
     }
     let client = Client::new(&arguments.address)?;
-    let outcome: Redriven = client.post("/api/v1/dead-letters/redrive", &asked(arguments))?;
+    let path = "/api/v1/dead-letters/redrive";
+    if arguments.which.is_rehearsal() {
+        body["dry_run"] = true.into();
+        let counted: Counted = client.post(path, &body)?;
+        return arguments.which.rehearsed(&counted, "to redrive");
+    }
+    let outcome: Redriven = client.post(path, &body)?;
     output::line(&format!("redriven: {}", outcome.redriven))?;
+    if 0 < outcome.queued {
+        output::line(&format!(
+            "queued: {} (they follow by themselves as their targets have room)",
+            outcome.queued
+        ))?;
+    }
     for refused in &outcome.refused {
         output::complain(&format!("dead letter {}: {}", refused.id, refused.reason));
     }
+    let named = u64::try_from(outcome.refused.len()).unwrap_or(u64::MAX);
+    if let Some(more @ 1..) = outcome.refused_total.checked_sub(named) {
+        output::complain(&format!("and {more} more were refused"));
+    }
     if outcome.refused.is_empty() { Ok(()) } else { Err(Failure::silent(Exit::Failed)) }
-}
-
-fn asked(arguments: &Arguments) -> Value {
-    if !arguments.all {
-        return json!({ "ids": arguments.ids });
-    }
-    let mut body = json!({ "all": true });
-    for (name, value) in arguments.filter.set() {
-        body[name] = value.into();
-    }
-    body
 }

@@ -8,6 +8,7 @@ pub(super) mod status;
 use axum::body::Body;
 use axum::extract::{Query, Request};
 use axum::http::Uri;
+use bus::Selection;
 use event::Timestamp;
 use serde::de::DeserializeOwned;
 
@@ -19,6 +20,18 @@ const BODY_BYTES_MAX: usize = 1 << 20;
 
 fn time(key: &str, text: &str) -> Result<Timestamp, Problem> {
     Timestamp::parse(text).map_err(|error| Kind::BadRequest.problem(format!("`{key}`: {error}")))
+}
+
+/// A pattern as an object, or, with its numbers as they are written, as the text of one.
+fn pattern(value: &serde_json::Value, bad: Kind) -> Result<Selection, Problem> {
+    let text = match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    Selection::parse(&text).map_err(|error| {
+        let (at, message, mend) = (error.span.start, error.message, error.mend);
+        bad.problem(format!("`pattern`, at byte {at}: {message}; {mend}"))
+    })
 }
 
 fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {

@@ -134,15 +134,62 @@ fn the_api_refuses_what_it_does_not_understand() {
     let scene = Scene::start(&[("a.yaml", RULE)], Mode::Serve);
     let letters = scene.get("/api/v1/dead-letters?limit=5&bus=shop");
     assert_eq!(letters.json(), serde_json::json!({ "items": [], "next": null }));
-    for query in ["limit=0", "limit=1001", "limit=many", "before=x", "buss=shop"] {
-        scene.get(&format!("/api/v1/dead-letters?{query}")).problem(400, "bad-parameter");
+    for (query, says) in [
+        ("limit=0", "1 to 1000"),
+        ("limit=1001", "1 to 1000"),
+        ("limit=many", "limit"),
+        ("before=x", "before"),
+        ("buss=shop", "did you mean `bus`?"),
+        ("kind=rufesed", "refused, unavailable"),
+        ("state=gone", "`history`"),
+        ("since=yesterday", "since"),
+        ("pattern=%7B%22a%22%3A1%7D", "`pattern`, at byte"),
+    ] {
+        let letters = scene.get(&format!("/api/v1/dead-letters?{query}"));
+        let detail = letters.problem(400, "bad-parameter");
+        assert!(detail.contains(says), "{query}: {detail}");
     }
+    for (query, kind, says) in [
+        ("rule=al", "unknown-rule", "did you mean `all`?"),
+        ("target=fil", "unknown-rule", "did you mean `file`?"),
+        ("bus=shpo", "unknown-bus", "did you mean `shop`?"),
+    ] {
+        let detail = scene.get(&format!("/api/v1/dead-letters/count?{query}")).problem(404, kind);
+        assert!(detail.contains(says), "{query}: {detail}");
+    }
+    scene.get("/api/v1/dead-letters/count?group_by=colour").problem(400, "bad-parameter");
+    assert_eq!(scene.get("/api/v1/dead-letters/count").json()["letters"], 0);
+    scene.get("/api/v1/dead-letters/17").problem(404, "not-found");
+    scene.get("/api/v1/dead-letters/x").problem(404, "not-found");
+    assert_eq!(scene.get("/api/v1/dead-letters/export?rule=all").body, "0\r\n\r\n");
     let redrive = "/api/v1/dead-letters/redrive";
     scene.send("POST", redrive, "").problem(400, "malformed-body");
     scene.send("POST", redrive, "{}").problem(400, "bad-request");
     scene.send("POST", redrive, r#"{"al":true}"#).problem(400, "bad-request");
-    let none = scene.send("POST", redrive, r#"{"all":true}"#).json();
-    assert_eq!(none, serde_json::json!({ "redriven": 0, "queued": 0, "refused": [] }));
+    for body in [
+        r#"{"rule":"all"}"#,
+        r#"{"all":false}"#,
+        r#"{"ids":[1],"all":true}"#,
+        r#"{"ids":[1],"rule":"all"}"#,
+        r#"{"all":true,"to":"moon"}"#,
+        r#"{"all":true,"rules":["all"]}"#,
+        r#"{"all":true,"pattern":{"a":1}}"#,
+    ] {
+        scene.send("POST", redrive, body).problem(400, "bad-request");
+    }
+    let unknown = r#"{"all":true,"to":"rules","rules":["al"]}"#;
+    assert!(scene.send("POST", redrive, unknown).problem(404, "unknown-rule").contains("`all`"));
+    let none = scene.send("POST", redrive, r#"{"all":true,"pattern":{"source":["a"]}}"#).json();
+    let nothing = serde_json::json!({
+        "redriven": 0, "queued": 0, "refused_total": 0, "refused": []
+    });
+    assert_eq!(none, nothing);
+    let rehearsed = scene.send("POST", redrive, r#"{"all":true,"dry_run":true}"#).json();
+    assert_eq!(rehearsed, serde_json::json!({ "dry_run": true, "letters": 0, "groups": [] }));
+    let purge = "/api/v1/dead-letters/purge";
+    scene.send("POST", purge, r#"{"all":true,"to":"rules"}"#).problem(400, "bad-request");
+    let purged = scene.send("POST", purge, r#"{"ids":[1]}"#).json();
+    assert_eq!(purged, serde_json::json!({ "purged": 0, "left": 1 }));
 
     assert_eq!(scene.get("/api/v1/replays").json(), serde_json::json!([]));
     let replay = |body: &str| scene.send("POST", "/api/v1/replays", body);

@@ -1,0 +1,179 @@
+//! Which dead letters: the options that all of `slipswitch dlq` share.
+
+use std::fs;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::{clock, failure::Failure, output, span::Moment};
+
+/// Which dead letters.
+#[derive(Debug, Args)]
+pub(super) struct Filter {
+    /// Only of events on this bus
+    #[arg(long)]
+    bus: Option<String>,
+    /// Only of this rule
+    #[arg(long, value_name = "NAME")]
+    rule: Option<String>,
+    /// Only of this target of a rule
+    #[arg(long, value_name = "ID")]
+    target: Option<String>,
+    /// Only of this replay
+    #[arg(long, value_name = "NAME")]
+    replay: Option<String>,
+    /// Only of this kind of error: refused, unavailable, timeout, transform, target-gone
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// Only with this text in the error
+    #[arg(long, value_name = "TEXT")]
+    error: Option<String>,
+    /// Only those that died at this time or later: back from now (30m, 1h, 7d), or an RFC 3339 time
+    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
+    since: Option<Moment>,
+    /// Only those that died before this time
+    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
+    until: Option<Moment>,
+    /// Only those whose event matches this pattern: JSON, or @FILE
+    #[arg(long, value_name = "JSON|@FILE")]
+    pattern: Option<String>,
+    /// By what became of them: dead (those that wait), queued, redriven, delivered, moved, all [default: dead]
+    #[arg(long, value_name = "STATE", conflicts_with = "redriven")]
+    state: Option<String>,
+    /// Those that were sent again at least once, whatever came of it
+    #[arg(long)]
+    redriven: bool,
+}
+
+impl Filter {
+    /// What was asked for, by the names of the HTTP interface.
+    pub(super) fn set(&self) -> Result<Vec<(&'static str, String)>, Failure> {
+        let now = clock::now();
+        let time = |moment: &Option<Moment>| moment.map(|moment| moment.before(now).to_string());
+        let pattern = self.pattern.as_deref().map(read).transpose()?;
+        let state = if self.redriven { Some("history".to_owned()) } else { self.state.clone() };
+        let all = [
+            ("bus", self.bus.clone()),
+            ("rule", self.rule.clone()),
+            ("target", self.target.clone()),
+            ("replay", self.replay.clone()),
+            ("kind", self.kind.clone()),
+            ("error", self.error.clone()),
+            ("since", time(&self.since)),
+            ("until", time(&self.until)),
+            ("pattern", pattern),
+            ("state", state),
+        ];
+        Ok(all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { bus, rule, target, replay, kind, error, since, until, pattern, state, redriven } =
+            self;
+        let texts = [bus, rule, target, replay, kind, error, pattern, state];
+        texts.into_iter().all(Option::is_none) && since.is_none() && until.is_none() && !redriven
+    }
+}
+
+/// A pattern's text. Its mistakes are the router's to find: it knows what a pattern may say.
+pub(crate) fn read(pattern: &str) -> Result<String, Failure> {
+    match pattern.strip_prefix('@') {
+        None => Ok(pattern.to_owned()),
+        Some(path) => fs::read_to_string(path)
+            .map_err(|error| Failure::usage(format!("--pattern: read {path}: {error}"))),
+    }
+}
+
+/// Letters by id, or all that the filters leave.
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// The ids, as `slipswitch dlq ls` shows them
+    #[arg(value_name = "ID")]
+    ids: Vec<i64>,
+    /// All of them, or all that the filters leave; says how many they are, and does it with --yes
+    #[arg(long, conflicts_with = "ids")]
+    all: bool,
+    /// Yes, all of them
+    #[arg(long)]
+    yes: bool,
+    /// Say how many they are, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    filter: Filter,
+}
+
+impl Which {
+    /// The body of the request.
+    pub(super) fn body(&self) -> Result<Value, Failure> {
+        if !self.ids.is_empty() {
+            if !self.filter.is_empty() {
+                return Err(Failure::usage("ids name letters one by one: leave the filters away"));
+            }
+            return Ok(json!({ "ids": self.ids }));
+        }
+        if !self.all {
+            return Err(Failure::usage(
+                "which dead letters? name their ids, or say --all --yes (with filters such as --rule: all that these \
+                 leave); `slipswitch dlq ls` shows them",
+            ));
+        }
+        let mut body = json!({ "all": true });
+        for (name, value) in self.filter.set()? {
+            body[name] = value.into();
+        }
+        Ok(body)
+    }
+
+    pub(super) fn is_sure(&self) -> bool {
+        self.yes
+    }
+
+    /// Whether letters by the dozen are meant that nobody said yes to yet.
+    pub(super) fn is_rehearsal(&self) -> bool {
+        self.dry_run || (self.all && !self.yes)
+    }
+
+    /// After a rehearsal: done, or how to do it.
+    pub(super) fn rehearsed(&self, counted: &Counted, does: &str) -> Result<(), Failure> {
+        output::line(&format!("{does}: {}", counted.letters))?;
+        for group in &counted.groups {
+            output::line(&format!("  {}  {}", group.letters, group.name()))?;
+        }
+        if self.dry_run {
+            return Ok(());
+        }
+        Err(Failure::usage("nothing was done yet: say --yes to do it"))
+    }
+}
+
+/// How many letters there are.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(super) struct Counted {
+    pub(super) letters: u64,
+    pub(super) groups: Vec<Group>,
+}
+
+/// Those that have something in common.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(super) struct Group {
+    pub(super) bus: Option<String>,
+    pub(super) rule: Option<String>,
+    pub(super) target: Option<String>,
+    pub(super) kind: Option<String>,
+    pub(super) error: Option<String>,
+    pub(super) letters: u64,
+    pub(super) oldest: String,
+    pub(super) newest: String,
+}
+
+impl Group {
+    pub(super) fn name(&self) -> String {
+        let Self { bus, rule, target, kind, error, .. } = self;
+        let parts: Vec<&str> =
+            [bus, rule, target, kind, error].into_iter().flatten().map(String::as_str).collect();
+        if parts.is_empty() { "(others)".to_owned() } else { output::flat(&parts.join("/")) }
+    }
+}

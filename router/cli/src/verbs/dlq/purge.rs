@@ -1,0 +1,57 @@
+//! `slipswitch dlq purge`.
+
+use clap::Args;
+use serde::Deserialize;
+
+use crate::{
+    client::{Address, Client},
+    failure::Failure,
+    output,
+    verbs::dlq::filter::{Counted, Which},
+};
+
+const EXAMPLES: &str = "\
+What is purged is gone. `slipswitch dlq export` with the same filters keeps a copy. What is being sent again is left \
+alone.
+
+Examples:
+  slipswitch dlq purge 17 18 --yes
+  slipswitch dlq purge --all --rule old-rule                  says how many, and does nothing
+  slipswitch dlq purge --all --state delivered --until 7d --yes";
+
+/// Remove dead letters for good.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    address: Address,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Purged {
+    purged: u64,
+    left: u64,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let mut body = arguments.which.body()?;
+    let client = Client::new(&arguments.address)?;
+    let path = "/api/v1/dead-letters/purge";
+    if arguments.which.is_rehearsal() || !arguments.which.is_sure() {
+        body["dry_run"] = true.into();
+        let counted: Counted = client.post(path, &body)?;
+        return arguments.which.rehearsed(&counted, "to purge");
+    }
+    let outcome: Purged = client.post(path, &body)?;
+    output::line(&format!("purged: {}", outcome.purged))?;
+    if 0 < outcome.left {
+        output::complain(&format!(
+            "{} were left alone: they are being sent again, or not there",
+            outcome.left
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! `slipswitch dlq show`.
+
+use clap::Args;
+use serde_json::value::RawValue;
+
+use crate::{
+    client::{Address, Client},
+    failure::Failure,
+    output,
+    output::{Format, Output},
+    rows::{AttemptRow, LetterView},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  slipswitch dlq show 17
+  slipswitch dlq show 17 -o json | jq .event";
+
+/// Show one dead letter: the event, what was sent, and every attempt.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Its id, as `slipswitch dlq ls` shows it
+    id: i64,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    address: Address,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let client = Client::new(&arguments.address)?;
+    let path = format!("/api/v1/dead-letters/{}", arguments.id);
+    let found: Box<RawValue> = client.get(&path, &[])?;
+    if arguments.output.format == Format::Json {
+        return Ok(output::json(&found)?);
+    }
+    let letter: LetterView = serde_json::from_str(found.get()).map_err(|error| {
+        Failure::failed(format!("the router shows what this command cannot read: {error}"))
+    })?;
+    let attempts = format!("{} (since its first: {})", letter.attempts, letter.attempts_total);
+    let lines = [
+        ("letter", letter.id.to_string()),
+        ("delivery", letter.delivery_id),
+        ("state", letter.state),
+        ("error", format!("{}: {}", letter.kind, letter.error)),
+        ("attempts", attempts),
+        ("owed since", letter.owed_at.unwrap_or_default()),
+        ("last attempt", letter.last_attempt_at.unwrap_or_default()),
+        ("first died", letter.first_died_at.unwrap_or_default()),
+        ("died", letter.died_at.unwrap_or_default()),
+    ];
+    for (name, value) in lines {
+        output::line(&format!("{name:<14}{}", output::flat(&value)))?;
+    }
+    if 0 < letter.redriven {
+        let at = letter.redriven_at.unwrap_or_default();
+        let ended = letter.ended_at.map(|at| format!(", ended {at}")).unwrap_or_default();
+        output::line(&format!("{:<14}{} times, last {at}{ended}", "redriven", letter.redriven))?;
+    }
+    if !letter.log.is_empty() {
+        output::line("")?;
+        let heads = ["ATTEMPT", "AT", "ANSWER", "MS", "ERROR"];
+        let rows = letter.log.into_iter().map(AttemptRow::cells).collect();
+        output::table(heads, rows, "")?;
+    }
+    for (name, text) in
+        [("event", letter.event.map(|event| event.get().to_owned())), ("payload", letter.payload)]
+    {
+        let none = || "(none)".to_owned();
+        output::line(&format!("\n{name}:\n{}", output::flat(&text.unwrap_or_else(none))))?;
+    }
+    Ok(())
+}
