@@ -48,7 +48,8 @@ fn what_a_target_missed_while_it_was_down_arrives_once_it_is_up_again() {
         router.send(&event("a", number)).ids();
     }
     let status = router.wait_for_status(|status| {
-        subscription(status, "a")["failed_attempts"].as_u64().unwrap() >= 40
+        let of = subscription(status, "a");
+        of["failed_attempts"].as_u64().unwrap() >= 40 && of["postponed"] == 20
     });
     assert_eq!(subscription(&status, "a")["delivered"], 0);
     let error = subscription(&status, "a")["last_error"].as_str().unwrap();
