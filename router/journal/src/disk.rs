@@ -25,7 +25,7 @@ pub(crate) type Lock = Box<dyn Any + Send>;
 /// One folder. A name may lead into a folder below it (`damaged/store`).
 pub(crate) trait Disk: Send + Sync {
     /// A folder below this one, whether it is there or not.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the sealed segments, which come next"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the journal's tools, which come next"))]
     fn folder(&self, name: &str) -> Arc<dyn Disk>;
 
     /// Makes the folder, and those above it, durably; nothing happens when it is there.
@@ -33,7 +33,6 @@ pub(crate) trait Disk: Send + Sync {
 
     /// Removes the folder, which must be empty; nothing happens when it is not there. Its name is
     /// gone for good when the folder above was synced.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the sealed segments, which come next"))]
     fn unmake(&self) -> io::Result<()>;
 
     /// Takes the folder, which is there, for this journal alone; `None` when somebody else
@@ -44,7 +43,7 @@ pub(crate) trait Disk: Send + Sync {
     fn list(&self) -> io::Result<Vec<String>>;
 
     /// The names of the folders in it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the sealed segments, which come next"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the journal's tools, which come next"))]
     fn folders(&self) -> io::Result<Vec<String>>;
 
     /// Makes a file of `size` bytes with room for them, or replaces one. Without enough room it
@@ -79,7 +78,6 @@ pub(crate) trait File: Send + Sync {
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<()>;
 
     /// Cuts the file, or lets it grow by zeroes.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the sealed segments, which come next"))]
     fn set_len(&self, length: u64) -> io::Result<()>;
 
     /// Makes everything written so far durable.

@@ -36,6 +36,11 @@ impl Seed {
         Self(crc32c::crc32c_append(crc32c::crc32c(store_id), &epoch.to_le_bytes()))
     }
 
+    #[cfg(test)]
+    pub(crate) const fn for_test() -> Self {
+        Self(7)
+    }
+
     pub(crate) fn checksum(self, bytes: &[u8]) -> u32 {
         crc32c::crc32c_append(self.0, bytes)
     }

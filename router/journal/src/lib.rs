@@ -20,9 +20,10 @@
 //! # Not here
 //!
 //! - What a payload means, and who reads up to where.
-//! - Sealed segments, retention, archives: the hot journal only grows.
+//! - Which chain a record goes to when it is sealed, and its keys: the caller names them.
 //! - The clock: the time of an append is an argument.
 
+mod chain;
 mod commit;
 mod cursor;
 mod disk;
@@ -39,6 +40,7 @@ mod outcome;
 mod queue;
 mod recovery;
 mod running;
+mod sealed;
 mod segment;
 mod spare;
 mod stats;
@@ -47,6 +49,10 @@ mod tests;
 mod walk;
 mod writer;
 
+pub use chain::{
+    Appender, Chain, ChainCursor, ChainError, ChainOptions, ChainReport, ChainStats, Expired,
+    Fault, Filter, Reading, Retention, SealedSpan, Sealer,
+};
 pub use cursor::Cursor;
 #[cfg(any(test, feature = "simulation"))]
 pub use disk::simulated::{Faults, SimulatedDisk};
@@ -56,4 +62,5 @@ pub use journal::{Health, Journal};
 pub use offset::Offset;
 pub use options::{Monotonic, Options};
 pub use recovery::{Recovery, Torn};
+pub use sealed::{ChainRecord, Keys, Summary};
 pub use stats::{Histogram, LATENCY_BOUNDS, Stats};

@@ -23,6 +23,12 @@ impl Offset {
         self.plus(1)
     }
 
+    /// The offset before this one; that of the first is its own.
+    #[must_use]
+    pub(crate) const fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
     /// The offset `count` records on. A journal that writes a record every nanosecond runs out in
     /// 584 years.
     #[must_use]

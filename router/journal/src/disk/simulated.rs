@@ -201,6 +201,12 @@ impl SimulatedDisk {
         Self { prefix: self.prefix.clone(), ..Self::of(copy) }
     }
 
+    /// What `capacity` would leave free.
+    #[cfg(test)]
+    pub(crate) fn left_of(&self, capacity: u64) -> u64 {
+        capacity - self.shared.lock().used()
+    }
+
     /// Begins an operation that changes the disk.
     fn change(&self) -> io::Result<MutexGuard<'_, State>> {
         let mut state = self.shared.lock();

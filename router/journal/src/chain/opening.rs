@@ -1,0 +1,286 @@
+//! Opening the folder of a chain, whatever state a process before has left it in.
+//!
+//! # Invariants
+//!
+//! - Only leftovers are removed: what the manifest never listed, or lists no more.
+//! - A file that is missing or damaged stops nothing: it is reported, and the rest is served.
+//! - What is cheap is checked: names, lengths, and the two ends of each file.
+//!
+//! # Not here
+//!
+//! - Reading the blocks: `verify` does.
+
+use std::io;
+
+use super::{
+    ChainOptions, ChainReport, Fault,
+    appender::Tail,
+    listing::{Listing, Part, PartState, listed},
+    manifest::{self, CHAIN_NAME_MAX, Listed, Manifest},
+};
+use crate::{
+    OpenError, Torn,
+    disk::Disk,
+    error::open_error,
+    layout::{HeaderError, unfinished},
+    sealed::{
+        FileError, FileWriter, FiltersKept, SealedFile, file,
+        layout::{open_name, segment_from, segment_name},
+        salvage::salvage,
+    },
+};
+
+const OPEN_SUFFIX: &str = ".open";
+
+pub(super) struct Opened {
+    pub(super) listing: Listing,
+    pub(super) tail: Option<Tail>,
+    pub(super) report: ChainReport,
+}
+
+pub(super) fn open(disk: &dyn Disk, options: &ChainOptions) -> Result<Opened, OpenError> {
+    if CHAIN_NAME_MAX < options.name.len() {
+        let what = format!("the chain's name is longer than {CHAIN_NAME_MAX} bytes");
+        return Err(OpenError::Options { what });
+    }
+    let folder = |action| move |error| open_error(disk.path(""), action, error);
+    disk.make().map_err(folder("make it"))?;
+    let mut names = disk.list().map_err(folder("list the folder"))?;
+    names.sort();
+    // A name that the process before gave, and did not live to sync, must not go again.
+    disk.sync_names().map_err(folder("sync the folder"))?;
+
+    let manifest = read_manifest(disk, &names, options)?;
+    let mut report = ChainReport::default();
+    let leftovers = names.iter().filter(|name| is_unfinished(name));
+    for name in leftovers {
+        remove(disk, name, &mut report)?;
+    }
+    let parts: Vec<_> =
+        manifest.files.iter().map(|listed| look_at(disk, listed, &manifest.id)).collect();
+    report.faults.extend(parts.iter().filter_map(fault));
+    let parts = parts.into_iter().map(std::sync::Arc::new).collect();
+    let listing = settle(disk, Listing { manifest, parts }, &names, &mut report)?;
+    let tail = reopen_tail(disk, &listing, &names, (options, &mut report))?;
+    for fault in &report.faults {
+        tracing::error!(chain = options.name, %fault, "damage in a chain");
+    }
+    for path in &report.strays {
+        tracing::warn!(chain = options.name, file = %path.display(), "not one of the chain's files");
+    }
+    if !report.removed.is_empty() || !report.adopted.is_empty() {
+        let (removed, adopted) = (report.removed.len(), report.adopted.len());
+        tracing::info!(chain = options.name, removed, adopted, "leftovers of a crash settled");
+    }
+    Ok(Opened { listing, tail, report })
+}
+
+/// The manifest; a new one in a folder without segments.
+fn read_manifest(
+    disk: &dyn Disk,
+    names: &[String],
+    options: &ChainOptions,
+) -> Result<Manifest, OpenError> {
+    let path = disk.path(manifest::NAME);
+    let io = |action| {
+        let path = path.clone();
+        move |error| open_error(path, action, error)
+    };
+    if names.iter().any(|name| name == manifest::NAME) {
+        let found = load_manifest(disk).map_err(io("read it"))?;
+        let found = found.map_err(|error| match error {
+            HeaderError::Newer { found } => {
+                OpenError::NewerFormat { path: path.clone(), found, known: 1 }
+            }
+            HeaderError::Bad(what) => lost_manifest(disk, what),
+        })?;
+        if found.name == options.name {
+            return Ok(found);
+        }
+        let what = format!("it is the chain of {:?}, not of {:?}", found.name, options.name);
+        return Err(OpenError::Damaged { path, position: 64, what });
+    }
+    if names.iter().any(|name| segment_from(name).is_some()) {
+        return Err(lost_manifest(disk, "the file is missing, but there are segments"));
+    }
+    let mut id = [0; 16];
+    disk.random(&mut id).map_err(io("draw its id"))?;
+    let manifest = Manifest::new(id, &options.name);
+    manifest.write_aside(disk).map_err(io("write it"))?;
+    Manifest::replace(disk).map_err(io("rename it"))?;
+    Ok(manifest)
+}
+
+pub(crate) fn load_manifest(disk: &dyn Disk) -> io::Result<Result<Manifest, HeaderError>> {
+    let file = disk.open(manifest::NAME)?;
+    let mut bytes = vec![0; usize::try_from(file.len()?).unwrap_or(0)];
+    file.read_at(&mut bytes, 0)?;
+    Ok(Manifest::decode(&bytes))
+}
+
+fn lost_manifest(disk: &dyn Disk, what: &str) -> OpenError {
+    OpenError::Damaged {
+        path: disk.path(manifest::NAME),
+        position: 0,
+        what: format!("{what}; `slipswitch journal repair` makes a new one of the segments"),
+    }
+}
+
+/// Checks the two ends of a file that must be there.
+pub(crate) fn look_at(disk: &dyn Disk, listed: &Listed, chain_id: &[u8; 16]) -> Part {
+    let name = segment_name(listed.from);
+    let state = if listed.lost { PartState::Lost } else { state_of(disk, listed, chain_id) };
+    Part { listed: *listed, path: disk.path(&name), name, state }
+}
+
+fn state_of(disk: &dyn Disk, expected: &Listed, chain_id: &[u8; 16]) -> PartState {
+    match SealedFile::open(disk, &segment_name(expected.from)) {
+        Ok(sealed) => {
+            let found = listed(&sealed.trailer, sealed.length);
+            if found == *expected && sealed.header.chain_id == *chain_id {
+                return PartState::Sound(sealed.trailer);
+            }
+            let what = "it is not the segment that the chain's manifest lists".to_owned();
+            PartState::Broken { position: 0, what }
+        }
+        Err(FileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            PartState::Missing
+        }
+        Err(error) => PartState::Broken { position: error.position(), what: error.to_string() },
+    }
+}
+
+/// What is wrong with a file.
+pub(crate) fn fault(part: &Part) -> Option<Fault> {
+    let span = part.listed.from..part.listed.to;
+    match &part.state {
+        PartState::Sound(_) | PartState::Lost => None,
+        PartState::Missing => Some(Fault {
+            path: part.path.clone(),
+            position: 0,
+            what: "the segment is missing".to_owned(),
+            offsets: Some(span),
+            records: Some(part.listed.records),
+        }),
+        PartState::Broken { position, what } => Some(Fault {
+            path: part.path.clone(),
+            position: *position,
+            what: what.clone(),
+            offsets: None,
+            records: None,
+        }),
+    }
+}
+
+/// Takes in what was sealed and not listed yet, and removes what is not listed any more.
+fn settle(
+    disk: &dyn Disk,
+    mut listing: Listing,
+    names: &[String],
+    report: &mut ChainReport,
+) -> Result<Listing, OpenError> {
+    let before = listing.manifest.clone();
+    for name in names.iter().filter(|name| segment_from(name).is_some()) {
+        if listing.parts.iter().any(|part| part.name == *name) {
+            continue;
+        }
+        let Ok(sealed) = SealedFile::open(disk, name) else {
+            report.strays.push(disk.path(name));
+            continue;
+        };
+        let (found, manifest) = (listed(&sealed.trailer, sealed.length), &listing.manifest);
+        let ours = sealed.header.chain_id == manifest.id && segment_name(found.from) == *name;
+        if ours && found.sequence < before.next_sequence {
+            remove(disk, name, report)?;
+        } else if ours && found.sequence == manifest.next_sequence && manifest.to <= found.from {
+            report.adopted.push(disk.path(name));
+            let (name, path) = (name.clone(), disk.path(name));
+            let state = PartState::Sound(sealed.trailer);
+            listing = listing.with([Part { listed: found, name, path, state }], found.to);
+        } else {
+            report.strays.push(disk.path(name));
+        }
+    }
+    if listing.manifest != before {
+        let io = |error| open_error(disk.path(manifest::NAME), "replace it", error);
+        listing.manifest.write_aside(disk).map_err(io)?;
+        Manifest::replace(disk).map_err(io)?;
+    }
+    Ok(listing)
+}
+
+/// Goes on with the file that an appender had open.
+fn reopen_tail(
+    disk: &dyn Disk,
+    listing: &Listing,
+    names: &[String],
+    (options, report): (&ChainOptions, &mut ChainReport),
+) -> Result<Option<Tail>, OpenError> {
+    let manifest = &listing.manifest;
+    let mut found = None;
+    for name in names.iter().filter(|name| is_open(name)) {
+        let io = |error| open_error(disk.path(name), "read it", error);
+        let file = disk.open(name).map_err(io)?;
+        let length = file.len().map_err(io)?;
+        let header = file::read_header(&*file, length).ok().filter(|header| {
+            header.chain_id == manifest.id
+                && header.sequence == manifest.next_sequence
+                && header.from == manifest.to
+                && open_name(header.from) == *name
+        });
+        let Some(header) = header else {
+            // The power went before its first page was written, or it is finished and listed.
+            remove(disk, name, report)?;
+            continue;
+        };
+        let salvaged = salvage(&*file, header.seed(), length)
+            .map_err(|error| open_error(disk.path(name), "read it", io::Error::other(error)))?;
+        // What a file has behind its blocks that was finished and not named is written again.
+        if salvaged.whole_end < length && index_position(disk, name) != Some(salvaged.whole_end) {
+            let bytes_cut = length - salvaged.whole_end;
+            let (path, position) = (disk.path(name), salvaged.whole_end);
+            tracing::warn!(file = %path.display(), position, bytes_cut, "torn tail cut");
+            report.torn = Some(Torn { path, position, bytes_cut });
+        }
+        if salvaged.whole_end < length {
+            file.set_len(salvaged.whole_end)
+                .map_err(|error| open_error(disk.path(name), "cut its torn tail", error))?;
+        }
+        let (block_bytes_max, kept) = (options.block_bytes_max, FiltersKept::InBlocks);
+        let mut writer = FileWriter::begin(file, header, block_bytes_max, kept)
+            .map_err(|error| open_error(disk.path(name), "write it", error))?;
+        let (mut next, mut last_time) =
+            (manifest.to, manifest.files.last().map_or(i64::MIN, |file| file.last_time));
+        for (entry, filter) in &salvaged.blocks {
+            if entry.end() <= salvaged.whole_end {
+                writer.note(*entry, filter);
+                (next, last_time) = (entry.last.next(), entry.last_time);
+            }
+        }
+        found = Some(Tail { name: name.clone(), writer, recent: Vec::new(), next, last_time });
+    }
+    Ok(found)
+}
+
+/// Where the blocks end of a file that has its trailer.
+fn index_position(disk: &dyn Disk, name: &str) -> Option<u64> {
+    let sealed = SealedFile::open(disk, name).ok()?;
+    Some(sealed.trailer.index.position)
+}
+
+fn remove(disk: &dyn Disk, name: &str, report: &mut ChainReport) -> Result<(), OpenError> {
+    disk.remove(name).map_err(|error| open_error(disk.path(name), "remove it", error))?;
+    report.removed.push(disk.path(name));
+    Ok(())
+}
+
+/// Whether the file was being written when the process ended.
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    let base = name.strip_suffix(".new").unwrap_or_default();
+    unfinished(base) == name && (base == manifest::NAME || segment_from(base).is_some())
+}
+
+/// Whether it is a file that an appender has open.
+pub(crate) fn is_open(name: &str) -> bool {
+    name.strip_suffix(OPEN_SUFFIX).and_then(segment_from).is_some()
+}
