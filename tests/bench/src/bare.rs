@@ -1,17 +1,17 @@
-//! The endpoint that the router is compared with: the same HTTP library, reading the same bodies, doing nothing.
+//! The endpoint that the router is compared with: the same HTTP library, and the same bodies.
 //!
-//! It is also the target of deliveries: `GET /count` says how many bodies have come.
+//! `/events` reads a body and answers; `/parsed` also parses it, each event into a tree, as an endpoint does that
+//! wants to know what it was sent. Neither keeps anything.
 
+use std::hint::black_box;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::post;
 use axum::serve::ListenerExt as _;
+use serde_json::{Deserializer, Value};
 use tokio::net::TcpListener;
 
 use crate::table::line;
@@ -20,30 +20,36 @@ use crate::table::line;
 pub(crate) fn serve() -> anyhow::Result<()> {
     // As many threads as the router's own runtime has.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    std::thread::spawn(move || {
-        std::io::stdin().read_to_end(&mut Vec::new()).ok();
-        std::process::abort();
-    });
+    end_with_parent();
     runtime.block_on(async {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         line(&format!("listening on http://{}", listener.local_addr()?));
         let listener = listener.tap_io(|stream| {
             stream.set_nodelay(true).ok();
         });
-        let routes = axum::Router::new()
-            .route("/events", post(take))
-            .route("/count", get(count))
-            .with_state(Arc::<AtomicU64>::default());
+        let routes = axum::Router::new().route("/events", post(take)).route("/parsed", post(parse));
         axum::serve(listener, routes).await?;
         Ok(())
     })
 }
 
-async fn take(State(bodies): State<Arc<AtomicU64>>, _body: Bytes) -> StatusCode {
-    bodies.fetch_add(1, Ordering::Relaxed);
+/// Whoever starts this program as a server holds its standard input.
+pub(crate) fn end_with_parent() {
+    std::thread::spawn(move || {
+        std::io::stdin().read_to_end(&mut Vec::new()).ok();
+        std::process::abort();
+    });
+}
+
+async fn take(_body: Bytes) -> StatusCode {
     StatusCode::ACCEPTED
 }
 
-async fn count(State(bodies): State<Arc<AtomicU64>>) -> String {
-    bodies.load(Ordering::Relaxed).to_string()
+async fn parse(body: Bytes) -> StatusCode {
+    for event in Deserializer::from_slice(&body).into_iter::<Value>() {
+        if black_box(event).is_err() {
+            return StatusCode::BAD_REQUEST;
+        }
+    }
+    StatusCode::ACCEPTED
 }

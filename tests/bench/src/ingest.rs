@@ -52,16 +52,21 @@ pub(crate) fn bench(folder: &Path) -> anyhow::Result<()> {
     line("Durable events a second: ~1 KB OrderCreated over HTTP, answered after the sync");
     let log = folder.join("little").join("express.log");
     let little = [&NOTHING[..], &[LITTLE]].concat();
+    let bare = Process::bare()?;
+    let nothing = Process::router(&folder.join("nothing"), &[rules(&NOTHING, &log)])?;
+    let little = Process::router(&folder.join("little"), &[rules(&little, &log)])?;
+    // The first is what the others are held against.
     let servers = [
-        ("bare axum", Process::bare()?),
-        ("router, 0 % match", Process::router(&folder.join("nothing"), &[rules(&NOTHING, &log)])?),
-        ("router, 1 % match", Process::router(&folder.join("little"), &[rules(&little, &log)])?),
+        ("bare axum that parses", &bare, "/parsed"),
+        ("bare axum", &bare, "/events"),
+        ("router, 0 % match", &nothing, "/events"),
+        ("router, 1 % match", &little, "/events"),
     ];
     let loads = [
-        ("1 connection", Load::singles(1, WINDOW)),
-        ("64 connections", Load::singles(64, WINDOW)),
-        ("512 connections", Load::singles(512, WINDOW)),
-        ("64 × batches of 100", Load::batches(64, WINDOW)),
+        ("1 connection", false, 1),
+        ("64 connections", false, 64),
+        ("512 connections", false, 512),
+        ("64 × batches of 100", true, 64),
     ];
     let client = load::client()?;
     let mut table = Table::new(&[
@@ -69,30 +74,34 @@ pub(crate) fn bench(folder: &Path) -> anyhow::Result<()> {
         "server",
         "events/s",
         "spread",
-        "of bare",
+        "of parsing",
         "p50 ms",
         "p99 ms",
         "CPU µs/event",
     ]);
-    for (name, load) in &loads {
-        let mut figures: [Figures; 3] = Default::default();
-        let warm_up = Load { window: WARM_UP, ..load.clone() };
-        for (_, server) in &servers {
-            warm_up.run(&client, server)?;
+    for (name, is_batch, connections) in loads {
+        let load = |path| match is_batch {
+            true => Load::batches(path, connections, WINDOW),
+            false => Load::singles(path, connections, WINDOW),
+        };
+        let loads = servers.map(|(_, _, path)| load(path));
+        let mut figures: [Figures; 4] = Default::default();
+        for ((_, server, _), load) in servers.iter().zip(&loads) {
+            Load { window: WARM_UP, ..load.clone() }.run(&client, server)?;
         }
         for _ in 0..crate::ROUNDS {
-            for ((_, server), figures) in servers.iter().zip(&mut figures) {
+            for (((_, server, _), load), figures) in servers.iter().zip(&loads).zip(&mut figures) {
                 figures.push(&load.run(&client, server)?);
             }
         }
-        let bare = figures[0].rate.median();
-        for ((server, _), figures) in servers.iter().zip(&figures) {
+        let parsing = figures[0].rate.median();
+        for ((server, ..), figures) in servers.iter().zip(&figures) {
             table.row(vec![
-                (*name).to_owned(),
+                name.to_owned(),
                 (*server).to_owned(),
                 count(figures.rate.median()),
                 percent(figures.rate.spread()),
-                percent(figures.rate.median() / bare),
+                percent(figures.rate.median() / parsing),
                 format!("{:.2}", figures.p50.median()),
                 format!("{:.2}", figures.p99.median()),
                 format!("{:.1}", figures.processor.median()),

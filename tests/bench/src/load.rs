@@ -1,23 +1,23 @@
 //! The load: a client that costs little, because it shares the machine with what it measures.
 //!
-//! One thread; each connection sends its next request when the answer to the last one is whole. Of an answer it reads
-//! the status and the length. The rate against the bare endpoint shows what it is able to do.
+//! One thread; each connection sends its next request when the answer to the last one is whole. Requests are prepared
+//! bytes; of an answer it looks only for the end and for a refusal. The rate against the bare endpoint shows what it
+//! is able to do.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use memchr::memmem;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use crate::clock::now;
-use crate::orders;
+use crate::http::Http;
+use crate::marks::Marks;
 use crate::process::Process;
 use crate::sample::quantile;
 
@@ -26,15 +26,34 @@ const RAMP: Duration = Duration::from_millis(100);
 /// After the round's end, for answers that are still owed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How a server is spoken to.
+pub(crate) trait Dialect: Send + Sync {
+    /// What opens connection number `index`; each part is sent when the one before it is answered.
+    fn greetings(&self, index: usize) -> Vec<Vec<u8>>;
+
+    /// The length of a greeting's answer at the start of `bytes`; `None` while it is not whole.
+    fn greeted(&self, bytes: &[u8]) -> anyhow::Result<Option<usize>>;
+
+    /// What connection number `index` sends, again and again.
+    fn requests(&self, index: usize) -> Arc<[Vec<u8>]>;
+
+    /// The length of a request's answer at the start of `bytes`; `None` while it is not whole.
+    fn answered(&self, bytes: &[u8]) -> anyhow::Result<Option<usize>>;
+}
+
 /// What is sent, and for how long.
 #[derive(Clone)]
 pub(crate) struct Load {
-    pub(crate) requests: Arc<[Vec<u8>]>,
+    pub(crate) dialect: Arc<dyn Dialect>,
     pub(crate) events_per_request: u64,
     pub(crate) connections: usize,
     pub(crate) window: Duration,
     /// The round ends after this many requests, should they be over before the window is.
     pub(crate) requests_max: u64,
+    /// Requests a second of all connections together; as many as are answered when `None`.
+    pub(crate) pace: Option<f64>,
+    /// Numbers the events, where the dialect has left room for it.
+    pub(crate) marks: Option<Arc<Marks>>,
 }
 
 /// What came of one round.
@@ -59,19 +78,31 @@ struct Tally {
 }
 
 impl Load {
-    /// One event a request.
-    pub(crate) fn singles(connections: usize, window: Duration) -> Self {
-        let requests = (0..orders::COUNT)
-            .map(|number| request("application/json", &orders::order(number)))
-            .collect();
-        Self { requests, events_per_request: 1, connections, window, requests_max: u64::MAX }
+    pub(crate) fn new(
+        dialect: impl Dialect + 'static,
+        events_per_request: u64,
+        connections: usize,
+        window: Duration,
+    ) -> Self {
+        Self {
+            dialect: Arc::new(dialect),
+            events_per_request,
+            connections,
+            window,
+            requests_max: u64::MAX,
+            pace: None,
+            marks: None,
+        }
     }
 
-    /// A hundred events a request, a line each.
-    pub(crate) fn batches(connections: usize, window: Duration) -> Self {
-        let lines: Vec<String> = (0..orders::COUNT).map(orders::order).collect();
-        let requests = Arc::from([request("application/x-ndjson", &lines.join("\n"))]);
-        Self { requests, events_per_request: 100, connections, window, requests_max: u64::MAX }
+    /// One event a request over HTTP.
+    pub(crate) fn singles(path: &str, connections: usize, window: Duration) -> Self {
+        Self::new(Http::singles(path), 1, connections, window)
+    }
+
+    /// A hundred events a request over HTTP.
+    pub(crate) fn batches(path: &str, connections: usize, window: Duration) -> Self {
+        Self::new(Http::batches(path), 100, connections, window)
     }
 
     /// Sends one round to a server.
@@ -82,8 +113,15 @@ impl Load {
         let spent = server.processor_time()?.saturating_sub(before);
         let mut micros = tally.micros;
         let events = tally.requests * self.events_per_request;
+        // A server that takes seconds for one answer is measured over all it has answered.
+        let is_slow = tally.in_window < self.connections as u64;
+        let events_per_second = if is_slow {
+            as_f64(events) / began.elapsed().as_secs_f64()
+        } else {
+            as_f64(tally.in_window * self.events_per_request) / seconds
+        };
         Ok(Round {
-            events_per_second: as_f64(tally.in_window * self.events_per_request) / seconds,
+            events_per_second,
             events,
             began,
             p50_ms: quantile(&mut micros, 0.5) / 1e3,
@@ -95,19 +133,23 @@ impl Load {
     /// Returns what was counted, and over how many seconds.
     async fn send(&self, address: SocketAddr) -> anyhow::Result<(Tally, f64)> {
         let mut streams = Vec::new();
-        for _ in 0..self.connections {
+        for index in 0..self.connections {
             let stream = TcpStream::connect(address).await.context("connect to the server")?;
             stream.set_nodelay(true)?;
-            streams.push(stream);
+            let mut wire = Wire { stream, buffer: Vec::with_capacity(16 * 1024) };
+            for greeting in self.dialect.greetings(index) {
+                wire.ask(&greeting, |bytes| self.dialect.greeted(bytes)).await?;
+            }
+            streams.push(wire);
         }
         let opens = now() + RAMP;
         let closes = opens + self.window;
         let sent = Arc::new(AtomicU64::new(0));
         let mut connections = JoinSet::new();
-        for (index, stream) in streams.into_iter().enumerate() {
+        for (index, wire) in streams.into_iter().enumerate() {
             let (load, sent) = (self.clone(), Arc::clone(&sent));
             connections
-                .spawn(async move { load.converse(stream, index, (opens, closes), &sent).await });
+                .spawn(async move { load.converse(wire, index, (opens, closes), &sent).await });
         }
         let mut sum = Tally::default();
         let all = async {
@@ -126,28 +168,77 @@ impl Load {
 
     async fn converse(
         &self,
-        mut stream: TcpStream,
+        mut wire: Wire,
         index: usize,
         (opens, closes): (Instant, Instant),
         sent: &AtomicU64,
     ) -> anyhow::Result<Tally> {
         let mut tally = Tally::default();
-        let mut buffer = Vec::with_capacity(16 * 1024);
-        for request in self.requests.iter().cycle().skip(index % self.requests.len()) {
-            let begun = now();
+        let mut marked = Vec::new();
+        let requests = self.dialect.requests(index);
+        let mut turn = self.turns(index);
+        let mut begun = now();
+        for request in requests.iter().cycle().skip(index % requests.len()) {
+            if let Some(turn) = &mut turn {
+                turn.tick().await;
+                begun = now();
+            }
             if closes <= begun || self.requests_max <= sent.fetch_add(1, Ordering::Relaxed) {
                 break;
             }
-            stream.write_all(request).await?;
-            read_answer(&mut stream, &mut buffer).await?;
+            let answered = |bytes: &[u8]| self.dialect.answered(bytes);
+            if let Some(marks) = &self.marks {
+                marked.clone_from(request);
+                let given = marks.write(&mut marked);
+                wire.ask(&marked, answered).await?;
+                marks.acknowledge(given);
+            } else {
+                wire.ask(request, answered).await?;
+            }
             let ended = now();
             tally.requests += 1;
             if opens <= ended && ended < closes {
                 tally.in_window += 1;
+            }
+            if opens <= ended {
                 tally.micros.push(u32::try_from((ended - begun).as_micros()).unwrap_or(u32::MAX));
             }
+            begun = ended;
         }
         Ok(tally)
+    }
+
+    /// The times at which a paced connection sends; those of all connections are spread evenly.
+    fn turns(&self, index: usize) -> Option<tokio::time::Interval> {
+        let each = Duration::from_secs_f64(as_f64(self.connections as u64) / self.pace?);
+        let phase = each.mul_f64(as_f64(index as u64) / as_f64(self.connections as u64));
+        Some(tokio::time::interval_at((now() + phase).into(), each))
+    }
+}
+
+/// A connection, and what has come of its next answer.
+struct Wire {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Wire {
+    /// Sends, then reads until the answer is whole.
+    async fn ask(
+        &mut self,
+        request: &[u8],
+        whole: impl Fn(&[u8]) -> anyhow::Result<Option<usize>>,
+    ) -> anyhow::Result<()> {
+        self.stream.write_all(request).await?;
+        loop {
+            if let Some(len) = whole(&self.buffer)? {
+                self.buffer.drain(..len);
+                return Ok(());
+            }
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                bail!("the server hung up: {}", String::from_utf8_lossy(&self.buffer));
+            }
+        }
     }
 }
 
@@ -159,41 +250,4 @@ pub(crate) fn client() -> anyhow::Result<Runtime> {
 #[expect(clippy::cast_precision_loss, reason = "counts of one run are far below 2^52")]
 pub(crate) fn as_f64(count: u64) -> f64 {
     count as f64
-}
-
-fn request(content_type: &str, body: &str) -> Vec<u8> {
-    let mut request = Vec::new();
-    write!(
-        request,
-        "POST /events HTTP/1.1\r\nhost: bench\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .expect("memory takes everything");
-    request
-}
-
-/// Reads one answer whole. Anything but a 202 ends the benchmark, with the server's words.
-async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<()> {
-    buffer.clear();
-    loop {
-        if stream.read_buf(buffer).await? == 0 {
-            bail!("the server closed the connection: {}", String::from_utf8_lossy(buffer));
-        }
-        let Some(end) = memmem::find(buffer, b"\r\n\r\n") else { continue };
-        let (head, body) = buffer.split_at(end + 4);
-        if body.len() < content_length(head)? {
-            continue;
-        }
-        if !head.starts_with(b"HTTP/1.1 202 ") {
-            bail!("the server refused: {}", String::from_utf8_lossy(buffer));
-        }
-        return Ok(());
-    }
-}
-
-fn content_length(head: &[u8]) -> anyhow::Result<usize> {
-    const NAME: &[u8] = b"content-length: ";
-    let start = memmem::find(head, NAME).context("an answer says its length")? + NAME.len();
-    let digits = head.iter().skip(start).take_while(|byte| byte.is_ascii_digit());
-    Ok(digits.fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0')))
 }

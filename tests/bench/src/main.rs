@@ -12,15 +12,19 @@
 mod bare;
 mod clock;
 mod deliver;
+mod http;
 mod ingest;
 mod load;
 mod machine;
+mod marks;
 mod orders;
+mod peers;
 mod plugins;
 mod process;
 mod reload;
 mod sample;
 mod table;
+mod target;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,7 +37,10 @@ use crate::table::line;
 /// The hidden command that makes this program the bare endpoint.
 const BARE: &str = "bare-endpoint";
 
-const SECTIONS: [&str; 4] = ["ingest", "plugins", "reload", "deliver"];
+/// The hidden command that makes this program the target of deliveries.
+const TARGET: &str = "target";
+
+const SECTIONS: [&str; 5] = ["ingest", "peers", "plugins", "reload", "deliver"];
 
 /// Rounds of each measurement.
 const ROUNDS: usize = 5;
@@ -42,6 +49,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let done = match arguments.as_slice() {
         [word] if word == BARE => bare::serve(),
+        [word] if word == TARGET => target::serve(),
         [empty, sections @ ..]
             if sections.iter().all(|section| SECTIONS.contains(&section.as_str())) =>
         {
@@ -69,6 +77,9 @@ fn bench(empty: &Path, sections: &[String]) -> anyhow::Result<()> {
     machine::describe(&folder.0)?;
     if wanted("ingest") {
         ingest::bench(&folder.0)?;
+    }
+    if wanted("peers") {
+        peers::bench(&folder.0, &root.join("target/bench-peers"))?;
     }
     if wanted("plugins") {
         plugins::bench(&root.join("plugins"), empty)?;

@@ -2,15 +2,22 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
+use crate::clock::now;
+
 /// What the kernel counts processor time in, on every Linux that people run.
 const TICKS_PER_SECOND: f64 = 100.0;
+
+/// How long a server may take until it listens.
+pub(crate) const START_TIME_MAX: Duration = Duration::from_secs(20);
+/// Between two looks.
+pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 
 /// A server that runs until this value is dropped.
 pub(crate) struct Process {
@@ -19,11 +26,38 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// This program once more, as the endpoint that does nothing.
+    /// This program once more, as the endpoint that keeps nothing.
     pub(crate) fn bare() -> anyhow::Result<Self> {
+        Self::own(crate::BARE)
+    }
+
+    /// This program once more, as the target of deliveries.
+    pub(crate) fn target() -> anyhow::Result<Self> {
+        Self::own(crate::TARGET)
+    }
+
+    fn own(word: &str) -> anyhow::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg(crate::BARE).stdin(Stdio::piped());
+        command.arg(word).stdin(Stdio::piped());
         Self::start(command)
+    }
+
+    /// A program that says nothing, but takes connections when it is ready.
+    pub(crate) fn listening(mut command: Command, address: SocketAddr) -> anyhow::Result<Self> {
+        let program = command.get_program().to_owned();
+        let child = command.spawn().with_context(|| format!("start {}", program.display()))?;
+        let mut server = Self { child, address };
+        let limit = now() + START_TIME_MAX;
+        while TcpStream::connect(address).is_err() {
+            if let Some(status) = server.child.try_wait()? {
+                bail!("{} ended: {status}", program.display());
+            }
+            if limit <= now() {
+                bail!("{} does not listen", program.display());
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Ok(server)
     }
 
     /// The router itself, on a data folder of its own, with one rule file per text.
@@ -63,15 +97,20 @@ impl Process {
         Ok(Self { child, address })
     }
 
-    /// The processor time it has spent so far, all threads together.
+    /// The processor time it has spent so far, all threads and the processes that it started together.
     pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
-        let path = PathBuf::from(format!("/proc/{}/stat", self.child.id()));
-        let text = fs::read_to_string(&path)?;
-        // The name may hold spaces; what follows its closing bracket does not.
-        let (_, fields) = text.rsplit_once(')').context("no name in /proc/…/stat")?;
-        let ticks: Vec<f64> =
-            fields.split_whitespace().skip(11).take(2).flat_map(str::parse).collect();
-        Ok(Duration::from_secs_f64(ticks.iter().sum::<f64>() / TICKS_PER_SECOND))
+        let own = Stat::of(self.child.id()).context("it has ended")?;
+        let mut ticks = own.ticks + own.ended_children_ticks;
+        for entry in fs::read_dir("/proc")?.flatten() {
+            let name = entry.file_name();
+            let Some(id) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+            // It may have ended since it was listed.
+            let Some(stat) = Stat::of(id) else { continue };
+            if stat.parent == self.child.id() {
+                ticks += stat.ticks + stat.ended_children_ticks;
+            }
+        }
+        Ok(Duration::from_secs_f64(ticks / TICKS_PER_SECOND))
     }
 
     /// The body of a GET's answer.
@@ -86,6 +125,40 @@ impl Process {
         }
         Ok(answer.split_off(end + 4))
     }
+}
+
+/// What `/proc/…/stat` says.
+struct Stat {
+    parent: u32,
+    ticks: f64,
+    /// Of children that have ended and were waited for.
+    ended_children_ticks: f64,
+}
+
+impl Stat {
+    fn of(id: u32) -> Option<Self> {
+        let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        // The name may hold spaces; what follows its closing bracket does not.
+        let (_, fields) = text.rsplit_once(')')?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let ticks = |index: usize| fields.get(index)?.parse::<f64>().ok();
+        Some(Self {
+            parent: fields.get(1)?.parse().ok()?,
+            ticks: ticks(11)? + ticks(12)?,
+            ended_children_ticks: ticks(13)? + ticks(14)?,
+        })
+    }
+}
+
+/// An address of this machine on which nobody listens yet.
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
+
+/// Where the shell would find a program.
+pub(crate) fn in_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// Where the text number `index` of [`Process::router`] went.

@@ -75,21 +75,21 @@ mod tests {
         let after = |seconds| started.into_std() + Duration::from_secs(seconds);
         // One that is given up, a later one, an earlier one, and one that has passed.
         let mut dropped = alarm.sleep_until(after(10));
-        assert!(futures_poll(&mut dropped).await.is_pending());
+        assert!(polled(&mut dropped).await.is_pending());
         drop(dropped);
         for (deadline, expected) in [(20, 20), (30, 30), (25, 30)] {
             alarm.sleep_until(after(deadline)).await;
             assert_eq!(started.elapsed().as_secs(), expected);
         }
         let mut late = alarm.sleep_until(after(500));
-        assert!(futures_poll(&mut late).await.is_pending());
+        assert!(polled(&mut late).await.is_pending());
         drop(late);
         alarm.sleep_until(after(40)).await;
         assert_eq!(started.elapsed().as_secs(), 40);
     }
 
     /// One poll.
-    async fn futures_poll(sleep: &mut Pin<Box<dyn Sleep>>) -> Poll<()> {
+    async fn polled(sleep: &mut Pin<Box<dyn Sleep>>) -> Poll<()> {
         std::future::poll_fn(|context| Poll::Ready(sleep.as_mut().poll(context))).await
     }
 }
