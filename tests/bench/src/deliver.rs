@@ -25,6 +25,10 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// What a steady sender sends of what the target was seen to take.
 const STEADY: f64 = 0.5;
 
+/// How the target is delivered to, and what its rule says for it.
+const KINDS: [(&str, &str); 2] =
+    [("one event each", ""), ("batches of 100", "    batch: { events: 100, within: 20ms }\n")];
+
 /// A router with one target, and what is sent through it.
 struct Route {
     router: Process,
@@ -57,7 +61,7 @@ pub(crate) fn bench(folder: &Path) -> anyhow::Result<()> {
         "p99 ms",
         "router CPU µs/event",
     ]);
-    for (name, keys) in [("one event each", "")] {
+    for (name, keys) in KINDS {
         let path = Route::start(&folder.join(name.replace(' ', "-")), keys)?;
         let marked = |dialect: Http, events, connections| Load {
             marks: Some(Arc::clone(&path.marks)),
