@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::door::Door;
 use crate::key::Key;
 use crate::lane::{self, Bounds, Lane};
 use crate::letters::Tended;
@@ -61,6 +62,7 @@ pub(crate) struct Core {
     pub rounds: watch::Sender<u64>,
     pub ingested: Ingested,
     pub letters: Tended,
+    pub door: Door,
 }
 
 impl Core {

@@ -4,11 +4,13 @@
 //! its own, and gets an id that is made of its delivery's: a repeated delivery is the same event
 //! again. A counter of hops, kept beside the event in the journal, ends loops.
 
+use std::ops::Range;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use delivery::{Answer, Delivery, Sending, Target};
 use event::{Event, Stamp};
+use journal::Offset;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -44,8 +46,8 @@ impl BusTarget {
                 return Answer::Refused { reason };
             }
         };
-        match core.append(to, vec![record::encode(&event, hops)]).await {
-            Ok(()) => Answer::Accepted,
+        match core.append(to, vec![record::encode(&event, hops, None)]).await {
+            Ok(_offsets) => Answer::Accepted,
             Err(error @ IngestError::UnknownBus { .. }) => {
                 Answer::Refused { reason: error.to_string() }
             }
@@ -91,10 +93,13 @@ fn derived_id(delivery_id: &str) -> String {
 
 /// Only the bytes are shared with the journal's queue.
 impl Core {
-    pub(crate) async fn append(&self, bus: &str, payloads: Vec<Bytes>) -> Result<(), IngestError> {
+    pub(crate) async fn append(
+        &self,
+        bus: &str,
+        payloads: Vec<Bytes>,
+    ) -> Result<Range<Offset>, IngestError> {
         self.know(bus)?;
         let now = self.clock.now().as_millis();
-        self.journal.append(bus, payloads, now).await.map_err(IngestError::from)?;
-        Ok(())
+        self.journal.append(bus, payloads, now).await.map_err(IngestError::from)
     }
 }

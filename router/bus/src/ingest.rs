@@ -1,15 +1,20 @@
 //! Taking events in: checked, stamped, in the journal, synced; only then is there an answer.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use bytes::Bytes;
-use event::{EntryError, Stamp, Timestamp};
-use journal::AppendError;
+use event::{Entry, EntryError, IdempotencyKey, Stamp, Timestamp};
+use journal::{AppendError, Offset};
+use tokio::sync::oneshot;
 
 use crate::core::Core;
+use crate::door::Visit;
 use crate::record;
 use crate::router::Router;
 
 /// Bytes of records in one append: well below a frame's limit.
-const APPEND_BYTES: usize = 1024 * 1024;
+pub(crate) const APPEND_BYTES: usize = 1024 * 1024;
 
 /// Why nothing was taken in.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +37,65 @@ impl From<AppendError> for IngestError {
     }
 }
 
+/// An entry that is in the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The event's id; of the one that came first, when this is a repeat.
+    pub id: String,
+    /// It was there already, under the same idempotency key.
+    pub is_duplicate: bool,
+}
+
+/// Why one entry was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+
+    #[error("{} with other content, by the event {id}; send what is new under a key of its own, or none", used(key.as_deref()))]
+    KeyReused { key: Option<String>, id: String },
+}
+
+fn used(key: Option<&str>) -> String {
+    match key {
+        Some(key) => format!("the idempotency key `{key}` was used before"),
+        None => "this source and id were used before, and on this bus they are a key,".to_owned(),
+    }
+}
+
+/// How far a request has come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Progress {
+    pub kept: usize,
+    pub entries: usize,
+}
+
+impl Progress {
+    /// Appends to the bus, and says how much is kept when that fails.
+    pub(crate) async fn append(
+        &mut self,
+        core: &Core,
+        bus: &str,
+        payloads: Vec<Bytes>,
+    ) -> Result<Range<Offset>, IngestError> {
+        let count = payloads.len();
+        if count == 0 {
+            let end = core.journal.durable_end();
+            return Ok(end..end);
+        }
+        match core.append(bus, payloads).await {
+            Err(IngestError::Unavailable { reason }) if 0 < self.kept => {
+                Err(IngestError::Partly { kept: self.kept, entries: self.entries, reason })
+            }
+            Err(error) => Err(error),
+            Ok(range) => {
+                self.kept += count;
+                Ok(range)
+            }
+        }
+    }
+}
+
 impl Router {
     /// Takes entries into a bus, each one JSON text. One result per entry, in their order: the id
     /// of the event, or why it was refused; the others are kept all the same.
@@ -43,42 +107,57 @@ impl Router {
         &self,
         bus: &str,
         entries: Vec<Bytes>,
-    ) -> Result<Vec<Result<String, EntryError>>, IngestError> {
+    ) -> Result<Vec<Result<Taken, Refusal>>, IngestError> {
+        self.ingest_once(bus, entries, None).await
+    }
+
+    /// [`Router::ingest`] of a request that has an idempotency key: what was taken in under it before is
+    /// not taken in again. Of several entries each has the key with its index.
+    ///
+    /// # Errors
+    ///
+    /// As [`Router::ingest`].
+    pub async fn ingest_once(
+        &self,
+        bus: &str,
+        entries: Vec<Bytes>,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Vec<Result<Taken, Refusal>>, IngestError> {
         let core = &self.core;
         core.know(bus)?;
         let now = core.clock.now();
+        let ids: Vec<String> = core.ids(now, entries.len()).collect();
+        let mut progress = Progress { kept: 0, entries: entries.len() };
         let mut results = Vec::with_capacity(entries.len());
-        let mut chunk = Chunk::default();
-        let mut kept = 0;
-        let total = entries.len();
-        for (entry, id) in entries.iter().zip(core.ids(now, entries.len())) {
-            match core.payload_of(entry, &id, now) {
-                Ok((payload, id)) => {
-                    chunk.push(payload);
-                    results.push(Ok(id));
-                }
-                Err(error) => results.push(Err(error)),
-            }
-            if chunk.bytes >= APPEND_BYTES {
-                kept += core.append_chunk(bus, &mut chunk, (kept, total)).await?;
-            }
+        if key.is_none() && !core.deduplicates(bus) {
+            core.take_keyless(bus, (&entries, &ids), &mut progress, &mut results).await?;
         }
-        core.append_chunk(bus, &mut chunk, (kept, total)).await?;
+        if results.len() < entries.len() {
+            // From the first entry with a key on.
+            let rest = entries.into_iter().zip(ids).skip(results.len()).collect();
+            let (core, bus) = (Arc::clone(core), bus.to_owned());
+            results.extend(
+                Visit { core, bus, now, entries: rest, key, progress }.carried_out().await?,
+            );
+        }
         core.count_ingested(&results);
         Ok(results)
     }
 }
 
-#[derive(Default)]
-struct Chunk {
-    payloads: Vec<Bytes>,
-    bytes: usize,
-}
-
-impl Chunk {
-    fn push(&mut self, payload: Bytes) {
-        self.bytes += payload.len();
-        self.payloads.push(payload);
+impl Visit {
+    /// Runs on its own, so that it ends as it must when nobody waits for the answer any more.
+    async fn carried_out(self) -> Result<Vec<Result<Taken, Refusal>>, IngestError> {
+        let (done, outcome) = oneshot::channel();
+        let core = Arc::clone(&self.core);
+        {
+            let mut tasks = core.tasks();
+            while tasks.try_join_next().is_some() {} // Ended ones leave nothing behind.
+            tasks.spawn(async move { drop(done.send(self.run().await)) });
+        }
+        outcome.await.map_err(|_stopped| IngestError::Unavailable {
+            reason: "the router is stopping".to_owned(),
+        })?
     }
 }
 
@@ -90,37 +169,54 @@ impl Core {
         Err(IngestError::UnknownBus { bus: bus.chars().take(64).collect(), known: self.buses() })
     }
 
-    /// `(kept, total)`: what to say when this append fails.
-    async fn append_chunk(
+    /// Takes in the entries before the first that has a key.
+    async fn take_keyless(
         &self,
         bus: &str,
-        chunk: &mut Chunk,
-        (kept, entries): (usize, usize),
-    ) -> Result<usize, IngestError> {
-        let Chunk { payloads, .. } = std::mem::take(chunk);
-        let count = payloads.len();
-        if count == 0 {
-            return Ok(0);
-        }
-        match self.append(bus, payloads).await {
-            Err(IngestError::Unavailable { reason }) if 0 < kept => {
-                Err(IngestError::Partly { kept, entries, reason })
+        (entries, ids): (&[Bytes], &[String]),
+        progress: &mut Progress,
+        results: &mut Vec<Result<Taken, Refusal>>,
+    ) -> Result<(), IngestError> {
+        let now = self.clock.now();
+        let mut chunk = Chunk::default();
+        for (entry, id) in entries.iter().zip(ids) {
+            match self.payload_of(entry, id, now) {
+                Ok(None) => break,
+                Ok(Some((payload, id))) => {
+                    chunk.push(payload);
+                    results.push(Ok(Taken { id, is_duplicate: false }));
+                }
+                Err(error) => results.push(Err(Refusal::Entry(error))),
             }
-            Err(error) => Err(error),
-            Ok(()) => Ok(count),
+            if chunk.bytes >= APPEND_BYTES {
+                progress.append(self, bus, chunk.take()).await?;
+            }
         }
+        progress.append(self, bus, chunk.take()).await?;
+        Ok(())
     }
 
-    /// A record's payload, and the event's id.
+    /// A record's payload, and the event's id; none when the entry has a key.
     fn payload_of(
         &self,
         entry: &[u8],
         id: &str,
         now: Timestamp,
-    ) -> Result<(Bytes, String), EntryError> {
-        let stamp =
-            Stamp { id, time: now, account: &self.options.account, region: &self.options.region };
-        record::encode_entry(entry, &self.options.limits, &stamp)
+    ) -> Result<Option<(Bytes, String)>, EntryError> {
+        record::encode_entry(entry, &self.options.limits, &self.stamp(id, now))
+    }
+
+    fn stamp<'a>(&'a self, id: &'a str, now: Timestamp) -> Stamp<'a> {
+        Stamp { id, time: now, account: &self.options.account, region: &self.options.region }
+    }
+
+    pub(crate) fn entry(
+        &self,
+        entry: &[u8],
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Entry, EntryError> {
+        Entry::read(entry, &self.options.limits, &self.stamp(id, now))
     }
 
     /// Version 7 UUIDs of this millisecond.
@@ -139,5 +235,23 @@ impl Core {
         let mut bytes = [0; 8];
         self.outside.fill_random(&mut bytes);
         u64::from_ne_bytes(bytes)
+    }
+}
+
+#[derive(Default)]
+struct Chunk {
+    payloads: Vec<Bytes>,
+    bytes: usize,
+}
+
+impl Chunk {
+    fn push(&mut self, payload: Bytes) {
+        self.bytes += payload.len();
+        self.payloads.push(payload);
+    }
+
+    fn take(&mut self) -> Vec<Bytes> {
+        self.bytes = 0;
+        std::mem::take(&mut self.payloads)
     }
 }

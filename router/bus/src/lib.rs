@@ -25,6 +25,7 @@ mod attempt;
 mod clock;
 mod core;
 mod dispatch;
+mod door;
 mod flush;
 mod folder;
 mod forward;
@@ -48,7 +49,8 @@ mod status;
 mod testing;
 
 pub use clock::Clock;
-pub use ingest::IngestError;
+pub use door::{Deduplication, DeduplicationStatus};
+pub use ingest::{IngestError, Refusal, Taken};
 pub use key::Key;
 pub use letters::{
     Common, Counted, DeadLetterFilter, DeadLetterPage, Group, GroupBy, LetterChoice, Purged,

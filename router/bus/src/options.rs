@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::door::Deduplication;
+
 /// Every limit of the bus by name. [`Options::new`] gives the defaults.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -15,6 +17,7 @@ pub struct Options {
     pub region: String,
     /// Buses that exist without a rule on them; `default` always does.
     pub buses: Vec<String>,
+    pub deduplication: Deduplication,
     /// The size of a journal segment, in bytes.
     pub segment_bytes: u64,
     /// Events of one subscription under delivery at the same time.
@@ -45,6 +48,7 @@ impl Options {
             account: "000000000000".to_owned(),
             region: "local".to_owned(),
             buses: Vec::new(),
+            deduplication: Deduplication::default(),
             segment_bytes: 64 * 1024 * 1024,
             concurrency: 32,
             lane_events_max: 1024,

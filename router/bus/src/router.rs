@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::core::Core;
 use crate::dispatch::{Dispatcher, Swap};
+use crate::door::Door;
 use crate::flush;
 use crate::folder;
 use crate::lane::Forced;
@@ -106,6 +107,7 @@ impl Router {
         let routes = Routes { rules: Arc::new(RuleSet::empty()), by_key: BTreeMap::new() };
         let core = Arc::new(Core {
             client: Client::new(options.connections_idle_max),
+            door: Door::new(&options.deduplication),
             options,
             clock,
             outside,

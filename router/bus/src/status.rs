@@ -1,18 +1,22 @@
 //! What a router says of itself.
 
-use event::{EntryError, Timestamp};
+use event::Timestamp;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::core::Core;
+use crate::door::DeduplicationStatus;
+use crate::ingest::{Refusal, Taken};
 use crate::router::Router;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {
     pub buses: Vec<String>,
-    /// Entries taken in since the start of the process, and refused.
+    /// Entries taken in since the start of the process, refused, and there already.
     pub events_accepted: u64,
     pub events_refused: u64,
+    pub events_duplicate: u64,
+    pub deduplication: DeduplicationStatus,
     /// The dispatcher has looked at every event below this offset.
     pub dispatched: u64,
     pub journal: JournalStatus,
@@ -63,6 +67,7 @@ pub struct SubscriptionStatus {
 pub(crate) struct Ingested {
     accepted: AtomicU64,
     refused: AtomicU64,
+    duplicate: AtomicU64,
 }
 
 impl Router {
@@ -72,6 +77,8 @@ impl Router {
             buses: core.buses(),
             events_accepted: core.ingested.accepted.load(Ordering::Relaxed),
             events_refused: core.ingested.refused.load(Ordering::Relaxed),
+            events_duplicate: core.ingested.duplicate.load(Ordering::Relaxed),
+            deduplication: core.door.status(),
             dispatched: core.dispatched().get(),
             journal: core.journal_status(),
             subscriptions: core.subscription_status(),
@@ -80,11 +87,18 @@ impl Router {
 }
 
 impl Core {
-    pub(crate) fn count_ingested(&self, results: &[Result<String, EntryError>]) {
-        let refused = results.iter().filter(|result| result.is_err()).count();
-        let to_u64 = |count| u64::try_from(count).unwrap_or(u64::MAX);
-        self.ingested.accepted.fetch_add(to_u64(results.len() - refused), Ordering::Relaxed);
-        self.ingested.refused.fetch_add(to_u64(refused), Ordering::Relaxed);
+    pub(crate) fn count_ingested(&self, results: &[Result<Taken, Refusal>]) {
+        let (mut accepted, mut duplicate, mut refused) = (0, 0, 0);
+        for result in results {
+            match result {
+                Ok(Taken { is_duplicate: false, .. }) => accepted += 1,
+                Ok(_) => duplicate += 1,
+                Err(_) => refused += 1,
+            }
+        }
+        self.ingested.accepted.fetch_add(accepted, Ordering::Relaxed);
+        self.ingested.duplicate.fetch_add(duplicate, Ordering::Relaxed);
+        self.ingested.refused.fetch_add(refused, Ordering::Relaxed);
     }
 
     fn subscription_status(&self) -> Vec<SubscriptionStatus> {

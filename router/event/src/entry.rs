@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::envelope::{Event, Fields};
 use crate::json::{JsonError, Limits, check_bounds};
+use crate::key::{IdempotencyKey, KeyError};
 use crate::time::{TimeError, Timestamp};
 
 /// The longest id, in bytes.
@@ -61,6 +62,9 @@ pub enum EntryError {
 
     #[error("`version` is {found}, and only \"0\" is known")]
     Version { found: String },
+
+    #[error("`idempotency-key`: {0}")]
+    Key(#[from] KeyError),
 }
 
 impl EntryError {
@@ -70,9 +74,37 @@ impl EntryError {
     }
 }
 
+/// What a sender sent: an event, and what is said of the sending alone.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub event: Event,
+    /// Not part of the event.
+    pub key: Option<IdempotencyKey>,
+    /// The id is the sender's, not the stamp's.
+    pub has_own_id: bool,
+}
+
+impl Entry {
+    /// Reads `{source, detail-type, detail}` and, optionally, `id`, `time`, `account`, `region`,
+    /// `resources`, `version`, and `idempotency-key`.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong with `json`, in words for its sender.
+    pub fn read(json: &[u8], limits: &Limits, stamp: &Stamp<'_>) -> Result<Entry, EntryError> {
+        let mut raw = RawEntry::parse(check_bounds(json, limits)?)?;
+        let (key, has_own_id) = (raw.idempotency_key.take(), raw.id.is_some());
+        let event = fields(raw, None, stamp)?.into_event();
+        let key = match key.map(|key| text("idempotency-key", key)).transpose()? {
+            Some(key) => Some(IdempotencyKey::new(&key)?),
+            None => None,
+        };
+        Ok(Entry { event, key, has_own_id })
+    }
+}
+
 impl Event {
-    /// Makes the event of what a sender sent: `{source, detail-type, detail}` and, optionally,
-    /// `id`, `time`, `account`, `region`, `resources`, `version`.
+    /// The event of what a sender sent; see [`Entry::read`].
     ///
     /// # Errors
     ///
@@ -82,11 +114,11 @@ impl Event {
         limits: &Limits,
         stamp: &Stamp<'_>,
     ) -> Result<Event, EntryError> {
-        Ok(fields(RawEntry::parse(check_bounds(json, limits)?)?, None, stamp)?.into_event())
+        Entry::read(json, limits, stamp).map(|entry| entry.event)
     }
 
-    /// Appends the envelope of what a sender sent to `text`, without making an [`Event`] of it;
-    /// returns its id.
+    /// Appends the envelope of what a sender sent to `text`, without making an [`Event`] of it, and
+    /// returns its id. An entry with an idempotency key is left to [`Entry::read`]: then there is no id.
     ///
     /// # Errors
     ///
@@ -96,11 +128,15 @@ impl Event {
         limits: &Limits,
         stamp: &Stamp<'_>,
         text: &mut Vec<u8>,
-    ) -> Result<String, EntryError> {
-        let fields = fields(RawEntry::parse(check_bounds(json, limits)?)?, None, stamp)?;
+    ) -> Result<Option<String>, EntryError> {
+        let raw = RawEntry::parse(check_bounds(json, limits)?)?;
+        if raw.idempotency_key.is_some() {
+            return Ok(None);
+        }
+        let fields = fields(raw, None, stamp)?;
         text.reserve(fields.room());
         fields.write_to(text);
-        Ok(fields.id.into_owned())
+        Ok(Some(fields.id.into_owned()))
     }
 
     /// Makes the event of what one bus passes on to another: an entry that may be a replayed one.
@@ -114,6 +150,9 @@ impl Event {
         stamp: &Stamp<'_>,
     ) -> Result<Event, EntryError> {
         let mut raw = RawEntry::parse_any(check_bounds(json, limits)?)?;
+        if raw.idempotency_key.is_some() {
+            raw.wrong.get_or_insert_with(|| unknown("idempotency-key"));
+        }
         let replay_name = optional_text("replay-name", raw.replay_name.take())?;
         Ok(fields(raw, replay_name, stamp)?.into_event())
     }
@@ -176,6 +215,7 @@ struct RawEntry<'a> {
     resources: Option<&'a RawValue>,
     detail: Option<&'a RawValue>,
     replay_name: Option<&'a RawValue>,
+    idempotency_key: Option<&'a RawValue>,
     /// The first problem with a key; syntax errors go before it.
     wrong: Option<EntryError>,
 }
@@ -217,6 +257,7 @@ impl<'a> RawEntry<'a> {
             "resources" => &mut self.resources,
             "detail" => &mut self.detail,
             "replay-name" => &mut self.replay_name,
+            "idempotency-key" => &mut self.idempotency_key,
             _ => {
                 self.wrong.get_or_insert_with(|| unknown(key));
                 return;
@@ -255,6 +296,9 @@ fn unknown(key: &str) -> EntryError {
     let mend = match folded.as_str() {
         "detailtype" | "type" | "eventtype" => "write `detail-type`".to_owned(),
         "data" | "details" | "payload" | "body" => "the event's content is `detail`".to_owned(),
+        "idempotencykey" => {
+            "write `idempotency-key`, where an event is sent; nothing else has one".to_owned()
+        }
         "replayname" => "the router writes it when it replays".to_owned(),
         "eventbusname" | "bus" => "the bus is named in the path: POST /buses/{bus}/events".into(),
         "source" | "detail" | "id" | "time" | "resources" | "account" | "region" | "version" => {

@@ -20,9 +20,11 @@
 mod entry;
 mod envelope;
 mod json;
+mod key;
 mod time;
 
-pub use entry::{EntryError, Stamp};
+pub use entry::{Entry, EntryError, Stamp};
 pub use envelope::{Event, ReadError};
 pub use json::{JsonError, Limits, check_json};
+pub use key::{IdempotencyKey, KeyError};
 pub use time::{TimeError, Timestamp};

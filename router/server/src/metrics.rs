@@ -30,6 +30,9 @@ mod name {
     pub(super) const BUILD: &str = "build";
     pub(super) const EVENTS_ACCEPTED: &str = "events_accepted";
     pub(super) const EVENTS_REFUSED: &str = "events_refused";
+    pub(super) const EVENTS_DUPLICATE: &str = "events_duplicate";
+    pub(super) const KEYS: &str = "deduplication_keys";
+    pub(super) const KEYS_FORGOTTEN: &str = "deduplication_keys_forgotten_early";
     pub(super) const REQUESTS_REFUSED: &str = "requests_refused";
     pub(super) const INGEST_SECONDS: &str = "ingest_seconds";
     pub(super) const CONNECTIONS: &str = "connections";
@@ -80,6 +83,7 @@ struct ReasonLabel {
 pub(crate) struct Metrics {
     accepted: Family<BusLabel, Counter>,
     refused: Family<BusLabel, Counter>,
+    duplicate: Family<BusLabel, Counter>,
     requests_refused: Family<ReasonLabel, Counter>,
     seconds: Histogram,
     connections: Gauge,
@@ -101,6 +105,7 @@ impl Metrics {
     pub(crate) fn new(router: Router, board: Arc<Board>, clock: Arc<dyn Clock>) -> Self {
         let accepted = Family::default();
         let refused = Family::default();
+        let duplicate = Family::default();
         let requests_refused = Family::default();
         // 50 µs to 1.6 s: from a sync on a good disk to one nobody wants to wait for.
         let seconds = Histogram::new(exponential_buckets(0.000_05, 2.0, 16));
@@ -116,6 +121,11 @@ impl Metrics {
             refused.clone(),
         );
         registry.register(
+            name::EVENTS_DUPLICATE,
+            "Events that were there already under their idempotency key, by bus",
+            duplicate.clone(),
+        );
+        registry.register(
             name::REQUESTS_REFUSED,
             "Requests answered with a problem, by its kind",
             requests_refused.clone(),
@@ -129,15 +139,28 @@ impl Metrics {
         registry.register_collector(Box::new(scrape::Scrape::new(router, board, clock)));
         let registry = Arc::new(registry);
         let requests = Gauge::default();
-        Self { accepted, refused, requests_refused, seconds, connections, requests, registry }
+        Self {
+            accepted,
+            refused,
+            duplicate,
+            requests_refused,
+            seconds,
+            connections,
+            requests,
+            registry,
+        }
     }
 
     /// Counts entries of a request to a bus that exists.
-    pub(crate) fn ingested(&self, bus: &str, accepted: usize, refused: usize) {
+    pub(crate) fn ingested(&self, bus: &str, accepted: usize, refused: usize, duplicate: usize) {
         let label = BusLabel { bus: bus.to_owned() };
         self.accepted.get_or_create(&label).inc_by(u64::try_from(accepted).unwrap_or(u64::MAX));
         if 0 < refused {
             self.refused.get_or_create(&label).inc_by(u64::try_from(refused).unwrap_or(u64::MAX));
+        }
+        if 0 < duplicate {
+            let duplicate = u64::try_from(duplicate).unwrap_or(u64::MAX);
+            self.duplicate.get_or_create(&label).inc_by(duplicate);
         }
     }
 

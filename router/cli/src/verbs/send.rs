@@ -42,6 +42,7 @@ was read is sent when nothing follows for 200 ms.
 Examples:
   slipswitch send events.ndjson --bus shop
   jq -c '.[]' export.json | slipswitch send --bus shop
+  slipswitch send orders.ndjson --idempotency-key orders-2026-11-23   # safe to run again
   slipswitch send --source com.shopvn.user --detail-type UserSignedUp --detail '{\"userId\": \"u-1\"}'";
 
 /// Send events to a bus and print their ids.
@@ -68,6 +69,9 @@ pub(crate) struct Arguments {
     /// How many events travel in one request
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     batch: u16,
+    /// Send each event once, however often this command is run: event number N gets KEY/N, one made of options KEY
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
     #[command(flatten)]
     address: Address,
 }
@@ -83,10 +87,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         sent: 0,
         refused: 0,
         unprinted: None,
+        key: arguments.idempotency_key.clone(),
+        read: 0,
     };
     match (&arguments.source, &arguments.detail_type) {
         (Some(source), Some(detail_type)) => {
-            sender.push(composed(source, detail_type, arguments.detail.as_deref())?)?;
+            let event = composed(source, detail_type, arguments.detail.as_deref())?;
+            sender.push(match &arguments.idempotency_key {
+                Some(key) => keyed(&event, key),
+                None => event,
+            })?;
         }
         _ => sender.send_all(arguments.file.as_deref())?,
     }
@@ -124,6 +134,17 @@ fn composed(
         .map_err(|error| Failure::usage(format!("the event is no JSON: {error}")))
 }
 
+/// The event with an idempotency key; what is no object stays as it is, for the router to refuse.
+fn keyed(event: &RawValue, key: &str) -> Box<RawValue> {
+    let with_key = |rest: &str| {
+        let comma = if rest.trim_start().starts_with('}') { "" } else { "," };
+        let key = serde_json::Value::from(key);
+        RawValue::from_string(format!(r#"{{"idempotency-key":{key}{comma}{rest}"#)).ok()
+    };
+    let found = event.get().trim_start().strip_prefix('{').and_then(with_key);
+    found.unwrap_or_else(|| event.to_owned())
+}
+
 struct Sender {
     client: Client,
     path: String,
@@ -134,6 +155,10 @@ struct Sender {
     refused: usize,
     /// Why ids are printed no more.
     unprinted: Option<io::Error>,
+    /// What the idempotency keys begin with.
+    key: Option<String>,
+    /// Events read so far.
+    read: usize,
 }
 
 #[derive(Deserialize)]
@@ -155,7 +180,14 @@ impl Sender {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             match piece {
-                Ok(event) => self.push(event)?,
+                Ok(event) => {
+                    self.read += 1;
+                    let event = match &self.key {
+                        Some(key) => keyed(&event, &format!("{key}/{}", self.read)),
+                        None => event,
+                    };
+                    self.push(event)?;
+                }
                 Err(error) => {
                     self.flush()?;
                     let before = self.sent;
@@ -285,6 +317,17 @@ fn open(file: Option<&Path>) -> Result<(String, Box<dyn Read + Send>), Failure> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_goes_into_an_object_and_nowhere_else() {
+        let keyed = |text: &str| {
+            let event = RawValue::from_string(text.to_owned()).unwrap();
+            keyed(&event, "k/1").get().to_owned()
+        };
+        assert_eq!(keyed(r#"{"a": 1}"#), r#"{"idempotency-key":"k/1","a": 1}"#);
+        assert_eq!(keyed("{ }"), r#"{"idempotency-key":"k/1" }"#);
+        assert_eq!(keyed("[1]"), "[1]");
+    }
 
     #[test]
     fn a_composed_event_keeps_the_bytes_of_its_detail() {

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Visitor};
 use serde_saphyr::Spanned;
 
+use super::buses::Buses;
 use super::diagnose::{at, nearest, place, yaml};
+use super::values::{Age, Size};
 use super::{Config, LogFormat};
 use bus::ruleset::Diagnostic;
 
@@ -22,6 +23,8 @@ const EVENT_BYTES: RangeInclusive<u64> = 1024..=3 << 20;
 /// A segment holds at least one group of the journal, and is written in pages.
 const SEGMENT_BYTES: RangeInclusive<u64> = 16 << 20..=1 << 30;
 const PAGE: u64 = 4096;
+const DEDUPLICATION_WINDOW: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(24 * 3_600);
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 
 #[derive(Default, Deserialize)]
@@ -34,6 +37,7 @@ struct File {
     buses: Option<Spanned<Buses>>,
     account: Option<Spanned<String>>,
     region: Option<Spanned<String>>,
+    deduplication: Option<Deduplication>,
     limits: Option<Limits>,
     http: Option<Http>,
     delivery: Option<Delivery>,
@@ -43,6 +47,13 @@ struct File {
     reload: Option<Reload>,
     shutdown: Option<Shutdown>,
     log: Option<Log>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Deduplication {
+    window: Option<Spanned<Age>>,
+    keys_max: Option<Spanned<u64>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -123,17 +134,6 @@ enum Format {
     Json,
 }
 
-/// Buses: `[shop, audit]`, or `{shop: {}, audit: {}}` with room for a bus's own settings.
-struct Buses(Vec<Spanned<String>>);
-
-/// A number of bytes: `1048576` or `1MiB`. Text that is neither is kept for the diagnostic, which knows
-/// the place that the reader's own error would miss.
-#[derive(Clone)]
-enum Size {
-    Bytes(u64),
-    Neither(String),
-}
-
 /// Parses the file. Paths in it are meant from `folder`, where the file lies.
 pub(super) fn parse(path: &str, text: &str, folder: &Path) -> Result<Config, Vec<Diagnostic>> {
     let options = serde_saphyr::options! {
@@ -147,6 +147,10 @@ pub(super) fn parse(path: &str, text: &str, folder: &Path) -> Result<Config, Vec
     let mut config = Config::default();
     let mut checks = Checks { path, text, problems: Vec::new() };
     checks.names(&file, folder, &mut config);
+    let deduplication = file.deduplication.unwrap_or_default();
+    let into = &mut config.deduplication;
+    checks.age("window", deduplication.window, DEDUPLICATION_WINDOW, &mut into.window);
+    checks.number("keys_max", deduplication.keys_max, 1..=100_000_000, &mut into.keys_max);
     checks.limits(file.limits.unwrap_or_default(), &mut config.limits);
     checks.http(file.http.unwrap_or_default(), &mut config.http);
     checks.delivery(file.delivery.unwrap_or_default(), &mut config.delivery);
@@ -175,7 +179,7 @@ pub(super) fn parse(path: &str, text: &str, folder: &Path) -> Result<Config, Vec
 }
 
 /// Moves values from the file into the configuration and gathers what is wrong with them.
-struct Checks<'a> {
+pub(super) struct Checks<'a> {
     path: &'a str,
     text: &'a str,
     problems: Vec<Diagnostic>,
@@ -193,7 +197,7 @@ impl Checks<'_> {
         self.folder(file.rules_dir.as_ref(), folder, &mut config.rules_dir);
         self.folder(file.plugins_dir.as_ref(), folder, &mut config.plugins_dir);
         if let Some(buses) = &file.buses {
-            self.buses(buses, &mut config.buses);
+            self.buses(buses, config);
         }
         if let Some(account) = &file.account {
             self.word("account", account, &mut config.account);
@@ -210,26 +214,6 @@ impl Checks<'_> {
             return;
         }
         *into = base.join(&found.value);
-    }
-
-    fn buses(&mut self, found: &Spanned<Buses>, into: &mut Vec<String>) {
-        let mut names: Vec<String> = Vec::new();
-        for name in &found.value.0 {
-            if !is_bus_name(&name.value) {
-                let reason = format!("`{}` is no name for a bus", name.value);
-                self.problem(name, reason, "use 1 to 64 letters, digits, `.`, `-` and `_`");
-            } else if names.contains(&name.value) {
-                let reason = format!("the bus `{}` is named twice", name.value);
-                self.problem(name, reason, "keep one of them");
-            } else {
-                names.push(name.value.clone());
-            }
-        }
-        // The bus that `POST /events` means is always there.
-        if !names.iter().any(|name| name == "default") {
-            names.insert(0, "default".to_owned());
-        }
-        *into = names;
     }
 
     fn word(&mut self, key: &str, found: &Spanned<String>, into: &mut String) {
@@ -305,69 +289,7 @@ impl Checks<'_> {
         self.number("log_lines", file.log_lines, 0..=1_000_000, &mut into.log_lines);
     }
 
-    fn bytes<T: TryFrom<u64>>(
-        &mut self,
-        key: &str,
-        found: Option<Spanned<Size>>,
-        bounds: RangeInclusive<u64>,
-        into: &mut T,
-    ) {
-        let Some(found) = found else { return };
-        match &found.value {
-            Size::Bytes(bytes) => {
-                let plain = Spanned::new(*bytes, found.referenced, found.defined);
-                self.number(key, Some(plain), bounds, into);
-            }
-            Size::Neither(text) => {
-                let reason = format!("`{text}` is no number of bytes");
-                self.problem(&found, reason, "write it as 1048576, 512KiB or 16MiB");
-            }
-        }
-    }
-
-    fn ms(
-        &mut self,
-        key: &str,
-        found: Option<Spanned<u64>>,
-        bounds: RangeInclusive<u64>,
-        into: &mut Duration,
-    ) {
-        let mut value = u64::try_from(into.as_millis()).unwrap_or(u64::MAX);
-        self.number(key, found, bounds, &mut value);
-        *into = Duration::from_millis(value);
-    }
-
-    fn seconds(
-        &mut self,
-        key: &str,
-        found: Option<Spanned<u64>>,
-        bounds: RangeInclusive<u64>,
-        into: &mut Duration,
-    ) {
-        let mut value = into.as_secs();
-        self.number(key, found, bounds, &mut value);
-        *into = Duration::from_secs(value);
-    }
-
-    fn number<T: TryFrom<u64>>(
-        &mut self,
-        key: &str,
-        found: Option<Spanned<u64>>,
-        bounds: RangeInclusive<u64>,
-        into: &mut T,
-    ) {
-        let Some(found) = found else { return };
-        match T::try_from(found.value) {
-            Ok(value) if bounds.contains(&found.value) => *into = value,
-            _ => {
-                let reason = format!("{key} cannot be {}", found.value);
-                let mend = format!("use a number from {} to {}", bounds.start(), bounds.end());
-                self.problem(&found, reason, &mend);
-            }
-        }
-    }
-
-    fn problem<T>(&mut self, found: &Spanned<T>, message: String, mend: &str) {
+    pub(super) fn problem<T>(&mut self, found: &Spanned<T>, message: String, mend: &str) {
         let span = place(self.text, &found.referenced);
         let words = [message, "this value".to_owned(), mend.to_owned()];
         self.problems.push(at(self.path, self.text, span, words));
@@ -392,84 +314,4 @@ pub(crate) fn check_address(text: &str) -> Result<(), String> {
         return Err(format!("`{text}` is no host and port"));
     }
     Ok(())
-}
-
-fn is_bus_name(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    (1..=64).contains(&name.len()) && name.bytes().all(plain)
-}
-
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Sizes;
-        impl Visitor<'_> for Sizes {
-            type Value = Size;
-
-            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                out.write_str("a number of bytes, such as 1048576, 512KiB or 16MiB")
-            }
-
-            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Size, E> {
-                Ok(Size::Bytes(value))
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Size, E> {
-                Ok(parse_size(text).map_or_else(|| Size::Neither(text.to_owned()), Size::Bytes))
-            }
-        }
-        deserializer.deserialize_any(Sizes)
-    }
-}
-
-fn parse_size(text: &str) -> Option<u64> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).trim_end();
-    let factor = match text.get(digits.len()..)?.trim_start() {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(factor)
-}
-
-impl<'de> Deserialize<'de> for Buses {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct NoSettings {}
-
-        struct BusesVisitor;
-        impl<'de> Visitor<'de> for BusesVisitor {
-            type Value = Buses;
-
-            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                out.write_str("a list of bus names, or a map with a name as each key")
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                self,
-                mut seq: A,
-            ) -> Result<Buses, A::Error> {
-                let mut names = Vec::new();
-                while let Some(name) = seq.next_element()? {
-                    names.push(name);
-                }
-                Ok(Buses(names))
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<Buses, A::Error> {
-                let mut names = Vec::new();
-                while let Some(name) = map.next_key()? {
-                    map.next_value::<Option<NoSettings>>()?;
-                    names.push(name);
-                }
-                Ok(Buses(names))
-            }
-        }
-        deserializer.deserialize_any(BusesVisitor)
-    }
 }

@@ -12,11 +12,14 @@
 //!
 //! - Rules, targets and plugins' own configuration: they live in the rule files.
 
+mod buses;
 mod diagnose;
 mod file;
 #[cfg(test)]
 mod tests;
+mod values;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,6 +46,9 @@ pub(crate) struct Config {
     pub(crate) rules_dir: PathBuf,
     pub(crate) plugins_dir: PathBuf,
     pub(crate) buses: Vec<String>,
+    /// Of the buses that say more of themselves than their name.
+    pub(crate) bus_settings: BTreeMap<String, Bus>,
+    pub(crate) deduplication: Deduplication,
     pub(crate) account: String,
     pub(crate) region: String,
     pub(crate) limits: Limits,
@@ -54,6 +60,18 @@ pub(crate) struct Config {
     pub(crate) reload: Reload,
     pub(crate) drain: Duration,
     pub(crate) log: Log,
+}
+
+/// What one bus says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bus {
+    pub(crate) deduplicates_by_source_and_id: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Deduplication {
+    pub(crate) window: Duration,
+    pub(crate) keys_max: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,6 +160,8 @@ impl Default for Config {
             rules_dir: "rules".into(),
             plugins_dir: PLUGINS_DIR.into(),
             buses: vec!["default".to_owned()],
+            bus_settings: BTreeMap::new(),
+            deduplication: Deduplication { window: Duration::from_secs(300), keys_max: 1_000_000 },
             account: "000000000000".to_owned(),
             region: "local".to_owned(),
             limits: Limits {

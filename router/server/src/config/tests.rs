@@ -58,6 +58,33 @@ fn buses_are_a_list_or_a_map_and_default_is_always_there() {
 }
 
 #[test]
+fn a_bus_may_say_by_what_it_knows_an_event_that_comes_again() {
+    let config =
+        parse("buses: { shop: { deduplicate: source-and-id }, b: { deduplicate: key } }").unwrap();
+    assert_eq!(config.bus_settings.keys().collect::<Vec<_>>(), ["shop"]);
+    assert!(config.bus_settings["shop"].deduplicates_by_source_and_id);
+    refused(
+        "buses: { shop: { deduplicate: id } }",
+        expect![[r#"
+        1:31: unknown value `id` | one of `key`, `source-and-id`
+    "#]],
+    );
+    refused(
+        "deduplication: { window: 2d, keys_max: 0 }",
+        expect![[r#"
+        1:26: window cannot be 2d | write one from 1s to 1d
+        1:40: keys_max cannot be 0 | use a number from 1 to 100000000
+    "#]],
+    );
+    refused(
+        "deduplication: { window: 5 }",
+        expect![[r#"
+        1:26: `5` is no span of time | write it as 30s, 5m, 12h or 7d
+    "#]],
+    );
+}
+
+#[test]
 fn an_account_keeps_its_leading_zeroes_without_quotes() {
     assert_eq!(parse("account: 000000000007").unwrap().account, "000000000007");
 }
@@ -85,7 +112,7 @@ fn an_unknown_key_gets_the_nearest_word() {
     refused(
         "buses: { shop: { retention: 1 } }",
         expect![[r#"
-            1:18: unknown key `retention` | this section has no keys yet: remove it
+            1:18: unknown key `retention` | the keys here are `deduplicate`
         "#]],
     );
 }
@@ -162,7 +189,7 @@ fn broken_yaml_names_the_place() {
     refused(
         "a: b: c",
         expect![[r#"
-            1:1: unknown key `a` | the keys here are `listen`, `data_dir`, `rules_dir`, `plugins_dir`, `buses`, `account`, `region`, `limits`, `http`, `delivery`, `journal`, `dead_letters`, `plugin`, `reload`, `shutdown`, `log`
+            1:1: unknown key `a` | the keys here are `listen`, `data_dir`, `rules_dir`, `plugins_dir`, `buses`, `account`, `region`, `deduplication`, `limits`, `http`, `delivery`, `journal`, `dead_letters`, `plugin`, `reload`, `shutdown`, `log`
         "#]],
     );
     refused(

@@ -12,7 +12,7 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bus::{IngestError, ReplayError, StateError};
+use bus::{IngestError, Refusal, ReplayError, StateError};
 use event::{EntryError, JsonError};
 use serde_json::value::RawValue;
 
@@ -40,6 +40,7 @@ pub(crate) enum Kind {
     BadParameter,
     BadRequest,
     Conflict,
+    KeyReused,
     Overloaded,
     Unavailable,
     NotReady,
@@ -73,6 +74,7 @@ impl Kind {
             | Self::BadParameter
             | Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Conflict => StatusCode::CONFLICT,
+            Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Overloaded | Self::Unavailable | Self::NotReady => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -100,6 +102,7 @@ impl Kind {
             Self::BadParameter => "bad-parameter",
             Self::BadRequest => "bad-request",
             Self::Conflict => "conflict",
+            Self::KeyReused => "key-reused",
             Self::Overloaded => "overloaded",
             Self::Unavailable => "unavailable",
             Self::NotReady => "not-ready",
@@ -126,6 +129,7 @@ impl Kind {
             Self::BadParameter => "Bad parameter",
             Self::BadRequest => "Bad request",
             Self::Conflict => "Conflict",
+            Self::KeyReused => "Idempotency key used for something else",
             Self::Overloaded => "Overloaded",
             Self::Unavailable => "Unavailable",
             Self::NotReady => "Not ready",
@@ -157,15 +161,16 @@ impl Problem {
     }
 
     /// The only event of a request was refused.
-    pub(crate) fn refused(error: &EntryError) -> Self {
-        let kind = match error {
-            EntryError::Json(JsonError::TooLarge { .. }) => Kind::EventTooLarge,
-            EntryError::Json(JsonError::Syntax { .. } | JsonError::NotUtf8 { .. }) => {
-                Kind::MalformedBody
-            }
-            _ => Kind::EventRefused,
+    pub(crate) fn refused(refusal: &Refusal) -> Self {
+        let kind = match refusal {
+            Refusal::Entry(EntryError::Json(JsonError::TooLarge { .. })) => Kind::EventTooLarge,
+            Refusal::Entry(EntryError::Json(
+                JsonError::Syntax { .. } | JsonError::NotUtf8 { .. },
+            )) => Kind::MalformedBody,
+            Refusal::Entry(_) => Kind::EventRefused,
+            Refusal::KeyReused { .. } => Kind::KeyReused,
         };
-        kind.problem(error.to_string())
+        kind.problem(refusal.to_string())
     }
 }
 
@@ -279,11 +284,11 @@ mod tests {
 
     #[test]
     fn a_lone_event_is_refused_by_what_is_wrong_with_it() {
-        let json = |error| Problem::refused(&EntryError::Json(error)).kind();
+        let json = |error| Problem::refused(&Refusal::Entry(EntryError::Json(error))).kind();
         assert_eq!(json(JsonError::TooLarge { bytes: 2, max: 1 }), Kind::EventTooLarge);
         assert_eq!(json(JsonError::NotUtf8 { offset: 0 }), Kind::MalformedBody);
         assert_eq!(json(JsonError::TooDeep { offset: 0, max: 1 }), Kind::EventRefused);
         let missing = EntryError::Missing { key: "source" };
-        assert_eq!(Problem::refused(&missing).kind(), Kind::EventRefused);
+        assert_eq!(Problem::refused(&missing.into()).kind(), Kind::EventRefused);
     }
 }

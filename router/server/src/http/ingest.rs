@@ -4,6 +4,7 @@
 //!
 //! - **durable**: the answer leaves only after `Router::ingest` has returned, which is after the sync.
 //! - The answer lists the entries in the order they were sent.
+//! - An `Idempotency-Key` is either used or refused, never passed over.
 
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use event::EntryError;
+use bus::{Refusal, Taken};
+use event::IdempotencyKey;
 use serde_json::value::RawValue;
 
 use super::App;
@@ -20,7 +22,9 @@ use super::body::{Bounds, Incoming, drain};
 use super::error::{Kind, Problem};
 use super::split::{Media, split};
 
-type Outcomes = Vec<Result<String, EntryError>>;
+type Outcomes = Vec<Result<Taken, Refusal>>;
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 pub(super) const DEFAULT_BUS: &str = "default";
 
@@ -70,10 +74,11 @@ async fn take(
         return Err(app.unknown_bus(bus));
     }
     let media = media(headers)?;
+    let key = key(headers)?;
     let bounds = Bounds { bytes_max: app.limits.body_bytes, time_max: app.body_time };
     let held = app.budget.read(body, bounds).await?;
     let found = split(&held.bytes, media, app.limits.body_events)?;
-    let outcomes = app.router.ingest(bus, found.entries).await?;
+    let outcomes = app.router.ingest_once(bus, found.entries, key).await?;
     answer(app, bus, &outcomes, found.alone)
 }
 
@@ -99,10 +104,25 @@ fn media(headers: &HeaderMap) -> Result<Media, Problem> {
     })
 }
 
+/// The key of the request, bare or as a quoted string, which is how the IETF's draft writes it.
+fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let bad = |why: String| Kind::BadRequest.problem(format!("header {IDEMPOTENCY_KEY}: {why}"));
+    if values.next().is_some() {
+        return Err(bad("it is there more than once; send one".to_owned()));
+    }
+    // What is not ASCII is no key, whatever it says.
+    let text = String::from_utf8_lossy(value.as_bytes());
+    let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&text);
+    IdempotencyKey::new(bare).map(Some).map_err(|error| bad(error.to_string()))
+}
+
 fn answer(app: &App, bus: &str, outcomes: &Outcomes, alone: bool) -> Result<Response, Problem> {
     let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     let refused = outcomes.len() - accepted;
-    app.metrics.ingested(bus, accepted, refused);
+    let duplicates = outcomes.iter().flatten().filter(|taken| taken.is_duplicate).count();
+    app.metrics.ingested(bus, accepted - duplicates, refused, duplicates);
     match outcomes.as_slice() {
         [Err(error)] if alone => return Err(Problem::refused(error)),
         _ if accepted == 0 => {
@@ -112,8 +132,11 @@ fn answer(app: &App, bus: &str, outcomes: &Outcomes, alone: bool) -> Result<Resp
         }
         _ => (),
     }
-    let mut body =
-        format!(r#"{{"accepted":{accepted},"refused":{refused},"entries":"#).into_bytes();
+    let mut body = format!(r#"{{"accepted":{accepted},"refused":{refused},"#).into_bytes();
+    if 0 < duplicates {
+        body.extend_from_slice(format!(r#""duplicates":{duplicates},"#).as_bytes());
+    }
+    body.extend_from_slice(br#""entries":"#);
     body.extend_from_slice(&entries(outcomes));
     body.push(b'}');
     let mut response = Response::new(Body::from(body));
@@ -123,7 +146,7 @@ fn answer(app: &App, bus: &str, outcomes: &Outcomes, alone: bool) -> Result<Resp
     Ok(response)
 }
 
-/// `[{"id":"…"},{"error":"…"}]`
+/// `[{"id":"…"},{"id":"…","duplicate":true},{"error":"…"}]`
 fn entries(outcomes: &Outcomes) -> Vec<u8> {
     let mut out = Vec::with_capacity(2 + outcomes.len() * 48);
     out.push(b'[');
@@ -132,9 +155,13 @@ fn entries(outcomes: &Outcomes) -> Vec<u8> {
             out.push(b',');
         }
         let written = match outcome {
-            Ok(id) => {
+            Ok(Taken { id, is_duplicate }) => {
                 out.extend_from_slice(br#"{"id":"#);
-                serde_json::to_writer(&mut out, id)
+                let written = serde_json::to_writer(&mut out, id);
+                if *is_duplicate {
+                    out.extend_from_slice(br#","duplicate":true"#);
+                }
+                written
             }
             Err(error) => {
                 out.extend_from_slice(br#"{"error":"#);
@@ -150,18 +177,37 @@ fn entries(outcomes: &Outcomes) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use event::EntryError;
+
     use super::*;
+
+    #[test]
+    fn a_key_comes_bare_or_quoted_once_and_visible() {
+        let read = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("idempotency-key", HeaderValue::from_static(value));
+            }
+            key(&headers).map(|key| key.map(|key| key.as_str().to_owned()))
+        };
+        assert_eq!(read(&[]).unwrap(), None);
+        assert_eq!(read(&["k-1"]).unwrap().as_deref(), Some("k-1"));
+        assert_eq!(read(&["\"k-1\""]).unwrap().as_deref(), Some("k-1"));
+        for bad in [&["a", "a"][..], &[""], &["\"\""], &["a b"]] {
+            assert_eq!(read(bad).unwrap_err().kind(), Kind::BadRequest, "{bad:?}");
+        }
+    }
 
     #[test]
     fn outcomes_are_written_in_order_and_quoted() {
         let outcomes = vec![
-            Ok("a\"b".to_owned()),
-            Err(EntryError::Empty { key: "source" }),
-            Ok("c".to_owned()),
+            Ok(Taken { id: "a\"b".to_owned(), is_duplicate: false }),
+            Err(EntryError::Empty { key: "source" }.into()),
+            Ok(Taken { id: "c".to_owned(), is_duplicate: true }),
         ];
         assert_eq!(
             String::from_utf8(entries(&outcomes)).unwrap(),
-            r#"[{"id":"a\"b"},{"error":"`source` must not be empty"},{"id":"c"}]"#
+            r#"[{"id":"a\"b"},{"error":"`source` must not be empty"},{"id":"c","duplicate":true}]"#
         );
         assert_eq!(entries(&Vec::new()), b"[]");
     }

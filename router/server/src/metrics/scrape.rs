@@ -38,6 +38,11 @@ impl Collector for Scrape {
         reloads(out, &self.board.read())?;
         let status = self.router.status();
         gauge(out, name::DISPATCHED, "Every event below has been matched", status.dispatched)?;
+        let known = status.deduplication;
+        gauge(out, name::KEYS, "Idempotency keys that are remembered", as_u64(known.keys))?;
+        let forgotten = ConstCounter::new(known.forgotten_early);
+        let help = "Idempotency keys that were forgotten before their time, for want of room";
+        one(out, name::KEYS_FORGOTTEN, help, &forgotten)?;
         let writable = u64::from(status.journal.stopped.is_none());
         gauge(out, name::JOURNAL_WRITABLE, "Whether the journal takes events", writable)?;
         journal(out, &self.router.journal_stats())?;

@@ -214,7 +214,13 @@ fn host(config: &Config) -> Result<Host, RunError> {
 
 fn bus_options(config: &Config) -> bus::Options {
     let data_dir: PathBuf = config.data_dir.clone();
+    let by_pair = config.bus_settings.iter().filter(|(_, bus)| bus.deduplicates_by_source_and_id);
     bus::Options {
+        deduplication: bus::Deduplication {
+            window: config.deduplication.window,
+            keys_max: config.deduplication.keys_max,
+            by_source_and_id: by_pair.map(|(name, _)| name.clone()).collect(),
+        },
         limits: config.limits.of_events(),
         account: config.account.clone(),
         region: config.region.clone(),

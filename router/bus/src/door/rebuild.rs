@@ -1,0 +1,54 @@
+//! The window, read back from the journal.
+//!
+//! It costs a look at each record that is younger than the window, once, when the first key comes:
+//! events without keys do not wait for it.
+
+use bytes::Bytes;
+use event::{Event, Timestamp};
+use journal::{Offset, ReadError, Record};
+
+use super::window::Print;
+use crate::core::Core;
+use crate::record::{self, Parts};
+
+pub(super) async fn window(core: &Core, now: Timestamp) {
+    let since = now.as_millis().saturating_sub(millis(core.options.deduplication.window));
+    let end = core.journal.durable_end();
+    if let Err(error) = read(core, since, end).await {
+        tracing::error!(%error, "the journal cannot be read back to know its idempotency keys: an event that is sent again may be taken again");
+    }
+}
+
+async fn read(core: &Core, since: i64, end: Offset) -> Result<(), ReadError> {
+    let mut cursor = core.journal.read_from(core.journal.offset_at(since)?);
+    while cursor.position() < end {
+        let Some(batch) = cursor.next_batch()? else { break };
+        for record in &batch {
+            if let Some(print) = print(core, record) {
+                let time = Timestamp::from_millis(record.time);
+                core.door.window.remember(print, record.offset, time);
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+/// The key that the record's event came with.
+fn print(core: &Core, entry: &Record) -> Option<Print> {
+    let Parts { envelope, hops, key } = record::parts(&entry.payload).ok()?;
+    if !key.is_empty() {
+        return Some(Print::of_key(&entry.bus, &key));
+    }
+    // What another bus passed on did not come through the door.
+    (hops == 0 && core.deduplicates(&entry.bus)).then(|| pair(&entry.bus, envelope))?
+}
+
+fn pair(bus: &str, envelope: Bytes) -> Option<Print> {
+    let event = Event::read(envelope).ok()?;
+    Some(Print::of_source_and_id(bus, event.source(), event.id()))
+}
+
+fn millis(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
