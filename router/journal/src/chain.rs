@@ -25,13 +25,15 @@ mod contents;
 mod cursor;
 mod error;
 mod expiry;
-mod listing;
+pub(crate) mod listing;
 mod manifest;
-mod opening;
+pub(crate) mod opening;
 mod options;
+pub(crate) mod repair;
 mod sealer;
 #[cfg(test)]
 mod tests;
+pub(crate) mod verify;
 
 use std::{
     collections::BTreeSet,

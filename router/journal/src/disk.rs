@@ -25,7 +25,6 @@ pub(crate) type Lock = Box<dyn Any + Send>;
 /// One folder. A name may lead into a folder below it (`damaged/store`).
 pub(crate) trait Disk: Send + Sync {
     /// A folder below this one, whether it is there or not.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the journal's tools, which come next"))]
     fn folder(&self, name: &str) -> Arc<dyn Disk>;
 
     /// Makes the folder, and those above it, durably; nothing happens when it is there.
@@ -43,7 +42,6 @@ pub(crate) trait Disk: Send + Sync {
     fn list(&self) -> io::Result<Vec<String>>;
 
     /// The names of the folders in it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the journal's tools, which come next"))]
     fn folders(&self) -> io::Result<Vec<String>>;
 
     /// Makes a file of `size` bytes with room for them, or replaces one. Without enough room it

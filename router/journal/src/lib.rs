@@ -46,6 +46,7 @@ mod spare;
 mod stats;
 #[cfg(test)]
 mod tests;
+pub mod tools;
 mod walk;
 mod writer;
 

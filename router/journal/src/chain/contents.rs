@@ -126,8 +126,13 @@ fn patch(found: &Salvaged, part: &Part) -> Vec<BlockEntry> {
     if part.listed.records <= records {
         return entries;
     }
-    for damage in found.damages.iter().filter(|damage| damage.block.is_none()) {
-        let at = entries.partition_point(|entry| entry.position < damage.position);
+    let unknown = found.damages.iter().filter(|damage| damage.block.is_none());
+    let mut places: Vec<_> = unknown.map(|damage| damage.position).collect();
+    if places.is_empty() || matches!(part.state, PartState::Broken { .. }) {
+        places.push(u64::MAX); // Nobody knows where the file ended.
+    }
+    for position in places {
+        let at = entries.partition_point(|entry| entry.position < position);
         let before = at.checked_sub(1).map(|before| entries[before]);
         let behind = entries.get(at).copied();
         let first = before.map_or(part.listed.from, |before| before.last.next());
@@ -138,7 +143,7 @@ fn patch(found: &Salvaged, part: &Part) -> Vec<BlockEntry> {
                 at,
                 BlockEntry {
                     number: u32::MAX,
-                    position: damage.position,
+                    position,
                     length: 0,
                     raw_len: 0,
                     records: 0,

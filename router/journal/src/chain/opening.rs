@@ -88,12 +88,15 @@ fn read_manifest(
     };
     if names.iter().any(|name| name == manifest::NAME) {
         let found = load_manifest(disk).map_err(io("read it"))?;
-        let found = found.map_err(|error| match error {
+        let mut found = found.map_err(|error| match error {
             HeaderError::Newer { found } => {
                 OpenError::NewerFormat { path: path.clone(), found, known: 1 }
             }
             HeaderError::Bad(what) => lost_manifest(disk, what),
         })?;
+        if found.name.is_empty() {
+            found.name.clone_from(&options.name); // A repair did not know it.
+        }
         if found.name == options.name {
             return Ok(found);
         }

@@ -2,6 +2,7 @@
 
 mod appending;
 mod crashes;
+mod damage;
 mod reading;
 
 use std::{ops::Range, sync::Arc};

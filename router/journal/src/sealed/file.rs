@@ -128,7 +128,6 @@ impl SealedFile {
     }
 
     /// Whether the filters are what the trailer says.
-    #[expect(dead_code, reason = "for `verify`, which comes next")]
     pub(crate) fn check_filters(&self, contents: &Contents) -> Result<(), FileError> {
         let filters = &self.trailer.filters;
         let bytes: Bytes = section(&*self.file, contents.seed, filters, "filters")?.into();
@@ -159,7 +158,17 @@ impl Contents {
         ask: &dyn Fn(&Summary<'_>) -> bool,
         damaged: &mut dyn FnMut(FileError),
     ) -> bool {
-        let filters = self.filters.get_or_init(|| {
+        let entry = &self.entries[number];
+        ask(&Summary::new(entry, &slice(self.filters(damaged), entry)))
+    }
+
+    /// The filter of one block; it says nothing when the filters cannot be read.
+    pub(crate) fn filter(&self, entry: &BlockEntry) -> FilterBytes {
+        slice(self.filters(&mut |_damaged| ()), entry)
+    }
+
+    fn filters(&self, damaged: &mut dyn FnMut(FileError)) -> &Bytes {
+        self.filters.get_or_init(|| {
             let Some(filters) = &self.section else { return Bytes::new() };
             match section(&*self.file, self.seed, filters, "filters") {
                 Ok(bytes) => bytes.into(),
@@ -168,9 +177,7 @@ impl Contents {
                     Bytes::new()
                 }
             }
-        });
-        let entry = &self.entries[number];
-        ask(&Summary::new(entry, &slice(filters, entry)))
+        })
     }
 
     /// What it takes in memory when everything of it was read.

@@ -106,7 +106,23 @@ impl FileWriter {
         if self.gathering.is_empty() {
             return Ok(0);
         }
-        let filter = filter::encode(&self.keys);
+        self.flush_with(&filter::encode(&self.keys))
+    }
+
+    /// Writes a block whose filter is known.
+    pub(crate) fn block(
+        &mut self,
+        records: &[ChainRecord],
+        filter: &FilterBytes,
+    ) -> io::Result<()> {
+        for record in records {
+            self.gathering.push(record.offset, record.time, &record.payload);
+        }
+        self.flush_with(filter)?;
+        Ok(())
+    }
+
+    fn flush_with(&mut self, filter: &FilterBytes) -> io::Result<u64> {
         let own_filter = match self.filters_kept {
             FiltersKept::AtTheEnd => &[][..],
             FiltersKept::InBlocks => &filter.0,
@@ -116,7 +132,7 @@ impl FileWriter {
         let seal = Seal { seed: self.seed, number, filter: own_filter };
         let header = self.gathering.seal(&seal, &mut self.buffer);
         self.file.write_at(&self.buffer, self.position)?;
-        self.note(header.entry(self.position), &filter);
+        self.note(header.entry(self.position), filter);
         self.gathering.clear();
         self.keys.clear();
         Ok(header.len())

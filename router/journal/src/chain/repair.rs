@@ -1,0 +1,263 @@
+//! Making a damaged chain whole again, without what is lost.
+//!
+//! # Invariants
+//!
+//! - Nothing is deleted: what is damaged is in `damaged/` before anything else takes its place.
+//! - After a crash at any point another repair finishes the work.
+//! - What is lost is said, with its offsets.
+
+use std::{io, sync::Arc};
+
+use super::{
+    Fault,
+    listing::{Part, PartState, listed},
+    manifest::{Listed, Manifest},
+    opening::look_at,
+    verify::{scan, sound_manifest},
+};
+use crate::{
+    Offset,
+    disk::{Disk, File},
+    layout::{Seed, unfinished},
+    sealed::{
+        FileHeader, FileWriter, FiltersKept, SealedFile, file,
+        layout::{segment_from, segment_name},
+    },
+};
+
+pub(crate) const DAMAGED: &str = "damaged";
+const COPY_BYTES: usize = 1 << 20;
+
+/// What a repair did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repair {
+    /// In words, in order.
+    pub actions: Vec<String>,
+    /// What is gone for good, as far as this machine knows.
+    pub lost: Vec<Fault>,
+}
+
+impl Repair {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.actions.extend(other.actions);
+        self.lost.extend(other.lost);
+    }
+}
+
+/// Repairs the chain in this folder. The caller holds the lock of the data folder.
+pub(crate) fn repair(disk: &dyn Disk) -> io::Result<Repair> {
+    let mut done = Repair::default();
+    let mut names = disk.list()?;
+    names.sort();
+    let mut manifest = match sound_manifest(disk, &names)? {
+        Ok(Some(manifest)) => manifest,
+        Ok(None) => return Ok(done),
+        Err(what) => match rebuild(disk, &names, &what, &mut done)? {
+            Some(manifest) => manifest,
+            None => return Ok(done),
+        },
+    };
+    let before = manifest.clone();
+    for listed in &mut manifest.files {
+        repair_part(disk, listed, &before.id, &mut done)?;
+    }
+    let known: Vec<_> = manifest.files.iter().map(|listed| segment_name(listed.from)).collect();
+    for name in names.iter().filter(|name| segment_from(name).is_some() && !known.contains(name)) {
+        // What was sealed and not listed yet is for the next start to take in.
+        let next = SealedFile::open(disk, name).is_ok_and(|sealed| {
+            sealed.header.chain_id == manifest.id
+                && manifest.next_sequence <= sealed.header.sequence
+        });
+        if !next && disk.open(name).is_ok() {
+            set_aside(disk, name)?;
+            disk.remove(name)?;
+            let path = disk.path(name);
+            done.actions.push(format!("{}: not listed, set aside", path.display()));
+        }
+    }
+    if manifest != before {
+        write(disk, &manifest)?;
+    }
+    disk.sync_names()?;
+    Ok(done)
+}
+
+fn write(disk: &dyn Disk, manifest: &Manifest) -> io::Result<()> {
+    manifest.write_aside(disk)?;
+    Manifest::replace(disk)
+}
+
+/// A manifest of what is there.
+fn rebuild(
+    disk: &dyn Disk,
+    names: &[String],
+    what: &str,
+    done: &mut Repair,
+) -> io::Result<Option<Manifest>> {
+    let mut files: Vec<(FileHeader, Listed)> = Vec::new();
+    for name in names.iter().filter(|name| segment_from(name).is_some()) {
+        let Some((header, found)) = identify(disk, name)? else { continue };
+        if files.first().is_none_or(|(first, _)| first.chain_id == header.chain_id) {
+            files.push((header, found));
+        }
+    }
+    if names.iter().any(|name| name == super::manifest::NAME) {
+        set_aside(disk, super::manifest::NAME)?;
+    }
+    let Some((first, _)) = files.first() else { return Ok(None) };
+    // The name is not in the segments: whoever opens the chain next gives it.
+    let mut manifest = Manifest::new(first.chain_id, "");
+    files.sort_by_key(|(_, listed)| listed.sequence);
+    for (_, listed) in files {
+        let follows = manifest
+            .files
+            .last()
+            .is_none_or(|last| last.sequence < listed.sequence && last.to <= listed.from);
+        if !follows {
+            continue; // It is set aside as one that is not listed.
+        }
+        if let Some(last) = manifest.files.last()
+            && last.sequence + 1 < listed.sequence
+        {
+            let what =
+                format!("segments {} up to {} are missing", last.sequence + 1, listed.sequence);
+            done.lost.push(Fault {
+                path: disk.path(""),
+                position: 0,
+                what,
+                offsets: Some(last.to..listed.from),
+                records: None,
+            });
+        }
+        manifest.next_sequence = listed.sequence + 1;
+        manifest.to = listed.to;
+        manifest.files.push(listed);
+    }
+    manifest.from = manifest.files.first().map_or(Offset::ZERO, |listed| listed.from);
+    write(disk, &manifest)?;
+    let count = manifest.files.len();
+    let path = disk.path(super::manifest::NAME);
+    done.actions.push(format!(
+        "{}: {what}; a new one was made of {count} segments. Segments that were missing at the \
+         front or at the end would not be noticed",
+        path.display()
+    ));
+    Ok(Some(manifest))
+}
+
+/// What a file says of itself, as far as one of its ends is sound.
+fn identify(disk: &dyn Disk, name: &str) -> io::Result<Option<(FileHeader, Listed)>> {
+    if let Ok(sealed) = SealedFile::open(disk, name) {
+        return Ok(Some((sealed.header, listed(&sealed.trailer, sealed.length))));
+    }
+    let file = disk.open(name)?;
+    let length = file.len()?;
+    let Ok(header) = file::read_header(&*file, length) else { return Ok(None) };
+    let (from, sequence) = (header.from, header.sequence);
+    let (to, records, last_time, lost) = (from.next(), u64::MAX, i64::MIN, false);
+    let guess = Listed { sequence, from, to, length, records, last_time, lost };
+    let part = look_at(disk, &guess, &header.chain_id);
+    let found = scan(disk, &part, &header.chain_id)?;
+    let blocks = found.map(|scan| scan.blocks).unwrap_or_default();
+    let Some(last) = blocks.last() else { return Ok(None) };
+    let records = blocks.iter().map(|entry| u64::from(entry.records)).sum();
+    let listed = Listed { to: last.last.next(), records, last_time: last.last_time, ..guess };
+    Ok(Some((header, listed)))
+}
+
+/// Replaces a damaged file by one with what is whole in it.
+fn repair_part(
+    disk: &dyn Disk,
+    listed: &mut Listed,
+    chain_id: &[u8; 16],
+    done: &mut Repair,
+) -> io::Result<()> {
+    let part = look_at(disk, listed, chain_id);
+    let Some(found) = scan(disk, &part, chain_id)? else {
+        if part.state == PartState::Missing {
+            listed.lost = true;
+            done.actions.push(format!("{}: missing, given up", part.path.display()));
+            done.lost.extend(super::opening::fault(&part));
+        }
+        return Ok(());
+    };
+    if found.faults.is_empty() {
+        return Ok(());
+    }
+    let aside = set_aside(disk, &part.name)?;
+    done.lost.extend(found.faults.iter().filter(|fault| fault.offsets.is_some()).cloned());
+    let path = part.path.display();
+    if found.blocks.is_empty() {
+        disk.remove(&part.name)?;
+        listed.lost = true;
+        done.actions.push(format!("{path}: nothing in it is whole; set aside as {aside}"));
+        return Ok(());
+    }
+    let (records, length) = write_again(disk, &part, &found.blocks, chain_id)?;
+    let (blocks, kept) = (found.blocks.len(), records.0);
+    done.actions.push(format!(
+        "{path}: written anew with {blocks} whole blocks and {kept} records; the damaged one is {aside}"
+    ));
+    (listed.records, listed.last_time, listed.length) = (kept, records.1, length);
+    Ok(())
+}
+
+/// The same span with the whole blocks alone. They keep their filters where those are sound.
+fn write_again(
+    disk: &dyn Disk,
+    part: &Part,
+    blocks: &[crate::sealed::BlockEntry],
+    chain_id: &[u8; 16],
+) -> io::Result<((u64, i64), u64)> {
+    let seed = Seed::new(chain_id, part.listed.sequence);
+    let old = disk.open(&part.name)?;
+    let contents = SealedFile::open(disk, &part.name).ok().and_then(|sealed| {
+        let contents = sealed.contents().ok()?;
+        sealed.check_filters(&contents).ok()?;
+        Some(contents)
+    });
+    let header =
+        FileHeader { chain_id: *chain_id, sequence: part.listed.sequence, from: part.listed.from };
+    let file = disk.create(&unfinished(&part.name), 0)?;
+    let mut writer = FileWriter::begin(file, header, usize::MAX, FiltersKept::AtTheEnd)?;
+    for entry in blocks {
+        let records = file::read_block(&*old, seed, entry).map_err(io::Error::other)?;
+        let filter = contents.as_ref().map(|contents| contents.filter(entry)).unwrap_or_default();
+        writer.block(&records, &filter)?;
+    }
+    let (trailer, length) = writer.finish(part.listed.to)?;
+    writer.file.sync()?;
+    disk.rename(&unfinished(&part.name), &part.name)?;
+    disk.sync_names()?;
+    Ok(((trailer.records, trailer.last_time), length))
+}
+
+/// Copies a file into `damaged/`, durably. Returns what it is called there.
+pub(crate) fn set_aside(disk: &dyn Disk, name: &str) -> io::Result<String> {
+    let folder = disk.folder(DAMAGED);
+    folder.make()?;
+    let taken = folder.list()?;
+    let free = (0_u64..).map(|number| match number {
+        0 => name.to_owned(),
+        number => format!("{name}.{number}"),
+    });
+    let aside = free.into_iter().find(|name| !taken.contains(name)).unwrap_or_default();
+    let (from, to) = (disk.open(name)?, folder.create(&aside, 0)?);
+    copy(&from, &to)?;
+    to.sync()?;
+    folder.sync_names()?;
+    Ok(folder.path(&aside).display().to_string())
+}
+
+fn copy(from: &Arc<dyn File>, to: &Arc<dyn File>) -> io::Result<()> {
+    let length = from.len()?;
+    let mut buffer = vec![0; COPY_BYTES];
+    let mut position = 0;
+    while position < length {
+        let piece = usize::try_from(length - position).unwrap_or(COPY_BYTES).min(COPY_BYTES);
+        from.read_at(&mut buffer[..piece], position)?;
+        to.write_at(&buffer[..piece], position)?;
+        position += piece as u64;
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! What can be done to the data folder of a stopped router: verified, repaired, looked at, exported.
+//!
+//! # Invariants
+//!
+//! - The folder is locked meanwhile, as a running router locks it: neither meets the other.
+//! - Only `repair` changes what is in the folder, and it deletes nothing.
+//!
+//! # Not here
+//!
+//! - The state database: it can be rebuilt only from what it refers to.
+
+mod export;
+mod hot;
+mod info;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+pub use crate::chain::{repair::Repair, verify::Verification};
+pub use export::{Export, ExportOf, Exported};
+pub use info::{Info, InfoKind};
+
+use crate::{
+    OpenError, ReadError,
+    chain::{repair, verify},
+    disk::{Disk, Lock, PosixDisk},
+};
+
+const JOURNAL: &str = "journal";
+const SEALED: &str = "sealed";
+const ARCHIVES: &str = "archives";
+const ATTEMPTS: &str = "attempts";
+
+/// The data folder of a router that does not run. It is locked until this is dropped.
+pub struct StoppedData {
+    disk: Arc<dyn Disk>,
+    _lock: Lock,
+}
+
+/// Why the folder could not be worked on.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    #[error(
+        "data folder {path}: a router has it open; stop that router first, or give another folder (--data)"
+    )]
+    Running { path: PathBuf },
+
+    #[error(
+        "data folder {path}: there is no journal in it; give the folder that the router has (--data)"
+    )]
+    NoJournal { path: PathBuf },
+
+    #[error("data folder {path}: {source}")]
+    Io { path: PathBuf, source: io::Error },
+
+    #[error(transparent)]
+    Open(#[from] OpenError),
+
+    #[error(transparent)]
+    Read(#[from] ReadError),
+
+    #[error("data folder {path}: there are no events of {what}; there are: {known}")]
+    Unknown { path: PathBuf, what: String, known: String },
+}
+
+impl StoppedData {
+    /// Locks the data folder `dir`, which holds `journal/`.
+    pub fn open(dir: &Path) -> Result<Self, ToolError> {
+        Self::open_in(Arc::new(PosixDisk::new(dir.to_owned())))
+    }
+
+    pub(crate) fn open_in(disk: Arc<dyn Disk>) -> Result<Self, ToolError> {
+        let path = disk.path("");
+        let io = |source| ToolError::Io { path: path.clone(), source };
+        let folders = match disk.folders() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            folders => folders.map_err(io)?,
+        };
+        if !folders.iter().any(|name| name == JOURNAL) {
+            return Err(ToolError::NoJournal { path });
+        }
+        let lock = disk.folder(JOURNAL).lock().map_err(io)?;
+        let lock = lock.ok_or_else(|| ToolError::Running { path: path.clone() })?;
+        Ok(Self { disk, _lock: lock })
+    }
+
+    /// Reads everything and names what is not as it was written.
+    pub fn verify(&self) -> Result<Verification, ToolError> {
+        let mut found = Verification::default();
+        let verified = (|| {
+            hot::verify(&*self.disk.folder(JOURNAL), &mut found)?;
+            for chain in self.chains()? {
+                found.add(verify::verify(&*chain.disk)?);
+            }
+            Ok(())
+        })();
+        verified.map_err(|source| self.error(source))?;
+        Ok(found)
+    }
+
+    /// Mends what can be mended. What is damaged is kept in a folder `damaged` beside it.
+    pub fn repair(&self) -> Result<Repair, ToolError> {
+        let mut done = Repair::default();
+        let repaired = (|| {
+            for chain in self.chains()? {
+                done.add(repair::repair(&*chain.disk)?);
+            }
+            Ok(())
+        })();
+        repaired.map_err(|source| self.error(source))?;
+        Ok(done)
+    }
+
+    fn chains(&self) -> io::Result<Vec<ChainFolder>> {
+        let mut chains = Vec::new();
+        let top = self.disk.folders()?;
+        for (above, kind) in [(SEALED, InfoKind::Bus), (ARCHIVES, InfoKind::Archive)] {
+            if !top.iter().any(|name| name == above) {
+                continue;
+            }
+            let folder = self.disk.folder(above);
+            let mut names = folder.folders()?;
+            names.sort();
+            let each =
+                names.into_iter().map(|name| ChainFolder { disk: folder.folder(&name), kind });
+            chains.extend(each);
+        }
+        if top.iter().any(|name| name == ATTEMPTS) {
+            chains.push(ChainFolder { disk: self.disk.folder(ATTEMPTS), kind: InfoKind::Attempts });
+        }
+        Ok(chains)
+    }
+
+    fn error(&self, source: io::Error) -> ToolError {
+        ToolError::Io { path: self.disk.path(""), source }
+    }
+}
+
+/// The folder of one chain.
+struct ChainFolder {
+    disk: Arc<dyn Disk>,
+    kind: InfoKind,
+}
+
+#[cfg(test)]
+mod tests;

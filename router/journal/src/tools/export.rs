@@ -1,0 +1,148 @@
+//! All records of one bus, or of one archive, in order: first the sealed ones, then the hot ones.
+//!
+//! # Invariants
+//!
+//! - A record comes once, also when it is sealed and hot.
+//! - Damage is passed over and counted: what can be read is exported.
+
+use std::{collections::BTreeSet, io, ops::RangeInclusive};
+
+use super::{InfoKind, JOURNAL, StoppedData, ToolError, hot::Hot};
+use crate::{
+    Chain, ChainOptions, ChainRecord, Offset, ReadError, Record,
+    chain::{Fault, verify::sound_manifest},
+};
+
+/// What is to be exported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    pub of: ExportOf,
+    /// Milliseconds since the Unix epoch.
+    pub times: RangeInclusive<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExportOf {
+    Bus(String),
+    Archive(String),
+}
+
+/// What an export has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exported {
+    pub records: u64,
+    /// Damages that were passed over, in words.
+    pub damages: Vec<String>,
+}
+
+impl StoppedData {
+    /// The names of the buses that have events, sealed or not.
+    pub fn buses(&self) -> Result<Vec<String>, ToolError> {
+        let gathered = (|| {
+            let mut buses: BTreeSet<_> = self.chain_names(InfoKind::Bus)?.into_iter().collect();
+            for segment in Hot::open(&*self.disk.folder(JOURNAL))?.segments {
+                Hot::records(&segment, &mut |record| {
+                    if !buses.contains(&*record.bus) {
+                        buses.insert(record.bus.to_string());
+                    }
+                    Ok(())
+                })?;
+            }
+            Ok(buses.into_iter().collect())
+        })();
+        gathered.map_err(|source| self.error(source))
+    }
+
+    /// Hands over the records one after the other. An error of `each` ends the export.
+    pub fn export(
+        &self,
+        what: &Export,
+        each: &mut dyn FnMut(&ChainRecord) -> io::Result<()>,
+    ) -> Result<Exported, ToolError> {
+        let mut exported = Exported::default();
+        let (kind, name) = match &what.of {
+            ExportOf::Bus(name) => (InfoKind::Bus, name),
+            ExportOf::Archive(name) => (InfoKind::Archive, name),
+        };
+        let sealed_to = self.export_chain((kind, name), what, each, &mut exported)?;
+        if kind == InfoKind::Archive {
+            if sealed_to.is_none() {
+                let known = self.chain_names(kind).map_err(|source| self.error(source))?;
+                return Err(self.unknown(format!("archive {name:?}"), &known));
+            }
+            return Ok(exported);
+        }
+        let from = sealed_to.unwrap_or_default();
+        let mut met = sealed_to.is_some();
+        let mut take = |record: Record| {
+            if *record.bus != **name {
+                return Ok(());
+            }
+            met = true;
+            if record.offset < from || !what.times.contains(&record.time) {
+                return Ok(());
+            }
+            exported.records += 1;
+            each(&ChainRecord { offset: record.offset, time: record.time, payload: record.payload })
+        };
+        let hot = Hot::open(&*self.disk.folder(JOURNAL)).map_err(|source| self.error(source))?;
+        for segment in &hot.segments {
+            Hot::records(segment, &mut take).map_err(|source| self.error(source))?;
+        }
+        if !met {
+            return Err(self.unknown(format!("bus {name:?}"), &self.buses()?));
+        }
+        exported.damages.extend(hot.faults.iter().map(Fault::to_string));
+        Ok(exported)
+    }
+
+    /// Where the chain ends; `None` when there is none.
+    fn export_chain(
+        &self,
+        (kind, name): (InfoKind, &str),
+        what: &Export,
+        each: &mut dyn FnMut(&ChainRecord) -> io::Result<()>,
+        exported: &mut Exported,
+    ) -> Result<Option<Offset>, ToolError> {
+        for folder in self.chains().map_err(|source| self.error(source))? {
+            if folder.kind != kind || chain_name(&*folder.disk) != Some(name.to_owned()) {
+                continue;
+            }
+            let options = ChainOptions::new("", name);
+            let (chain, _) = Chain::open_in(folder.disk, options)?;
+            let mut cursor = chain.read(Offset::ZERO).between(what.times.clone()).skip_damaged();
+            loop {
+                match cursor.next_batch() {
+                    Ok(Some(records)) => {
+                        for record in &records {
+                            exported.records += 1;
+                            each(record).map_err(|source| self.error(source))?;
+                        }
+                    }
+                    Ok(None) => return Ok(Some(chain.covered().end)),
+                    Err(error @ ReadError::Damaged { .. }) => {
+                        exported.damages.push(error.to_string())
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn chain_names(&self, kind: InfoKind) -> io::Result<Vec<String>> {
+        let chains = self.chains()?.into_iter().filter(|chain| chain.kind == kind);
+        Ok(chains.filter_map(|chain| chain_name(&*chain.disk)).collect())
+    }
+
+    fn unknown(&self, what: String, known: &[String]) -> ToolError {
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        ToolError::Unknown { path: self.disk.path(""), what, known }
+    }
+}
+
+/// What a chain is of, where its manifest can be read.
+fn chain_name(disk: &dyn crate::disk::Disk) -> Option<String> {
+    let names = disk.list().ok()?;
+    Some(sound_manifest(disk, &names).ok()?.ok()??.name)
+}

@@ -1,0 +1,121 @@
+//! How much there is of what, without reading the records.
+
+use std::io;
+
+use super::{
+    ATTEMPTS, JOURNAL, StoppedData, ToolError,
+    hot::{Hot, Step},
+};
+use crate::{
+    Offset,
+    chain::{listing::PartState, opening::look_at, verify::sound_manifest},
+};
+
+/// One part of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Info {
+    pub kind: InfoKind,
+    /// Of the bus or the archive.
+    pub name: String,
+    pub segments: u64,
+    pub missing_segments: u64,
+    /// On disk.
+    pub bytes: u64,
+    /// Of the records, unpacked.
+    pub raw_bytes: u64,
+    pub records: u64,
+    /// The offsets from here …
+    pub first_offset: Offset,
+    /// … up to here.
+    pub next_offset: Offset,
+    /// Milliseconds since the Unix epoch.
+    pub first_time: Option<i64>,
+    pub last_time: Option<i64>,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum InfoKind {
+    /// What is not sealed yet, of all buses.
+    Hot,
+    Bus,
+    Archive,
+    /// The delivery log.
+    Attempts,
+}
+
+impl StoppedData {
+    /// What there is: the hot journal, then each chain.
+    pub fn info(&self) -> Result<Vec<Info>, ToolError> {
+        let gathered = (|| {
+            let mut all = vec![self.hot_info()?];
+            for chain in self.chains()? {
+                let mut names = chain.disk.list()?;
+                names.sort();
+                let manifest = sound_manifest(&*chain.disk, &names)?;
+                let Some(manifest) = manifest.map_err(io::Error::other)? else { continue };
+                let name = if chain.kind == InfoKind::Attempts { ATTEMPTS } else { &manifest.name };
+                let mut info = Info::new(chain.kind, name);
+                (info.first_offset, info.next_offset) = (manifest.from, manifest.to);
+                for listed in &manifest.files {
+                    let part = look_at(&*chain.disk, listed, &manifest.id);
+                    info.segments += 1;
+                    info.bytes += part.bytes();
+                    info.last_time = Some(listed.last_time);
+                    match part.state {
+                        PartState::Sound(trailer) => {
+                            info.raw_bytes += trailer.raw_bytes;
+                            info.records += trailer.records;
+                            info.first_time.get_or_insert(trailer.first_time);
+                        }
+                        PartState::Broken { .. } => info.records += listed.records,
+                        PartState::Missing | PartState::Lost => info.missing_segments += 1,
+                    }
+                }
+                all.push(info);
+            }
+            Ok(all)
+        })();
+        gathered.map_err(|source| self.error(source))
+    }
+
+    fn hot_info(&self) -> io::Result<Info> {
+        let mut info = Info::new(InfoKind::Hot, "");
+        let hot = Hot::open(&*self.disk.folder(JOURNAL))?;
+        let mut first = None;
+        for segment in &hot.segments {
+            info.segments += 1;
+            info.bytes += segment.size;
+            Hot::walk(segment, &mut None, &mut |step| {
+                if let Step::Frame { header, body, .. } = step {
+                    info.records += u64::from(header.records);
+                    info.raw_bytes += body.len() as u64;
+                    first.get_or_insert(header.first);
+                    info.next_offset = header.end();
+                    info.first_time.get_or_insert(header.time);
+                    info.last_time = Some(header.time);
+                }
+                Ok(())
+            })?;
+        }
+        info.first_offset = first.unwrap_or_default();
+        Ok(info)
+    }
+}
+
+impl Info {
+    fn new(kind: InfoKind, name: &str) -> Self {
+        Self {
+            kind,
+            name: name.to_owned(),
+            segments: 0,
+            missing_segments: 0,
+            bytes: 0,
+            raw_bytes: 0,
+            records: 0,
+            first_offset: Offset::ZERO,
+            next_offset: Offset::ZERO,
+            first_time: None,
+            last_time: None,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! A data folder with everything in it, on the simulated disk.
+
+use bytes::Bytes;
+
+use super::*;
+use crate::{
+    Chain, ChainOptions, ChainRecord, Journal, Offset, SimulatedDisk,
+    tests::options as journal_options,
+};
+
+/// Ten events of two buses: the first six are sealed, all are hot, every third is archived.
+fn data() -> SimulatedDisk {
+    let disk = SimulatedDisk::new(1);
+    let (journal, _) = Journal::open_on(&disk.below("journal"), journal_options()).unwrap();
+    for number in 0..10 {
+        let bus = if number % 2 == 0 { "shop" } else { "till" };
+        let payload = Bytes::from(format!("event {number}"));
+        journal.append_blocking(bus, vec![payload], 1000 + number).unwrap();
+    }
+    journal.close().unwrap();
+    for (folder, name, step) in [("sealed", "shop", 2), ("archives", "thirds", 3)] {
+        let chain = disk.below(folder).below(name);
+        let (chain, _) = Chain::open_on(&chain, ChainOptions::new("", name)).unwrap();
+        let records = (0..6).step_by(step).map(|number| ChainRecord {
+            offset: Offset::new(number),
+            time: 1000 + i64::try_from(number).unwrap(),
+            payload: Bytes::from(format!("event {number}")),
+        });
+        chain.seal(Offset::ZERO..Offset::new(6), records, &|_, _| ()).unwrap();
+    }
+    disk.kill();
+    disk
+}
+
+fn open(disk: &SimulatedDisk) -> StoppedData {
+    StoppedData::open_in(Arc::new(disk.clone())).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn export(data: &StoppedData, of: ExportOf, times: std::ops::RangeInclusive<i64>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let exported = data.export(&Export { of, times }, &mut |record| {
+        let payload = String::from_utf8_lossy(&record.payload).into_owned();
+        lines.push(format!("{} {} {payload}", record.offset, record.time));
+        Ok(())
+    });
+    assert_eq!(exported.unwrap().records, lines.len() as u64);
+    lines
+}
+
+#[test]
+fn a_sound_folder_has_no_faults_and_nothing_to_repair() {
+    let disk = data();
+    let data = open(&disk);
+    let found = data.verify().unwrap();
+    assert_eq!((found.faults, found.notes), (vec![], vec![]));
+    assert_eq!((found.records, found.blocks), (10 + 3 + 2, 10 + 2));
+    assert_eq!(data.repair().unwrap(), Repair::default());
+}
+
+#[test]
+fn a_running_routers_folder_is_refused() {
+    let disk = data();
+    let _running = open(&disk);
+    let refused = StoppedData::open_in(Arc::new(disk.clone())).err().unwrap().to_string();
+    assert!(refused.contains("stop that router first"), "{refused}");
+    let empty = StoppedData::open_in(Arc::new(disk.below("sealed"))).err().unwrap().to_string();
+    assert!(empty.contains("there is no journal in it"), "{empty}");
+}
+
+#[test]
+fn an_export_has_what_is_sealed_and_what_is_hot_once() {
+    let disk = data();
+    let data = open(&disk);
+    let all = export(&data, ExportOf::Bus("shop".to_owned()), 0..=2000);
+    let expected = [0, 2, 4, 6, 8].map(|n| format!("{n} {} event {n}", 1000 + n));
+    assert_eq!(all, expected);
+    let some = export(&data, ExportOf::Bus("shop".to_owned()), 1003..=1007);
+    assert_eq!(some, expected[2..4]);
+    let hot = export(&data, ExportOf::Bus("till".to_owned()), 0..=2000);
+    assert_eq!(hot, [1, 3, 5, 7, 9].map(|n| format!("{n} {} event {n}", 1000 + n)));
+    let archived = export(&data, ExportOf::Archive("thirds".to_owned()), 0..=2000);
+    assert_eq!(archived, [0, 3].map(|n| format!("{n} {} event {n}", 1000 + n)));
+    let none = Export { of: ExportOf::Bus("moon".to_owned()), times: 0..=1 };
+    let error = data.export(&none, &mut |_| Ok(())).unwrap_err().to_string();
+    assert!(error.contains("no events of bus \"moon\"; there are: shop, till"), "{error}");
+}
+
+#[test]
+fn the_parts_of_the_journal_are_listed() {
+    let infos = open(&data()).info().unwrap();
+    let short: Vec<_> = infos.iter().map(|info| (info.kind, &*info.name, info.records)).collect();
+    let expected =
+        [(InfoKind::Hot, "", 10), (InfoKind::Bus, "shop", 3), (InfoKind::Archive, "thirds", 2)];
+    assert_eq!(short, expected);
+    assert_eq!((infos[0].first_time, infos[0].last_time), (Some(1000), Some(1009)));
+    assert_eq!(infos[1].next_offset, Offset::new(6));
+}
+
+#[test]
+fn a_bit_flipped_in_any_frame_of_the_hot_journal_is_named() {
+    let disk = data();
+    let journal = disk.below("journal");
+    for name in journal.names().iter().filter(|name| name.ends_with(".hot")) {
+        let file = journal.open(name).unwrap();
+        let mut bytes = vec![0; usize::try_from(file.len().unwrap()).unwrap()];
+        file.read_at(&mut bytes, 0).unwrap();
+        for (page, start) in bytes.chunks(4096).zip((0..).step_by(4096)) {
+            let used = page.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            let last_frame = page.windows(7).any(|text| text == b"event 9");
+            for at in (0..used).step_by(5) {
+                let damaged = disk.copy();
+                damaged.below("journal").edit(name, |bytes| bytes[start + at] ^= 4);
+                let found = open(&damaged).verify().unwrap();
+                // Damage to the very last frame looks like a torn tail.
+                let noted = !found.faults.is_empty() || (last_frame && !found.notes.is_empty());
+                assert!(noted, "byte {at} of the page at {start} of {name}");
+            }
+        }
+    }
+    let damaged = disk.copy();
+    damaged.below("journal").delete("0000000000000001.hot");
+    assert!(!open(&damaged).verify().unwrap().faults.is_empty());
+    let damaged = disk.copy();
+    damaged.below("journal").delete("store");
+    assert!(!open(&damaged).verify().unwrap().faults.is_empty());
+}
