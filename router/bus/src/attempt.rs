@@ -12,13 +12,15 @@ use crate::core::Core;
 use crate::key::Key;
 use crate::lane::Owed;
 use crate::routes::Route;
-use crate::state::{Dead, Made, Payload, Postponed};
+use crate::state::{Dead, Made, Payload, Place, Postponed};
 
 /// What became of one output.
 #[derive(Debug)]
 pub(crate) enum End {
     Delivered,
     Postponed(Postponed),
+    /// The router itself could not make the attempt: it is made later.
+    PutOff(Timestamp),
     Dead(Dead),
 }
 
@@ -27,20 +29,16 @@ pub(crate) enum End {
 pub(crate) struct Outcome {
     pub ends: Vec<End>,
     pub failed_attempts: u32,
+    /// The order that the event is part of, if it is.
+    pub order: Option<u64>,
 }
 
-impl Outcome {
-    /// The outcome of a retry of `before`: a payload that was on disk still is.
-    pub(crate) fn over(mut self, before: &Postponed) -> Self {
-        if before.made == Made::OnDisk {
-            for end in &mut self.ends {
-                if let End::Postponed(again) = end {
-                    again.made = Made::OnDisk;
-                }
-            }
-        }
-        self
-    }
+/// A postponed delivery that is due.
+#[derive(Debug)]
+pub(crate) struct Retry {
+    pub place: Place,
+    /// None when it is to be read from its row.
+    pub row: Option<Box<Postponed>>,
 }
 
 /// The delivery that an attempt is part of.
@@ -52,63 +50,135 @@ struct Course<'a> {
     /// Attempts before this one.
     attempts: u32,
     owed_at: Timestamp,
+    order: Option<u64>,
 }
 
 /// Runs an event for the first time.
-pub(crate) async fn event(core: Arc<Core>, key: Key, owed: Owed) -> Outcome {
-    let Owed { offset, event, hops, ingested, route } = owed;
+pub(crate) async fn event(core: &Core, key: &Key, owed: Owed) -> Outcome {
+    let Owed { offset, event, hops, ingested, route, order } = owed;
     let course = Course {
-        core: &core,
+        core,
         route: &route,
         event_id: event.id(),
         hops,
         attempts: 0,
         owed_at: ingested,
+        order,
     };
-    course.run(&key, offset, (&event, ingested)).await
+    course.run(key, offset, (&event, ingested)).await
 }
 
-/// Tries a postponed delivery again. Its payload is loaded, or made when there is none yet.
-pub(crate) async fn retry(
-    core: Arc<Core>,
-    key: Key,
-    route: Arc<Route>,
-    waiting: Postponed,
-) -> Outcome {
+/// Tries a postponed delivery again. Its payload is made when there is none yet.
+pub(crate) async fn retry(core: &Core, key: &Key, route: &Route, retry: Retry) -> Outcome {
+    let is_written = retry.is_written();
+    let waiting = match core.row(key, retry).await {
+        Ok(Some(row)) => row,
+        Ok(None) => return Outcome::default(),
+        Err(reason) => return core.put_off(key, route, &reason),
+    };
     let course = Course {
-        core: &core,
-        route: &route,
+        core,
+        route,
         event_id: &waiting.event_id,
         hops: waiting.hops,
         attempts: waiting.attempts,
         owed_at: waiting.owed_at,
+        order: waiting.order,
     };
-    let payload = match &waiting.made {
-        Made::Here(payload) => Ok(payload.clone()),
-        Made::OnDisk => core.payload(&key, &waiting.id).await,
-        Made::NotYet => {
-            let offset = Offset::new(waiting.id.offset);
-            return match core.event_or_copy(offset, waiting.id.replay.as_deref()).await {
-                Ok((event, ingested)) => course.run(&key, offset, (&event, ingested)).await,
-                Err(reason) => course.put_off(waiting.clone(), reason),
-            };
-        }
-    };
-    match payload {
-        Ok(payload) => {
-            let mut outcome = Outcome::default();
-            let id = waiting.id.clone();
-            course.send(id, payload, &mut outcome).await;
+    match waiting.made {
+        Made::Here(payload) => {
+            let mut outcome = Outcome { order: waiting.order, ..Outcome::default() };
+            course.send(waiting.id, payload, &mut outcome).await;
+            if is_written {
+                outcome.keep_rows();
+            }
             outcome
         }
-        Err(reason) => course.put_off(waiting.clone(), reason),
+        Made::NotYet | Made::OnDisk => {
+            let offset = Offset::new(waiting.id.offset);
+            let replay = waiting.id.replay.as_deref();
+            match core.event_or_copy(offset, replay).await {
+                Ok((event, ingested)) => course.run(key, offset, (&event, ingested)).await,
+                Err(reason) => core.put_off(key, route, &reason),
+            }
+        }
+    }
+}
+
+/// Gives a postponed delivery up whose rule is gone.
+pub(crate) async fn bury(core: &Core, key: &Key, route: &Route, retry: Retry) -> Outcome {
+    let is_written = retry.is_written();
+    match core.row(key, retry).await {
+        Ok(None) => Outcome::default(),
+        Ok(Some(mut last)) => {
+            last.error =
+                format!("{} (not tried again: its rule or target was removed)", last.error);
+            let order = last.order;
+            let (died_at, kind) = (core.clock.now(), ErrorKind::TargetGone);
+            let dead = Dead { last: *last, died_at, kind };
+            let mut outcome = Outcome { ends: vec![End::Dead(dead)], failed_attempts: 0, order };
+            if is_written {
+                outcome.keep_rows();
+            }
+            outcome
+        }
+        Err(reason) => core.put_off(key, route, &reason),
+    }
+}
+
+impl Retry {
+    /// Whether the payload is in its row.
+    fn is_written(&self) -> bool {
+        self.row.as_ref().is_none_or(|row| row.made == Made::OnDisk)
+    }
+}
+
+impl Outcome {
+    /// A payload that was read from its row is still there.
+    fn keep_rows(&mut self) {
+        for end in &mut self.ends {
+            let (End::Postponed(last) | End::Dead(Dead { last, .. })) = end else { continue };
+            if let Made::Here(_) = last.made {
+                last.made = Made::OnDisk;
+            }
+        }
+    }
+}
+
+impl Core {
+    async fn row(&self, key: &Key, retry: Retry) -> Result<Option<Box<Postponed>>, String> {
+        let Retry { place, row } = retry;
+        let mut newer = match row {
+            Some(row) if row.made == Made::OnDisk => Some(row),
+            Some(row) => return Ok(Some(row)),
+            None => None,
+        };
+        let owner = key.clone();
+        match self.state.run(move |tx| Postponed::find(tx, &owner, &place)).await {
+            Ok(Some(row)) => Ok(Some(match newer.take() {
+                Some(newer) => Box::new(Postponed { made: row.made, ..*newer }),
+                None => Box::new(row),
+            })),
+            Ok(None) => {
+                tracing::error!(subscription = %key, "somebody removed a postponed delivery from the state database: it is not made");
+                Ok(None)
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// The router's own disk did not give what the attempt needs: this is no attempt, it is made later.
+    fn put_off(&self, key: &Key, route: &Route, reason: &str) -> Outcome {
+        tracing::warn!(subscription = %key, %reason, "an attempt could not be made; it is put off");
+        let due_at = self.clock.now().after(route.policy.backoff_max);
+        Outcome { ends: vec![End::PutOff(due_at)], ..Outcome::default() }
     }
 }
 
 impl Course<'_> {
     /// The event comes with its time of ingestion, which templates may show.
     async fn run(&self, key: &Key, offset: Offset, event: (&Event, Timestamp)) -> Outcome {
-        let mut outcome = Outcome::default();
+        let mut outcome = Outcome { order: self.order, ..Outcome::default() };
         match self.transform(event.0, event.1).await {
             Ok(payloads) => {
                 for (output, payload) in (0_u32..).zip(payloads) {
@@ -185,6 +255,7 @@ impl Course<'_> {
         let kind = kind(answer, &made);
         let waits = |due_at| Postponed {
             id,
+            order: self.order,
             event_id: self.event_id.to_owned(),
             hops: self.hops,
             attempts: self.attempts + 1,
@@ -201,13 +272,6 @@ impl Course<'_> {
         };
         outcome.failed_attempts += u32::from(!matches!(end, End::Delivered));
         outcome.ends.push(end);
-    }
-
-    /// The router's own disk did not give what the attempt needs: this is no attempt, it is made later.
-    fn put_off(&self, mut waiting: Postponed, reason: String) -> Outcome {
-        waiting.error = reason;
-        waiting.due_at = self.core.clock.now().after(self.route.policy.backoff_max);
-        Outcome { ends: vec![End::Postponed(waiting)], failed_attempts: 0 }
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use delivery::{Client, DeliveryId, ErrorKind};
+use delivery::Client;
 use event::{Event, Timestamp};
 use journal::{Health, Journal, Offset};
 use ruleset::TargetKind;
@@ -20,14 +20,14 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::door::Door;
 use crate::key::Key;
-use crate::lane::{self, Bounds, Lane};
+use crate::lane::{Bounds, Lane, Now, Ready};
 use crate::letters::Tended;
 use crate::options::Options;
 use crate::outside::Outside;
 use crate::record;
 use crate::routes::{Route, Routes};
 use crate::state::{
-    self, Change, Dead, Payload, Recall, Recalled, ReplayRow, State, StateError, Subscription,
+    self, Change, Postponed, Recall, Recalled, ReplayRow, State, StateError, Subscription,
 };
 use crate::status::{Ingested, JournalStatus};
 
@@ -50,6 +50,8 @@ pub(crate) struct Core {
     /// A lane's span is over: time to write it down.
     pub lane_over: Notify,
     pub lanes: Mutex<BTreeMap<Key, Arc<Lane>>>,
+    /// The lanes that have something to do.
+    pub ready: Arc<Ready>,
     pub tasks: Mutex<JoinSet<()>>,
     /// Held while subscriptions come or go, so that disk and memory agree on which there are.
     pub roster: tokio::sync::Mutex<()>,
@@ -83,12 +85,7 @@ impl Core {
     }
 
     pub(crate) fn in_flight(&self) -> usize {
-        self.lanes().values().map(|lane| lane.lock().sizes().1).sum()
-    }
-
-    /// Events of one subscription under delivery at a time; a replay keeps the order.
-    pub(crate) fn concurrency_of(&self, key: &Key) -> usize {
-        if key.replay.is_some() { 1 } else { self.options.concurrency }
+        self.lanes().values().map(|lane| lane.lock().running()).sum()
     }
 
     pub(crate) fn has_bus(&self, bus: &str) -> bool {
@@ -107,40 +104,34 @@ impl Core {
         buses.into_iter().collect()
     }
 
-    /// Starts the task of a lane over what is on disk.
-    pub(crate) fn open_lane(
-        self: &Arc<Self>,
-        stored: Subscription,
-        route: Arc<Route>,
-        dispatched: Offset,
-    ) {
-        let bounds = Bounds {
-            queue_max: self.options.lane_events_max,
-            postponed_max: self.options.postponed_max,
-            window_max: self.options.window_max,
-        };
-        let lane = Lane::new(stored, Arc::clone(&route), bounds, dispatched);
-        self.lanes().insert(lane.key.clone(), Arc::clone(&lane));
-        self.drive(&lane, route, dispatched);
+    /// One reading of the clock.
+    pub(crate) fn now(&self) -> Now {
+        Now { wall: self.clock.now(), steady: self.clock.monotonic() }
     }
 
-    fn drive(self: &Arc<Self>, lane: &Arc<Lane>, route: Arc<Route>, dispatched: Offset) {
-        if lane.adopt(route, dispatched) {
-            let mut tasks = self.tasks();
-            while tasks.try_join_next().is_some() {} // Ended ones leave nothing behind.
-            tasks.spawn(lane::run(Arc::clone(self), Arc::clone(lane)));
-        }
+    /// Opens a lane over what is on disk.
+    pub(crate) fn open_lane(&self, stored: Subscription, route: Arc<Route>, dispatched: Offset) {
+        let bounds = Bounds {
+            queue_max: self.options.lane_events_max,
+            queue_bytes_max: self.options.lane_bytes_max,
+            postponed_max: self.options.postponed_max,
+            window_max: self.options.window_max,
+            concurrency: self.options.concurrency,
+        };
+        let lane = Lane::new(stored, route, bounds, dispatched, &self.ready);
+        self.lanes().insert(lane.key.clone(), Arc::clone(&lane));
+        lane.wake();
     }
 
     /// Hands every lane its route of the next snapshot, or retires it.
-    pub(crate) fn adopt(self: &Arc<Self>, next: &Routes, position: Offset) {
+    pub(crate) fn adopt(&self, next: &Routes, position: Offset) {
         let lanes = self.lanes().clone();
         for (key, lane) in lanes {
             match next.of(&key) {
-                Some(route) => self.drive(&lane, Arc::clone(route), position),
+                Some(route) => lane.adopt(Arc::clone(route), position),
                 None => {
                     tracing::info!(subscription = %key, "its rule or target was removed: what it is owed is tried once more");
-                    lane.retire(position, self.clock.now());
+                    lane.retire(position);
                 }
             }
         }
@@ -193,10 +184,8 @@ impl Core {
         self.letters.set_stale();
         let ending = move |tx: &rusqlite::Transaction<'_>| {
             for stored in unknown {
-                for mut last in stored.postponed {
-                    last.error = format!("{} (its rule or target was removed)", last.error);
-                    Dead { last, died_at: now, kind: ErrorKind::TargetGone }.bury(tx, &*recall)?;
-                }
+                let why = (now, "its rule or target was removed");
+                Postponed::bury_all(tx, &stored.key, why, &*recall)?;
                 ReplayRow::fold(tx, &stored.key)?;
                 Subscription::end(tx, &stored.key)?;
             }
@@ -245,16 +234,6 @@ impl Core {
             let (event, ingested) = found.ok()?;
             Some(Recalled { event: event.bytes().clone(), ingested })
         })
-    }
-
-    pub(crate) async fn payload(&self, key: &Key, id: &DeliveryId) -> Result<Payload, String> {
-        let (owner, wanted) = (key.clone(), id.clone());
-        let found = self.state.run(move |tx| state::payload(tx, &owner, &wanted)).await;
-        match found {
-            Ok(Some(payload)) => Ok(payload),
-            Ok(None) => Err(format!("the payload of {id} is not in the state database")),
-            Err(error) => Err(error.to_string()),
-        }
     }
 
     pub(crate) fn journal_trouble(&self) -> Option<String> {

@@ -123,6 +123,7 @@ impl Dispatcher {
                     hops,
                     ingested: Timestamp::from_millis(entry.time),
                     route: Arc::clone(route),
+                    order: None,
                 };
                 lane.offer(owed, entry.offset);
             }

@@ -16,7 +16,7 @@ pub struct Key {
 }
 
 impl Key {
-    pub(crate) fn live(bus: &str, rule: &str, target: &str) -> Self {
+    pub fn live(bus: &str, rule: &str, target: &str) -> Self {
         Self { bus: bus.into(), rule: rule.into(), target: target.into(), replay: None }
     }
 

@@ -45,6 +45,7 @@ mod shelf;
 pub mod simulation;
 mod state;
 mod status;
+mod stop;
 #[cfg(test)]
 mod testing;
 
@@ -61,6 +62,7 @@ pub use replay::{Replay, ReplayError, ReplayState, StartReplay};
 pub use router::{Drained, OpenError, Router, SwapError};
 pub use selection::Selection;
 pub use shelf::{PluginFile, PluginStatus, Shelf};
-pub use state::StateError;
 pub use state::letters::Depth;
+pub use state::{StateError, Stopped};
 pub use status::{JournalStatus, Status, SubscriptionStatus};
+pub use stop::StopError;

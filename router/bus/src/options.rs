@@ -24,6 +24,10 @@ pub struct Options {
     pub concurrency: usize,
     /// Events that wait in memory for one subscription; beyond, it reads the journal by itself.
     pub lane_events_max: usize,
+    /// The same, in bytes of these events.
+    pub lane_bytes_max: usize,
+    /// Requests under way at the same time, of all subscriptions.
+    pub in_flight_max: usize,
     /// Deliveries of one subscription that wait for a retry; beyond, it takes no new events.
     pub postponed_max: usize,
     /// Events of one subscription that may be done above the oldest that is not.
@@ -52,6 +56,8 @@ impl Options {
             segment_bytes: 64 * 1024 * 1024,
             concurrency: 32,
             lane_events_max: 1024,
+            lane_bytes_max: 8 * 1024 * 1024,
+            in_flight_max: 4096,
             postponed_max: 10_000,
             window_max: 1 << 20,
             hops_max: 8,

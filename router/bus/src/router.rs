@@ -19,7 +19,7 @@ use crate::dispatch::{Dispatcher, Swap};
 use crate::door::Door;
 use crate::flush;
 use crate::folder;
-use crate::lane::Forced;
+use crate::lane::{self, Forced, Ready};
 use crate::letters::Tended;
 use crate::options::Options;
 use crate::outside::Outside;
@@ -105,7 +105,9 @@ impl Router {
         folder::check_belonging(&options, &dormant, journal.durable_end())?;
         let position = AtomicU64::new(journal.durable_end().get());
         let routes = Routes { rules: Arc::new(RuleSet::empty()), by_key: BTreeMap::new() };
+        let ready = Ready::new(options.in_flight_max);
         let core = Arc::new(Core {
+            ready,
             client: Client::new(options.connections_idle_max),
             door: Door::new(&options.deduplication),
             options,
@@ -133,6 +135,7 @@ impl Router {
         let mut dispatcher = Dispatcher::new(Arc::clone(&core), commands);
         dispatcher.exchange(first).await?;
         core.tasks().spawn(flush::run(Arc::clone(&core)));
+        core.tasks().spawn(lane::run(Arc::clone(&core)));
         let thread = start(&core, dispatcher)?;
         Ok(Router { core, swaps, dispatcher: Arc::new(Mutex::new(thread)) })
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use delivery::{HttpOptions, HttpTarget, LogTarget, RetryPolicy, Target};
+use event::Event;
 use ruleset::{Rule, RuleSet, TargetKind};
 use tokio::sync::Semaphore;
 
@@ -22,6 +23,13 @@ pub(crate) struct Route {
     pub policy: RetryPolicy,
     /// How many of its plugin calls may be under way at once.
     pub plugin_turns: Semaphore,
+}
+
+impl Route {
+    /// The order that the event is part of, if its target has one.
+    pub(crate) fn order_of(&self, _event: &Event) -> Option<u64> {
+        None
+    }
 }
 
 impl std::fmt::Debug for Route {

@@ -8,6 +8,7 @@ use crate::core::Core;
 use crate::door::DeduplicationStatus;
 use crate::ingest::{Refusal, Taken};
 use crate::router::Router;
+use crate::state::Stopped;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {
@@ -55,6 +56,10 @@ pub struct SubscriptionStatus {
     pub postponed: usize,
     /// The time of the next attempt at what is postponed.
     pub next_attempt_at: Option<Timestamp>,
+    /// Since when and why a person stopped it; none while it goes on.
+    pub paused: Option<Stopped>,
+    /// Since when it is stopped because its target said that it is gone.
+    pub disabled: Option<Stopped>,
     pub delivered: u64,
     pub dropped: u64,
     pub dead: u64,
@@ -107,7 +112,7 @@ impl Core {
         let status = lanes.iter().map(|lane| {
             let inner = lane.lock();
             let (queued, in_flight, postponed) = inner.sizes();
-            let position = inner.read_to(dispatched).get();
+            let position = inner.position(dispatched).get();
             let owned = |text: &str| text.to_owned();
             SubscriptionStatus {
                 bus: owned(&lane.key.bus),
@@ -122,6 +127,8 @@ impl Core {
                 in_flight,
                 postponed,
                 next_attempt_at: inner.next_due(),
+                paused: inner.paused().cloned(),
+                disabled: inner.disabled().cloned(),
                 delivered: inner.counts.delivered,
                 dropped: inner.counts.dropped,
                 dead: inner.counts.dead,

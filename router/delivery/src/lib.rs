@@ -21,6 +21,7 @@ mod dead;
 mod http;
 mod id;
 mod log;
+mod rate;
 mod retry;
 mod target;
 
@@ -28,5 +29,6 @@ pub use dead::{DeadLetter, ErrorKind, LetterState};
 pub use http::{Client, HttpOptions, HttpTarget, HttpTargetError};
 pub use id::DeliveryId;
 pub use log::LogTarget;
+pub use rate::Rate;
 pub use retry::{Attempt, RetryPolicy, Verdict};
 pub use target::{Answer, Delivery, RetryAfter, Sending, Target};

@@ -1,90 +1,74 @@
 //! The state of a lane, and every step it can take.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use delivery::{DeliveryId, ErrorKind};
 use event::Timestamp;
 use journal::Offset;
 use roaring::RoaringTreemap;
 
+use super::feed::Feed;
+use super::gate::{Gate, Pass};
 use super::versions::Versions;
-use super::{Bounds, Forced, Owed};
-use crate::attempt::{End, Outcome};
+use super::waiting::{Turn, Waiting};
+use super::{Bounds, Forced, Now, Owed};
+use crate::attempt::{End, Outcome, Retry};
 use crate::key::Key;
 use crate::routes::Route;
-use crate::state::{Change, Counts, Dead, Made, Postponed, Subscription};
-
-/// Who brings the events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Feed {
-    /// The dispatcher, from this offset on.
-    Live { from: Offset },
-    /// The lane's own reader.
-    Behind,
-}
+use crate::state::{Change, Counts, Dead, Made, Place, Postponed, Stopped, Subscription};
 
 /// Something to do, handed out by [`Inner::next`].
+#[derive(Debug)]
 pub(crate) enum Work {
     Event(Owed),
-    /// A postponed delivery that is due; its payload may have to be loaded.
-    Retry(Postponed),
+    /// A postponed delivery that is due.
+    Retry(Retry),
+    /// A postponed delivery whose rule is gone.
+    Bury(Retry),
+}
+
+/// What a work was about.
+#[derive(Debug)]
+pub(crate) enum Part {
+    Event(Offset),
+    Retry(Place),
+}
+
+/// A work that has ended, by its parts.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub parts: Vec<(Part, Outcome)>,
 }
 
 pub(crate) struct Inner {
     key: Key,
     /// The newest version, for what is tried again.
     pub(crate) route: Arc<Route>,
-    versions: Versions,
     bounds: Bounds,
     feed: Feed,
-    /// The highest matched offset that the dispatcher kept to itself because the lane was behind.
-    skipped: Option<Offset>,
-    /// While behind: everything below has been queued.
-    read_to: Offset,
-    /// Where the span of a replay, or of a retired subscription, ends.
-    until: Option<Offset>,
+    gate: Gate,
+    waiting: Waiting,
     is_retired: bool,
-    /// Whether a task drives this lane.
-    has_task: bool,
-    queue: VecDeque<Owed>,
+    /// Whether all of a span has ended.
+    is_over: bool,
+    /// Whether the own reader is at work.
+    is_reading: bool,
+    /// Works under way.
+    running: usize,
+    /// Taken from the queue, and not ended.
     open: BTreeSet<Offset>,
     settled: Offset,
     /// What the last change said of `settled`.
     settled_written: Offset,
     done: RoaringTreemap,
-    waiting: HashMap<DeliveryId, Postponed>,
-    /// The waiting ones that are not under way, by due time.
-    schedule: BTreeSet<(Timestamp, u64, DeliveryIdOrd)>,
     pub(crate) counts: Counts,
     pub(crate) last_error: Option<String>,
-    // What the next change will carry.
-    dirty: HashSet<DeliveryId>,
-    resolved: Vec<DeliveryId>,
+    // What the next change will carry, beside what waits.
     dead: Vec<Dead>,
+    newly_disabled: Option<Stopped>,
     is_dirty: bool,
-}
-
-/// A delivery's id in the order of a schedule; the order itself means nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct DeliveryIdOrd(DeliveryId);
-
-impl DeliveryIdOrd {
-    fn rank(&self) -> (u32, Option<&str>) {
-        (self.0.output, self.0.replay.as_deref())
-    }
-}
-
-impl PartialOrd for DeliveryIdOrd {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for DeliveryIdOrd {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.rank().cmp(&other.rank())
-    }
 }
 
 impl Inner {
@@ -94,130 +78,219 @@ impl Inner {
         bounds: Bounds,
         dispatched: Offset,
     ) -> Self {
-        let is_live = stored.until.is_none() && dispatched <= stored.settled;
-        let feed = if is_live { Feed::Live { from: stored.settled } } else { Feed::Behind };
-        let mut inner = Self {
+        let feed = Feed::new((stored.settled, stored.until), Arc::clone(&route), dispatched);
+        let mut waiting = Waiting::default();
+        waiting.load(stored.waiting);
+        Self {
             key: stored.key,
-            versions: Versions::new(Arc::clone(&route)),
             route,
             bounds,
             feed,
-            // What lies between `settled` and the dispatcher's place is for the own reader.
-            skipped: dispatched.get().checked_sub(1).map(Offset::new).filter(|_| !is_live),
-            read_to: stored.settled,
-            until: stored.until,
+            gate: Gate::new(stored.paused, stored.disabled),
+            waiting,
             is_retired: false,
-            has_task: false,
-            queue: VecDeque::new(),
+            is_over: false,
+            is_reading: false,
+            running: 0,
             open: BTreeSet::new(),
             settled: stored.settled,
             settled_written: stored.settled,
             done: stored.done,
-            waiting: HashMap::new(),
-            schedule: BTreeSet::new(),
             counts: stored.counts,
             last_error: None,
-            dirty: HashSet::new(),
-            resolved: Vec::new(),
             dead: Vec::new(),
+            newly_disabled: None,
             is_dirty: false,
-        };
-        inner.resume(stored.postponed);
-        inner
+        }
     }
 
     /// True when there is something new to do.
     pub(super) fn offer(&mut self, owed: impl FnOnce() -> Owed, offset: Offset) -> bool {
-        match self.feed {
-            Feed::Live { from } if offset < from => false, // The own reader was ahead: it has this one.
-            Feed::Live { .. } if self.queue.len() < self.bounds.queue_max => {
-                self.queue.push_back(owed());
-                true
-            }
-            Feed::Live { .. } => {
-                self.feed = Feed::Behind;
-                self.read_to = offset;
-                self.skipped = Some(offset);
-                true
-            }
-            Feed::Behind => {
-                self.skipped = self.skipped.max(Some(offset));
-                false
-            }
-        }
+        let room = if self.keeps_nothing() {
+            (0, 0)
+        } else {
+            let held = self.waiting.held();
+            (self.bounds.queue_max.saturating_sub(held), self.bounds.queue_bytes_max)
+        };
+        let is_new = self.feed.offer(owed, offset, room);
+        // While as much as may run does, the next end looks at the queue anyway.
+        is_new && self.running < self.concurrency()
+    }
+
+    fn concurrency(&self) -> usize {
+        // A replay keeps the order.
+        if self.key.replay.is_some() { 1 } else { self.bounds.concurrency }
+    }
+
+    fn keeps_nothing(&self) -> bool {
+        !self.is_retired && self.gate.keeps_nothing()
+    }
+
+    /// Whether the own reader should be at work, and is not.
+    pub(super) fn wants_reading(&self) -> bool {
+        !self.is_reading && self.reads_from().is_some()
     }
 
     /// Where the own reader should go on, when it should.
-    pub(crate) fn wants_reading(&self) -> Option<Offset> {
-        let has_room = self.queue.len() <= self.bounds.queue_max / 2;
-        let is_behind = self.feed == Feed::Behind && !self.has_read_all();
-        (is_behind && has_room).then_some(self.read_to)
+    pub(crate) fn reads_from(&self) -> Option<Offset> {
+        if self.keeps_nothing() {
+            return None;
+        }
+        self.feed.wants_reading(self.waiting.held(), &self.bounds)
+    }
+
+    pub(super) fn begin_reading(&mut self) {
+        self.is_reading = true;
     }
 
     /// What matches which part of the journal, for the own reader.
     pub(crate) fn versions(&self) -> Versions {
-        self.versions.clone()
+        self.feed.versions()
     }
 
-    /// Takes in what the own reader found: every matched offset from `read_to` up to `read_to_now`.
-    pub(crate) fn caught_up(&mut self, found: Vec<Owed>, read_to_now: Offset) {
-        assert!(self.feed == Feed::Behind, "only a lane that is behind reads by itself");
-        // The span may have been cut short while the reader was at work.
-        let end = self.until.unwrap_or(read_to_now).min(read_to_now);
-        let is_owed = |owed: &Owed| owed.offset < end && !self.done.contains(owed.offset.get());
-        self.queue.extend(found.into_iter().filter(is_owed));
-        self.read_to = self.read_to.max(end);
-        self.versions.forget_below(self.read_to);
-        let has_all = self.skipped.is_none_or(|skipped| skipped < read_to_now);
-        if has_all && self.until.is_none() {
-            self.feed = Feed::Live { from: read_to_now };
-            self.skipped = None;
-        }
+    pub(super) fn end_reading(&mut self) {
+        self.is_reading = false;
+    }
+
+    /// Takes in what the own reader found: every matched offset of `from..to`.
+    pub(crate) fn caught_up(&mut self, mut found: Vec<Owed>, span: (Offset, Offset)) {
+        // It may have been read before, and have started then.
+        found.retain(|owed| {
+            !self.done.contains(owed.offset.get()) && !self.open.contains(&owed.offset)
+        });
+        self.feed.caught_up(found, span);
     }
 
     pub(crate) fn until(&self) -> Option<Offset> {
-        self.until
-    }
-
-    fn has_read_all(&self) -> bool {
-        self.until.is_some_and(|until| until <= self.read_to)
+        self.feed.until
     }
 
     /// The next thing to do: first what is due again, then what is new.
-    pub(crate) fn next(&mut self, now: Timestamp) -> Option<Work> {
-        if let Some(first) = self.schedule.first().filter(|(due, ..)| *due <= now).cloned() {
-            self.schedule.remove(&first);
-            let waiting = self.waiting.get(&first.2.0).expect("what is scheduled waits");
-            return Some(Work::Retry(waiting.clone()));
-        }
-        let is_full = self.waiting.len() >= self.bounds.postponed_max
-            || self.done.len() >= self.bounds.window_max;
-        if is_full {
+    pub(crate) fn next(&mut self, now: Now) -> Option<Work> {
+        if self.running >= self.concurrency() {
             return None;
         }
-        let owed = self.queue.pop_front()?;
-        self.open.insert(owed.offset);
-        Some(Work::Event(owed))
+        self.gate.limit(None, now.steady);
+        if self.is_retired {
+            if let Some(retry) = self.waiting.take_due(Some(now.wall)) {
+                self.running += 1;
+                return Some(Work::Bury(retry));
+            }
+        } else if self.gate.pass(now) != Pass::Free {
+            return None;
+        }
+        let due = self.waiting.take_due(Some(now.wall)).map(Work::Retry);
+        let work = due.or_else(|| self.next_event(now).map(Work::Event))?;
+        self.running += 1;
+        self.gate.take(1, now);
+        Some(work)
     }
 
+    /// The first event whose turn it is. What is behind another one of its order is put aside.
+    fn next_event(&mut self, now: Now) -> Option<Owed> {
+        if let Some(released) = self.waiting.take_released() {
+            return Some(released);
+        }
+        loop {
+            if self.is_full() {
+                return None;
+            }
+            let front = self.feed.front()?;
+            let order = front.route.order_of(&front.event);
+            let turn = order.map_or(Turn::Free, |order| self.waiting.turn(order));
+            if turn == Turn::UnderWay && self.waiting.held() >= self.bounds.queue_max {
+                return None;
+            }
+            let mut owed = self.feed.pop().expect("there is one in front");
+            owed.order = order;
+            self.open.insert(owed.offset);
+            match (turn, order) {
+                (Turn::UnderWay, Some(order)) => self.waiting.hold(order, owed),
+                (Turn::Postponed, Some(_)) => self.stand_in_line(owed, now.wall),
+                (Turn::Free, Some(order)) => {
+                    self.waiting.begin(order);
+                    return Some(owed);
+                }
+                (_, None) => return Some(owed),
+            }
+        }
+    }
+
+    /// So much waits or is done out of order that nothing new may start.
+    fn is_full(&self) -> bool {
+        self.waiting.len() >= self.bounds.postponed_max || self.done.len() >= self.bounds.window_max
+    }
+
+    /// An event behind a postponed one of its order becomes a row without having been tried.
+    fn stand_in_line(&mut self, owed: Owed, now: Timestamp) {
+        let was_open = self.open.remove(&owed.offset);
+        assert!(was_open, "it was taken from the queue");
+        self.done.insert(owed.offset.get());
+        self.is_dirty = true;
+        self.waiting.postpone(Postponed {
+            id: self.key.delivery(owed.offset, 0),
+            order: owed.order,
+            event_id: owed.event.id().to_owned(),
+            hops: owed.hops,
+            attempts: 0,
+            owed_at: owed.ingested,
+            due_at: now,
+            last_attempt_at: now,
+            error: "not tried yet: an earlier delivery of the same order is owed".to_owned(),
+            made: Made::NotYet,
+        });
+    }
+
+    /// In how long there may be something to start, if nothing else happens.
+    pub(crate) fn wake_in(&self, now: Now) -> Option<Duration> {
+        if self.running >= self.concurrency() {
+            return None; // The end of one of them is the time.
+        }
+        if let (false, Pass::Shut(wait)) = (self.is_retired, self.gate.pass(now)) {
+            return wait;
+        }
+        self.waiting.next_due().map(|due_at| due_at.since(now.wall))
+    }
+
+    /// When the next postponed delivery is due.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.schedule.first().map(|(due, ..)| *due)
+        self.waiting.next_due()
     }
 
-    /// Takes in what became of an event's first run.
-    pub(crate) fn finish_event(&mut self, offset: Offset, outcome: Outcome) {
-        let was_open = self.open.remove(&offset);
-        assert!(was_open, "an event is finished once");
-        self.done.insert(offset.get());
-        self.take_in(outcome);
-    }
-
-    /// Takes in what became of a retry.
-    pub(crate) fn finish_retry(&mut self, id: &DeliveryId, outcome: Outcome) {
-        let before = self.waiting.remove(id).expect("what was retried waits");
-        self.dirty.remove(id);
-        self.resolved.push(id.clone());
-        self.take_in(outcome.over(&before));
+    /// Takes in what became of a work.
+    pub(crate) fn finish(&mut self, finished: Finished, now: Now) {
+        self.running -= 1;
+        let mut orders = BTreeSet::new();
+        for (part, outcome) in finished.parts {
+            let put_off = outcome.ends.iter().find_map(|end| match end {
+                End::PutOff(due_at) => Some(*due_at),
+                End::Delivered | End::Postponed(_) | End::Dead(_) => None,
+            });
+            let order = match (part, put_off) {
+                (Part::Retry(place), Some(due_at)) => {
+                    self.waiting.put_off(&place, due_at);
+                    continue;
+                }
+                (Part::Retry(place), None) => self.waiting.leave(&self.key, &place),
+                (Part::Event(offset), _) => {
+                    let was_open = self.open.remove(&offset);
+                    assert!(was_open, "an event is finished once");
+                    self.done.insert(offset.get());
+                    outcome.order
+                }
+            };
+            self.take_in(outcome);
+            orders.extend(order);
+        }
+        for order in orders {
+            for owed in self.waiting.take_stranded(order) {
+                self.stand_in_line(owed, now.wall);
+            }
+            self.waiting.end(order);
+        }
+        if self.keeps_nothing() {
+            self.fall_back();
+        }
     }
 
     fn take_in(&mut self, outcome: Outcome) {
@@ -229,13 +302,13 @@ impl Inner {
         for end in outcome.ends {
             match end {
                 End::Delivered => self.counts.delivered += 1,
+                End::PutOff(_) => unreachable!("only a retry is put off, and that was seen to"),
                 End::Postponed(waiting) if self.is_retired => {
                     self.bury(waiting.last_attempt_at, waiting);
                 }
                 End::Postponed(waiting) => {
                     self.last_error = Some(waiting.error.clone());
-                    self.dirty.insert(waiting.id.clone());
-                    self.wait(waiting);
+                    self.waiting.postpone(waiting);
                 }
                 End::Dead(dead) => {
                     self.last_error = Some(dead.last.error.clone());
@@ -246,18 +319,9 @@ impl Inner {
         }
     }
 
-    fn wait(&mut self, waiting: Postponed) {
-        // A retry that only updates its row must not be deleted with what was resolved before.
-        self.resolved.retain(|id| *id != waiting.id || waiting.made != Made::OnDisk);
-        let id = waiting.id.clone();
-        self.schedule.insert((waiting.due_at, id.offset, DeliveryIdOrd(id.clone())));
-        self.waiting.insert(id, waiting);
-    }
-
     pub(super) fn resume(&mut self, waiting: Vec<Postponed>) {
-        for one in waiting {
-            self.wait(one);
-        }
+        let rows = waiting.into_iter().map(|row| row.in_short()).collect();
+        self.waiting.load(rows);
     }
 
     /// Makes a dead letter of a delivery whose rule is gone.
@@ -267,57 +331,85 @@ impl Inner {
         self.dead.push(Dead { last, died_at: now, kind: ErrorKind::TargetGone });
     }
 
-    pub(super) fn retire(&mut self, until: Offset, now: Timestamp) {
-        self.is_retired = true;
-        self.versions.absent_from(until);
-        self.until = Some(self.until.map_or(until, |end| end.min(until)));
-        if let Feed::Live { .. } = self.feed {
-            // All that was matched below `until` is in the queue already.
-            self.read_to = until;
-            self.feed = Feed::Behind;
+    pub(super) fn retire(&mut self, until: Offset) {
+        if self.is_retired {
+            return;
         }
+        self.is_retired = true;
+        self.feed.end_at(until);
         // What is under way right now is judged when it ends.
-        for (_, _, DeliveryIdOrd(id)) in std::mem::take(&mut self.schedule) {
-            let last = self.waiting.remove(&id).expect("what is scheduled waits");
-            self.dirty.remove(&id);
-            self.resolved.push(id);
-            self.bury(now, last);
+        self.waiting.disband();
+        if self.gate.is_stopped() {
+            let queued = self.feed.abandon();
+            tracing::warn!(subscription = %self.key, queued, "it was stopped when its rule or target was removed: what it had not tried is given up");
         }
         self.is_dirty = true;
     }
 
-    /// The rule has this target (again). True when the lane needs a task.
-    pub(super) fn adopt(&mut self, route: Arc<Route>, position: Offset) -> bool {
-        match self.feed {
-            // What is not read yet was matched by nobody: each part meets the version of its time.
-            Feed::Behind => self.versions.present_from(position, Arc::clone(&route)),
-            Feed::Live { .. } => self.versions = Versions::new(Arc::clone(&route)),
-        }
+    /// The rule has this target (again).
+    pub(super) fn adopt(&mut self, route: Arc<Route>, position: Offset) {
+        self.feed.adopt(Arc::clone(&route), position);
         self.route = route;
         if self.is_retired && self.key.replay.is_none() {
             // It came back before all that it was owed had been tried: it goes on where it is.
             self.is_retired = false;
-            self.until = None;
-            self.skipped = position.get().checked_sub(1).map(Offset::new);
+            self.feed.reopen(position);
+            self.waiting.line_up();
         }
-        !std::mem::replace(&mut self.has_task, true)
+        self.is_over = false;
     }
 
-    /// Lets the task go once all of a bounded span is settled.
-    pub(super) fn end_if_over(&mut self) -> bool {
-        let is_over = self.has_read_all()
-            && self.queue.is_empty()
-            && self.open.is_empty()
-            && self.waiting.is_empty();
-        if is_over {
-            self.has_task = false;
+    pub(super) fn pause(&mut self, paused: Option<Stopped>) {
+        self.gate.paused = paused;
+        self.fall_back_if_shut();
+    }
+
+    pub(super) fn disable(&mut self, disabled: Option<Stopped>) {
+        self.gate.disabled = disabled;
+        self.newly_disabled = None; // Whoever calls this writes it down.
+        self.fall_back_if_shut();
+    }
+
+    pub(super) fn set_rate(&mut self, rate: Option<f64>) {
+        self.gate.ask(rate);
+    }
+
+    fn fall_back_if_shut(&mut self) {
+        if self.keeps_nothing() {
+            self.fall_back();
         }
-        is_over
+    }
+
+    /// What has not started goes back to the journal: it costs nothing there, however long.
+    fn fall_back(&mut self) {
+        let held = self.waiting.drop_held();
+        for offset in &held {
+            self.open.remove(offset);
+        }
+        self.feed.fall_back(&held);
+    }
+
+    /// Whether all of a bounded span has ended. Says so once.
+    pub(super) fn ends_now(&mut self) -> bool {
+        let is_over = self.feed.has_read_all()
+            && self.feed.len() == 0
+            && self.open.is_empty()
+            && self.running == 0
+            && self.waiting.is_empty();
+        is_over && !std::mem::replace(&mut self.is_over, true)
+    }
+
+    pub(crate) fn paused(&self) -> Option<&Stopped> {
+        self.gate.paused.as_ref()
+    }
+
+    pub(crate) fn disabled(&self) -> Option<&Stopped> {
+        self.gate.disabled.as_ref()
     }
 
     /// Whether the span is over, and all of it written down.
     pub(crate) fn is_ended(&self) -> bool {
-        self.until.is_some() && !self.has_task && !self.is_dirty
+        self.is_over && !self.is_dirty
     }
 
     pub(crate) fn is_retired(&self) -> bool {
@@ -325,9 +417,9 @@ impl Inner {
     }
 
     /// The waiting deliveries of one event, with whether their payloads are still to be made.
-    pub(crate) fn waiting_of(&self, offset: Offset) -> impl Iterator<Item = (&DeliveryId, bool)> {
-        let of_event = self.waiting.iter().filter(move |(id, _)| id.offset == offset.get());
-        of_event.map(|(id, waiting)| (id, waiting.made == Made::NotYet))
+    pub(crate) fn waiting_of(&self, offset: Offset) -> impl Iterator<Item = (DeliveryId, bool)> {
+        let of_event = self.waiting.of_event(offset.get());
+        of_event.map(|(place, is_unmade)| (place.in_lane(&self.key), is_unmade))
     }
 
     /// Whether an event has had its first run here, or none is owed to it any more.
@@ -344,28 +436,25 @@ impl Inner {
         }
         self.settled_written = self.settled;
         self.is_dirty = false;
-        let postponed =
-            self.dirty.drain().map(|id| self.waiting.get(&id).expect("dirty ones wait").clone());
+        let (postponed, resolved) = self.waiting.take_changes();
         Some(Change {
             key: self.key.clone(),
             settled: self.settled,
-            postponed: postponed.collect(),
+            postponed,
             done: self.done.clone(),
             counts: self.counts,
-            resolved: std::mem::take(&mut self.resolved),
+            resolved,
             dead: std::mem::take(&mut self.dead),
+            disabled: self.newly_disabled.take(),
         })
     }
 
     /// Moves `settled` as far as it goes.
     fn settle(&mut self, dispatched: Offset) {
-        let seen = match self.feed {
-            Feed::Live { from } => from.max(dispatched),
-            Feed::Behind => self.read_to,
-        };
-        let oldest_queued = self.queue.front().map(|owed| owed.offset);
+        let oldest_queued = self.feed.front().map(|owed| owed.offset);
         let oldest_open = self.open.first().copied();
-        let settled = [oldest_queued, oldest_open].into_iter().flatten().fold(seen, Offset::min);
+        let oldest = [oldest_queued, oldest_open].into_iter().flatten();
+        let settled = oldest.fold(self.feed.seen(dispatched), Offset::min);
         // A queue is in order, but an old queue may stand below what the reader has seen.
         if self.settled < settled {
             self.settled = settled;
@@ -373,34 +462,30 @@ impl Inner {
         }
     }
 
-    /// After a change is on disk: payloads that are in their rows leave memory.
+    /// After a change is on disk.
     pub(crate) fn applied(&mut self, change: &Change) {
-        for written in &change.postponed {
-            if let Some(waiting) = self.waiting.get_mut(&written.id) {
-                let is_same = waiting.attempts == written.attempts;
-                if is_same && matches!(waiting.made, Made::Here(_)) {
-                    waiting.made = Made::OnDisk;
-                }
-            }
-        }
+        self.waiting.written(&change.postponed);
     }
 
     pub(crate) fn settled(&self) -> Offset {
         self.settled
     }
 
-    pub(crate) fn read_to(&self, dispatched: Offset) -> Offset {
-        match self.feed {
-            Feed::Live { from } => from.max(dispatched),
-            Feed::Behind => self.read_to,
-        }
+    /// Every event below has been looked at.
+    pub(crate) fn position(&self, dispatched: Offset) -> Offset {
+        self.feed.seen(dispatched)
     }
 
     pub(crate) fn is_behind(&self) -> bool {
-        self.feed == Feed::Behind
+        self.feed.is_behind()
     }
 
+    pub(crate) fn running(&self) -> usize {
+        self.running
+    }
+
+    /// How many are queued or held, under way, and postponed.
     pub(crate) fn sizes(&self) -> (usize, usize, usize) {
-        (self.queue.len(), self.open.len(), self.waiting.len())
+        (self.feed.len() + self.waiting.held(), self.running, self.waiting.len())
     }
 }

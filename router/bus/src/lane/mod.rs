@@ -18,26 +18,34 @@
 //!
 //! # Not here
 //!
-//! - Waiting, sending, reading: `task` does them. All of this is synchronous and takes the time as
-//!   a value.
+//! - Waiting, sending, reading: `drive` and `read` do them, for all lanes. All of the rest is
+//!   synchronous and takes the time as a value.
 
+mod drive;
+mod feed;
+mod gate;
 mod inner;
-mod task;
+mod read;
+mod ready;
 mod versions;
+mod waiting;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use event::{Event, Timestamp};
 use journal::Offset;
-use tokio::sync::Notify;
 
-pub(crate) use inner::{Inner, Work};
-pub(crate) use task::run;
+pub(crate) use drive::run;
+pub(crate) use inner::{Finished, Inner, Part, Work};
+pub(crate) use ready::Ready;
+
+use read::Reader;
 
 use crate::key::Key;
 use crate::routes::Route;
-use crate::state::{Change, Postponed, Subscription};
+use crate::state::{Change, Postponed, Stopped, Subscription};
 
 /// An event that a subscription is owed.
 #[derive(Debug, Clone)]
@@ -49,20 +57,41 @@ pub(crate) struct Owed {
     pub ingested: Timestamp,
     /// The version of the rule that matched it.
     pub route: Arc<Route>,
+    /// Events of one order run one at a time. Found out when its turn comes.
+    pub order: Option<u64>,
 }
 
 /// What a lane may hold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     pub queue_max: usize,
+    pub queue_bytes_max: usize,
     pub postponed_max: usize,
     pub window_max: u64,
+    /// Where the target does not say it itself.
+    pub concurrency: usize,
+}
+
+/// One reading of the clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    pub wall: Timestamp,
+    /// Never steps back.
+    pub steady: Duration,
 }
 
 pub(crate) struct Lane {
     pub(crate) key: Key,
+    /// Tells lanes apart, and orders them by age.
+    number: u64,
     inner: Mutex<Inner>,
-    pub(crate) wake: Notify,
+    /// Where the own reader stands, as long as it goes on at once.
+    reader: Mutex<Option<Reader>>,
+    /// Whether it is in the queue of the ready ones.
+    is_ready: AtomicBool,
+    /// Whether it waits for room among the works under way.
+    is_crowded: AtomicBool,
+    ready: Arc<Ready>,
 }
 
 impl Lane {
@@ -72,10 +101,19 @@ impl Lane {
         route: Arc<Route>,
         bounds: Bounds,
         dispatched: Offset,
+        ready: &Arc<Ready>,
     ) -> Arc<Self> {
         let key = stored.key.clone();
         let inner = Mutex::new(Inner::new(stored, route, bounds, dispatched));
-        Arc::new(Self { key, inner, wake: Notify::new() })
+        Arc::new(Self {
+            key,
+            number: ready.number(),
+            inner,
+            reader: Mutex::default(),
+            is_ready: AtomicBool::new(false),
+            is_crowded: AtomicBool::new(false),
+            ready: Arc::clone(ready),
+        })
     }
 
     /// The state, for a short look or step. Never held over an await.
@@ -83,39 +121,60 @@ impl Lane {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Called by the dispatcher for an event that the rule matched.
-    pub(crate) fn offer(&self, owed: impl FnOnce() -> Owed, offset: Offset) {
-        if self.lock().offer(owed, offset) {
-            self.wake.notify_one();
+    /// Has the driver look at this lane soon.
+    pub(crate) fn wake(self: &Arc<Self>) {
+        if !self.is_ready.swap(true, Ordering::AcqRel) {
+            self.ready.push(Arc::clone(self));
         }
     }
 
-    /// The next snapshot of the rules has this target, too. True when the lane needs a task.
-    pub(crate) fn adopt(&self, route: Arc<Route>, position: Offset) -> bool {
-        let needs_task = self.lock().adopt(route, position);
-        self.wake.notify_one();
-        needs_task
+    /// Called by the dispatcher for an event that the rule matched.
+    pub(crate) fn offer(self: &Arc<Self>, owed: impl FnOnce() -> Owed, offset: Offset) {
+        let is_new = self.lock().offer(owed, offset);
+        if is_new {
+            self.wake();
+        }
+    }
+
+    /// The next snapshot of the rules has this target, too.
+    pub(crate) fn adopt(self: &Arc<Self>, route: Arc<Route>, position: Offset) {
+        self.lock().adopt(route, position);
+        self.wake();
     }
 
     /// The rule or target is gone: what is owed below `until` is still tried, once.
-    pub(crate) fn retire(&self, until: Offset, now: Timestamp) {
-        self.lock().retire(until, now);
-        self.wake.notify_one();
+    pub(crate) fn retire(self: &Arc<Self>, until: Offset) {
+        self.lock().retire(until);
+        self.wake();
     }
 
     /// Takes deliveries back that a redrive has written down as postponed.
-    pub(crate) fn resume(&self, waiting: Vec<Postponed>) {
+    pub(crate) fn resume(self: &Arc<Self>, waiting: Vec<Postponed>) {
         self.lock().resume(waiting);
-        self.wake.notify_one();
+        self.wake();
+    }
+
+    /// Starts nothing more until it is told to go on; what is under way ends.
+    pub(crate) fn pause(self: &Arc<Self>, paused: Option<Stopped>) {
+        self.lock().pause(paused);
+        self.wake();
+    }
+
+    /// Whether the target has said it is gone. Nothing is sent until somebody says that it is not.
+    pub(crate) fn disable(self: &Arc<Self>, disabled: Option<Stopped>) {
+        self.lock().disable(disabled);
+        self.wake();
+    }
+
+    /// How many attempts a second, instead of what the rule says.
+    #[expect(dead_code, reason = "replays get a rate of their own next")]
+    pub(crate) fn set_rate(self: &Arc<Self>, rate: Option<f64>) {
+        self.lock().set_rate(rate);
+        self.wake();
     }
 
     pub(crate) fn take_change(&self, dispatched: Offset, is_forced: Forced) -> Option<Change> {
         self.lock().take_change(dispatched, is_forced)
-    }
-
-    /// How long until the next postponed delivery is due.
-    pub(crate) fn due_in(&self, now: Timestamp) -> Option<Duration> {
-        self.lock().next_due().map(|due| due.since(now))
     }
 }
 

@@ -8,11 +8,17 @@ use event::{Limits, Stamp};
 use proptest::prelude::*;
 
 use super::*;
-use crate::attempt::{End, Outcome};
-use crate::state::{Dead, Made, Payload};
+use crate::attempt::{End, Outcome, Retry};
+use crate::state::{Dead, Made, Payload, Place};
 use crate::testing;
 
-const BOUNDS: Bounds = Bounds { queue_max: 4, postponed_max: 6, window_max: 1000 };
+const BOUNDS: Bounds = Bounds {
+    queue_max: 4,
+    queue_bytes_max: 1 << 20,
+    postponed_max: 6,
+    window_max: 1000,
+    concurrency: 1000,
+};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -66,13 +72,14 @@ struct Model {
     dispatched: u64,
     now: i64,
     /// Under way: an event's first run, or the retry of one.
-    running: Vec<(u64, Option<Postponed>)>,
+    running: Vec<(u64, Option<Retry>)>,
     handed_out: BTreeMap<u64, usize>,
     /// Ended for good, in memory.
     ended: BTreeSet<u64>,
     crashes: usize,
     /// What the disk holds.
     stored: Subscription,
+    rows: Vec<Postponed>,
     ended_on_disk: BTreeSet<u64>,
 }
 
@@ -80,7 +87,7 @@ impl Model {
     fn new(matched: Vec<bool>) -> Self {
         let stored = Subscription::new(Key::live("default", "rule", "target"), Offset::new(0));
         Self {
-            lane: open(&stored, 0),
+            lane: open(&stored, &[], 0),
             matched,
             dispatched: 0,
             now: 0,
@@ -89,6 +96,7 @@ impl Model {
             ended: BTreeSet::new(),
             crashes: 0,
             stored,
+            rows: Vec::new(),
             ended_on_disk: BTreeSet::new(),
         }
     }
@@ -123,20 +131,27 @@ impl Model {
     }
 
     fn read(&mut self, count: u64) {
-        let Some(from) = self.lane.lock().wants_reading() else { return };
+        let Some(from) = self.lane.lock().reads_from() else { return };
         let to = (from.get() + count).min(self.dispatched);
         let found = (from.get()..to).filter(|offset| self.is_matched(*offset)).map(owed).collect();
-        self.lane.lock().caught_up(found, Offset::new(to));
+        self.lane.lock().caught_up(found, (from, Offset::new(to)));
+    }
+
+    fn clock(&self) -> Now {
+        let millis = u64::try_from(self.now).unwrap();
+        Now { wall: Timestamp::from_millis(self.now), steady: Duration::from_millis(millis) }
     }
 
     fn next(&mut self) {
-        let work = self.lane.lock().next(Timestamp::from_millis(self.now));
+        let work = self.lane.lock().next(self.clock());
         match work {
             Some(Work::Event(owed)) => {
                 *self.handed_out.entry(owed.offset.get()).or_default() += 1;
                 self.running.push((owed.offset.get(), None));
             }
-            Some(Work::Retry(waiting)) => self.running.push((waiting.id.offset, Some(waiting))),
+            Some(Work::Retry(retry) | Work::Bury(retry)) => {
+                self.running.push((retry.place.offset, Some(retry)));
+            }
             None => (),
         }
     }
@@ -145,9 +160,21 @@ impl Model {
         if self.running.is_empty() {
             return;
         }
-        let (offset, waiting) = self.running.remove(which % self.running.len());
-        let attempts = waiting.as_ref().map_or(0, |waiting| waiting.attempts) + 1;
-        let row = postponed(offset, attempts, self.now + 500);
+        let (offset, retry) = self.running.remove(which % self.running.len());
+        let before = retry.as_ref().map(|retry| match &retry.row {
+            Some(row) => row.as_ref().clone(),
+            None => {
+                let row = self.rows.iter().find(|row| Place::of(&row.id) == retry.place);
+                row.expect("what is not in memory is on disk").clone()
+            }
+        });
+        let mut row = postponed(offset, 1, self.now + 500);
+        if let Some(before) = before {
+            row = Postponed { attempts: before.attempts + 1, made: before.made, ..row };
+            if retry.as_ref().is_some_and(|retry| retry.row.is_none()) {
+                row.made = Made::OnDisk;
+            }
+        }
         let ends = match fate {
             Fate::Delivered => vec![End::Delivered],
             Fate::Dropped => vec![],
@@ -163,12 +190,13 @@ impl Model {
         if !matches!(fate, Fate::Postponed) {
             self.ended.insert(offset);
         }
-        let outcome = Outcome { ends, failed_attempts: 0 };
-        let mut inner = self.lane.lock();
-        match waiting {
-            None => inner.finish_event(Offset::new(offset), outcome),
-            Some(waiting) => inner.finish_retry(&waiting.id, outcome),
-        }
+        let outcome = Outcome { ends, ..Outcome::default() };
+        let part = match retry {
+            None => Part::Event(Offset::new(offset)),
+            Some(retry) => Part::Retry(retry.place),
+        };
+        let now = self.clock();
+        self.lane.lock().finish(Finished { parts: vec![(part, outcome)] }, now);
     }
 
     fn write(&mut self, forced: Forced) {
@@ -185,17 +213,18 @@ impl Model {
     fn apply(&mut self, change: &Change) {
         self.stored.settled = change.settled;
         self.stored.done = change.done.clone();
-        self.stored.postponed.retain(|row| !change.resolved.contains(&row.id));
+        self.rows.retain(|row| !change.resolved.contains(&row.id));
         for row in &change.postponed {
-            let before = self.stored.postponed.iter().position(|old| old.id == row.id);
+            let before = self.rows.iter().position(|old| old.id == row.id);
             match (before, &row.made) {
-                (Some(index), _) => self.stored.postponed[index] = row.clone(),
+                (Some(index), Made::OnDisk) => {
+                    let made = self.rows[index].made.clone();
+                    self.rows[index] = Postponed { made, ..row.clone() };
+                }
+                (Some(index), _) => self.rows[index] = row.clone(),
                 (None, Made::OnDisk) => panic!("the payload of {} is on no disk", row.id),
-                (None, _) => self.stored.postponed.push(row.clone()),
+                (None, _) => self.rows.push(row.clone()),
             }
-        }
-        for row in &mut self.stored.postponed {
-            row.made = Made::OnDisk;
         }
         self.ended_on_disk = self.ended.clone();
         self.lane.lock().applied(change);
@@ -208,7 +237,7 @@ impl Model {
             let is_claimed =
                 offset < self.stored.settled.get() || self.stored.done.contains(offset);
             let is_kept = self.ended_on_disk.contains(&offset)
-                || self.stored.postponed.iter().any(|row| row.id.offset == offset);
+                || self.rows.iter().any(|row| row.id.offset == offset);
             assert!(is_kept || !is_claimed, "{offset} is claimed and lost");
         }
     }
@@ -219,7 +248,7 @@ impl Model {
         self.ended = self.ended_on_disk.clone();
         // The dispatcher begins at the journal's end; what lies before is the lane's own to read.
         self.dispatched = self.end();
-        self.lane = open(&self.stored, self.end());
+        self.lane = open(&self.stored, &self.rows, self.end());
     }
 
     fn drain(&mut self) {
@@ -235,8 +264,10 @@ impl Model {
     }
 }
 
-fn open(stored: &Subscription, dispatched: u64) -> Arc<Lane> {
-    Lane::new(stored.clone(), testing::route(), BOUNDS, Offset::new(dispatched))
+fn open(stored: &Subscription, rows: &[Postponed], dispatched: u64) -> Arc<Lane> {
+    let waiting = rows.iter().map(Postponed::in_short).collect();
+    let stored = Subscription { waiting, ..stored.clone() };
+    Lane::new(stored, testing::route(), BOUNDS, Offset::new(dispatched), &Ready::new(10))
 }
 
 fn owed(offset: u64) -> Owed {
@@ -248,6 +279,7 @@ fn owed(offset: u64) -> Owed {
         hops: 0,
         ingested: Timestamp::from_millis(0),
         route: testing::route(),
+        order: None,
     }
 }
 
@@ -256,6 +288,7 @@ fn postponed(offset: u64, attempts: u32, due_at: i64) -> Postponed {
     let payload = Payload { body: "{}".into(), content_type: "application/json".to_owned() };
     Postponed {
         id,
+        order: None,
         event_id: "1".to_owned(),
         hops: 0,
         attempts,
@@ -284,7 +317,7 @@ proptest! {
             (0..model.end()).filter(|offset| model.is_matched(*offset)).collect();
         prop_assert_eq!(&model.ended, &expected, "all that matched has ended, and nothing else");
         prop_assert_eq!(model.stored.settled.get(), model.end(), "nothing is owed any more");
-        prop_assert!(model.stored.postponed.is_empty());
+        prop_assert!(model.rows.is_empty());
         if model.crashes == 0 {
             prop_assert!(model.handed_out.values().all(|times| *times == 1), "nothing runs twice");
         }
@@ -328,7 +361,7 @@ fn each_part_of_the_journal_meets_the_version_of_its_time() {
         model.dispatch(); // Four fit: the lane is behind from the fifth on.
     }
     model.lane.adopt(Arc::clone(&second), Offset::new(10));
-    model.lane.retire(Offset::new(20), Timestamp::from_millis(0));
+    model.lane.retire(Offset::new(20));
     model.lane.adopt(Arc::clone(&second), Offset::new(30));
     assert!(Arc::ptr_eq(&at(&model, 9).unwrap(), &first));
     assert!(Arc::ptr_eq(&at(&model, 10).unwrap(), &second));
@@ -348,12 +381,12 @@ fn what_a_removed_rule_was_owed_is_tried_once_and_then_ends() {
     }
     model.next();
     model.finish(0, Fate::Postponed);
-    model.lane.retire(Offset::new(3), Timestamp::from_millis(9));
+    model.lane.retire(Offset::new(3));
     for _ in 0..4 {
         model.next();
         model.finish(0, Fate::Postponed);
     }
-    assert!(model.lane.lock().end_if_over());
+    assert!(model.lane.lock().ends_now());
     let change = model.lane.take_change(Offset::new(3), Forced::No).unwrap();
     let dead: Vec<u64> = change.dead.iter().map(|dead| dead.last.id.offset).collect();
     assert_eq!((change.settled.get(), dead), (3, vec![0, 1, 2]));

@@ -299,13 +299,14 @@ impl Course {
         }
         let offset = Offset::new(delivery.id.offset);
         // What is made anew has outputs that are not known yet: it does not go beside others.
-        let meets = |(id, is_unmade): (&DeliveryId, bool)| {
+        let meets = |(id, is_unmade): (DeliveryId, bool)| {
             id.replay == delivery.id.replay
-                && (*id == delivery.id || is_unmade || delivery.made == Made::NotYet)
+                && (id == delivery.id || is_unmade || delivery.made == Made::NotYet)
         };
         let joining = self.moved.iter().filter(|(other, _)| Arc::ptr_eq(other, lane));
         let is_joined = joining.clone().any(|(_, other)| {
-            other.id.offset == delivery.id.offset && meets((&other.id, other.made == Made::NotYet))
+            other.id.offset == delivery.id.offset
+                && meets((other.id.clone(), other.made == Made::NotYet))
         });
         if is_joined || inner.waiting_of(offset).any(meets) {
             return Fit::No("its event is being delivered to this target already".to_owned());

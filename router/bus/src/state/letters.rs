@@ -275,6 +275,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Letter> {
         .zip(content_type)
         .map(|(body, content_type)| Made::Here(Payload { body: Bytes::from(body), content_type }));
     let last = Postponed {
+        // Whoever sends it again sends it out of its order.
+        order: None,
         id: DeliveryId {
             bus: text(1)?.into(),
             rule: text(2)?.into(),

@@ -31,8 +31,9 @@ use tokio::sync::oneshot;
 
 pub(crate) use dead::{Dead, Recall, Recalled};
 pub(crate) use letters::Letter;
-pub(crate) use postponed::{Made, Payload, Postponed, payload};
+pub(crate) use postponed::{InShort, Made, Payload, Place, Postponed};
 pub(crate) use replays::ReplayRow;
+pub use subscriptions::Stopped;
 pub(crate) use subscriptions::{Change, Counts, Subscription, postpone};
 
 #[cfg(feature = "simulation")]

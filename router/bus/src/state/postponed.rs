@@ -1,10 +1,13 @@
 //! Deliveries that failed at least once and are still owed.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use delivery::DeliveryId;
+use delivery::{DeliveryId, ErrorKind};
 use event::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use super::dead::{Dead, Recall};
 use super::{StateError, from_sql, to_sql};
 use crate::key::Key;
 
@@ -21,13 +24,51 @@ pub(crate) enum Made {
     /// The transform failed: it is run again.
     NotYet,
     Here(Payload),
-    /// In its row; kept out of memory until it is due.
+    /// In its row already, which keeps it.
     OnDisk,
+}
+
+/// Which delivery of a subscription; in the order of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub offset: u64,
+    pub output: u32,
+    /// Of a replay's delivery that the live subscription has taken over.
+    pub replay: Option<Arc<str>>,
+}
+
+impl Place {
+    pub(crate) fn of(id: &DeliveryId) -> Self {
+        Self { offset: id.offset, output: id.output, replay: id.replay.clone() }
+    }
+
+    pub(crate) fn in_lane(&self, key: &Key) -> DeliveryId {
+        DeliveryId {
+            bus: Arc::clone(&key.bus),
+            offset: self.offset,
+            rule: Arc::clone(&key.rule),
+            target: Arc::clone(&key.target),
+            output: self.output,
+            replay: self.replay.clone(),
+        }
+    }
+}
+
+/// What a lane keeps in memory of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InShort {
+    pub place: Place,
+    pub due_at: Timestamp,
+    pub order: Option<u64>,
+    /// Whether its payload is still to be made.
+    pub is_unmade: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Postponed {
     pub id: DeliveryId,
+    /// Deliveries of one order run one at a time.
+    pub order: Option<u64>,
     pub event_id: String,
     pub hops: u8,
     /// How many attempts there were.
@@ -40,6 +81,12 @@ pub(crate) struct Postponed {
 }
 
 impl Postponed {
+    pub(crate) fn in_short(&self) -> InShort {
+        let place = Place::of(&self.id);
+        let is_unmade = self.made == Made::NotYet;
+        InShort { place, due_at: self.due_at, order: self.order, is_unmade }
+    }
+
     pub(super) fn put(&self, tx: &Transaction<'_>, subscription: i64) -> Result<(), StateError> {
         let (body, content_type) = match &self.made {
             Made::NotYet => (None, None),
@@ -48,8 +95,8 @@ impl Postponed {
         };
         let mut insert = tx.prepare_cached(
             "INSERT OR REPLACE INTO postponed (subscription, offset, output, replay, event_id, hops, attempts,
-                owed_at, due_at, last_attempt_at, error, payload, content_type)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                owed_at, due_at, last_attempt_at, error, payload, content_type, order_key)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?;
         insert.execute(params![
             subscription,
@@ -65,6 +112,7 @@ impl Postponed {
             self.error,
             body,
             content_type,
+            self.order.map(u64::cast_signed),
         ])?;
         Ok(())
     }
@@ -88,34 +136,84 @@ impl Postponed {
         Ok(())
     }
 
-    /// All that wait for one subscription, without their payloads.
-    pub(super) fn of(
+    /// One that waits for the subscription `key`, as its row has it.
+    pub(crate) fn find(
         tx: &Transaction<'_>,
-        subscription: i64,
         key: &Key,
-    ) -> Result<Vec<Postponed>, StateError> {
+        place: &Place,
+    ) -> Result<Option<Postponed>, StateError> {
+        let Some(subscription) = super::subscriptions::find(tx, key)? else { return Ok(None) };
         let mut select = tx.prepare_cached(
             "SELECT offset, output, replay, event_id, hops, attempts, owed_at, due_at, last_attempt_at, error,
-                payload IS NULL
-             FROM postponed WHERE subscription = ?1 ORDER BY due_at",
+                payload, content_type, order_key
+             FROM postponed WHERE subscription = ?1 AND offset = ?2 AND output = ?3 AND replay = ?4",
         )?;
-        let rows = select.query_map([subscription], |row| from_row(row, key))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let replay = place.replay.as_deref().unwrap_or("");
+        let which = params![subscription, to_sql(place.offset), place.output, replay];
+        Ok(select.query_row(which, |row| from_row(row, key)).optional()?)
+    }
+
+    /// Gives up all that wait for one subscription.
+    pub(crate) fn bury_all(
+        tx: &Transaction<'_>,
+        key: &Key,
+        (now, why): (Timestamp, &str),
+        recall: &Recall,
+    ) -> Result<(), StateError> {
+        let Some(subscription) = super::subscriptions::find(tx, key)? else { return Ok(()) };
+        for InShort { place, .. } in in_short(tx, subscription)? {
+            if let Some(mut last) = Self::find(tx, key, &place)? {
+                last.error = format!("{} ({why})", last.error);
+                Dead { last, died_at: now, kind: ErrorKind::TargetGone }.bury(tx, recall)?;
+            }
+        }
+        Ok(())
     }
 }
 
+/// All that wait for one subscription, out of the index alone.
+pub(super) fn in_short(
+    tx: &Transaction<'_>,
+    subscription: i64,
+) -> Result<Vec<InShort>, StateError> {
+    let mut select = tx.prepare_cached(
+        "SELECT offset, output, replay, due_at, order_key, content_type IS NULL
+         FROM postponed INDEXED BY postponed_in_short WHERE subscription = ?1
+         ORDER BY offset, output, replay",
+    )?;
+    let mut rows = select.query([subscription])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let place = Place {
+            offset: from_sql(row.get(0)?),
+            output: row.get(1)?,
+            replay: replay_of(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?),
+        };
+        let order: Option<i64> = row.get(4)?;
+        let due_at = Timestamp::from_millis(row.get(3)?);
+        let order = order.map(i64::cast_unsigned);
+        all.push(InShort { place, due_at, order, is_unmade: row.get(5)? });
+    }
+    Ok(all)
+}
+
+fn replay_of(text: &str) -> Option<Arc<str>> {
+    (!text.is_empty()).then(|| text.into())
+}
+
 fn from_row(row: &Row<'_>, key: &Key) -> rusqlite::Result<Postponed> {
-    let replay: String = row.get(2)?;
-    let id = DeliveryId {
-        bus: key.bus.clone(),
+    let place = Place {
         offset: from_sql(row.get(0)?),
-        rule: key.rule.clone(),
-        target: key.target.clone(),
         output: row.get(1)?,
-        replay: (!replay.is_empty()).then(|| replay.into()),
+        replay: replay_of(row.get_ref(2)?.as_str()?),
     };
+    let body: Option<Vec<u8>> = row.get(10)?;
+    let content_type: Option<String> = row.get(11)?;
+    let order: Option<i64> = row.get(12)?;
+    let payload = body.zip(content_type);
     Ok(Postponed {
-        id,
+        id: place.in_lane(key),
+        order: order.map(i64::cast_unsigned),
         event_id: row.get(3)?,
         hops: row.get(4)?,
         attempts: row.get(5)?,
@@ -123,7 +221,9 @@ fn from_row(row: &Row<'_>, key: &Key) -> rusqlite::Result<Postponed> {
         due_at: Timestamp::from_millis(row.get(7)?),
         last_attempt_at: Timestamp::from_millis(row.get(8)?),
         error: row.get(9)?,
-        made: if row.get(10)? { Made::NotYet } else { Made::OnDisk },
+        made: payload.map_or(Made::NotYet, |(body, content_type)| {
+            Made::Here(Payload { body: Bytes::from(body), content_type })
+        }),
     })
 }
 
@@ -138,25 +238,4 @@ pub(super) fn remove(
     let replay = id.replay.as_deref().unwrap_or("");
     delete.execute(params![subscription, to_sql(id.offset), id.output, replay])?;
     Ok(())
-}
-
-/// The payload of one postponed delivery of the subscription `key`.
-pub(crate) fn payload(
-    tx: &Transaction<'_>,
-    key: &Key,
-    id: &DeliveryId,
-) -> Result<Option<Payload>, StateError> {
-    let Some(subscription) = super::subscriptions::find(tx, key)? else { return Ok(None) };
-    let mut select = tx.prepare_cached(
-        "SELECT payload, content_type FROM postponed
-         WHERE subscription = ?1 AND offset = ?2 AND output = ?3 AND replay = ?4 AND payload IS NOT NULL",
-    )?;
-    let replay = id.replay.as_deref().unwrap_or("");
-    let found = select
-        .query_row(params![subscription, to_sql(id.offset), id.output, replay], |row| {
-            let body: Vec<u8> = row.get(0)?;
-            Ok(Payload { body: Bytes::from(body), content_type: row.get(1)? })
-        })
-        .optional()?;
-    Ok(found)
 }

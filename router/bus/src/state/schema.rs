@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::StateError;
 
 /// What makes each version out of the one before it, from an empty file on. New ones go to the end.
-const STEPS: [&str; 2] = [TABLES, LETTERS];
+const STEPS: [&str; 3] = [TABLES, LETTERS, TARGETS_HELD];
 
 pub(super) const TABLES: &str = "
 CREATE TABLE subscriptions (
@@ -138,6 +138,18 @@ CREATE TRIGGER dead_letter_goes AFTER DELETE ON dead_letters BEGIN
         WHERE bus = OLD.bus AND rule = OLD.rule AND target = OLD.target;
     DELETE FROM dead_letter_counts WHERE bus = OLD.bus AND rule = OLD.rule AND target = OLD.target AND kept = 0;
 END;
+";
+
+/// Targets that somebody stopped, or that said they are gone; the keys of ordered deliveries; and
+/// all that a lane keeps in memory of what is postponed, without a look at the payloads.
+const TARGETS_HELD: &str = "
+ALTER TABLE subscriptions ADD COLUMN paused INTEGER;        -- since when; NULL: it is not
+ALTER TABLE subscriptions ADD COLUMN paused_reason TEXT;
+ALTER TABLE subscriptions ADD COLUMN disabled TEXT;         -- why; NULL: it is not
+ALTER TABLE subscriptions ADD COLUMN disabled_at INTEGER;
+ALTER TABLE postponed ADD COLUMN order_key INTEGER;         -- NULL: no order
+CREATE INDEX postponed_in_short
+    ON postponed (subscription, offset, output, replay, due_at, order_key, content_type);
 ";
 
 pub(super) fn open(path: &Path) -> Result<Connection, StateError> {

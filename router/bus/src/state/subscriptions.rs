@@ -4,10 +4,11 @@ use delivery::DeliveryId;
 use event::Timestamp;
 use journal::Offset;
 use roaring::RoaringTreemap;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+use serde::Serialize;
 
 use super::dead::{self, Dead, Recall};
-use super::postponed::{self, Postponed};
+use super::postponed::{self, InShort, Postponed};
 use super::{StateError, from_sql, to_sql};
 use crate::key::Key;
 
@@ -28,7 +29,16 @@ pub(crate) struct Subscription {
     pub done: RoaringTreemap,
     pub until: Option<Offset>,
     pub counts: Counts,
-    pub postponed: Vec<Postponed>,
+    pub waiting: Vec<InShort>,
+    pub paused: Option<Stopped>,
+    pub disabled: Option<Stopped>,
+}
+
+/// Since when, and why, nothing is sent to a target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stopped {
+    pub since: Timestamp,
+    pub reason: String,
 }
 
 /// What moved in one subscription since the last change.
@@ -42,6 +52,8 @@ pub(crate) struct Change {
     /// No longer postponed: delivered or dead.
     pub resolved: Vec<DeliveryId>,
     pub dead: Vec<Dead>,
+    /// That the target has said it is gone.
+    pub disabled: Option<Stopped>,
 }
 
 impl Change {
@@ -70,6 +82,9 @@ impl Change {
             to_sql(self.counts.dead),
             to_sql(self.counts.failed_attempts),
         ])?;
+        if let Some(disabled) = &self.disabled {
+            Subscription::disable(tx, &self.key, Some(disabled))?;
+        }
         for gone in &self.resolved {
             postponed::remove(tx, id, gone)?;
         }
@@ -92,7 +107,9 @@ impl Subscription {
             done: RoaringTreemap::new(),
             until: None,
             counts: Counts::default(),
-            postponed: Vec::new(),
+            waiting: Vec::new(),
+            paused: None,
+            disabled: None,
         }
     }
 
@@ -121,7 +138,8 @@ impl Subscription {
 
     pub(crate) fn all(tx: &Transaction<'_>) -> Result<Vec<Subscription>, StateError> {
         let mut select = tx.prepare(
-            "SELECT id, bus, rule, target, replay, settled, done, until, delivered, dropped, dead, failed_attempts
+            "SELECT id, bus, rule, target, replay, settled, done, until, delivered, dropped, dead, failed_attempts,
+                paused, paused_reason, disabled_at, disabled
              FROM subscriptions ORDER BY id",
         )?;
         let mut rows = select.query([])?;
@@ -148,11 +166,33 @@ impl Subscription {
                     dead: count(10)?,
                     failed_attempts: count(11)?,
                 },
-                postponed: Postponed::of(tx, row.get(0)?, &key)?,
+                waiting: postponed::in_short(tx, row.get(0)?)?,
+                paused: stopped(row, 12)?,
+                disabled: stopped(row, 14)?,
                 key,
             });
         }
         Ok(all)
+    }
+
+    /// Writes down that a target is paused, or no longer. False where there is no such subscription.
+    pub(crate) fn pause(
+        tx: &Transaction<'_>,
+        key: &Key,
+        paused: Option<&Stopped>,
+    ) -> Result<bool, StateError> {
+        let sql = "UPDATE subscriptions SET paused = ?2, paused_reason = ?3 WHERE id = ?1";
+        stop(tx, key, sql, paused)
+    }
+
+    /// Writes down that a target is disabled, or no longer. False where there is no such subscription.
+    pub(crate) fn disable(
+        tx: &Transaction<'_>,
+        key: &Key,
+        disabled: Option<&Stopped>,
+    ) -> Result<bool, StateError> {
+        let sql = "UPDATE subscriptions SET disabled_at = ?2, disabled = ?3 WHERE id = ?1";
+        stop(tx, key, sql, disabled)
     }
 
     /// Ends a subscription; what is still postponed must have been dealt with before.
@@ -162,6 +202,28 @@ impl Subscription {
         }
         Ok(())
     }
+}
+
+fn stop(
+    tx: &Transaction<'_>,
+    key: &Key,
+    sql: &str,
+    stopped: Option<&Stopped>,
+) -> Result<bool, StateError> {
+    let Some(id) = find(tx, key)? else { return Ok(false) };
+    let since = stopped.map(|stopped| stopped.since.as_millis());
+    tx.execute(sql, params![id, since, stopped.map(|stopped| &stopped.reason)])?;
+    Ok(true)
+}
+
+/// Out of two columns: since when, and why.
+fn stopped(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Stopped>> {
+    let since: Option<i64> = row.get(at)?;
+    let reason: Option<String> = row.get(at + 1)?;
+    Ok(since.map(|since| Stopped {
+        since: Timestamp::from_millis(since),
+        reason: reason.unwrap_or_default(),
+    }))
 }
 
 pub(super) fn find(tx: &Transaction<'_>, key: &Key) -> Result<Option<i64>, StateError> {

@@ -12,6 +12,7 @@ use crate::letters::RedriveTo;
 
 fn row(offset: u64, attempts: u32, made: Made) -> Postponed {
     Postponed {
+        order: Some(u64::MAX - 1),
         id: key().delivery(Offset::new(offset), 1),
         event_id: format!("event-{offset}"),
         hops: 2,
@@ -42,6 +43,7 @@ fn change(settled: u64, postponed: Vec<Postponed>) -> Change {
         postponed,
         resolved: Vec::new(),
         dead: Vec::new(),
+        disabled: None,
     }
 }
 
@@ -71,6 +73,12 @@ async fn letter(state: &State, id: i64) -> Letter {
     state.run(move |tx| letters::find(tx, id)).await.unwrap().unwrap()
 }
 
+/// The row of a postponed delivery.
+async fn found(state: &State, row: &Postponed) -> Option<Postponed> {
+    let place = Place::of(&row.id);
+    state.run(move |tx| Postponed::find(tx, &key(), &place)).await.unwrap()
+}
+
 async fn stored(state: &State) -> Subscription {
     state.run(Subscription::all).await.unwrap().remove(0)
 }
@@ -86,10 +94,10 @@ async fn a_change_comes_back_as_it_was_written() {
     let read = stored(&state).await;
     assert_eq!((read.key, read.settled, read.done), (written.key, written.settled, written.done));
     assert_eq!(read.counts, written.counts);
-    assert_eq!(read.postponed, [row(4, 2, Made::NotYet), row(8, 1, Made::OnDisk)]);
-    let id = key().delivery(Offset::new(8), 1);
-    let found = state.run(move |tx| payload(tx, &key(), &id)).await.unwrap();
-    assert_eq!(found.map(Made::Here), Some(here("a")));
+    assert_eq!(read.waiting, [row(4, 2, Made::NotYet).in_short(), row(8, 1, here("a")).in_short()]);
+    for row in [row(4, 2, Made::NotYet), row(8, 1, here("a"))] {
+        assert_eq!(found(&state, &row).await.as_ref(), Some(&row));
+    }
 }
 
 #[tokio::test]
@@ -97,15 +105,15 @@ async fn a_payload_stays_in_its_row_when_only_the_attempts_change() {
     let (_folder, state) = open().await;
     apply(&state, change(9, vec![row(8, 1, here("a"))])).await;
     apply(&state, change(9, vec![row(8, 2, Made::OnDisk)])).await;
-    let read = stored(&state).await;
-    assert_eq!(read.postponed, [row(8, 2, Made::OnDisk)]);
+    let again = row(8, 2, here("a"));
+    assert_eq!(found(&state, &again).await, Some(again));
 
     // A dead letter takes the payload out of the row it leaves.
     let mut last = change(9, vec![]);
     last.resolved.push(key().delivery(Offset::new(8), 1));
     last.dead.push(dead(row(8, 3, Made::OnDisk), 4));
     apply(&state, last).await;
-    assert_eq!(stored(&state).await.postponed, []);
+    assert_eq!(stored(&state).await.waiting, []);
     let letter = letter(&state, 1).await;
     assert_eq!((letter.last.attempts, letter.last.made), (3, here("a")));
     assert_eq!(letter.event.unwrap().event, "event 8");
@@ -123,7 +131,7 @@ async fn a_change_that_fails_leaves_nothing_behind() {
         .await;
     assert!(failed.is_err());
     let read = stored(&state).await;
-    assert_eq!((read.settled, read.postponed), (Offset::new(7), vec![]));
+    assert_eq!((read.settled, read.waiting), (Offset::new(7), vec![]));
 }
 
 #[tokio::test]

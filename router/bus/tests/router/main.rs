@@ -13,7 +13,7 @@ use event::Timestamp;
 use receiver::{Answer, Gate, Receiver, Request};
 use ruleset::{Context, PluginStep, Plugins, PrepareError, RuleSet, SourceFile, Values};
 use slipswitch_bus::{
-    Clock, DeadLetterFilter, Options, Router, SubscriptionStatus, plugin, ruleset,
+    Clock, DeadLetterFilter, Key, Options, Router, SubscriptionStatus, plugin, ruleset,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -375,5 +375,36 @@ async fn a_folder_in_use_is_refused_with_its_name() {
         Router::open(options(folder.path()), clock, Arc::new(RuleSet::empty()), host).await;
     let said = second.err().unwrap().to_string();
     assert!(said.contains("journal") && said.contains("process"), "{said}");
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_target_keeps_its_backlog_over_a_restart() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let rules = rules(&rule("one", &target.url("/t")));
+    let few = Options { lane_events_max: 4, ..options(folder.path()) };
+    let router = open(few.clone(), Arc::clone(&rules)).await;
+    let key = Key::live("default", "one", "t");
+    send(&router, 0..1).await;
+    accepted(&target, "/t", 1).await;
+    router.pause(&key, "the depot moves").await.unwrap();
+    send(&router, 1..50).await;
+    until(&router, "it has seen them", async || subscription(&router, "one").behind).await;
+    let paused = subscription(&router, "one");
+    assert_eq!(paused.paused.unwrap().reason, "the depot moves");
+    assert_eq!((paused.queued, paused.in_flight, paused.settled), (0, 0, 1));
+    stop(router).await;
+
+    let router = open(few, rules).await;
+    send(&router, 50..60).await;
+    router.written().await;
+    assert_eq!(target.requests().len(), 1);
+    assert!(router.resume(&key).await.unwrap());
+    let mut seen = numbers(&accepted(&target, "/t", 60).await);
+    seen.sort_unstable();
+    assert_eq!(seen, (0..60).collect::<Vec<_>>());
+    assert!(!router.resume(&key).await.unwrap());
+    let unknown = router.pause(&Key::live("default", "two", "t"), "").await.unwrap_err();
+    assert!(unknown.to_string().starts_with("there is no subscription `default/two/t`"));
     stop(router).await;
 }

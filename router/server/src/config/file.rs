@@ -79,6 +79,8 @@ struct Http {
 struct Delivery {
     concurrency: Option<Spanned<u64>>,
     lane_events: Option<Spanned<u64>>,
+    lane_bytes: Option<Spanned<Size>>,
+    in_flight_max: Option<Spanned<u64>>,
     postponed_max: Option<Spanned<u64>>,
     hops_max: Option<Spanned<u64>>,
 }
@@ -264,6 +266,8 @@ impl Checks<'_> {
     fn delivery(&mut self, file: Delivery, into: &mut super::Delivery) {
         self.number("concurrency", file.concurrency, 1..=10_000, &mut into.concurrency);
         self.number("lane_events", file.lane_events, 1..=1_000_000, &mut into.lane_events);
+        self.bytes("lane_bytes", file.lane_bytes, 64 << 10..=1 << 30, &mut into.lane_bytes);
+        self.number("in_flight_max", file.in_flight_max, 1..=100_000, &mut into.in_flight_max);
         self.number("postponed_max", file.postponed_max, 1..=10_000_000, &mut into.postponed_max);
         self.number("hops_max", file.hops_max, 1..=64, &mut into.hops_max);
     }

@@ -100,6 +100,8 @@ pub(crate) struct Http {
 pub(crate) struct Delivery {
     pub(crate) concurrency: usize,
     pub(crate) lane_events: usize,
+    pub(crate) lane_bytes: usize,
+    pub(crate) in_flight_max: usize,
     pub(crate) postponed_max: usize,
     pub(crate) hops_max: u8,
 }
@@ -179,6 +181,8 @@ impl Default for Config {
             delivery: Delivery {
                 concurrency: 32,
                 lane_events: 1024,
+                lane_bytes: 8 << 20,
+                in_flight_max: 4096,
                 postponed_max: 10_000,
                 hops_max: 8,
             },

@@ -228,6 +228,8 @@ fn bus_options(config: &Config) -> bus::Options {
         segment_bytes: config.journal.segment_bytes,
         concurrency: config.delivery.concurrency,
         lane_events_max: config.delivery.lane_events,
+        lane_bytes_max: config.delivery.lane_bytes,
+        in_flight_max: config.delivery.in_flight_max,
         postponed_max: config.delivery.postponed_max,
         hops_max: config.delivery.hops_max,
         dead_letters_age_max: Duration::from_secs(config.dead_letters.days * 24 * 60 * 60),

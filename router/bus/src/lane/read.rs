@@ -1,0 +1,113 @@
+//! The lane's own reader: one batch of the journal at a time, with the lane's own rule.
+//!
+//! # Invariants
+//!
+//! - **one version**: what is read meets the version of the rule that ran when it came.
+//! - A place in the journal that cannot be read is said and tried again; it is not passed over.
+
+use std::sync::{Arc, PoisonError};
+
+use event::Timestamp;
+use journal::{Cursor, Offset};
+
+use super::versions::Versions;
+use super::{Lane, Owed};
+use crate::core::Core;
+use crate::key::Key;
+use crate::record;
+
+/// What became of one reading.
+pub(super) enum Read {
+    Done,
+    /// The journal cannot be read here.
+    Failed,
+    /// The dispatcher has not been here yet.
+    Early,
+}
+
+/// A place in the journal, for one lane.
+pub(super) struct Reader(Cursor);
+
+impl Reader {
+    fn open(core: &Core, from: Offset) -> Self {
+        Self(core.journal.read_from(from))
+    }
+
+    fn position(&self) -> Offset {
+        self.0.position()
+    }
+}
+
+/// Reads one batch, and gives it to the lane.
+pub(super) async fn read(core: &Arc<Core>, lane: &Arc<Lane>) -> Read {
+    let mut kept = lane.reader.lock().unwrap_or_else(PoisonError::into_inner).take();
+    // one version: first the place, then the versions. A swap that comes later is beyond the place.
+    let dispatched = core.dispatched();
+    let (from, versions, end) = {
+        let inner = lane.lock();
+        let Some(from) = inner.reads_from() else { return Read::Done };
+        let end = inner.until().map_or(dispatched, |until| until.min(dispatched));
+        (from, inner.versions(), end)
+    };
+    if end <= from {
+        // Nothing to read, but perhaps the lane can go live here.
+        lane.lock().caught_up(Vec::new(), (from, from));
+        return if lane.lock().reads_from().is_some() { Read::Early } else { Read::Done };
+    }
+    let mut reader = match kept.take() {
+        Some(reader) if reader.position() == from => reader,
+        Some(_) | None => Reader::open(core, from),
+    };
+    let key = lane.key.clone();
+    let read = core.outside.blocking(move || {
+        let found = read_batch(&mut reader, &key, &versions, end);
+        (reader, found)
+    });
+    let (reader, found) = read.await;
+    match found {
+        Ok((found, to)) => {
+            let mut inner = lane.lock();
+            inner.caught_up(found, (from, to));
+            // Its buffers are worth keeping only for one that goes on at once.
+            if inner.reads_from() == Some(reader.position()) {
+                *lane.reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader);
+            }
+            Read::Done
+        }
+        Err(reason) => {
+            tracing::error!(subscription = %lane.key, offset = from.get(), %reason, "the journal cannot be read here");
+            lane.lock().last_error = Some(reason);
+            Read::Failed
+        }
+    }
+}
+
+/// The matched events of one batch, and how far it reached: never beyond `end`.
+fn read_batch(
+    reader: &mut Reader,
+    key: &Key,
+    versions: &Versions,
+    end: Offset,
+) -> Result<(Vec<Owed>, Offset), String> {
+    let batch = reader.0.next_batch().map_err(|error| error.to_string())?;
+    let read_to = end.min(reader.position());
+    let mut scratch = ruleset::Scratch::default();
+    let mut found = Vec::new();
+    for entry in batch.unwrap_or_default() {
+        if end <= entry.offset || *entry.bus != *key.bus {
+            continue;
+        }
+        let Some(route) = versions.at(entry.offset) else { continue };
+        let (event, hops) = record::decode(&entry.payload).map_err(|error| error.to_string())?;
+        let event = match &key.replay {
+            Some(name) => event.replayed(name),
+            None => event,
+        };
+        if route.rule.matches(event.bytes(), &mut scratch) {
+            let (offset, ingested) = (entry.offset, Timestamp::from_millis(entry.time));
+            let route = Arc::clone(route);
+            found.push(Owed { offset, event, hops, ingested, route, order: None });
+        }
+    }
+    Ok((found, read_to))
+}
