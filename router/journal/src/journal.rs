@@ -26,7 +26,7 @@ use crate::{
     recovery,
     running::Running,
     segment::Recipe,
-    spare::Spares,
+    spare::{Files, Spares},
     writer::Writer,
 };
 
@@ -54,8 +54,6 @@ pub enum Health {
 struct Inner {
     shared: Arc<Shared>,
     limits: Limits,
-    segments: usize,
-    segment_bytes: u64,
     /// `None` once closed.
     running: Mutex<Option<Running>>,
 }
@@ -90,23 +88,23 @@ impl Journal {
         let Some(lock) = lock else { return Err(OpenError::Locked { path: folder }) };
         let found = recovery::recover(&*disk)?;
 
-        let log = Arc::new(Log::new(found.written, found.end));
-        let segment_bytes = found.segment_bytes;
-        let shared = Arc::new(Shared {
-            log: Arc::clone(&log),
-            queue: Queue::new(options.queue_bytes_max, options.group_bytes_max),
-            spares: Spares::new(found.spares, found.next_epoch),
-            watermark: watch::Sender::new(Mark { end: found.end, stopped: false }),
-            stats: Mutex::default(),
-        });
+        let log = Arc::new(Log::new(found.written, found.end, found.store.sealed_to));
         let recipe = Recipe {
             disk,
             store_id: found.store.id,
             size: options.segment_bytes,
             free_bytes_min: options.free_bytes_min,
         };
+        let files = Files { count: found.report.segments, bytes: found.segment_bytes, reused: 0 };
+        let shared = Arc::new(Shared {
+            log: Arc::clone(&log),
+            queue: Queue::new(options.queue_bytes_max, options.group_bytes_max),
+            spares: Spares::new(recipe, found.spares, found.next_epoch, files),
+            watermark: watch::Sender::new(Mark { end: found.end, stopped: false }),
+            stats: Mutex::default(),
+        });
         let writer = Writer::new(log, found.tail, found.time, Arc::clone(&options.monotonic));
-        let running = Running::start(&shared, writer, recipe, (&options, lock))
+        let running = Running::start(&shared, writer, &options, lock)
             .map_err(|error| open_error(folder, "start its threads", error))?;
         let inner = Inner {
             shared,
@@ -114,8 +112,6 @@ impl Journal {
                 record_bytes_max: options.record_bytes_max,
                 group_bytes_max: options.group_bytes_max,
             },
-            segments: found.report.segments,
-            segment_bytes,
             running: Mutex::new(Some(running)),
         };
         Ok((Self { inner: Arc::new(inner) }, found.report))
@@ -198,13 +194,14 @@ impl Journal {
 
     pub fn stats(&self) -> Stats {
         let shared = &self.inner.shared;
-        let (made, made_bytes) = shared.spares.made();
+        let files = shared.spares.files();
         let stats = shared.stats.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Stats {
             first_offset: shared.log.first(),
             next_offset: shared.log.end(),
-            segments: self.inner.segments + made,
-            segment_bytes: self.inner.segment_bytes + made_bytes,
+            segments: files.count,
+            segment_bytes: files.bytes,
+            reused_segments: files.reused,
             queued_bytes: shared.queue.bytes(),
             ..stats
         }

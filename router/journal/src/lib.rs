@@ -29,6 +29,7 @@ mod cursor;
 mod disk;
 mod error;
 mod frame;
+mod frontier;
 mod group;
 mod index;
 mod journal;
@@ -44,6 +45,7 @@ mod sealed;
 mod segment;
 mod spare;
 mod stats;
+mod store;
 #[cfg(test)]
 mod tests;
 pub mod tools;

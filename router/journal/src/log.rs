@@ -16,11 +16,46 @@ use crate::{Offset, segment::Written};
 pub(crate) struct Log {
     segments: RwLock<Vec<Arc<Written>>>,
     end: AtomicU64,
+    /// Records below are in sealed segments. Some of them are hot still.
+    sealed_to: AtomicU64,
 }
 
 impl Log {
-    pub(crate) fn new(segments: Vec<Arc<Written>>, end: Offset) -> Self {
-        Self { segments: RwLock::new(segments), end: AtomicU64::new(end.get()) }
+    pub(crate) fn new(segments: Vec<Arc<Written>>, end: Offset, sealed_to: Offset) -> Self {
+        Self {
+            segments: RwLock::new(segments),
+            end: AtomicU64::new(end.get()),
+            sealed_to: AtomicU64::new(sealed_to.get()),
+        }
+    }
+
+    pub(crate) fn sealed_to(&self) -> Offset {
+        Offset::new(self.sealed_to.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn move_sealed(&self, to: Offset) {
+        self.sealed_to.store(to.get(), Ordering::Release);
+    }
+
+    /// The segments that end at or before `offset`, the oldest first. Never the last one: frames
+    /// are still written to it.
+    pub(crate) fn whole_below(&self, offset: Offset) -> Vec<Arc<Written>> {
+        self.read(|segments| {
+            let next = segments.iter().skip(1);
+            let whole = segments.iter().zip(next).take_while(|(_, next)| next.first <= offset);
+            whole.map(|(written, _)| Arc::clone(written)).collect()
+        })
+    }
+
+    /// Forgets the oldest segments. Who has one can still read it.
+    pub(crate) fn forget(&self, count: usize) {
+        self.segments.write().unwrap_or_else(PoisonError::into_inner).drain(..count);
+    }
+
+    /// The first record of the segment that is being written; the end when there is none.
+    pub(crate) fn last_begins(&self) -> Offset {
+        self.read(|segments| segments.last().map(|written| written.first))
+            .unwrap_or_else(|| self.end())
     }
 
     /// The offset behind the last durable record.
@@ -28,7 +63,7 @@ impl Log {
         Offset::new(self.end.load(Ordering::Acquire))
     }
 
-    /// The offset of the first record, or the end when there is none.
+    /// The offset of the first record that is hot, or the end when there is none.
     pub(crate) fn first(&self) -> Offset {
         self.read(|segments| segments.first().map(|written| written.first))
             .unwrap_or_else(|| self.end())

@@ -4,7 +4,8 @@
 //!
 //! - Nothing acknowledged is cut: only bytes behind which no whole frame follows are.
 //! - What is reported as recovered is durable, whatever the process before had in the page cache.
-//! - After it, everything behind the tail is zeroes: no later frame can make old bytes whole again.
+//! - After it, no frame of its epoch begins behind a segment's last: no later frame can make old
+//!   bytes whole again.
 //!
 //! # Not here
 //!
@@ -12,14 +13,18 @@
 
 mod tail;
 
-use std::{fmt::Display, path::PathBuf, sync::Arc};
+use std::{
+    fmt::Display,
+    path::PathBuf,
+    sync::{Arc, PoisonError},
+};
 
 use crate::{
     Offset, OpenError,
     disk::Disk,
     error::open_error,
     frame::{FrameError, Header},
-    layout::{self, HEADER_LEN, HeaderError, PAGE, STORE_NAME, SegmentHeader, Store, VERSION},
+    layout::{self, HEADER_LEN, HeaderError, PAGE, STORE_NAME, SegmentHeader, Store},
     segment::{Segment, Written},
     walk::{WalkError, Walker},
 };
@@ -135,20 +140,25 @@ pub(crate) fn recover(disk: &dyn Disk) -> Result<Recovered, OpenError> {
         }
     };
 
+    check_sealed(&store, &written, next.offset)?;
     let unused = &segments[tail_index.map_or(0, |index| index + 1)..];
     let rests = tail.iter().map(|tail| (&*tail.segment, tail.position));
     let rests = rests.chain(unused.iter().map(|segment| (&**segment, PAGE)));
     let torn = tail::cut(rests)?;
-    remove_unfinished(disk, &names)?;
+    remove_leftovers(disk, &names, &store)?;
 
-    let end = next.offset.unwrap_or_default();
+    let end = next.offset.unwrap_or(store.sealed_to);
     let first = written.first().map_or(end, |written| written.first);
     Ok(Recovered {
         report: Recovery { records: end.get() - first.get(), torn, segments: segments.len() },
         next_epoch: segments.last().map_or(store.first_epoch, |segment| segment.epoch + 1),
         segment_bytes: segments.iter().map(|segment| segment.size).sum(),
         spares: unused.to_vec(),
-        time: next.time,
+        time: if store.sealed_to == Offset::ZERO {
+            next.time
+        } else {
+            next.time.max(store.sealed_time)
+        },
         store,
         written,
         tail,
@@ -177,13 +187,8 @@ fn store(disk: &dyn Disk, names: &[String]) -> Result<Store, OpenError> {
 
     let mut id = [0; 16];
     disk.random(&mut id).map_err(io("draw its id from /dev/urandom"))?;
-    let store = Store { id, first_epoch: 1 };
-    let unfinished = layout::unfinished(STORE_NAME);
-    let file = disk.create(&unfinished, HEADER_LEN as u64).map_err(io("create it"))?;
-    file.write_at(&store.encode(), 0).map_err(io("write it"))?;
-    file.sync().map_err(io("sync it"))?;
-    disk.rename(&unfinished, STORE_NAME).map_err(io("rename it"))?;
-    disk.sync_names().map_err(io("sync the folder"))?;
+    let store = Store { id, first_epoch: 1, sealed_to: Offset::ZERO, sealed_time: 0 };
+    store.write(disk).map_err(io("write it"))?;
     Ok(store)
 }
 
@@ -192,9 +197,17 @@ fn open_segments(
     names: &[String],
     store: &Store,
 ) -> Result<Vec<Arc<Segment>>, OpenError> {
-    let mut epochs: Vec<u64> =
-        names.iter().filter_map(|name| layout::segment_epoch(name)).collect();
+    let mut epochs: Vec<u64> = names
+        .iter()
+        .filter_map(|name| layout::segment_epoch(name))
+        .filter(|epoch| store.first_epoch <= *epoch)
+        .collect();
     epochs.sort_unstable();
+    if epochs.is_empty() && Offset::ZERO < store.sealed_to {
+        // There is always one that takes what comes after.
+        let first = disk.path(&layout::segment_name(store.first_epoch));
+        return Err(damaged(first, 0, "the segment is missing"));
+    }
     let mut segments = Vec::with_capacity(epochs.len());
     for (epoch, expected) in epochs.into_iter().zip(store.first_epoch..) {
         if epoch != expected {
@@ -236,7 +249,8 @@ fn open_segment(disk: &dyn Disk, epoch: u64, store: &Store) -> Result<Segment, O
     if !length.is_multiple_of(PAGE) || length < 2 * PAGE {
         return Err(damaged(path, 40, format!("{length} bytes is no size of a segment")));
     }
-    Ok(Segment { path, epoch, size: length, seed: header.seed(), file })
+    let (seed, used_before) = (header.seed(), header.used_before);
+    Ok(Segment { path, epoch, size: length, seed, used_before, file })
 }
 
 /// Walks a segment's frames up to the first page where none begins. `previous` is the segment
@@ -267,11 +281,9 @@ fn walk(
             return Err(damaged(segment.path.clone(), position, what));
         }
         match &mut walked.written {
-            Some(written) => written
-                .index
-                .get_mut()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .note(&header),
+            Some(written) => {
+                written.index.get_mut().unwrap_or_else(PoisonError::into_inner).note(&header)
+            }
             written => *written = Some(Written::new(Arc::clone(segment), &header)),
         }
         walked.next = Expected { offset: Some(header.end()), time: header.time };
@@ -304,8 +316,33 @@ fn frame(
     }
 }
 
-fn remove_unfinished(disk: &dyn Disk, names: &[String]) -> Result<(), OpenError> {
-    for name in names.iter().filter(|name| layout::is_unfinished(name)) {
+/// What is sealed and what is hot must meet.
+fn check_sealed(
+    store: &Store,
+    written: &[Arc<Written>],
+    end: Option<Offset>,
+) -> Result<(), OpenError> {
+    let sealed_to = store.sealed_to;
+    if let Some(first) = written.first().filter(|first| sealed_to < first.first) {
+        let what =
+            format!("records {sealed_to} up to {} are neither sealed nor there", first.first);
+        return Err(damaged(first.segment.path.clone(), PAGE, what));
+    }
+    match (written.last(), end) {
+        (Some(last), Some(end)) if end < sealed_to => {
+            let what = format!("it ends with record {end}, but {sealed_to} were sealed from it");
+            let position = last.index.read().unwrap_or_else(PoisonError::into_inner).end_position;
+            Err(damaged(last.segment.path.clone(), position, what))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes what is unfinished, and segments that were sealed whole.
+fn remove_leftovers(disk: &dyn Disk, names: &[String], store: &Store) -> Result<(), OpenError> {
+    let is_sealed =
+        |name: &str| layout::segment_epoch(name).is_some_and(|epoch| epoch < store.first_epoch);
+    for name in names.iter().filter(|name| layout::is_unfinished(name) || is_sealed(name)) {
         disk.remove(name).map_err(|error| open_error(disk.path(name), "remove it", error))?;
     }
     Ok(())
@@ -317,7 +354,7 @@ fn damaged(path: PathBuf, position: u64, what: impl Display) -> OpenError {
 
 fn header_error(path: PathBuf, error: HeaderError) -> OpenError {
     match error {
-        HeaderError::Newer { found } => OpenError::NewerFormat { path, found, known: VERSION },
+        HeaderError::Newer { found, known } => OpenError::NewerFormat { path, found, known },
         HeaderError::Bad(what) => damaged(path, 0, what),
     }
 }

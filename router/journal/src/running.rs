@@ -14,7 +14,6 @@ use crate::{
     Options,
     commit::{self, Shared},
     disk::Lock,
-    segment::Recipe,
     writer::Writer,
 };
 
@@ -26,7 +25,6 @@ pub(crate) enum Running {
 pub(crate) struct Inline {
     /// `None` once it has failed.
     writer: Option<Writer>,
-    recipe: Recipe,
     lock: Lock,
 }
 
@@ -34,11 +32,11 @@ impl Running {
     pub(crate) fn start(
         shared: &Arc<Shared>,
         writer: Writer,
-        recipe: Recipe,
-        (options, lock): (&Options, Lock),
+        options: &Options,
+        lock: Lock,
     ) -> io::Result<Self> {
         if options.inline {
-            return Ok(Self::Inline(Box::new(Inline { writer: Some(writer), recipe, lock })));
+            return Ok(Self::Inline(Box::new(Inline { writer: Some(writer), lock })));
         }
         let committer = Arc::clone(shared);
         let committing = thread::Builder::new()
@@ -47,7 +45,7 @@ impl Running {
         let preparer = Arc::clone(shared);
         let preparing = thread::Builder::new()
             .name("journal-prepare".to_owned())
-            .spawn(move || preparer.spares.run(&recipe))
+            .spawn(move || preparer.spares.run())
             .inspect_err(|_error| shared.queue.close())?;
         Ok(Self::Threads { committing, preparing, lock })
     }
@@ -78,8 +76,7 @@ impl Running {
         match self {
             Self::Threads { .. } => false,
             Self::Inline(inline) => {
-                inline.commit(shared)
-                    || (inline.writer.is_some() && shared.spares.prepare_inline(&inline.recipe))
+                inline.commit(shared) || (inline.writer.is_some() && shared.spares.prepare_inline())
             }
         }
     }
@@ -90,7 +87,7 @@ impl Inline {
     fn commit(&mut self, shared: &Shared) -> bool {
         let Some(writer) = &mut self.writer else { return false };
         let Some(group) = shared.queue.try_next() else { return false };
-        shared.commit(group, writer, &mut || shared.spares.take_inline(&self.recipe));
+        shared.commit(group, writer, &mut || shared.spares.take_inline());
         if shared.queue.stop_reason().is_some() {
             self.writer = None;
             drop(commit::End(shared));

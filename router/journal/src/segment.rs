@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //!
-//! - A file has a segment's name only after all of it, zeroes and header, was synced.
+//! - A file has a segment's name only after all of it, zeroes and header, was synced. One that is
+//!   used again gets another header instead of zeroes: under its seed, what is in it is no frame.
 
 use std::{
     io,
@@ -31,6 +32,8 @@ pub(crate) struct Segment {
     pub(crate) epoch: u64,
     pub(crate) size: u64,
     pub(crate) seed: Seed,
+    /// Behind this epoch's frames there may be anything, and not only zeroes.
+    pub(crate) used_before: bool,
     pub(crate) file: Arc<dyn File>,
 }
 
@@ -67,33 +70,68 @@ impl Recipe {
     /// Makes the segment of this epoch, durable and empty. `give_up` may be set from another
     /// thread.
     pub(crate) fn prepare(&self, epoch: u64, give_up: &AtomicBool) -> io::Result<Arc<Segment>> {
-        let name = layout::segment_name(epoch);
+        let header = self.header(epoch, false);
+        let unfinished = layout::unfinished(&layout::segment_name(epoch));
+        let file = self.fill(&header, &unfinished, give_up);
+        self.name(file, header)
+    }
+
+    /// Makes a free segment, which nobody reads any more, that of this epoch.
+    pub(crate) fn reuse(&self, free: &Segment, epoch: u64) -> io::Result<Arc<Segment>> {
+        assert_eq!(free.size, self.size, "only a segment of today's size is used again");
+        let header = self.header(epoch, true);
+        let old = layout::segment_name(free.epoch);
+        let unfinished = layout::unfinished(&layout::segment_name(epoch));
+        let file = self.disk.rename(&old, &unfinished).and_then(|()| {
+            free.file.write_at(&header.encode(), 0)?;
+            free.file.sync()?;
+            Ok(Arc::clone(&free.file))
+        });
+        self.name(file, header).inspect_err(|_error| self.remove(&old))
+    }
+
+    /// Gives a whole segment its name.
+    fn name(
+        &self,
+        file: io::Result<Arc<dyn File>>,
+        header: SegmentHeader,
+    ) -> io::Result<Arc<Segment>> {
+        let name = layout::segment_name(header.epoch);
         let unfinished = layout::unfinished(&name);
-        let made = self.fill(epoch, &unfinished, give_up).and_then(|file| {
+        let named = file.and_then(|file| {
             self.disk.rename(&unfinished, &name)?;
             self.disk.sync_names()?;
             Ok(file)
         });
-        let file = made.inspect_err(|_error| {
+        let file = named.inspect_err(|_error| {
             // Whatever is left of it: a half-made file under either name would be in the way of the
             // next try.
-            for name in [&unfinished, &name] {
-                if let Err(error) = self.disk.remove(name) {
-                    tracing::warn!(file = %self.disk.path(name).display(), %error, "unfinished segment not removed");
-                }
-            }
+            self.remove(&unfinished);
+            self.remove(&name);
         })?;
-        let header = self.header(epoch);
         Ok(Arc::new(Segment {
             path: self.disk.path(&name),
-            epoch,
+            epoch: header.epoch,
             size: self.size,
             seed: header.seed(),
+            used_before: header.used_before,
             file,
         }))
     }
 
-    fn fill(&self, epoch: u64, name: &str, give_up: &AtomicBool) -> io::Result<Arc<dyn File>> {
+    /// Removes a file that is not needed; the next start does what fails here.
+    pub(crate) fn remove(&self, name: &str) {
+        if let Err(error) = self.disk.remove(name) {
+            tracing::warn!(file = %self.disk.path(name).display(), %error, "file not removed");
+        }
+    }
+
+    fn fill(
+        &self,
+        header: &SegmentHeader,
+        name: &str,
+        give_up: &AtomicBool,
+    ) -> io::Result<Arc<dyn File>> {
         let needed = self.size.saturating_add(self.free_bytes_min);
         if let Some(free) = self.disk.free_bytes()?
             && free < needed
@@ -116,12 +154,12 @@ impl Recipe {
             file.sync()?;
             position += piece.len() as u64;
         }
-        file.write_at(&self.header(epoch).encode(), 0)?;
+        file.write_at(&header.encode(), 0)?;
         file.sync()?;
         Ok(file)
     }
 
-    fn header(&self, epoch: u64) -> SegmentHeader {
-        SegmentHeader { store_id: self.store_id, epoch, size: self.size }
+    fn header(&self, epoch: u64, used_before: bool) -> SegmentHeader {
+        SegmentHeader { store_id: self.store_id, epoch, size: self.size, used_before }
     }
 }

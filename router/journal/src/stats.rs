@@ -50,6 +50,8 @@ pub struct Stats {
     pub segments: usize,
     /// The size of all segments, used or not.
     pub segment_bytes: u64,
+    /// Segments that were sealed whole and used again, since the journal was opened.
+    pub reused_segments: u64,
     /// Bytes waiting to be written, and in flight.
     pub queued_bytes: usize,
     /// The numbers from here on count from the opening of the journal.

@@ -6,9 +6,10 @@ use super::{CHUNK, Depth, Expected, Torn, Walked, damaged, frame, walk};
 use crate::{
     OpenError,
     error::open_error,
+    frame::{FrameError, Header},
     layout::{PAGE, PAGE_LEN},
     segment::Segment,
-    walk::Walker,
+    walk::{WalkError, Walker},
 };
 
 const ZEROES: [u8; PAGE_LEN] = [0; PAGE_LEN];
@@ -52,7 +53,9 @@ pub(super) fn cut<'a>(
 ) -> Result<Option<Torn>, OpenError> {
     let mut cuts = Vec::new();
     for (segment, start) in rests {
-        if let Some(end) = written_end(segment, start)? {
+        let end = written_end(segment, start)?;
+        let end = if segment.used_before { torn_end(segment, start)? } else { end };
+        if let Some(end) = end {
             cuts.push((segment, start, end));
         }
     }
@@ -68,7 +71,7 @@ pub(super) fn cut<'a>(
     }))
 }
 
-/// Where the last page ends that is not zeroes.
+/// Where the last page ends that is not zeroes. No whole frame may be there.
 fn written_end(segment: &Segment, start: u64) -> Result<Option<u64>, OpenError> {
     let mut end = None;
     let (mut pages, mut frames) = (Walker::new(CHUNK), Walker::new(0));
@@ -79,7 +82,9 @@ fn written_end(segment: &Segment, start: u64) -> Result<Option<u64>, OpenError> 
         if page != ZEROES {
             end = Some(position + PAGE);
             frames.reset();
-            if is_whole(segment, position, &mut frames)? {
+            let header = Header::decode(page, segment.seed);
+            let is_none = matches!(header, Err(FrameError::Absent | FrameError::Header));
+            if !is_none && is_whole(segment, position, &mut frames)? {
                 let what = format!(
                     "there is no whole frame, but there is one behind it, at byte {position}"
                 );
@@ -89,6 +94,21 @@ fn written_end(segment: &Segment, start: u64) -> Result<Option<u64>, OpenError> 
         position += PAGE;
     }
     Ok(end)
+}
+
+/// Where the frame ends whose header is at `start`. What it has of a body does not count.
+///
+/// This is what can be told of a torn frame among the bytes of earlier epochs. A part of it that
+/// has no header is no danger: the next frame gets a header of its own.
+fn torn_end(segment: &Segment, start: u64) -> Result<Option<u64>, OpenError> {
+    match Walker::new(0).header(segment, start, segment.size) {
+        Ok(header) => Ok(Some(start + header.frame_len())),
+        Err(WalkError::Bad(FrameError::Nonsense(error))) => {
+            Err(damaged(segment.path.clone(), start, error))
+        }
+        Err(WalkError::Bad(_)) => Ok(None),
+        Err(WalkError::Io(source)) => Err(open_error(segment.path.clone(), "read it", source)),
+    }
 }
 
 fn erase(segment: &Segment, start: u64, end: u64) -> Result<(), OpenError> {

@@ -1,22 +1,20 @@
 //! Crashes at any moment, compared with a list of what was acknowledged.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, atomic::AtomicBool},
-    thread,
-};
+use std::{sync::Arc, thread};
 
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*};
 
 use super::{open, options, read_all};
 use crate::{
-    Cursor, Journal, Offset, OpenError,
+    Cursor, Journal, Offset, OpenError, ReadError, Record,
     disk::{Disk, simulated::SimulatedDisk},
+    frontier::{Frontier, Sealing},
     group::{Batch, Group},
     log::Log,
     recovery::recover,
-    segment::{Recipe, Segment},
+    segment::Recipe,
+    spare::{Files, Spares},
     writer::Writer,
 };
 
@@ -24,15 +22,26 @@ use crate::{
 struct Core {
     log: Arc<Log>,
     writer: Writer,
-    spares: VecDeque<Arc<Segment>>,
-    next_epoch: u64,
-    recipe: Recipe,
+    spares: Spares,
+    frontier: Frontier,
+    /// Somebody reads here.
+    reader: Option<Cursor>,
 }
 
 #[derive(Clone, Debug)]
 enum Step {
     /// Appends that make one group: the lengths of their payloads.
     Commit(Vec<Vec<usize>>),
+    /// Seals the whole segments, or everything; hot segments stay from so many records before the
+    /// end on.
+    Seal {
+        all: bool,
+        hot: u64,
+    },
+    /// Somebody begins to read so many records before the end, and holds a segment.
+    Read {
+        back: u64,
+    },
     Crash,
     Kill,
     PowerFails {
@@ -49,6 +58,8 @@ enum Step {
 /// What was written and not acknowledged, and what was.
 #[derive(Default)]
 struct Model {
+    /// What sealed segments would hold.
+    sealed: Vec<(String, Bytes)>,
     acknowledged: Vec<(String, Bytes)>,
     in_flight: Vec<(String, Bytes)>,
     payloads: u8,
@@ -58,35 +69,49 @@ impl Core {
     fn open(disk: &SimulatedDisk) -> Result<Self, OpenError> {
         let disk: Arc<dyn Disk> = Arc::new(disk.clone());
         let found = recover(&*disk)?;
-        let log = Arc::new(Log::new(found.written, found.end));
+        let log = Arc::new(Log::new(found.written, found.end, found.store.sealed_to));
+        let recipe = Recipe {
+            disk: Arc::clone(&disk),
+            store_id: found.store.id,
+            size: options().segment_bytes,
+            free_bytes_min: 0,
+        };
+        let files = Files { count: found.report.segments, bytes: found.segment_bytes, reused: 0 };
         Ok(Self {
             writer: Writer::new(Arc::clone(&log), found.tail, found.time, options().monotonic),
             log,
-            spares: found.spares.into(),
-            next_epoch: found.next_epoch,
-            recipe: Recipe {
-                disk,
-                store_id: found.store.id,
-                size: options().segment_bytes,
-                free_bytes_min: 0,
-            },
+            spares: Spares::new(recipe, found.spares, found.next_epoch, files),
+            frontier: Frontier::new(disk, found.store),
+            reader: None,
         })
     }
 
     /// Whether the group is durable.
     fn commit(&mut self, group: &Group) -> bool {
-        let (spares, next_epoch, recipe) = (&mut self.spares, &mut self.next_epoch, &self.recipe);
-        let committed = self.writer.commit(group, &mut || {
-            if let Some(spare) = spares.pop_front() {
-                return Ok(spare);
+        let spares = &self.spares;
+        self.writer.commit(group, &mut || spares.take_inline()).is_ok()
+    }
+
+    /// What the sealer does, with a memory that never fails in the place of sealed segments.
+    fn seal(&mut self, all: bool, hot: u64, model: &mut Model) -> Result<(), String> {
+        let (from, end) = (self.log.sealed_to(), self.log.end());
+        let to = if all { end } else { self.log.last_begins().max(from) };
+        let mut time = 0;
+        for record in read(&self.log, from)? {
+            if record.offset < to {
+                time = record.time;
+                let index = usize::try_from(record.offset.get()).expect("small");
+                if index == model.sealed.len() {
+                    model.sealed.push((record.bus.to_string(), record.payload));
+                }
             }
-            let made = recipe
-                .prepare(*next_epoch, &AtomicBool::new(false))
-                .map_err(|error| error.to_string())?;
-            *next_epoch += 1;
-            Ok(made)
-        });
-        committed.is_ok()
+        }
+        let hot_from = Offset::new(end.get().saturating_sub(hot));
+        if let Ok(free) = self.frontier.advance(&Sealing { to, time, hot_from }, &self.log) {
+            self.spares.free(free);
+        }
+        self.spares.prepare_inline();
+        Ok(())
     }
 }
 
@@ -113,11 +138,13 @@ impl Model {
 
     /// Compares the journal with what it must hold; from now on it must hold what it has shown.
     fn check(&mut self, log: &Arc<Log>) -> Result<(), String> {
-        let mut cursor = Cursor::new(Arc::clone(log), Offset::ZERO);
-        let mut found = Vec::new();
-        while let Some(batch) = cursor.next_batch().map_err(|error| error.to_string())? {
-            found.extend(batch.into_iter().map(|record| (record.bus.to_string(), record.payload)));
-        }
+        let sealed = usize::try_from(log.sealed_to().get()).expect("small");
+        let Some(sealed) = self.sealed.get(..sealed) else {
+            return Err(format!("{} were sealed, not {sealed}", self.sealed.len()));
+        };
+        let mut found = sealed.to_vec();
+        let hot = read(log, log.sealed_to())?;
+        found.extend(hot.into_iter().map(|record| (record.bus.to_string(), record.payload)));
         let rest = found.strip_prefix(&self.acknowledged[..]).ok_or_else(|| {
             format!(
                 "{} records acknowledged, {} found, or others",
@@ -132,6 +159,15 @@ impl Model {
         self.in_flight.clear();
         Ok(())
     }
+}
+
+fn read(log: &Arc<Log>, from: Offset) -> Result<Vec<Record>, String> {
+    let mut cursor = Cursor::new(Arc::clone(log), from);
+    let mut found = Vec::new();
+    while let Some(batch) = cursor.next_batch().map_err(|error| error.to_string())? {
+        found.extend(batch);
+    }
+    Ok(found)
 }
 
 /// Runs the steps, reopening whenever the journal or the machine has died. Says what was lost.
@@ -155,6 +191,20 @@ fn run(disk: &SimulatedDisk, steps: &[Step]) -> Result<(), String> {
             Step::WriteFails { after } => {
                 disk.faults(|faults| faults.write_fails_after = Some(*after))
             }
+            Step::Seal { all, hot } => {
+                if let Some(open) = reopen(disk, &mut core, &mut model)? {
+                    open.seal(*all, *hot, &mut model)?;
+                    check_reader(open, &model)?;
+                }
+            }
+            Step::Read { back } => {
+                if let Some(open) = reopen(disk, &mut core, &mut model)? {
+                    let from = open.log.end().get().saturating_sub(*back);
+                    let mut cursor = Cursor::new(Arc::clone(&open.log), Offset::new(from));
+                    // What is sealed and gone is read elsewhere.
+                    open.reader = cursor.next_batch().is_ok().then_some(cursor);
+                }
+            }
             Step::Commit(appends) => {
                 let Some(open) = reopen(disk, &mut core, &mut model)? else { continue };
                 let group = model.group(appends);
@@ -165,12 +215,40 @@ fn run(disk: &SimulatedDisk, steps: &[Step]) -> Result<(), String> {
                     model.acknowledged.append(&mut model.in_flight);
                 } else {
                     core = None;
+                    continue;
+                }
+                if model.acknowledged.len() % 7 == 0 {
+                    check_reader(open, &model)?;
                 }
             }
         }
     }
     reopen(disk, &mut core, &mut model)?.ok_or("it does not open any more")?;
     Ok(())
+}
+
+/// Who reads a segment reads what was in it, also when it is free.
+fn check_reader(core: &mut Core, model: &Model) -> Result<(), String> {
+    let Some(mut reader) = core.reader.take() else { return Ok(()) };
+    match reader.next_batch() {
+        // Behind what it held, the next segment is gone, too.
+        Err(ReadError::Gone { .. } | ReadError::Io { .. }) => Ok(()),
+        Err(error) => Err(error.to_string()),
+        Ok(batch) => {
+            for record in batch.unwrap_or_default() {
+                let index = usize::try_from(record.offset.get()).expect("small");
+                if model
+                    .acknowledged
+                    .get(index)
+                    .is_none_or(|(_, payload)| *payload != record.payload)
+                {
+                    return Err(format!("a reader was shown something else at {index}"));
+                }
+            }
+            core.reader = Some(reader);
+            Ok(())
+        }
+    }
 }
 
 fn reopen<'a>(
@@ -196,6 +274,8 @@ fn step() -> impl Strategy<Value = Step> {
     let commit = vec(vec(prop_oneof![0..40_usize, 3000..6000_usize], 1..4), 1..4);
     prop_oneof![
         8 => commit.prop_map(Step::Commit),
+        3 => (any::<bool>(), 0..8_u64).prop_map(|(all, hot)| Step::Seal { all, hot }),
+        1 => (0..8_u64).prop_map(|back| Step::Read { back }),
         1 => Just(Step::Crash),
         1 => Just(Step::Kill),
         1 => (0..12_u64).prop_map(|after| Step::PowerFails { after }),
