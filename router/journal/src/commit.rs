@@ -63,6 +63,7 @@ impl Shared {
         spare: &mut dyn FnMut() -> Result<Arc<Segment>, Arc<str>>,
     ) {
         let (cost, records, appends) = (group.cost, group.records, group.batches.len());
+        let weak = group.weak_records;
         match writer.commit(&group, spare) {
             Ok(committed) => {
                 self.count(|stats| note(stats, &committed, records));
@@ -70,17 +71,31 @@ impl Shared {
             }
             Err(CommitError::Full(reason)) => {
                 self.count(|stats| stats.refused_appends += appends as u64);
+                self.lose(weak.into(), &reason);
                 group.resolve(Err(AppendError::Full { reason }));
             }
             Err(error @ CommitError::Failed { .. }) => {
                 tracing::error!(%error, "journal stopped");
                 let reason: Arc<str> = format!("{error}; restart when the disk is sound").into();
-                self.queue.stop(Arc::clone(&reason));
+                let lost = self.queue.stop(Arc::clone(&reason));
+                self.lose(lost + u64::from(weak), &reason);
                 group.resolve(Err(AppendError::Stopped { reason }));
             }
         }
-        self.queue.release(cost);
+        self.queue.release(cost, weak);
         self.watermark.send_replace(Mark { end: self.log.end(), stopped: false });
+    }
+
+    /// Records that were acknowledged before they were synced, as it was asked for, are not there.
+    fn lose(&self, records: u64, reason: &str) {
+        if 0 < records {
+            tracing::error!(records, %reason, "records are lost that were acknowledged and not yet synced");
+            self.count(|stats| stats.lost_records += records);
+        }
+    }
+
+    pub(crate) fn lost(&self) -> u64 {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner).lost_records
     }
 
     fn count(&self, update: impl FnOnce(&mut Stats)) {
@@ -103,7 +118,8 @@ pub(crate) struct End<'a>(pub(crate) &'a Shared);
 impl Drop for End<'_> {
     fn drop(&mut self) {
         let reason = if std::thread::panicking() { "its commit thread has died" } else { CLOSED };
-        self.0.queue.stop(reason.into());
+        let lost = self.0.queue.stop(reason.into());
+        self.0.lose(lost, reason);
         self.0.watermark.send_replace(Mark { end: self.0.log.end(), stopped: true });
     }
 }

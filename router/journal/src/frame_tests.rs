@@ -18,7 +18,12 @@ fn group(batches: &[(&str, &[&[u8]])]) -> Group {
     let mut group = Group::default();
     for (bus, payloads) in batches {
         let payloads = payloads.iter().map(|payload| Bytes::copy_from_slice(payload)).collect();
-        group.add(Batch { bus, payloads, time: 5 }, usize::MAX).expect("there is no limit");
+        group
+            .add(
+                Batch { bus, payloads, time: 5, durability: crate::group::Durability::Synced },
+                usize::MAX,
+            )
+            .expect("there is no limit");
     }
     group
 }

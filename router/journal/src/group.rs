@@ -12,6 +12,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -28,6 +29,16 @@ pub(crate) struct Batch<'a> {
     pub(crate) bus: &'a str,
     pub(crate) payloads: Vec<Bytes>,
     pub(crate) time: i64,
+    pub(crate) durability: Durability,
+}
+
+/// When an append is acknowledged, and when it is synced.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Acknowledged when it is synced, as soon as may be.
+    Synced,
+    /// Acknowledged when it is queued; synced by this time on the journal's monotonic clock.
+    By(Duration),
 }
 
 #[derive(Debug, Default)]
@@ -41,6 +52,10 @@ pub(crate) struct Group {
     pub(crate) body_len: usize,
     /// The sum of its batches' costs.
     pub(crate) cost: usize,
+    /// Its records that are acknowledged already.
+    pub(crate) weak_records: u32,
+    /// When it must be written; `None` at once.
+    pub(crate) due: Option<Duration>,
     outcome: Arc<Outcome>,
 }
 
@@ -86,6 +101,15 @@ impl Group {
             self.buses.push(batch.bus.into());
         }
         self.cost += batch.cost();
+        let is_first = self.batches.is_empty();
+        self.due = match batch.durability {
+            Durability::Synced => None,
+            Durability::By(by) if is_first => Some(by),
+            Durability::By(by) => self.due.map(|due| due.min(by)),
+        };
+        if batch.durability != Durability::Synced {
+            self.weak_records += records - self.records;
+        }
         self.time = if self.batches.is_empty() { batch.time } else { self.time.max(batch.time) };
         let index = u16::try_from(index).expect("there are at most BUSES_MAX buses");
         self.batches.push((index, batch.payloads));

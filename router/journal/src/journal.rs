@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Wake, Waker},
     thread::{self, Thread},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -20,8 +21,9 @@ use crate::{
     disk::{Disk, PosixDisk},
     error::open_error,
     frame::BUS_NAME_MAX,
-    group::Batch,
+    group::{Batch, Durability},
     log::Log,
+    options::Monotonic,
     queue::{CLOSED, Queue},
     recovery,
     running::Running,
@@ -54,6 +56,7 @@ pub enum Health {
 struct Inner {
     shared: Arc<Shared>,
     limits: Limits,
+    monotonic: Monotonic,
     /// `None` once closed.
     running: Mutex<Option<Running>>,
 }
@@ -98,7 +101,11 @@ impl Journal {
         let files = Files { count: found.report.segments, bytes: found.segment_bytes, reused: 0 };
         let shared = Arc::new(Shared {
             log: Arc::clone(&log),
-            queue: Queue::new(options.queue_bytes_max, options.group_bytes_max),
+            queue: Queue::new(
+                options.queue_bytes_max,
+                options.group_bytes_max,
+                Arc::clone(&options.monotonic),
+            ),
             spares: Spares::new(recipe, found.spares, found.next_epoch, files),
             watermark: watch::Sender::new(Mark { end: found.end, stopped: false }),
             stats: Mutex::default(),
@@ -112,6 +119,7 @@ impl Journal {
                 record_bytes_max: options.record_bytes_max,
                 group_bytes_max: options.group_bytes_max,
             },
+            monotonic: options.monotonic,
             running: Mutex::new(Some(running)),
         };
         Ok((Self { inner: Arc::new(inner) }, found.report))
@@ -129,13 +137,38 @@ impl Journal {
         time: i64,
     ) -> Result<Range<Offset>, AppendError> {
         let shared = &self.inner.shared;
-        let batch = self.inner.limits.check(Batch { bus, payloads, time })?;
+        let durability = Durability::Synced;
+        let batch = self.inner.limits.check(Batch { bus, payloads, time, durability })?;
         if batch.payloads.is_empty() {
             let end = self.durable_end();
             return Ok(end..end);
         }
         // durable: the answer leaves only after the sync.
         shared.queue.push(batch).await?.await
+    }
+
+    /// Takes the payloads and resolves when they are queued: they are synced within `within`, or
+    /// when much has gathered, or with a synced append that comes after them. A loss of power, or
+    /// the death of the process, takes what was not. When the journal has no room, or has stopped,
+    /// they are refused; what it notices later is in [`Stats::lost_records`].
+    pub async fn post(
+        &self,
+        bus: &str,
+        payloads: Vec<Bytes>,
+        time: i64,
+        within: Duration,
+    ) -> Result<(), AppendError> {
+        let shared = &self.inner.shared;
+        let durability = Durability::By((self.inner.monotonic)().saturating_add(within));
+        let batch = self.inner.limits.check(Batch { bus, payloads, time, durability })?;
+        if batch.payloads.is_empty() {
+            return Ok(());
+        }
+        if let Some(reason) = shared.spares.failure() {
+            // The current segment may have room still. It is for those who wait for an answer.
+            return Err(AppendError::Full { reason });
+        }
+        shared.queue.push(batch).await.map(drop)
     }
 
     /// [`Journal::append`] for threads outside of an async runtime.
@@ -186,10 +219,19 @@ impl Journal {
 
     pub fn health(&self) -> Health {
         let shared = &self.inner.shared;
+        let lost = shared.lost();
+        let with_loss = |reason: Arc<str>| match lost {
+            0 => reason,
+            lost => format!(
+                "{reason}; {lost} records are lost that were acknowledged before they were synced"
+            )
+            .into(),
+        };
         if let Some(reason) = shared.queue.stop_reason() {
-            return Health::Stopped { reason };
+            return Health::Stopped { reason: with_loss(reason) };
         }
-        shared.spares.failure().map_or(Health::Ok, |reason| Health::Full { reason })
+        let failure = shared.spares.failure();
+        failure.map_or(Health::Ok, |reason| Health::Full { reason: with_loss(reason) })
     }
 
     pub fn stats(&self) -> Stats {
@@ -203,6 +245,7 @@ impl Journal {
             segment_bytes: files.bytes,
             reused_segments: files.reused,
             queued_bytes: shared.queue.bytes(),
+            unsynced_records: shared.queue.unsynced(),
             ..stats
         }
     }

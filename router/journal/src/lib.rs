@@ -10,7 +10,8 @@
 //!
 //! # Invariants
 //!
-//! - durable: an [`Offset`] handed out is of a record that was synced.
+//! - durable: an [`Offset`] handed out is of a record that was synced. [`Journal::post`] hands out
+//!   none.
 //! - No record is ever changed. Offsets are dense; times never fall.
 //! - A torn tail is cut and reported; any other damage is reported and never passed over.
 //! - After a failed write or sync nothing is appended any more: what the kernel then holds is

@@ -54,6 +54,8 @@ pub struct Stats {
     pub reused_segments: u64,
     /// Bytes waiting to be written, and in flight.
     pub queued_bytes: usize,
+    /// Records that are acknowledged and not yet synced, because it was asked for.
+    pub unsynced_records: u64,
     /// The numbers from here on count from the opening of the journal.
     pub appended_records: u64,
     /// Whole frames: payloads, what is around them, and padding.
@@ -64,6 +66,8 @@ pub struct Stats {
     pub group_records_max: u32,
     /// Appends that were refused for want of room.
     pub refused_appends: u64,
+    /// Records that were acknowledged before they were synced, and could not be written then.
+    pub lost_records: u64,
     /// Write and sync of a group, together.
     pub sync_latency: Histogram,
 }

@@ -5,6 +5,7 @@ mod damage;
 mod failures;
 mod fixture;
 mod inline;
+mod posting;
 
 use bytes::Bytes;
 

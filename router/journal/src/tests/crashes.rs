@@ -10,7 +10,7 @@ use crate::{
     Cursor, Journal, Offset, OpenError, ReadError, Record,
     disk::{Disk, simulated::SimulatedDisk},
     frontier::{Frontier, Sealing},
-    group::{Batch, Group},
+    group::{Batch, Durability, Group},
     log::Log,
     recovery::recover,
     segment::Recipe,
@@ -128,7 +128,12 @@ impl Model {
                     Bytes::from(vec![self.payloads; *length])
                 })
                 .collect();
-            let batch = Batch { bus: &bus, payloads: payloads.clone(), time: 0 };
+            let batch = Batch {
+                bus: &bus,
+                payloads: payloads.clone(),
+                time: 0,
+                durability: Durability::Synced,
+            };
             if group.add(batch, options().group_bytes_max).is_ok() {
                 self.in_flight.extend(payloads.into_iter().map(|payload| (bus.clone(), payload)));
             }
