@@ -96,8 +96,7 @@ pub(crate) async fn retry(core: &Core, key: &Key, route: &Route, retry: Retry) -
         }
         Made::NotYet | Made::OnDisk => {
             let offset = Offset::new(waiting.id.offset);
-            let replay = waiting.id.replay.as_deref();
-            match core.event_or_copy(offset, replay).await {
+            match core.event_or_copy(&waiting.id).await {
                 Ok((event, ingested)) => course.run(key, offset, (&event, ingested)).await,
                 Err(reason) => core.put_off(key, route, &reason),
             }

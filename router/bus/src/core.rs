@@ -194,28 +194,22 @@ impl Core {
         self.state.run(ending).await
     }
 
-    /// The event at an offset, as a replay of this name shows it, and when it was taken in.
-    pub(crate) fn event_at(
-        &self,
-        offset: Offset,
-        replay: Option<&str>,
-    ) -> Result<(Event, Timestamp), String> {
-        read_event(&self.journal, offset, replay)
+    /// The event of a delivery, as its replay shows it, and when it was taken in.
+    pub(crate) fn event_at(&self, id: &DeliveryId) -> Result<(Event, Timestamp), String> {
+        read_event(&self.journal, id)
     }
 
-    /// The event at an offset; where the journal does not have it any more, a dead letter's copy.
+    /// The event of a delivery; where the journal does not have it any more, a dead letter's copy.
     pub(crate) async fn event_or_copy(
         &self,
-        offset: Offset,
-        replay: Option<&str>,
+        id: &DeliveryId,
     ) -> Result<(Event, Timestamp), String> {
-        let reason = match self.event_at(offset, replay) {
+        let reason = match self.event_at(id) {
             Ok(found) => return Ok(found),
             Err(reason) => reason,
         };
-        let replay = replay.map(ToOwned::to_owned);
-        let copy =
-            self.state.run(move |tx| state::letters::copy_of(tx, offset.get(), replay.as_deref()));
+        let (offset, replay) = (id.offset, id.replay.clone());
+        let copy = self.state.run(move |tx| state::letters::copy_of(tx, offset, replay.as_deref()));
         match copy.await {
             Ok(Some(Recalled { event, ingested })) => {
                 let event = Event::read(event).map_err(|error| error.to_string())?;
@@ -230,7 +224,7 @@ impl Core {
     pub(crate) fn recall(&self) -> Box<Recall> {
         let journal = self.journal.clone();
         Box::new(move |id| {
-            let found = read_event(&journal, Offset::new(id.offset), id.replay.as_deref());
+            let found = read_event(&journal, id);
             let (event, ingested) = found.ok()?;
             Some(Recalled { event: event.bytes().clone(), ingested })
         })
@@ -258,14 +252,10 @@ impl Core {
     }
 }
 
-fn read_event(
-    journal: &Journal,
-    offset: Offset,
-    replay: Option<&str>,
-) -> Result<(Event, Timestamp), String> {
-    let entry = journal.get(offset).map_err(|error| error.to_string())?;
+fn read_event(journal: &Journal, id: &DeliveryId) -> Result<(Event, Timestamp), String> {
+    let entry = journal.get(&id.bus, Offset::new(id.offset)).map_err(|error| error.to_string())?;
     let (event, _) = record::decode(&entry.payload).map_err(|error| error.to_string())?;
-    let event = match replay {
+    let event = match &id.replay {
         Some(name) => event.replayed(name),
         None => event,
     };

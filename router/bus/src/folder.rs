@@ -42,7 +42,11 @@ pub(crate) fn open(outside: &Outside, options: &Options) -> Result<(Journal, Sta
 
 fn open_journal(outside: &Outside, options: &Options) -> Result<(Journal, Recovery), OpenError> {
     let folder = &options.data_dir;
-    let defaults = journal::Options::new(folder.join("journal"));
+    let defaults = journal::Options {
+        sealed_dir: folder.join("sealed"),
+        archives_dir: folder.join("archives"),
+        ..journal::Options::new(folder.join("journal"))
+    };
     match outside {
         Outside::System => {
             std::fs::create_dir_all(folder).map_err(|error| OpenError::Folder {

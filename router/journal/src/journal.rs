@@ -3,6 +3,7 @@
 use std::{
     fmt,
     ops::Range,
+    path::PathBuf,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Wake, Waker},
@@ -14,13 +15,13 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::{
-    AppendError, CloseError, Cursor, Offset, OpenError, Options, ReadError, Record, Recovery,
-    Stats,
+    AppendError, CloseError, Cursor, Offset, OpenError, Options, Recovery, Stats,
+    chains::Chains,
     commit::{Mark, Shared},
-    cursor,
     disk::{Disk, PosixDisk},
     error::open_error,
     frame::BUS_NAME_MAX,
+    frontier::Frontier,
     group::{Batch, Durability},
     log::Log,
     options::Monotonic,
@@ -35,7 +36,7 @@ use crate::{
 /// An open journal. Clones are handles to the same one; the last to go closes it.
 #[derive(Clone)]
 pub struct Journal {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 /// Whether appends are taken.
@@ -53,8 +54,16 @@ pub enum Health {
     },
 }
 
-struct Inner {
-    shared: Arc<Shared>,
+pub(crate) struct Inner {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) dir: PathBuf,
+    pub(crate) free_bytes_min: u64,
+    pub(crate) frontier: Frontier,
+    pub(crate) buses: Chains,
+    pub(crate) archives: Chains,
+    /// Held for a round of sealing.
+    pub(crate) sealing: Mutex<()>,
     limits: Limits,
     monotonic: Monotonic,
     /// `None` once closed.
@@ -70,20 +79,26 @@ struct Limits {
 impl Journal {
     /// Opens the journal in `options.dir`, or makes one, and takes it for this process alone.
     pub fn open(options: Options) -> Result<(Self, Recovery), OpenError> {
-        let disk = Arc::new(PosixDisk::new(options.dir.clone()));
-        Self::open_in(disk, options)
+        let disk = |dir: &PathBuf| -> Arc<dyn Disk> { Arc::new(PosixDisk::new(dir.clone())) };
+        let disks = [&options.dir, &options.sealed_dir, &options.archives_dir].map(disk);
+        Self::open_in(disks, options)
     }
 
-    /// [`Journal::open`] in a folder of a simulated disk; `options.dir` is not looked at.
+    /// [`Journal::open`] in a folder of a simulated disk; sealed segments are in `sealed` and
+    /// `archives` below it. The folders in the options are not looked at.
     #[cfg(any(test, feature = "simulation"))]
     pub fn open_on(
         disk: &crate::SimulatedDisk,
         options: Options,
     ) -> Result<(Self, Recovery), OpenError> {
-        Self::open_in(Arc::new(disk.clone()), options)
+        let below = [disk.clone(), disk.below("sealed"), disk.below("archives")];
+        Self::open_in(below.map(|disk| Arc::new(disk) as Arc<dyn Disk>), options)
     }
 
-    fn open_in(disk: Arc<dyn Disk>, options: Options) -> Result<(Self, Recovery), OpenError> {
+    fn open_in(
+        [disk, sealed, archives]: [Arc<dyn Disk>; 3],
+        options: Options,
+    ) -> Result<(Self, Recovery), OpenError> {
         options.check()?;
         let folder = disk.path("");
         disk.make().map_err(|error| open_error(folder.clone(), "make it", error))?;
@@ -92,8 +107,15 @@ impl Journal {
         let found = recovery::recover(&*disk)?;
 
         let log = Arc::new(Log::new(found.written, found.end, found.store.sealed_to));
+        let (buses, archives) = (Chains::open(sealed)?, Chains::open(archives)?);
+        if Offset::ZERO < found.store.sealed_to && buses.all().is_empty() {
+            tracing::error!(
+                path = %options.sealed_dir.display(), sealed_to = found.store.sealed_to.get(),
+                "the sealed segments of all buses are missing: what came before this offset cannot be read"
+            );
+        }
         let recipe = Recipe {
-            disk,
+            disk: Arc::clone(&disk),
             store_id: found.store.id,
             size: options.segment_bytes,
             free_bytes_min: options.free_bytes_min,
@@ -112,9 +134,16 @@ impl Journal {
         });
         let writer = Writer::new(log, found.tail, found.time, Arc::clone(&options.monotonic));
         let running = Running::start(&shared, writer, &options, lock)
-            .map_err(|error| open_error(folder, "start its threads", error))?;
+            .map_err(|error| open_error(folder.clone(), "start its threads", error))?;
         let inner = Inner {
             shared,
+            dir: folder,
+            free_bytes_min: options.free_bytes_min,
+            frontier: Frontier::new(Arc::clone(&disk), found.store),
+            disk,
+            buses,
+            archives,
+            sealing: Mutex::default(),
             limits: Limits {
                 record_bytes_max: options.record_bytes_max,
                 group_bytes_max: options.group_bytes_max,
@@ -201,20 +230,9 @@ impl Journal {
         debug_assert!(reached.is_ok(), "the sender lives as long as the journal");
     }
 
-    /// Reads from this record on. A cursor outlives the journal's closing.
+    /// Reads all buses from this record on, as long as it is hot. A cursor outlives the journal's closing.
     pub fn read_from(&self, from: Offset) -> Cursor {
         Cursor::new(Arc::clone(&self.inner.shared.log), from)
-    }
-
-    /// Reads one record.
-    pub fn get(&self, offset: Offset) -> Result<Record, ReadError> {
-        cursor::get(&self.inner.shared.log, offset)
-    }
-
-    /// The first record whose time is at or after `time` (milliseconds since the Unix epoch), or
-    /// the end.
-    pub fn offset_at(&self, time: i64) -> Result<Offset, ReadError> {
-        cursor::offset_at(&self.inner.shared.log, time)
     }
 
     pub fn health(&self) -> Health {
@@ -241,6 +259,7 @@ impl Journal {
         Stats {
             first_offset: shared.log.first(),
             next_offset: shared.log.end(),
+            sealed_to: shared.log.sealed_to(),
             segments: files.count,
             segment_bytes: files.bytes,
             reused_segments: files.reused,
@@ -264,6 +283,14 @@ impl fmt::Debug for Journal {
 }
 
 impl Inner {
+    pub(crate) fn log(&self) -> &Arc<Log> {
+        &self.shared.log
+    }
+
+    pub(crate) fn buses(&self) -> &Chains {
+        &self.buses
+    }
+
     fn close(&self) -> Result<(), CloseError> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = running.take() {

@@ -78,7 +78,7 @@ pub(crate) struct SegmentHeader {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HeaderError {
     #[error("format version {found} is newer")]
-    Newer { found: u32, known: u32 },
+    Newer { found: u32 },
     #[error("{0}")]
     Bad(&'static str),
 }
@@ -187,7 +187,7 @@ fn open(
         return Err(HeaderError::Bad("the file does not begin as a journal's file does"));
     }
     match u32::from_le_bytes(take(bytes, 8)) {
-        found if newest < found => Err(HeaderError::Newer { found, known: newest }),
+        found if newest < found => Err(HeaderError::Newer { found }),
         found if 0 < found => Ok((bytes, u32::from_le_bytes(take(bytes, 12)))),
         _ => Err(HeaderError::Bad("there is no such format version")),
     }
@@ -233,7 +233,7 @@ mod tests {
         let mut bytes = HEADER.encode();
         bytes[8] = 2;
         bytes[20] = 99; // What a later version does with the rest is its own affair.
-        assert_eq!(SegmentHeader::decode(&bytes), Err(HeaderError::Newer { found: 2, known: 1 }));
+        assert_eq!(SegmentHeader::decode(&bytes), Err(HeaderError::Newer { found: 2 }));
     }
 
     #[test]

@@ -24,7 +24,9 @@
 //! - Which chain a record goes to when it is sealed, and its keys: the caller names them.
 //! - The clock: the time of an append is an argument.
 
+mod bus_reader;
 mod chain;
+mod chains;
 mod commit;
 mod cursor;
 mod disk;
@@ -43,6 +45,7 @@ mod queue;
 mod recovery;
 mod running;
 mod sealed;
+mod sealing;
 mod segment;
 mod spare;
 mod stats;
@@ -53,6 +56,7 @@ pub mod tools;
 mod walk;
 mod writer;
 
+pub use bus_reader::BusReader;
 pub use chain::{
     Appender, Chain, ChainCursor, ChainError, ChainOptions, ChainReport, ChainStats, Expired,
     Fault, Filter, Reading, Retention, SealedSpan, Sealer,
@@ -67,4 +71,5 @@ pub use offset::Offset;
 pub use options::{Monotonic, Options};
 pub use recovery::{Recovery, Torn};
 pub use sealed::{ChainRecord, Keys, Summary};
+pub use sealing::{SealError, SealWhat, Sealed, Sealing};
 pub use stats::{Histogram, LATENCY_BOUNDS, Stats};

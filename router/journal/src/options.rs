@@ -12,6 +12,10 @@ pub type Monotonic = Arc<dyn Fn() -> Duration + Send + Sync>;
 pub struct Options {
     /// The journal's own folder. It is made if it does not exist.
     pub dir: PathBuf,
+    /// The folder of the sealed segments, with a folder for each bus.
+    pub sealed_dir: PathBuf,
+    /// The folder of the archives, with a folder for each.
+    pub archives_dir: PathBuf,
     /// The size of new segments: a multiple of 4 KiB that holds at least one largest group.
     pub segment_bytes: u64,
     /// The largest payload.
@@ -30,8 +34,11 @@ pub struct Options {
 
 impl Options {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
+        let dir = dir.into();
         Self {
-            dir: dir.into(),
+            sealed_dir: dir.join("sealed"),
+            archives_dir: dir.join("archives"),
+            dir,
             segment_bytes: 64 << 20,
             record_bytes_max: 2 << 20,
             group_bytes_max: 8 << 20,

@@ -24,7 +24,10 @@ use crate::{
     disk::Disk,
     error::open_error,
     frame::{FrameError, Header},
-    layout::{self, HEADER_LEN, HeaderError, PAGE, STORE_NAME, SegmentHeader, Store},
+    layout::{
+        self, HEADER_LEN, HeaderError, PAGE, STORE_NAME, STORE_VERSION, SegmentHeader, Store,
+        VERSION,
+    },
     segment::{Segment, Written},
     walk::{WalkError, Walker},
 };
@@ -179,7 +182,7 @@ fn store(disk: &dyn Disk, names: &[String]) -> Result<Store, OpenError> {
         let mut bytes = [0; HEADER_LEN];
         let bytes = &mut bytes[..usize::try_from(length).unwrap_or(HEADER_LEN)];
         file.read_at(bytes, 0).map_err(io("read it"))?;
-        return Store::decode(bytes).map_err(|error| header_error(path, error));
+        return Store::decode(bytes).map_err(|error| header_error(path, STORE_VERSION, error));
     }
     if names.iter().any(|name| layout::segment_epoch(name).is_some()) {
         return Err(damaged(path, 0, "the file is missing, but there are segments"));
@@ -231,7 +234,8 @@ fn open_segment(disk: &dyn Disk, epoch: u64, store: &Store) -> Result<Segment, O
     let mut bytes = [0; HEADER_LEN];
     let bytes = &mut bytes[..usize::try_from(length).unwrap_or(HEADER_LEN).min(HEADER_LEN)];
     file.read_at(bytes, 0).map_err(io)?;
-    let header = SegmentHeader::decode(bytes).map_err(|error| header_error(path.clone(), error))?;
+    let header =
+        SegmentHeader::decode(bytes).map_err(|error| header_error(path.clone(), VERSION, error))?;
     if header.store_id != store.id {
         return Err(damaged(path, 16, "the segment belongs to another journal"));
     }
@@ -352,9 +356,9 @@ fn damaged(path: PathBuf, position: u64, what: impl Display) -> OpenError {
     OpenError::Damaged { path, position, what: what.to_string() }
 }
 
-fn header_error(path: PathBuf, error: HeaderError) -> OpenError {
+fn header_error(path: PathBuf, known: u32, error: HeaderError) -> OpenError {
     match error {
-        HeaderError::Newer { found, known } => OpenError::NewerFormat { path, found, known },
+        HeaderError::Newer { found } => OpenError::NewerFormat { path, found, known },
         HeaderError::Bad(what) => damaged(path, 0, what),
     }
 }

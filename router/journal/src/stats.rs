@@ -43,10 +43,13 @@ impl Histogram {
 /// A moment's view of the journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// The first record that is there; equal to `next_offset` when there is none.
+    /// The first record that is hot; equal to `next_offset` when there is none.
     pub first_offset: Offset,
     /// The offset that the next record gets.
     pub next_offset: Offset,
+    /// Records below are in sealed segments.
+    pub sealed_to: Offset,
+    /// Hot ones, used or not.
     pub segments: usize,
     /// The size of all segments, used or not.
     pub segment_bytes: u64,

@@ -6,6 +6,7 @@ mod failures;
 mod fixture;
 mod inline;
 mod posting;
+mod sealing;
 
 use bytes::Bytes;
 

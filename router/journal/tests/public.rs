@@ -57,9 +57,9 @@ fn what_is_appended_is_read_from_any_offset_also_after_reopening() {
         assert_eq!(read_all(&journal, Offset::new(from)), before[usize::try_from(from).unwrap()..]);
     }
     for record in &before {
-        assert_eq!(journal.get(record.offset).unwrap(), *record);
+        assert_eq!(journal.get(&record.bus, record.offset).unwrap(), *record);
     }
-    assert!(matches!(journal.get(Offset::new(200)), Err(ReadError::NotYet { .. })));
+    assert!(matches!(journal.get("shop", Offset::new(200)), Err(ReadError::NotYet { .. })));
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn appenders_on_many_threads_each_read_back_their_own() {
                     let range = journal.append_blocking(&bus, payloads.clone(), 0).unwrap();
                     assert_eq!(range.end.get() - range.start.get(), payloads.len() as u64);
                     for (offset, payload) in (range.start.get()..).map(Offset::new).zip(payloads) {
-                        let record = journal.get(offset).unwrap();
+                        let record = journal.get(&bus, offset).unwrap();
                         assert_eq!((&*record.bus, &record.payload), (&*bus, &payload));
                         own.push((offset, payload));
                     }
@@ -189,7 +189,7 @@ fn times_find_offsets_also_when_the_clock_steps_back() {
     let journal = open(&dir);
     check(&journal);
     journal.append_blocking("shop", vec![payload], 1).unwrap();
-    assert_eq!(journal.get(Offset::new(50)).unwrap().time, 700);
+    assert_eq!(journal.get("shop", Offset::new(50)).unwrap().time, 700);
 }
 
 #[test]

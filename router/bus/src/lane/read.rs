@@ -3,12 +3,13 @@
 //! # Invariants
 //!
 //! - **one version**: what is read meets the version of the rule that ran when it came.
-//! - A place in the journal that cannot be read is said and tried again; it is not passed over.
+//! - A place in the journal that cannot be read is said and tried again; only what is damaged for
+//!   good, in a sealed segment, is passed over.
 
 use std::sync::{Arc, PoisonError};
 
 use event::Timestamp;
-use journal::{Cursor, Offset};
+use journal::{BusReader, Offset, ReadError};
 
 use super::versions::Versions;
 use super::{Lane, Owed};
@@ -26,11 +27,11 @@ pub(super) enum Read {
 }
 
 /// A place in the journal, for one lane.
-pub(super) struct Reader(Cursor);
+pub(super) struct Reader(BusReader);
 
 impl Reader {
-    fn open(core: &Core, from: Offset) -> Self {
-        Self(core.journal.read_from(from))
+    fn open(core: &Core, bus: &str, from: Offset) -> Self {
+        Self(core.journal.read_bus(bus, from).skip_damaged())
     }
 
     fn position(&self) -> Offset {
@@ -56,7 +57,7 @@ pub(super) async fn read(core: &Arc<Core>, lane: &Arc<Lane>) -> Read {
     }
     let mut reader = match kept.take() {
         Some(reader) if reader.position() == from => reader,
-        Some(_) | None => Reader::open(core, from),
+        Some(_) | None => Reader::open(core, &lane.key.bus, from),
     };
     let key = lane.key.clone();
     let read = core.outside.blocking(move || {
@@ -89,13 +90,21 @@ fn read_batch(
     versions: &Versions,
     end: Offset,
 ) -> Result<(Vec<Owed>, Offset), String> {
-    let batch = reader.0.next_batch().map_err(|error| error.to_string())?;
+    let from = reader.position();
+    let batch = match reader.0.next_batch() {
+        // What is damaged among the sealed events is said once, and the rest is served.
+        Err(error @ ReadError::Damaged { .. }) if from < reader.position() => {
+            tracing::error!(subscription = %key, %error, "events are passed over");
+            None
+        }
+        batch => batch.map_err(|error| error.to_string())?,
+    };
     let read_to = end.min(reader.position());
     let mut scratch = ruleset::Scratch::default();
     let mut found = Vec::new();
     for entry in batch.unwrap_or_default() {
-        if end <= entry.offset || *entry.bus != *key.bus {
-            continue;
+        if end <= entry.offset {
+            break;
         }
         let Some(route) = versions.at(entry.offset) else { continue };
         let (event, hops) = record::decode(&entry.payload).map_err(|error| error.to_string())?;

@@ -20,7 +20,6 @@ use std::collections::BTreeMap;
 
 use delivery::{DeadLetter, ErrorKind, LetterState};
 use event::Timestamp;
-use journal::Offset;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -234,7 +233,7 @@ impl Core {
         };
         let event = event.map(|copy| String::from_utf8_lossy(&copy.event).into_owned());
         let from_journal = || {
-            let found = self.event_at(Offset::new(last.id.offset), last.id.replay.as_deref());
+            let found = self.event_at(&last.id);
             found.ok().map(|(event, _)| event.json().to_owned())
         };
         let event = event.or_else(from_journal);

@@ -1,7 +1,5 @@
 //! Going through dead letters, part after part.
 
-use journal::Offset;
-
 use super::DeadLetterFilter;
 use crate::core::Core;
 use crate::selection::Asking;
@@ -70,8 +68,7 @@ impl Scan {
         if let Some(copy) = &letter.event {
             return pattern.matches(&copy.event, &mut self.asking);
         }
-        let id = &letter.last.id;
-        let found = core.event_at(Offset::new(id.offset), id.replay.as_deref());
+        let found = core.event_at(&letter.last.id);
         found.is_ok_and(|(event, _)| pattern.matches(event.bytes(), &mut self.asking))
     }
 }

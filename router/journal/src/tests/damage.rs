@@ -87,10 +87,10 @@ fn a_flip_in_a_body_of_an_old_segment_is_found_on_reading_and_the_rest_is_served
             assert_eq!(cursor.position(), Offset::new(1));
         }
         assert!(matches!(
-            journal.get(Offset::new(1)),
+            journal.get("shop", Offset::new(1)),
             Err(ReadError::Damaged { position: 8192, .. })
         ));
-        assert_eq!(journal.get(Offset::new(2)).unwrap().offset, Offset::new(2));
+        assert_eq!(journal.get("shop", Offset::new(2)).unwrap().offset, Offset::new(2));
         assert_eq!(journal.read_from(Offset::new(2)).next_batch().unwrap().unwrap().len(), 1);
     }
 }
