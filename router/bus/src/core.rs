@@ -199,6 +199,13 @@ impl Core {
         read_event(&self.journal, id)
     }
 
+    /// The event at an offset of a bus.
+    pub(crate) fn event_on(&self, bus: &str, offset: Offset) -> Result<Event, String> {
+        let entry = self.journal.get(bus, offset).map_err(|error| error.to_string())?;
+        let (event, _) = record::decode(&entry.payload).map_err(|error| error.to_string())?;
+        Ok(event)
+    }
+
     /// The event of a delivery; where the journal does not have it any more, a dead letter's copy.
     pub(crate) async fn event_or_copy(
         &self,

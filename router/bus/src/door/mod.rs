@@ -217,7 +217,7 @@ impl Visit {
         first: Offset,
         visitor: &Visitor,
     ) -> Result<Result<Taken, Refusal>, IngestError> {
-        let (before, _) = self.core.event_at(first, None).map_err(|reason| {
+        let before = self.core.event_on(&self.bus, first).map_err(|reason| {
             let reason =
                 format!("the event that came first under this key cannot be read: {reason}");
             IngestError::Unavailable { reason }

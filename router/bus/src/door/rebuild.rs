@@ -20,18 +20,44 @@ pub(super) async fn window(core: &Core, now: Timestamp) {
 }
 
 async fn read(core: &Core, since: i64, end: Offset) -> Result<(), ReadError> {
-    let mut cursor = core.journal.read_from(core.journal.offset_at(since)?);
+    let mut from = core.journal.offset_at(since)?;
+    loop {
+        let sealed_to = core.journal.sealed_to();
+        if from < sealed_to {
+            for (bus, _) in core.journal.sealed_buses() {
+                let mut reader = core.journal.read_bus(&bus, from).skip_damaged();
+                while reader.position() < sealed_to {
+                    let Some(batch) = reader.next_batch()? else { break };
+                    remember(core, &batch).await;
+                }
+            }
+            from = sealed_to;
+        }
+        match read_hot(core, from, end).await {
+            // It was sealed meanwhile.
+            Err(ReadError::Gone { .. }) if sealed_to < core.journal.sealed_to() => (),
+            result => return result,
+        }
+    }
+}
+
+async fn read_hot(core: &Core, from: Offset, end: Offset) -> Result<(), ReadError> {
+    let mut cursor = core.journal.read_from(from);
     while cursor.position() < end {
         let Some(batch) = cursor.next_batch()? else { break };
-        for record in &batch {
-            if let Some(print) = print(core, record) {
-                let time = Timestamp::from_millis(record.time);
-                core.door.window.remember(print, record.offset, time);
-            }
-        }
-        tokio::task::yield_now().await;
+        remember(core, &batch).await;
     }
     Ok(())
+}
+
+async fn remember(core: &Core, batch: &[Record]) {
+    for record in batch {
+        if let Some(print) = print(core, record) {
+            let time = Timestamp::from_millis(record.time);
+            core.door.window.remember(print, record.offset, time);
+        }
+    }
+    tokio::task::yield_now().await;
 }
 
 /// The key that the record's event came with.
