@@ -107,7 +107,9 @@ impl Hot {
         let name = segment_name(epoch);
         let file = disk.open(&name)?;
         let length = file.len()?;
-        match SegmentHeader::decode(&head(disk, &name)?) {
+        let header = SegmentHeader::decode(&head(disk, &name)?);
+        let used_before = header.as_ref().is_ok_and(|header| header.used_before);
+        match header {
             Err(error) => self.faults.push(plain(disk, &name, 0, error.to_string())),
             Ok(header) if header.store_id != *store_id || header.epoch != epoch => {
                 let what = "the segment belongs to another journal, or to another place in it";
@@ -122,7 +124,7 @@ impl Hot {
         }
         let (path, seed) = (disk.path(&name), Seed::new(store_id, epoch));
         let size = length - length % PAGE;
-        self.segments.push(Segment { path, epoch, size, seed, file });
+        self.segments.push(Segment { path, epoch, size, seed, used_before, file });
         Ok(())
     }
 
@@ -229,7 +231,13 @@ pub(super) fn verify(disk: &dyn Disk, found: &mut Verification) -> io::Result<()
     for (segment, position) in rests.into_iter().filter(|(segment, at)| *at < segment.size) {
         let mut page = [0; PAGE_LEN];
         segment.file.read_at(&mut page, position)?;
-        if page != ZEROES {
+        // In a segment that was used before, there may be anything.
+        let is_torn = if segment.used_before {
+            Header::decode(&page, segment.seed).is_ok()
+        } else {
+            page != ZEROES
+        };
+        if is_torn {
             let path = segment.path.display();
             found
                 .notes
