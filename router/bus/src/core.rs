@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use delivery::Client;
+use delivery::{Client, DeliveryId};
 use event::{Event, Timestamp};
 use journal::{Health, Journal, Offset};
 use ruleset::TargetKind;
