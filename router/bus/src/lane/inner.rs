@@ -218,7 +218,9 @@ impl Inner {
 
     /// So much waits or is done out of order that nothing new may start.
     fn is_full(&self) -> bool {
-        self.waiting.len() >= self.bounds.postponed_max || self.done.len() >= self.bounds.window_max
+        // With nothing open, the window is held up by the very event that is to start next.
+        let has_window = self.done.len() < self.bounds.window_max || self.open.is_empty();
+        self.waiting.len() >= self.bounds.postponed_max || !has_window
     }
 
     /// An event behind a postponed one of its order becomes a row without having been tried.

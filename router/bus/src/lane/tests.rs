@@ -353,6 +353,17 @@ fn too_much_postponed_stops_new_events_but_not_retries() {
 }
 
 #[test]
+fn a_full_window_does_not_hold_up_the_event_that_it_waits_for() {
+    let mut model = Model::new(vec![true; 1001]);
+    // The oldest was under way when the process died; all after it had ended.
+    model.stored.done = (1..=BOUNDS.window_max).collect();
+    model.crash();
+    model.read(4);
+    model.next();
+    assert!(matches!(model.running.as_slice(), [(0, None)]), "{:?}", model.running);
+}
+
+#[test]
 fn each_part_of_the_journal_meets_the_version_of_its_time() {
     let (first, second) = (testing::route(), testing::fresh_route());
     let mut model = Model::new(vec![true; 40]);
