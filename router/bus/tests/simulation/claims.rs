@@ -1,0 +1,174 @@
+//! What is on the disks between two lives, held against the model.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use journal::{Journal, Offset};
+use roaring::RoaringTreemap;
+use rusqlite::Connection;
+use slipswitch_bus::journal;
+use slipswitch_bus::simulation::World;
+
+use crate::model::{Key, Logged, Model, Stored};
+use crate::world::Around;
+
+/// What the database holds.
+struct Found {
+    subscriptions: BTreeMap<Key, Stored>,
+    /// Of live subscriptions and of replays, whatever became of them.
+    dead: BTreeSet<(Key, String, u64)>,
+}
+
+impl Around {
+    /// Reads journal and database, compares, and makes them the beginning of the next life.
+    pub(crate) fn look(&self) {
+        let sim = &self.0;
+        match self.read_journal() {
+            Ok(log) => sim.lock().model.read(log),
+            Err(error) => sim.lock().model.wrong(format!("the journal cannot be read: {error}")),
+        }
+        let found = self.read_database();
+        let model = &mut sim.lock().model;
+        model.check_claims(&found);
+        model.stored = found.subscriptions;
+        model.opened_at = model.log.len() as u64;
+        model.versions.clear();
+    }
+
+    fn read_journal(&self) -> Result<Vec<Logged>, String> {
+        let options = journal::Options { inline: true, ..journal::Options::new("") };
+        let disk = self.disk().copy();
+        let opened = Journal::open_on(&disk.below("journal"), options);
+        let (journal, _) = opened.map_err(|error| error.to_string())?;
+        let mut cursor = journal.read_from(Offset::ZERO);
+        let mut log = Vec::new();
+        while let Some(batch) = cursor.next_batch().map_err(|error| error.to_string())? {
+            log.extend(batch.iter().map(|record| Logged {
+                bus: record.bus.to_string(),
+                event: event_id(&record.payload),
+            }));
+        }
+        Ok(log)
+    }
+
+    fn read_database(&self) -> Found {
+        let database = self.database();
+        let database = database.lock().expect("nothing panics with it");
+        read(&database).unwrap_or_else(|_no_tables_yet| Found {
+            subscriptions: BTreeMap::new(),
+            dead: BTreeSet::new(),
+        })
+    }
+}
+
+/// The id is the envelope's second member, and in the first place of its kind.
+fn event_id(payload: &[u8]) -> String {
+    let text = String::from_utf8_lossy(payload);
+    let id = text.split(r#""id":""#).nth(1).and_then(|rest| rest.split('"').next());
+    id.unwrap_or("no id").to_owned()
+}
+
+fn read(database: &Connection) -> rusqlite::Result<Found> {
+    let number = |row: &rusqlite::Row<'_>, column: usize| {
+        row.get::<_, i64>(column).map(|number| u64::try_from(number).expect("it is an offset"))
+    };
+    let key = |row: &rusqlite::Row<'_>| {
+        Ok::<_, rusqlite::Error>(Key { bus: row.get(0)?, rule: row.get(1)?, target: row.get(2)? })
+    };
+    let mut subscriptions = BTreeMap::new();
+    let mut select = database
+        .prepare("SELECT bus, rule, target, settled, done FROM subscriptions WHERE replay = ''")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let done = RoaringTreemap::deserialize_from(&row.get::<_, Vec<u8>>(4)?[..]);
+        let stored = Stored {
+            settled: number(row, 3)?,
+            done: done.expect("the window can be read").iter().collect(),
+            postponed: BTreeSet::new(),
+        };
+        subscriptions.insert(key(row)?, stored);
+    }
+    let mut select = database.prepare(
+        "SELECT s.bus, s.rule, s.target, p.offset FROM postponed p
+         JOIN subscriptions s ON s.id = p.subscription WHERE s.replay = '' AND p.replay = ''",
+    )?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let stored: &mut Stored = subscriptions.get_mut(&key(row)?).expect("it is joined");
+        stored.postponed.insert(number(row, 3)?);
+    }
+    let mut dead = BTreeSet::new();
+    let mut select =
+        database.prepare("SELECT bus, rule, target, replay, offset FROM dead_letters")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        dead.insert((key(row)?, row.get(3)?, number(row, 4)?));
+    }
+    Ok(Found { subscriptions, dead })
+}
+
+impl Model {
+    fn read(&mut self, log: Vec<Logged>) {
+        let ids: BTreeSet<&str> = log.iter().map(|logged| logged.event.as_str()).collect();
+        let lost: Vec<String> =
+            self.acknowledged.iter().filter(|id| !ids.contains(id.as_str())).cloned().collect();
+        if !lost.is_empty() {
+            self.wrong(format!("acknowledged and not in the journal: {}", lost.join(", ")));
+        }
+        self.log = log;
+        self.check_seen();
+    }
+
+    /// What this life says is done must be done.
+    fn check_claims(&mut self, found: &Found) {
+        let mut keys: BTreeSet<Key> = self.stored.keys().cloned().collect();
+        for version in self.versions.iter().filter(|version| version.surely.is_some()) {
+            keys.extend(Key::all(&version.rules));
+        }
+        for key in keys {
+            let now = found.subscriptions.get(&key);
+            if now.is_none() && self.was_never_here(&key) {
+                continue;
+            }
+            self.check_of(&key, now, found);
+        }
+    }
+
+    /// It ended before this life matched anything for it; only what was postponed is spoken of.
+    fn was_never_here(&self, key: &Key) -> bool {
+        self.versions.iter().all(|version| !Self::has(&version.rules, key))
+            && self.stored.get(key).is_none_or(|stored| stored.postponed.is_empty())
+    }
+
+    fn check_of(&mut self, key: &Key, now: Option<&Stored>, found: &Found) {
+        let end = self.log.len() as u64;
+        let from = self.owed_from(key);
+        let before = self.stored.get(key).cloned().unwrap_or_default();
+        for offset in 0..end {
+            let claimed = match now {
+                Some(now) => offset < now.settled || now.done.contains(&offset),
+                None => true, // Its end was written down: nothing is owed any more.
+            };
+            let is_kept = now.is_some_and(|now| now.postponed.contains(&offset));
+            let was_owed = from <= offset && !before.done.contains(&offset);
+            let must = before.postponed.contains(&offset)
+                || (was_owed && claimed && self.must_have(key, offset));
+            let place = (key.clone(), String::new(), offset);
+            let is_done = self.has_arrived(key, "", offset) || found.dead.contains(&place);
+            if must && !is_kept && !is_done {
+                let said = now.map(|now| now.settled);
+                let event = self.log[usize::try_from(offset).expect("small")].event.clone();
+                self.wrong(format!("{key:?} claims {offset} (event {event}; settled {said:?}), which is neither delivered nor postponed nor dead"));
+            }
+        }
+    }
+
+    /// Whether every rule set that the event may have met wants it.
+    fn must_have(&self, key: &Key, offset: u64) -> bool {
+        let logged = &self.log[usize::try_from(offset).expect("logs are short")];
+        let Some(sent) = self.sent.get(&logged.event) else { return false };
+        let versions = self.versions_at(key, offset);
+        logged.bus == key.bus
+            && !versions.is_empty()
+            && versions.iter().all(|rules| Self::wants(rules, key, sent.kind))
+    }
+}

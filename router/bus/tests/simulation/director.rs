@@ -1,0 +1,158 @@
+//! What happens to a router while it runs: reloads, weather, replays, redrives.
+
+use std::sync::Mutex;
+
+use event::Timestamp;
+use slipswitch_bus::{DeadLetterFilter, Redrive, RedriveTo, Router, StartReplay};
+
+use crate::model::{Key, Replay, Version};
+use crate::rules::{self, Generation};
+use crate::targets::Mood;
+use crate::world::Sim;
+
+pub(crate) async fn direct(sim: &Sim, router: &Router, rules: &Mutex<Generation>, is_last: bool) {
+    for _ in 0..sim.draw(14) {
+        sim.sleep(300).await;
+        match sim.draw(14) {
+            0..=3 => swap(sim, router, rules).await,
+            4..=7 => mood(sim),
+            8 => {
+                let fails = [0, 0, 30, 100][usize::try_from(sim.draw(4)).expect("small")];
+                sim.note(|| format!("of a hundred transactions {fails} fail"));
+                sim.lock().transactions_fail = fails;
+            }
+            9 => disk(sim, is_last),
+            10 => {
+                let mut state = sim.lock();
+                let by = i64::try_from(state.random.below(20_000)).expect("small") - 10_000;
+                state.note(|| format!("the wall clock jumps by {by} ms"));
+                state.skew += by;
+            }
+            11 | 12 => replay(sim, router).await,
+            _ => redrive(sim, router).await,
+        }
+    }
+}
+
+async fn swap(sim: &Sim, router: &Router, rules: &Mutex<Generation>) {
+    let from = router.status().dispatched;
+    let next = {
+        let mut state = sim.lock();
+        let before = rules.lock().expect("nothing panics with it");
+        let next = rules::draw(&mut state.random, Some(&before));
+        state.note(|| format!("swap, not before {from}, to {next:?}"));
+        state.model.versions.push(Version { from, surely: None, rules: next.clone() });
+        for replay in state.model.replays.values_mut() {
+            replay.versions.push(next.clone());
+        }
+        next
+    };
+    let swapped = router.swap(rules::load(&next)).await;
+    let mut state = sim.lock();
+    state.note(|| format!("swapped: {swapped:?}"));
+    match swapped {
+        Ok(at) => {
+            let version = state.model.versions.last_mut().expect("it was pushed");
+            (version.from, version.surely) = (at.get(), Some(at.get()));
+            *rules.lock().expect("nothing panics with it") = next;
+        }
+        Err(_) => drop(state.model.versions.pop()),
+    }
+}
+
+fn mood(sim: &Sim) {
+    let mut state = sim.lock();
+    let target = format!("r{}.{}", state.random.below(5), ["x", "y"][state.random.index(2)]);
+    let random = &mut state.random;
+    let mood = match random.below(6) {
+        0 => Mood { target, fails: 100, hangs: 0, refuses: 0, slow: 20 },
+        1 => Mood { target, fails: 20, hangs: 0, refuses: 0, slow: 50 },
+        2 => Mood { target, fails: 0, hangs: 50, refuses: 0, slow: 5 },
+        3 => Mood { target, fails: 10, hangs: 10, refuses: 30, slow: 5 },
+        4 => Mood { target, fails: 0, hangs: 0, refuses: 0, slow: 3000 },
+        _ => Mood { target, fails: 0, hangs: 0, refuses: 0, slow: 0 },
+    };
+    state.note(|| format!("{mood:?}"));
+    state.moods.retain(|old| old.target != mood.target);
+    state.moods.push(mood);
+}
+
+fn disk(sim: &Sim, is_last: bool) {
+    let (what, after) = (sim.draw(4), sim.draw(30));
+    sim.note(|| format!("trouble {what} with the disk in {after} steps"));
+    sim.faults(|faults| match what {
+        0 if !is_last => faults.sync_fails_after = Some(after),
+        1 if !is_last => faults.write_fails_after = Some(after),
+        2 => faults.capacity = Some(40_000 + 2000 * after),
+        _ => faults.capacity = None,
+    });
+}
+
+async fn replay(sim: &Sim, router: &Router) {
+    let name = format!("again-{}", sim.lock().model.replays.len());
+    let start = StartReplay {
+        name: Some(name.clone()),
+        bus: rules::BUSES[usize::from(sim.chance(30))].to_owned(),
+        since: Timestamp::from_millis(0),
+        until: None,
+        rules: Vec::new(),
+    };
+    // Known before it starts: its first delivery may come before the answer.
+    let planned = {
+        let mut state = sim.lock();
+        let model = &mut state.model;
+        let mut versions: Vec<Generation> =
+            model.versions.iter().map(|version| version.rules.clone()).collect();
+        versions.dedup();
+        let keys = versions.iter().flat_map(Key::all).filter(|key| key.bus == start.bus).collect();
+        let replay = Replay { span: 0..u64::MAX, keys, versions };
+        model.replays.insert(name.clone(), replay.clone());
+        replay
+    };
+    let started = router.start_replay(start).await;
+    let mut state = sim.lock();
+    state.note(|| format!("replay {name}: {:?}", started.as_ref().map(|one| one.to_offset)));
+    if let Ok(started) = started {
+        let span = started.from_offset.get()..started.to_offset.get();
+        state.model.replays.insert(name, Replay { span, ..planned });
+    }
+}
+
+async fn redrive(sim: &Sim, router: &Router) {
+    let filter = DeadLetterFilter { limit: 1000, ..DeadLetterFilter::default() };
+    let letters = match router.dead_letters(filter.clone()).await {
+        Ok(letters) => letters.items,
+        Err(error) => return sim.note(|| format!("no dead letters: {error}")),
+    };
+    {
+        let mut state = sim.lock();
+        for letter in &letters {
+            let key = Key {
+                bus: letter.bus.clone(),
+                rule: letter.rule.clone(),
+                target: letter.target.clone(),
+            };
+            let replay = letter.replay.clone().unwrap_or_default();
+            state.model.redriven.insert((key, replay, letter.offset));
+        }
+    }
+    let redriven = router
+        .redrive(Redrive::Ids(letters.iter().map(|one| one.id).collect()), RedriveTo::Target)
+        .await;
+    sim.note(|| format!("redrive of {}: {redriven:?}", letters.len()));
+}
+
+/// From now on everything works.
+pub(crate) fn clear(sim: &Sim) {
+    sim.note(|| "the weather clears".to_owned());
+    let mut state = sim.lock();
+    state.is_clear = true;
+    state.moods.clear();
+    state.transactions_fail = 0;
+    drop(state);
+    sim.faults(|faults| {
+        faults.capacity = None;
+        faults.write_fails_after = None;
+        faults.sync_fails_after = None;
+    });
+}

@@ -1,0 +1,53 @@
+//! Who sends events, and remembers which were acknowledged.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use slipswitch_bus::Router;
+
+use crate::model::Sent;
+use crate::rules::{BUSES, KINDS};
+use crate::world::Sim;
+
+pub(crate) async fn produce(sim: Arc<Sim>, router: Router, producer: u64) {
+    for round in 0..1 + sim.draw(12) {
+        let pause = if sim.chance(20) { 400 } else { 30 };
+        sim.sleep(pause).await;
+        let (bus, batch) = draw(&sim, producer, round);
+        let ids: Vec<String> = batch.iter().map(|(id, _)| id.clone()).collect();
+        let entries = batch.into_iter().map(|(_, entry)| entry).collect();
+        match router.ingest(bus, entries).await {
+            Ok(results) => {
+                let mut state = sim.lock();
+                state.note(|| format!("acknowledged on {bus}: {}", ids.join(", ")));
+                for (id, result) in ids.into_iter().zip(results) {
+                    match result {
+                        Ok(_) => drop(state.model.acknowledged.insert(id)),
+                        Err(error) => state.model.wrong(format!("{id} was refused: {error}")),
+                    }
+                }
+            }
+            Err(error) => sim.note(|| format!("not taken, {}: {error}", ids.join(", "))),
+        }
+    }
+}
+
+fn draw(sim: &Sim, producer: u64, round: u64) -> (&'static str, Vec<(String, Bytes)>) {
+    let mut state = sim.lock();
+    let life = state.model.life();
+    let bus = BUSES[usize::from(state.random.chance(20))];
+    let mut batch = Vec::new();
+    for number in 0..1 + state.random.below(5) {
+        let id = format!("{life}-{producer}-{round}-{number}");
+        let kind = KINDS[state.random.index(KINDS.len())];
+        let key = state.random.below(4);
+        let padding = "x".repeat(state.random.index(500));
+        let detail = format!(
+            r#""detail":{{"id":"{id}","kind":"{kind}","key":{key},"n":1.10,"padding":"{padding}"}}"#
+        );
+        let entry = format!(r#"{{"id":"{id}","source":"sim","detail-type":"T",{detail}}}"#);
+        state.model.sent.insert(id.clone(), Sent { bus, kind, detail });
+        batch.push((id, Bytes::from(entry)));
+    }
+    (bus, batch)
+}

@@ -1,0 +1,127 @@
+//! Rules of a simulation: what the model knows of them, and the file that the router reads.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use ruleset::{Context, PluginStep, Plugins, PrepareError, RuleSet, SourceFile, Values};
+use slipswitch_bus::ruleset;
+
+use crate::random::Random;
+
+pub(crate) const BUSES: [&str; 2] = ["default", "side"];
+pub(crate) const KINDS: [&str; 3] = ["a", "b", "c"];
+const RULES: usize = 5;
+
+/// A rule: which kinds of events it wants, and where it sends them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    pub(crate) bus: &'static str,
+    pub(crate) kinds: Vec<&'static str>,
+    pub(crate) targets: Vec<String>,
+    /// Has a target that passes the event on to the other bus.
+    pub(crate) forwards: bool,
+    attempts: u64,
+}
+
+/// The rules of one moment.
+pub(crate) type Generation = Vec<Rule>;
+
+impl Rule {
+    fn draw(random: &mut Random, number: usize) -> Self {
+        let targets = if random.chance(30) { vec!["x", "y"] } else { vec!["x"] };
+        let some = KINDS.into_iter().filter(|_| random.chance(60)).collect::<Vec<_>>();
+        Self {
+            name: format!("r{number}"),
+            bus: BUSES[usize::from(number == 4)],
+            kinds: if some.is_empty() { KINDS.to_vec() } else { some },
+            targets: targets.into_iter().map(str::to_owned).collect(),
+            forwards: number == 3,
+            attempts: [2, 4, 100][random.index(3)],
+        }
+    }
+
+    fn file(&self) -> String {
+        let mut file = format!(
+            "---\nname: {}\nbus: {}\npattern: {{source: [sim], detail: {{kind: [{}]}}}}\ntargets:\n",
+            self.name,
+            self.bus,
+            self.kinds.join(", ")
+        );
+        let retry = format!(
+            "retry: {{attempts: {}, max_age: 1h, backoff: {{min: 5ms, max: 400ms}}}}",
+            self.attempts
+        );
+        for target in &self.targets {
+            let url = format!("http://{}.{target}.invalid/", self.name);
+            writeln!(
+                file,
+                "  - id: {target}\n    http: {{url: '{url}', timeout: 2s}}\n    {retry}"
+            )
+            .expect("a string takes all");
+        }
+        if self.forwards {
+            writeln!(file, "  - id: on\n    bus: side\n    {retry}").expect("a string takes all");
+        }
+        file
+    }
+}
+
+/// A set of rules; most follow from the one before by a small change.
+pub(crate) fn draw(random: &mut Random, before: Option<&Generation>) -> Generation {
+    let mut generation = Generation::new();
+    for number in 0..RULES {
+        let name = format!("r{number}");
+        let old = before.and_then(|rules| rules.iter().find(|rule| rule.name == name));
+        let rule = match old {
+            Some(old) if random.chance(70) => old.clone(),
+            _ => Rule::draw(random, number),
+        };
+        let is_there = if old.is_some() { 85 } else { 60 };
+        if random.chance(is_there) {
+            generation.push(rule);
+        }
+    }
+    if generation.is_empty() && before.is_none() {
+        generation.push(Rule::draw(random, 0));
+    }
+    generation
+}
+
+pub(crate) fn load(generation: &Generation) -> Arc<RuleSet> {
+    let text: String = generation.iter().map(Rule::file).collect();
+    if text.is_empty() {
+        return Arc::new(RuleSet::empty());
+    }
+    let buses = BUSES.map(str::to_owned);
+    let context = Context {
+        values: &Nothing,
+        plugins: &Nothing,
+        buses: &buses,
+        limits: event::Limits::default(),
+    };
+    let file = SourceFile { path: "rules.yaml".to_owned(), text };
+    Arc::new(ruleset::load(&[file], &context).expect("the rules are right"))
+}
+
+struct Nothing;
+
+impl Values for Nothing {
+    fn env(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        Err(path.to_owned())
+    }
+}
+
+impl Plugins for Nothing {
+    fn prepare(&self, _name: &str, _config: &str) -> Result<Arc<dyn PluginStep>, PrepareError> {
+        Err(PrepareError::Missing { looked_in: "nowhere".to_owned() })
+    }
+
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,135 @@
+//! Targets that fail, hang, answer late or twice.
+//!
+//! A request arrives or does not, whatever the answer says: an answer may come too late, get lost,
+//! or be that of a process which died meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use delivery::{Answer, Delivery, RetryAfter, Sending, Target};
+use slipswitch_bus::{Key, delivery};
+
+use crate::world::Sim;
+
+/// How a target behaves for a while.
+#[derive(Debug, Clone)]
+pub(crate) struct Mood {
+    /// Which: a rule's name and a target's.
+    pub(crate) target: String,
+    /// Of a hundred requests so many fail, hang, and are refused for good.
+    pub(crate) fails: u64,
+    pub(crate) hangs: u64,
+    pub(crate) refuses: u64,
+    /// Up to so many milliseconds each way.
+    pub(crate) slow: u64,
+}
+
+pub(crate) struct Simulated {
+    sim: Arc<Sim>,
+    name: String,
+    timeout: Duration,
+}
+
+enum Fate {
+    Taken,
+    Failed(Option<RetryAfter>),
+    Refused,
+    Hangs,
+}
+
+struct Plan {
+    fate: Fate,
+    there: Duration,
+    back: Duration,
+    twice: bool,
+}
+
+impl Simulated {
+    pub(crate) fn new(sim: Arc<Sim>, key: &Key, timeout: Duration) -> Self {
+        Self { sim, name: format!("{}.{}", key.rule, key.target), timeout }
+    }
+
+    fn plan(&self) -> Plan {
+        let mut state = self.sim.lock();
+        let mood = state.moods.iter().find(|mood| mood.target == self.name).cloned();
+        let random = &mut state.random;
+        let mood = mood.unwrap_or(Mood {
+            target: String::new(),
+            fails: 0,
+            hangs: 0,
+            refuses: 0,
+            slow: 10,
+        });
+        let fate = match random.below(100) {
+            dice if dice < mood.fails => {
+                let asks = random.chance(20);
+                let patience = Duration::from_millis(random.below(3000));
+                Fate::Failed(asks.then_some(RetryAfter::For(patience)))
+            }
+            dice if dice < mood.fails + mood.hangs => Fate::Hangs,
+            dice if dice < mood.fails + mood.hangs + mood.refuses => Fate::Refused,
+            _ => Fate::Taken,
+        };
+        let mut way = || Duration::from_millis(random.below(mood.slow + 1));
+        let (there, back) = (way(), way());
+        Plan { fate, there, back, twice: random.chance(3) }
+    }
+
+    async fn attempt(&self, delivery: &Delivery) -> Answer {
+        let plan = self.plan();
+        let mut on_its_way = OnItsWay { sim: &self.sim, delivery: Some(delivery) };
+        tokio::time::sleep(plan.there).await;
+        if self.sim.lock().is_dead {
+            std::future::pending::<()>().await;
+        }
+        on_its_way.delivery = None;
+        match plan.fate {
+            Fate::Taken => {
+                self.sim.lock().arrived(delivery);
+                if plan.twice {
+                    self.sim.lock().arrived(delivery);
+                }
+                tokio::time::sleep(plan.back).await;
+                Answer::Accepted
+            }
+            Fate::Failed(retry_after) => {
+                Answer::Unavailable { reason: "503".to_owned(), retry_after }
+            }
+            Fate::Refused => Answer::Refused { reason: "400".to_owned() },
+            Fate::Hangs => std::future::pending().await,
+        }
+    }
+}
+
+/// A request whose sender dies before it has arrived: perhaps it arrives all the same.
+struct OnItsWay<'a> {
+    sim: &'a Sim,
+    delivery: Option<&'a Delivery>,
+}
+
+impl Drop for OnItsWay<'_> {
+    fn drop(&mut self) {
+        if let Some(delivery) = self.delivery.take() {
+            let mut state = self.sim.lock();
+            if state.random.chance(50) {
+                state.note(|| "a request of the dead arrives".to_owned());
+                state.arrived(delivery);
+            }
+        }
+    }
+}
+
+impl Target for Simulated {
+    fn send<'a>(&'a self, delivery: &'a Delivery) -> Sending<'a> {
+        Box::pin(async move {
+            let answer = tokio::time::timeout(self.timeout, self.attempt(delivery)).await;
+            let answer = answer.unwrap_or_else(|_late| Answer::Unavailable {
+                reason: "no answer in time".to_owned(),
+                retry_after: None,
+            });
+            self.sim
+                .note(|| format!("attempt {} of {}: {answer:?}", delivery.attempt, delivery.id));
+            answer
+        })
+    }
+}
