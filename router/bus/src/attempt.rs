@@ -1,9 +1,10 @@
 //! One run of an event through a subscription, or one more attempt at a postponed delivery.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use delivery::{Answer, Attempt, Delivery, ErrorKind, Verdict};
+use delivery::{Answer, Attempt, Delivery, ErrorKind, RetryAfter, Verdict};
 use event::{Event, Timestamp};
 use journal::Offset;
 use ruleset::{About, TransformError};
@@ -13,6 +14,11 @@ use crate::key::Key;
 use crate::lane::Owed;
 use crate::routes::Route;
 use crate::state::{Dead, Made, Payload, Place, Postponed};
+
+/// Said of what waits behind an earlier delivery of its order.
+pub(crate) const NOT_TRIED: &str = "not tried yet: an earlier delivery of the same order is owed";
+/// How long a target is left alone at most because it asked for it.
+const HOLD_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// What became of one output.
 #[derive(Debug)]
@@ -31,6 +37,43 @@ pub(crate) struct Outcome {
     pub failed_attempts: u32,
     /// The order that the event is part of, if it is.
     pub order: Option<u64>,
+    pub heard: Heard,
+}
+
+/// What the attempts of a work told about the target.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Heard {
+    /// Requests that were made.
+    pub requests: u32,
+    /// Whether one got an answer that says that the target works.
+    pub has_answered: bool,
+    /// How many failed since.
+    pub failures: u32,
+    /// That the target is gone, in its words.
+    pub gone: Option<String>,
+    /// Until when the target wants to be left alone.
+    pub hold_until: Option<Timestamp>,
+}
+
+impl Heard {
+    fn hear(&mut self, answer: &Answer, now: Timestamp) {
+        match answer {
+            Answer::Accepted | Answer::Refused { .. } => {
+                self.has_answered = true;
+                self.failures = 0;
+            }
+            Answer::Gone { reason } => self.gone = Some(reason.clone()),
+            Answer::Unavailable { retry_after, .. } => {
+                self.failures += 1;
+                let until = retry_after.map(|retry_after| match retry_after {
+                    RetryAfter::For(span) => now.after(span),
+                    RetryAfter::Until(time) => time,
+                });
+                self.hold_until = self.hold_until.max(until.map(|at| at.min(now.after(HOLD_MAX))));
+            }
+            Answer::TimedOut { .. } => self.failures += 1,
+        }
+    }
 }
 
 /// A postponed delivery that is due.
@@ -115,7 +158,7 @@ pub(crate) async fn bury(core: &Core, key: &Key, route: &Route, retry: Retry) ->
             let order = last.order;
             let (died_at, kind) = (core.clock.now(), ErrorKind::TargetGone);
             let dead = Dead { last: *last, died_at, kind };
-            let mut outcome = Outcome { ends: vec![End::Dead(dead)], failed_attempts: 0, order };
+            let mut outcome = Outcome { ends: vec![End::Dead(dead)], order, ..Outcome::default() };
             if is_written {
                 outcome.keep_rows();
             }
@@ -181,7 +224,14 @@ impl Course<'_> {
         match self.transform(event.0, event.1).await {
             Ok(payloads) => {
                 for (output, payload) in (0_u32..).zip(payloads) {
-                    self.send(key.delivery(offset, output), payload, &mut outcome).await;
+                    let id = key.delivery(offset, output);
+                    let is_behind_another = self.order.is_some()
+                        && outcome.ends.iter().any(|end| matches!(end, End::Postponed(_)));
+                    if is_behind_another {
+                        outcome.ends.push(End::Postponed(self.in_line(id, payload)));
+                    } else {
+                        self.send(id, payload, &mut outcome).await;
+                    }
                 }
             }
             Err(error) => {
@@ -237,8 +287,35 @@ impl Course<'_> {
             body: payload.body.clone(),
             content_type: payload.content_type.clone(),
         };
-        let answer = self.route.sender.send(&delivery).await;
+        let answer = match self.route.timeout {
+            None => self.route.sender.send(&delivery).await,
+            Some(timeout) => {
+                let sending = self.route.sender.send(&delivery);
+                tokio::time::timeout(timeout, sending).await.unwrap_or_else(|_elapsed| {
+                    Answer::TimedOut { reason: format!("no answer within {timeout:?}") }
+                })
+            }
+        };
+        outcome.heard.requests += 1;
+        outcome.heard.hear(&answer, self.core.clock.now());
         self.judge(delivery.id, Made::Here(payload), &answer, outcome);
+    }
+
+    /// A later output of an event of which an earlier one is still owed.
+    fn in_line(&self, id: delivery::DeliveryId, payload: Payload) -> Postponed {
+        let now = self.core.clock.now();
+        Postponed {
+            id,
+            order: self.order,
+            event_id: self.event_id.to_owned(),
+            hops: self.hops,
+            attempts: self.attempts,
+            owed_at: self.owed_at,
+            due_at: now,
+            last_attempt_at: now,
+            error: NOT_TRIED.to_owned(),
+            made: Made::Here(payload),
+        }
     }
 
     fn judge(&self, id: delivery::DeliveryId, made: Made, answer: &Answer, outcome: &mut Outcome) {
@@ -248,6 +325,7 @@ impl Course<'_> {
         let error = match answer {
             Answer::Accepted => String::new(),
             Answer::Refused { reason }
+            | Answer::Gone { reason }
             | Answer::Unavailable { reason, .. }
             | Answer::TimedOut { reason } => reason.clone(),
         };
@@ -279,6 +357,7 @@ fn kind(answer: &Answer, made: &Made) -> ErrorKind {
     match (answer, made) {
         (_, Made::NotYet) => ErrorKind::Transform,
         (Answer::Refused { .. }, _) => ErrorKind::Refused,
+        (Answer::Gone { .. }, _) => ErrorKind::TargetGone,
         (Answer::TimedOut { .. }, _) => ErrorKind::Timeout,
         (Answer::Accepted | Answer::Unavailable { .. }, _) => ErrorKind::Unavailable,
     }

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use delivery::{Client, DeliveryId};
 use event::{Event, Timestamp};
 use journal::{Health, Journal, Offset};
-use ruleset::TargetKind;
+use ruleset::{Start, TargetKind};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -121,6 +121,21 @@ impl Core {
         let lane = Lane::new(stored, route, bounds, dispatched, &self.ready);
         self.lanes().insert(lane.key.clone(), Arc::clone(&lane));
         lane.wake();
+    }
+
+    /// Where a new subscription begins that would begin at `position` by itself.
+    pub(crate) fn start_of(&self, route: &Route, position: Offset) -> Offset {
+        let from = match route.target.flow.start {
+            Start::Latest => return position,
+            Start::Earliest => Ok(self.journal.stats().first_offset),
+            Start::At(time) => self.journal.offset_at(time.as_millis()),
+        };
+        let from = from.map(|from| from.min(position)).unwrap_or_else(|error| {
+            tracing::error!(subscription = %route.key, %error, "the time it is to start at cannot be found in the journal: it starts with what comes now");
+            position
+        });
+        tracing::info!(subscription = %route.key, from = from.get(), "a new target starts in the past");
+        from
     }
 
     /// Hands every lane its route of the next snapshot, or retires it.

@@ -143,22 +143,23 @@ impl Dispatcher {
         let position = self.cursor.position();
         let next = Arc::new(next);
         self.core.wake_dormant(&next, position).await?;
-        let added: Vec<Key> = {
+        let added: Vec<(Key, Offset)> = {
             let lanes = self.core.lanes();
-            next.by_key.keys().filter(|key| !lanes.contains_key(*key)).cloned().collect()
+            let added = next.by_key.iter().filter(|(key, _)| !lanes.contains_key(*key));
+            added.map(|(key, route)| (key.clone(), self.core.start_of(route, position))).collect()
         };
         // At least once: a subscription is on disk before it is offered its first event.
         let begun = added.clone();
         self.core
             .state
             .run(move |tx| {
-                begun.iter().try_for_each(|key| Subscription::begin(tx, key, position, None))
+                begun.iter().try_for_each(|(key, from)| Subscription::begin(tx, key, *from, None))
             })
             .await?;
         self.core.adopt(&next, position);
-        for key in added {
+        for (key, from) in added {
             let route = Arc::clone(next.by_key.get(&key).expect("added keys are of this set"));
-            self.core.open_lane(Subscription::new(key, position), route, position);
+            self.core.open_lane(Subscription::new(key, from), route, position);
         }
         self.core.routes.store(Arc::clone(&next));
         self.routes = next;

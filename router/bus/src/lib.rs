@@ -64,5 +64,5 @@ pub use selection::Selection;
 pub use shelf::{PluginFile, PluginStatus, Shelf};
 pub use state::letters::Depth;
 pub use state::{StateError, Stopped};
-pub use status::{JournalStatus, Status, SubscriptionStatus};
+pub use status::{CircuitStatus, JournalStatus, Status, SubscriptionStatus};
 pub use stop::StopError;

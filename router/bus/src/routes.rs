@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use delivery::{HttpOptions, HttpTarget, LogTarget, RetryPolicy, Target};
+use delivery::{CircuitOptions, HttpOptions, HttpTarget, LogTarget, RetryPolicy, Target};
 use event::Event;
 use ruleset::{Rule, RuleSet, TargetKind};
+use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::core::Core;
@@ -21,14 +23,24 @@ pub(crate) struct Route {
     pub target: Arc<ruleset::Target>,
     pub sender: Arc<dyn Target>,
     pub policy: RetryPolicy,
+    /// For one attempt, where the target has no limit of its own.
+    pub timeout: Option<Duration>,
     /// How many of its plugin calls may be under way at once.
     pub plugin_turns: Semaphore,
 }
 
 impl Route {
-    /// The order that the event is part of, if its target has one.
-    pub(crate) fn order_of(&self, _event: &Event) -> Option<u64> {
-        None
+    /// The order that the event is part of, if its target has one. It is on disk: it never changes.
+    pub(crate) fn order_of(&self, event: &Event) -> Option<u64> {
+        let key = self.target.flow.order_by.as_ref()?.key(event)?;
+        let hash = Sha256::digest(key.as_bytes());
+        let first = hash.first_chunk::<8>().expect("SHA-256 has 32 bytes");
+        Some(u64::from_le_bytes(*first))
+    }
+
+    pub(crate) fn circuit(&self) -> CircuitOptions {
+        let ruleset::Circuit { failures, probe_after } = self.target.flow.circuit;
+        CircuitOptions { failures, probe_after }
     }
 }
 
@@ -64,6 +76,7 @@ impl Routes {
                     target: Arc::clone(target),
                     sender,
                     policy: policy(&target.retry),
+                    timeout: timeout(target),
                     plugin_turns: Semaphore::new((core.host.workers() / 2).max(1)),
                 };
                 by_key.insert(key, Arc::new(route));
@@ -94,7 +107,7 @@ fn sender(
             let options = HttpOptions {
                 url: http.url.clone(),
                 headers: http.headers.clone(),
-                timeout: http.timeout,
+                timeout: target.flow.timeout,
             };
             let target = HttpTarget::new(core.client.clone(), options);
             Arc::new(target.map_err(|error| error.to_string())?)
@@ -105,6 +118,14 @@ fn sender(
         }),
         TargetKind::Bus(bus) => Arc::new(BusTarget::new(core, &bus.bus)),
     })
+}
+
+/// An HTTP target counts by itself, and says in which part of the attempt the time went.
+fn timeout(target: &ruleset::Target) -> Option<Duration> {
+    match target.kind {
+        TargetKind::Http(_) => None,
+        TargetKind::Log(_) | TargetKind::Bus(_) => Some(target.flow.timeout),
+    }
 }
 
 fn policy(retry: &ruleset::Retry) -> RetryPolicy {

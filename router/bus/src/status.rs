@@ -24,6 +24,30 @@ pub struct Status {
     pub subscriptions: Vec<SubscriptionStatus>,
 }
 
+/// What a subscription knows of its target.
+#[derive(Debug, Clone, Serialize)]
+pub struct CircuitStatus {
+    /// `closed`, `open` or `half-open`.
+    pub state: &'static str,
+    /// Since when it is open, half-open, or closed again; none when it was never open.
+    pub since: Option<Timestamp>,
+    /// When an open one is probed next.
+    pub next_probe_at: Option<Timestamp>,
+    /// In a row, up to now.
+    pub failures: u32,
+}
+
+impl CircuitStatus {
+    fn of(circuit: &delivery::Circuit) -> Self {
+        Self {
+            state: circuit.state().as_str(),
+            since: circuit.since(),
+            next_probe_at: circuit.probe_at(),
+            failures: circuit.failures(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct JournalStatus {
     /// The offset that the next event gets.
@@ -60,6 +84,7 @@ pub struct SubscriptionStatus {
     pub paused: Option<Stopped>,
     /// Since when it is stopped because its target said that it is gone.
     pub disabled: Option<Stopped>,
+    pub circuit: CircuitStatus,
     pub delivered: u64,
     pub dropped: u64,
     pub dead: u64,
@@ -127,6 +152,7 @@ impl Core {
                 in_flight,
                 postponed,
                 next_attempt_at: inner.next_due(),
+                circuit: CircuitStatus::of(inner.circuit()),
                 paused: inner.paused().cloned(),
                 disabled: inner.disabled().cloned(),
                 delivered: inner.counts.delivered,

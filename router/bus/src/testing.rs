@@ -61,6 +61,7 @@ pub(crate) fn fresh_route() -> Arc<Route> {
         target: Arc::clone(&rule.targets[0]),
         rule,
         sender: Arc::new(LogTarget::Console),
+        timeout: None,
         plugin_turns: Semaphore::new(1),
         policy: RetryPolicy {
             attempts_max: 3,

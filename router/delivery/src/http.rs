@@ -1,7 +1,7 @@
 //! The target that is an HTTP endpoint.
 //!
 //! One `POST` per attempt. 2xx is acceptance. 408, 409, 423, 425, 429, 5xx, a timeout and a broken
-//! connection mean "not now"; every other answer is final, redirects included: they are not
+//! connection mean "not now". 410 means that the target is gone, whatever is sent. Every other answer is final, redirects included: they are not
 //! followed, because a payload goes where its rule says and nowhere else.
 
 use std::error::Error;
@@ -172,7 +172,9 @@ impl HttpTarget {
             "" => format!("POST {}: {status}", self.url),
             said => format!("POST {}: {status}: {said}", self.url),
         };
-        if is_worth_a_retry(status) {
+        if status == StatusCode::GONE {
+            Answer::Gone { reason }
+        } else if is_worth_a_retry(status) {
             Answer::Unavailable { reason, retry_after }
         } else {
             Answer::Refused { reason }

@@ -16,6 +16,7 @@
 //! - Which events are owed to whom, and remembering it: `bus`.
 //! - Clocks: judging takes the time as a value.
 
+mod circuit;
 mod console;
 mod dead;
 mod http;
@@ -25,6 +26,7 @@ mod rate;
 mod retry;
 mod target;
 
+pub use circuit::{Circuit, CircuitOptions, CircuitState, Permit};
 pub use dead::{DeadLetter, ErrorKind, LetterState};
 pub use http::{Client, HttpOptions, HttpTarget, HttpTargetError};
 pub use id::DeliveryId;

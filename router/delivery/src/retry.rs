@@ -49,6 +49,8 @@ impl RetryPolicy {
         let retry_after = match answer {
             Answer::Accepted => return Verdict::Delivered,
             Answer::Refused { .. } => return Verdict::Dead,
+            // Nothing is tried until somebody has looked; then this is, whatever its age.
+            Answer::Gone { .. } => return Verdict::RetryAt(now.after(self.delay(number, random))),
             Answer::TimedOut { .. } => now,
             Answer::Unavailable { retry_after, .. } => match retry_after {
                 None => now,

@@ -32,6 +32,8 @@ pub enum Answer {
     Refused { reason: String },
     /// Not now. `retry_after` is what the target asked for.
     Unavailable { reason: String, retry_after: Option<RetryAfter> },
+    /// The target is gone, and says so: nothing is to be sent there until somebody has looked.
+    Gone { reason: String },
     /// No answer in time; judged as `Unavailable`.
     TimedOut { reason: String },
 }

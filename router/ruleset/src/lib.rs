@@ -21,6 +21,7 @@
 
 mod diagnostic;
 mod excerpt;
+mod flow;
 mod inline_test;
 mod json;
 mod load;
@@ -40,6 +41,7 @@ mod yaml;
 pub use pattern;
 
 pub use diagnostic::Diagnostic;
+pub use flow::{Batch, Circuit, Flow, OrderBy, Start};
 pub use inline_test::{TestOutcome, TestReport};
 pub use load::{Context, load, reload};
 pub use plugins::{PluginStep, Plugins, PrepareError, StepError, StepInput, StepOutput};

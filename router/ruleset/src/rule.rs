@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pattern::{Event, Matcher, Pattern};
 
+use crate::flow::Flow;
 use crate::inline_test::InlineTest;
 use crate::rule_set::Scratch;
 use crate::transform::Step;
@@ -69,6 +70,7 @@ pub struct Target {
     /// Run in this order; none means that the event is sent as it is.
     pub steps: Vec<Step>,
     pub retry: Retry,
+    pub flow: Flow,
     pub(crate) limits: event::Limits,
 }
 

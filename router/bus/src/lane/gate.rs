@@ -1,5 +1,5 @@
-//! Whether anything may start in a lane now: not while it is paused or disabled, and not faster
-//! than its rate.
+//! Whether anything may start in a lane now: not while it is paused or disabled, only to find out
+//! while its circuit is open, not before the target wants it, and not faster than its rate.
 //!
 //! # Invariants
 //!
@@ -7,38 +7,55 @@
 
 use std::time::Duration;
 
-use delivery::Rate;
+use delivery::{Circuit, CircuitOptions, CircuitState, Permit, Rate};
+use event::Timestamp;
 
 use super::Now;
+use crate::attempt::Heard;
 use crate::state::Stopped;
 
 /// What may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pass {
     Free,
+    /// One delivery, which is to say so with [`Gate::probe`].
+    Probe,
     /// Nothing, for as long as is known.
     Shut(Option<Duration>),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Gate {
     pub(super) paused: Option<Stopped>,
     pub(super) disabled: Option<Stopped>,
+    circuit: Circuit,
+    /// What the target asked for.
+    hold_until: Option<Timestamp>,
     rate: Option<Rate>,
     /// What somebody asked for, instead of what the rule says.
     asked: Option<f64>,
 }
 
 impl Gate {
-    pub(super) fn new(paused: Option<Stopped>, disabled: Option<Stopped>) -> Self {
-        Self { paused, disabled, ..Self::default() }
+    pub(super) fn new(
+        circuit: CircuitOptions,
+        paused: Option<Stopped>,
+        disabled: Option<Stopped>,
+    ) -> Self {
+        let circuit = Circuit::new(circuit);
+        Self { paused, disabled, circuit, hold_until: None, rate: None, asked: None }
+    }
+
+    /// The rule says something else of the circuit now.
+    pub(super) fn change(&mut self, circuit: CircuitOptions) {
+        self.circuit.change(circuit);
     }
 
     /// The rule's rate, or another one that was asked for.
     pub(super) fn limit(&mut self, of_rule: Option<f64>, now: Duration) {
         match (self.asked.or(of_rule), &mut self.rate) {
             (None, rate) => *rate = None,
-            (Some(next), Some(rate)) if rate.per_second() == next => (),
+            (Some(next), Some(rate)) if rate.per_second().to_bits() == next.to_bits() => (),
             (Some(next), Some(rate)) => rate.change(next, now),
             (Some(next), rate) => *rate = Some(Rate::new(next, now)),
         }
@@ -52,17 +69,62 @@ impl Gate {
         if self.is_stopped() {
             return Pass::Shut(None);
         }
-        match self.rate.as_ref().map(|rate| rate.wait(now.steady)) {
-            Some(wait) if !wait.is_zero() => Pass::Shut(Some(wait)),
-            Some(_) | None => Pass::Free,
+        if let Some(until) = self.hold_until.filter(|until| now.wall < *until) {
+            return Pass::Shut(Some(until.since(now.wall)));
+        }
+        if let Some(wait) = self.rate.as_ref().map(|rate| rate.wait(now.steady))
+            && !wait.is_zero()
+        {
+            return Pass::Shut(Some(wait));
+        }
+        match self.circuit.permit(now.wall) {
+            Permit::Yes => Pass::Free,
+            Permit::Probe => Pass::Probe,
+            Permit::NotBefore(at) => Pass::Shut(Some(at.since(now.wall))),
+            Permit::Wait => Pass::Shut(None),
         }
     }
 
-    /// An attempt starts; or more of them have than was known.
-    pub(super) fn take(&mut self, attempts: u32, now: Now) {
+    pub(super) fn probe(&mut self) {
+        self.circuit.probe();
+    }
+
+    /// An attempt starts.
+    pub(super) fn take(&mut self, now: Now) {
         if let Some(rate) = &mut self.rate {
-            rate.take(attempts, now.steady);
+            rate.take(1, now.steady);
         }
+    }
+
+    /// Takes in what the attempts of one work told. Whether the target is gone, in its words.
+    pub(super) fn hear(&mut self, heard: &[Heard], is_full: bool, now: Now) -> Option<String> {
+        let requests: u32 = heard.iter().map(|one| one.requests).sum();
+        if let Some(rate) = &mut self.rate
+            && 1 < requests
+        {
+            rate.take(requests - 1, now.steady);
+        }
+        let mut gone = None;
+        let mut has_told = false;
+        for one in heard {
+            has_told |= one.has_answered || 0 < one.failures;
+            if one.has_answered {
+                self.circuit.succeeded(now.wall);
+            }
+            for _ in 0..one.failures {
+                self.circuit.failed(now.wall, is_full);
+            }
+            self.hold_until = self.hold_until.max(one.hold_until);
+            gone = gone.or_else(|| one.gone.clone());
+        }
+        if !has_told {
+            self.circuit.probe_again();
+        }
+        gone
+    }
+
+    pub(super) fn circuit(&self) -> &Circuit {
+        &self.circuit
     }
 
     /// By a person, or by the target for good.
@@ -72,6 +134,11 @@ impl Gate {
 
     /// Whether the backlog should wait in the journal, and not here.
     pub(super) fn keeps_nothing(&self) -> bool {
-        self.is_stopped()
+        self.is_stopped() || self.circuit.state() != CircuitState::Closed
+    }
+
+    /// Whether nothing but an open circuit keeps it shut.
+    pub(super) fn is_only_broken(&self) -> bool {
+        !self.is_stopped() && self.circuit.state() == CircuitState::Open
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use delivery::{DeliveryId, ErrorKind};
+use delivery::{Circuit, CircuitState, DeliveryId, ErrorKind};
 use event::Timestamp;
 use journal::Offset;
 use roaring::RoaringTreemap;
@@ -14,7 +14,7 @@ use super::gate::{Gate, Pass};
 use super::versions::Versions;
 use super::waiting::{Turn, Waiting};
 use super::{Bounds, Forced, Now, Owed};
-use crate::attempt::{End, Outcome, Retry};
+use crate::attempt::{End, Heard, NOT_TRIED, Outcome, Retry};
 use crate::key::Key;
 use crate::routes::Route;
 use crate::state::{Change, Counts, Dead, Made, Place, Postponed, Stopped, Subscription};
@@ -83,10 +83,10 @@ impl Inner {
         waiting.load(stored.waiting);
         Self {
             key: stored.key,
+            gate: Gate::new(route.circuit(), stored.paused, stored.disabled),
             route,
             bounds,
             feed,
-            gate: Gate::new(stored.paused, stored.disabled),
             waiting,
             is_retired: false,
             is_over: false,
@@ -106,7 +106,7 @@ impl Inner {
 
     /// True when there is something new to do.
     pub(super) fn offer(&mut self, owed: impl FnOnce() -> Owed, offset: Offset) -> bool {
-        let room = if self.keeps_nothing() {
+        let room = if self.keeps_nothing() && !self.needs_a_probe() {
             (0, 0)
         } else {
             let held = self.waiting.held();
@@ -119,11 +119,19 @@ impl Inner {
 
     fn concurrency(&self) -> usize {
         // A replay keeps the order.
-        if self.key.replay.is_some() { 1 } else { self.bounds.concurrency }
+        if self.key.replay.is_some() {
+            return 1;
+        }
+        self.route.target.flow.concurrency.unwrap_or(self.bounds.concurrency)
     }
 
     fn keeps_nothing(&self) -> bool {
         !self.is_retired && self.gate.keeps_nothing()
+    }
+
+    /// Whether an event is needed to find out whether the target is back: nothing else could be sent.
+    fn needs_a_probe(&self) -> bool {
+        self.gate.is_only_broken() && self.waiting.next_due().is_none() && self.running == 0
     }
 
     /// Whether the own reader should be at work, and is not.
@@ -133,7 +141,7 @@ impl Inner {
 
     /// Where the own reader should go on, when it should.
     pub(crate) fn reads_from(&self) -> Option<Offset> {
-        if self.keeps_nothing() {
+        if self.keeps_nothing() && !self.needs_a_probe() {
             return None;
         }
         self.feed.wants_reading(self.waiting.held(), &self.bounds)
@@ -170,19 +178,27 @@ impl Inner {
         if self.running >= self.concurrency() {
             return None;
         }
-        self.gate.limit(None, now.steady);
+        self.gate.limit(self.route.target.flow.rate, now.steady);
         if self.is_retired {
             if let Some(retry) = self.waiting.take_due(Some(now.wall)) {
                 self.running += 1;
                 return Some(Work::Bury(retry));
             }
-        } else if self.gate.pass(now) != Pass::Free {
-            return None;
         }
-        let due = self.waiting.take_due(Some(now.wall)).map(Work::Retry);
+        let pass = if self.is_retired { Pass::Free } else { self.gate.pass(now) };
+        let due_by = match pass {
+            Pass::Shut(_) => return None,
+            Pass::Free => Some(now.wall),
+            // What is owed longest finds out, whenever it would be due.
+            Pass::Probe => None,
+        };
+        let due = self.waiting.take_due(due_by).map(Work::Retry);
         let work = due.or_else(|| self.next_event(now).map(Work::Event))?;
+        if pass == Pass::Probe {
+            self.gate.probe();
+        }
         self.running += 1;
-        self.gate.take(1, now);
+        self.gate.take(now);
         Some(work)
     }
 
@@ -238,7 +254,7 @@ impl Inner {
             owed_at: owed.ingested,
             due_at: now,
             last_attempt_at: now,
-            error: "not tried yet: an earlier delivery of the same order is owed".to_owned(),
+            error: NOT_TRIED.to_owned(),
             made: Made::NotYet,
         });
     }
@@ -262,7 +278,7 @@ impl Inner {
     /// Takes in what became of a work.
     pub(crate) fn finish(&mut self, finished: Finished, now: Now) {
         self.running -= 1;
-        let mut orders = BTreeSet::new();
+        let (mut orders, mut heard) = (BTreeSet::new(), Vec::new());
         for (part, outcome) in finished.parts {
             let put_off = outcome.ends.iter().find_map(|end| match end {
                 End::PutOff(due_at) => Some(*due_at),
@@ -281,6 +297,7 @@ impl Inner {
                     outcome.order
                 }
             };
+            heard.push(outcome.heard.clone());
             self.take_in(outcome);
             orders.extend(order);
         }
@@ -290,8 +307,32 @@ impl Inner {
             }
             self.waiting.end(order);
         }
-        if self.keeps_nothing() {
-            self.fall_back();
+        self.hear(&heard, now);
+        self.fall_back_if_shut();
+    }
+
+    /// What the attempts told about the target.
+    fn hear(&mut self, heard: &[Heard], now: Now) {
+        let is_full = self.waiting.len() >= self.bounds.postponed_max;
+        let was_closed = self.gate.circuit().state() == CircuitState::Closed;
+        let gone = self.gate.hear(heard, is_full, now);
+        let circuit = self.gate.circuit();
+        match (was_closed, circuit.state() == CircuitState::Closed) {
+            (true, false) => {
+                let error = self.last_error.as_deref().unwrap_or_default();
+                tracing::warn!(subscription = %self.key, failures = circuit.failures(), %error, "its circuit is open: nothing is sent but a probe now and then, and its backlog waits in the journal");
+            }
+            (false, true) => {
+                tracing::info!(subscription = %self.key, "its circuit is closed again")
+            }
+            (true, true) | (false, false) => (),
+        }
+        if let Some(reason) = gone.filter(|_| !self.is_retired && self.gate.disabled.is_none()) {
+            tracing::error!(subscription = %self.key, %reason, "its target says that it is gone: it is disabled until `slipswitch target enable`");
+            let disabled = Stopped { since: now.wall, reason };
+            self.newly_disabled = Some(disabled.clone());
+            self.gate.disabled = Some(disabled);
+            self.is_dirty = true;
         }
     }
 
@@ -351,6 +392,7 @@ impl Inner {
     /// The rule has this target (again).
     pub(super) fn adopt(&mut self, route: Arc<Route>, position: Offset) {
         self.feed.adopt(Arc::clone(&route), position);
+        self.gate.change(route.circuit());
         self.route = route;
         if self.is_retired && self.key.replay.is_none() {
             // It came back before all that it was owed had been tried: it goes on where it is.
@@ -377,7 +419,7 @@ impl Inner {
     }
 
     fn fall_back_if_shut(&mut self) {
-        if self.keeps_nothing() {
+        if self.keeps_nothing() && !self.needs_a_probe() {
             self.fall_back();
         }
     }
@@ -399,6 +441,10 @@ impl Inner {
             && self.running == 0
             && self.waiting.is_empty();
         is_over && !std::mem::replace(&mut self.is_over, true)
+    }
+
+    pub(crate) fn circuit(&self) -> &Circuit {
+        self.gate.circuit()
     }
 
     pub(crate) fn paused(&self) -> Option<&Stopped> {

@@ -208,7 +208,7 @@ async fn a_letter_that_dies_again_stays_the_same_letter() {
     let router = open(options(folder.path()), rules(&rule("one", &target.url("/1")))).await;
     send(&router, 0..1).await;
     let first = dead(&router, 1).await.remove(0);
-    target.always("/1", Answer::status(410).body("gone for good"));
+    target.always("/1", Answer::status(404).body("gone for good"));
     router.redrive(Redrive::Ids(vec![first.id]), RedriveTo::Target).await.unwrap();
     until(&router, "dead again", async || {
         let found = router.dead_letters(all()).await.unwrap().items;

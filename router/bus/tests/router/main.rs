@@ -3,6 +3,7 @@
 
 mod letters;
 mod replays;
+mod targets;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -69,7 +70,7 @@ fn rules(text: &str) -> Arc<RuleSet> {
 fn rule(name: &str, url: &str) -> String {
     format!(
         "---\nname: {name}\npattern: {{source: [a]}}\ntargets:\n  - id: t\n    http: {url}\n    \
-         retry: {{attempts: 50, backoff: {{min: 1ms, max: 5ms}}}}\n"
+         retry: {{attempts: 50, backoff: {{min: 1ms, max: 5ms}}}}\n    circuit: {{failures: 1000}}\n"
     )
 }
 

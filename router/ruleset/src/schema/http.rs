@@ -6,12 +6,12 @@ use ::http::{HeaderName, HeaderValue, Uri};
 
 use super::Reading;
 use super::duration::Bounds;
+use super::flow::TIMEOUT;
 use super::keys::HTTP;
 use crate::rule::Http;
 use crate::yaml::{Filling, Node, Value};
 
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
-const TIMEOUT_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// What the router says itself in every request, or what frames it.
 const HEADERS_TAKEN: [&str; 5] =
@@ -30,8 +30,7 @@ impl Reading<'_> {
         let filled = self.filled_section(node, &HTTP);
         let timeout = match filled.member("timeout") {
             Some(timeout) => {
-                let allowed = Duration::from_millis(1)..=TIMEOUT_MAX;
-                self.duration(&timeout.value, &Bounds { what: "`timeout`", allowed })
+                self.duration(&timeout.value, &Bounds { what: "`timeout`", allowed: TIMEOUT })
             }
             None => Some(TIMEOUT_DEFAULT),
         };

@@ -133,7 +133,7 @@ impl Reading<'_> {
         self.json_path(node).map(Made::Path)
     }
 
-    fn json_path(&mut self, node: &Node) -> Option<JsonPath> {
+    pub(super) fn json_path(&mut self, node: &Node) -> Option<JsonPath> {
         let text = self.text(node, "a path")?;
         match JsonPath::parse(text) {
             Ok(path) => Some(path),

@@ -31,13 +31,29 @@ pub(crate) const RULE: Section = Section {
 
 pub(crate) const TARGET: Section = Section {
     name: "a target",
-    keys: &["id", "http", "log", "bus", "transform", "retry"],
-    refused: &[(
+    keys: &[
+        "id",
+        "http",
+        "log",
+        "bus",
+        "transform",
+        "retry",
+        "concurrency",
+        "rate",
+        "timeout",
         "order_by",
-        NOT_YET,
-        "remove it: the deliveries of a target run side by side, in no order",
-    )],
+        "batch",
+        "start",
+        "circuit",
+    ],
+    refused: &[],
 };
+
+pub(crate) const BATCH: Section =
+    Section { name: "`batch`", keys: &["events", "within"], refused: &[] };
+
+pub(crate) const CIRCUIT: Section =
+    Section { name: "`circuit`", keys: &["failures", "probe_after"], refused: &[] };
 
 pub(crate) const HTTP: Section = Section {
     name: "`http`",

@@ -10,6 +10,7 @@
 //! - What needs other files: `load` looks for names given twice and for buses that do not exist.
 
 mod duration;
+mod flow;
 mod http;
 mod input;
 pub(crate) mod keys;

@@ -62,9 +62,10 @@ impl Reading<'_> {
             let filled = self.filled_section(&retry.value, &RETRY);
             self.retry(&retry.value, &filled)
         });
+        let flow = self.flow(node, kind.as_ref());
         if let (Some(id), Some(kind), Some(steps)) = (id, kind, steps) {
             let limits = self.context.limits;
-            targets.whole.push(Arc::new(Target { id, kind, steps, retry, limits }));
+            targets.whole.push(Arc::new(Target { id, kind, steps, retry, flow, limits }));
         }
     }
 

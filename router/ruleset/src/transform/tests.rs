@@ -56,6 +56,7 @@ fn target(steps: Vec<Step>) -> Target {
         kind: TargetKind::Log(Log { file: None }),
         steps,
         retry: Retry::default(),
+        flow: crate::flow::Flow::default(),
         limits: event::Limits::default(),
     }
 }

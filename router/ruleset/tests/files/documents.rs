@@ -47,6 +47,8 @@ fn the_schema_has_the_keys_that_the_loader_knows() {
         ("log", target("log: {zzzzzz: 1}")),
         ("retry", target("log: console, retry: {zzzzzz: 1}")),
         ("backoff", target("log: console, retry: {backoff: {zzzzzz: 1}}")),
+        ("batch", target("log: console, batch: {events: 5, zzzzzz: 1}")),
+        ("circuit", target("log: console, circuit: {zzzzzz: 1}")),
         ("step", target("log: console, transform: [{plugin: split, zzzzzz: 1}]")),
         ("input", target("log: console, transform: [{input: {path: $, zzzzzz: 1}}]")),
         (
