@@ -60,6 +60,8 @@ enum Verb {
     Replay(verbs::replay::Verb),
     #[command(subcommand)]
     Dlq(verbs::dlq::Verb),
+    #[command(subcommand)]
+    Target(verbs::target::Verb),
     Status(verbs::status::Arguments),
     #[command(subcommand)]
     Pattern(verbs::pattern::Verb),
@@ -88,6 +90,7 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Test(arguments) => verbs::test::run(&arguments),
         Verb::Replay(verb) => verbs::replay::run(&verb),
         Verb::Dlq(verb) => verbs::dlq::run(&verb),
+        Verb::Target(verb) => verbs::target::run(&verb),
         Verb::Status(arguments) => verbs::status::run(&arguments),
         Verb::Pattern(verb) => verbs::pattern::run(&verb),
         Verb::Bench(verb) => verbs::bench::run(&verb),

@@ -157,6 +157,48 @@ pub(crate) struct Subscription {
     pub(crate) dropped: u64,
     pub(crate) dead: u64,
     pub(crate) last_error: Option<String>,
+    pub(crate) paused: Option<Stopped>,
+    pub(crate) disabled: Option<Stopped>,
+    pub(crate) circuit: Circuit,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Stopped {
+    pub(crate) since: String,
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Circuit {
+    pub(crate) state: String,
+    pub(crate) since: Option<String>,
+    pub(crate) next_probe_at: Option<String>,
+}
+
+impl Subscription {
+    /// Whether deliveries go, since when not, and why.
+    pub(crate) fn condition(&self) -> (String, String, String) {
+        let stopped = |state: &str, stopped: &Stopped| {
+            (state.to_owned(), stopped.since.clone(), stopped.reason.clone())
+        };
+        if let Some(disabled) = &self.disabled {
+            return stopped("disabled", disabled);
+        }
+        if let Some(paused) = &self.paused {
+            return stopped("paused", paused);
+        }
+        let error = self.last_error.clone().unwrap_or_default();
+        match (self.circuit.state.as_str(), &self.circuit.next_probe_at) {
+            ("" | "closed", _) => ("up".to_owned(), String::new(), error),
+            (_, next) => {
+                let since = self.circuit.since.clone().unwrap_or_default();
+                let next = next.as_ref().map(|at| format!("probe at {at}; ")).unwrap_or_default();
+                ("down".to_owned(), since, format!("{next}{error}"))
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -63,6 +63,10 @@ mod name {
     pub(super) const QUEUED: &str = "subscription_queued";
     pub(super) const IN_FLIGHT: &str = "subscription_in_flight";
     pub(super) const POSTPONED: &str = "subscription_postponed";
+    pub(super) const CIRCUIT: &str = "subscription_circuit_open";
+    pub(super) const PAUSED: &str = "subscription_paused";
+    pub(super) const DISABLED: &str = "subscription_disabled";
+    pub(super) const FAILURES: &str = "subscription_consecutive_failures";
 
     pub(super) const DEAD_LETTERS: &str = "dead_letters";
     pub(super) const DEAD_LETTER_OLDEST: &str = "dead_letter_oldest_seconds";

@@ -179,11 +179,11 @@ impl Inner {
             return None;
         }
         self.gate.limit(self.route.target.flow.rate, now.steady);
-        if self.is_retired {
-            if let Some(retry) = self.waiting.take_due(Some(now.wall)) {
-                self.running += 1;
-                return Some(Work::Bury(retry));
-            }
+        if self.is_retired
+            && let Some(retry) = self.waiting.take_due(Some(now.wall))
+        {
+            self.running += 1;
+            return Some(Work::Bury(retry));
         }
         let pass = if self.is_retired { Pass::Free } else { self.gate.pass(now) };
         let due_by = match pass {

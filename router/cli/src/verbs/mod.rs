@@ -9,4 +9,5 @@ pub(crate) mod replay;
 pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod status;
+pub(crate) mod target;
 pub(crate) mod test;

@@ -12,7 +12,7 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bus::{IngestError, Refusal, ReplayError, StateError};
+use bus::{IngestError, Refusal, ReplayError, StateError, StopError};
 use event::{EntryError, JsonError};
 use serde_json::value::RawValue;
 
@@ -198,6 +198,16 @@ impl From<IngestError> for Problem {
 impl From<StateError> for Problem {
     fn from(error: StateError) -> Self {
         Kind::Internal.problem(error.to_string())
+    }
+}
+
+impl From<StopError> for Problem {
+    fn from(error: StopError) -> Self {
+        let kind = match &error {
+            StopError::Unknown { .. } => Kind::NotFound,
+            StopError::State { .. } => Kind::Internal,
+        };
+        kind.problem(error.to_string())
     }
 }
 

@@ -102,6 +102,16 @@ fn routes(app: Arc<App>) -> axum::Router {
         .route("/api/v1/dead-letters/purge", post(api::dead_letters::act::purge))
         .route("/api/v1/dead-letters/{id}", get(api::dead_letters::dead_letter))
         .route("/api/v1/replays", get(api::replays::replays).post(api::replays::start_replay))
+        .route("/api/v1/subscriptions", get(api::subscriptions::subscriptions))
+        .route("/api/v1/subscriptions/{bus}/{rule}/{target}/pause", post(api::subscriptions::pause))
+        .route(
+            "/api/v1/subscriptions/{bus}/{rule}/{target}/resume",
+            post(api::subscriptions::resume),
+        )
+        .route(
+            "/api/v1/subscriptions/{bus}/{rule}/{target}/enable",
+            post(api::subscriptions::enable),
+        )
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(axum::middleware::map_response_with_state(Arc::clone(&app), count_refusals))

@@ -122,11 +122,19 @@ fn subscriptions(out: &mut DescriptorEncoder<'_>, all: &[SubscriptionStatus]) ->
             metric.encode(family.encode_family(&labels(subscription))?)?;
         }
     }
-    let gauges: [(&str, &str, Read); 5] = [
+    let gauges: [(&str, &str, Read); 9] = [
         (name::LAG, "Events of the journal not yet looked at", |one| one.lag),
         (name::BEHIND, "Whether it reads the journal by itself", |one| u64::from(one.behind)),
         (name::QUEUED, "Events that wait in memory", |one| as_u64(one.queued)),
-        (name::IN_FLIGHT, "Events under delivery", |one| as_u64(one.in_flight)),
+        (name::CIRCUIT, "Whether nothing but probes is sent, because its target is down", |one| {
+            u64::from(one.circuit.state != "closed")
+        }),
+        (name::FAILURES, "Failures in a row, up to now", |one| u64::from(one.circuit.failures)),
+        (name::PAUSED, "Whether somebody paused it", |one| u64::from(one.paused.is_some())),
+        (name::DISABLED, "Whether it is stopped because its target said that it is gone", |one| {
+            u64::from(one.disabled.is_some())
+        }),
+        (name::IN_FLIGHT, "Requests under way", |one| as_u64(one.in_flight)),
         (name::POSTPONED, "Deliveries that wait for a retry", |one| as_u64(one.postponed)),
     ];
     for (name, help, read) in gauges {

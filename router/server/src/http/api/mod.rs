@@ -4,6 +4,7 @@ pub(super) mod dead_letters;
 pub(super) mod replays;
 pub(super) mod rules;
 pub(super) mod status;
+pub(super) mod subscriptions;
 
 use axum::body::Body;
 use axum::extract::{Query, Request};
