@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use delivery::{Answer, Attempt, Delivery, ErrorKind, RetryAfter, Verdict};
+use delivery::{Answer, Attempt, Delivery, ErrorKind, Receipt, RetryAfter, Verdict};
 use event::{Event, Timestamp};
 use journal::Offset;
 use ruleset::{About, TransformError};
@@ -14,6 +14,7 @@ use crate::key::Key;
 use crate::lane::Owed;
 use crate::routes::Route;
 use crate::state::{Dead, Made, Payload, Place, Postponed};
+use crate::trail::{AttemptResult, Line, Sent};
 
 /// Said of what waits behind an earlier delivery of its order.
 pub(crate) const NOT_TRIED: &str = "not tried yet: an earlier delivery of the same order is owed";
@@ -223,6 +224,9 @@ impl Course<'_> {
         let mut outcome = Outcome { order: self.order, ..Outcome::default() };
         match self.transform(event.0, event.1).await {
             Ok(payloads) => {
+                if payloads.is_empty() {
+                    self.dropped(key.delivery(offset, 0));
+                }
                 for (output, payload) in (0_u32..).zip(payloads) {
                     let id = key.delivery(offset, output);
                     let is_behind_another = self.order.is_some()
@@ -241,7 +245,9 @@ impl Course<'_> {
                         Answer::Unavailable { reason, retry_after: None }
                     }
                 };
-                self.judge(key.delivery(offset, 0), Made::NotYet, &answer, &mut outcome);
+                let nothing_sent = Sent::default();
+                let made = (Made::NotYet, nothing_sent);
+                self.judge(key.delivery(offset, 0), made, &answer, &mut outcome);
             }
         }
         outcome
@@ -286,7 +292,9 @@ impl Course<'_> {
             attempt: self.attempts + 1,
             body: payload.body.clone(),
             content_type: payload.content_type.clone(),
+            receipt: Receipt::default(),
         };
+        let started = self.core.clock.monotonic();
         let answer = match self.route.timeout {
             None => self.route.sender.send(&delivery).await,
             Some(timeout) => {
@@ -298,7 +306,11 @@ impl Course<'_> {
         };
         outcome.heard.requests += 1;
         outcome.heard.hear(&answer, self.core.clock.now());
-        self.judge(delivery.id, Made::Here(payload), &answer, outcome);
+        let took = self.core.clock.monotonic().saturating_sub(started);
+        let Receipt { http_status, became } = delivery.receipt;
+        let became = became.into_inner().filter(|_| answer == Answer::Accepted);
+        let sent = Sent { took, http_status: http_status.into_inner(), became };
+        self.judge(delivery.id, (Made::Here(payload), sent), &answer, outcome);
     }
 
     /// A later output of an event of which an earlier one is still owed.
@@ -318,7 +330,13 @@ impl Course<'_> {
         }
     }
 
-    fn judge(&self, id: delivery::DeliveryId, made: Made, answer: &Answer, outcome: &mut Outcome) {
+    fn judge(
+        &self,
+        id: delivery::DeliveryId,
+        (made, sent): (Made, Sent),
+        answer: &Answer,
+        outcome: &mut Outcome,
+    ) {
         let now = self.core.clock.now();
         let attempt = Attempt { number: self.attempts + 1, owed_at: self.owed_at, now };
         let verdict = self.route.policy.judge(answer, attempt, self.core.random());
@@ -330,6 +348,13 @@ impl Course<'_> {
             | Answer::TimedOut { reason } => reason.clone(),
         };
         let kind = kind(answer, &made);
+        let (result, retry_at) = match verdict {
+            Verdict::Delivered => (AttemptResult::Delivered, None),
+            Verdict::RetryAt(due_at) => (AttemptResult::Retry, Some(due_at)),
+            Verdict::Dead => (AttemptResult::Dead, None),
+        };
+        let line = self.line(id.clone(), now, result);
+        self.core.trail.attempt(Line { sent, error: error.clone(), retry_at, ..line });
         let waits = |due_at| Postponed {
             id,
             order: self.order,
@@ -349,6 +374,26 @@ impl Course<'_> {
         };
         outcome.failed_attempts += u32::from(!matches!(end, End::Delivered));
         outcome.ends.push(end);
+    }
+
+    /// The transform let the event go: that is all that came of it.
+    fn dropped(&self, id: delivery::DeliveryId) {
+        let line = self.line(id, self.core.clock.now(), AttemptResult::Dropped);
+        self.core.trail.attempt(line);
+    }
+
+    fn line(&self, id: delivery::DeliveryId, time: Timestamp, result: AttemptResult) -> Line {
+        Line {
+            time,
+            id,
+            event_id: self.event_id.into(),
+            attempt: self.attempts + 1,
+            result,
+            rules: Arc::clone(&self.route.digest),
+            sent: Sent::default(),
+            error: String::new(),
+            retry_at: None,
+        }
     }
 }
 

@@ -30,6 +30,7 @@ use crate::state::{
     self, Change, Postponed, Recall, Recalled, ReplayRow, State, StateError, Subscription,
 };
 use crate::status::{Ingested, JournalStatus};
+use crate::trail::Trail;
 
 /// The bus that is always there.
 const DEFAULT_BUS: &str = "default";
@@ -65,6 +66,7 @@ pub(crate) struct Core {
     pub ingested: Ingested,
     pub letters: Tended,
     pub door: Door,
+    pub trail: Trail,
 }
 
 impl Core {

@@ -23,6 +23,8 @@ pub(crate) async fn run(core: Arc<Core>) {
         }
         round = round.wrapping_add(1);
         let forced = if round.is_multiple_of(FORCED_EVERY) { Forced::Yes } else { Forced::No };
+        // nothing silent: outcomes wait for the log of the attempts they come from.
+        core.trail.room().await;
         core.flush(forced).await;
         core.reap().await;
         core.tend_letters().await;

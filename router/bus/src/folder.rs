@@ -1,17 +1,25 @@
 //! The data folder: what is opened in it, in which order, and whether it belongs together.
 //!
 //! ```text
-//! journal/   state.sqlite
+//! journal/   attempts/   state.sqlite
 //! ```
 
-use journal::{Journal, Offset, Recovery};
+use journal::{Chain, ChainOptions, Journal, Offset, Recovery};
 
 use crate::options::Options;
 use crate::outside::Outside;
 use crate::router::OpenError;
 use crate::state::{State, Subscription};
+use crate::trail::Log;
 
-pub(crate) fn open(outside: &Outside, options: &Options) -> Result<(Journal, State), OpenError> {
+pub(crate) struct Opened {
+    pub journal: Journal,
+    pub state: State,
+    /// Or why there is none: a router delivers without its log.
+    pub attempts: Result<Log, String>,
+}
+
+pub(crate) fn open(outside: &Outside, options: &Options) -> Result<Opened, OpenError> {
     let folder = &options.data_dir;
     // First, because it takes the folder's lock.
     let (journal, recovery) = open_journal(outside, options)?;
@@ -37,7 +45,23 @@ pub(crate) fn open(outside: &Outside, options: &Options) -> Result<(Journal, Sta
         #[cfg(feature = "simulation")]
         Outside::Simulated(world) => State::open_in(std::sync::Arc::clone(world))?,
     };
-    Ok((journal, state))
+    let attempts = open_attempts(outside, options);
+    if let Err(reason) = &attempts {
+        tracing::error!(%reason, "the delivery log cannot be opened: attempts are not recorded; move data/attempts away to begin a new one");
+    }
+    Ok(Opened { journal, state, attempts })
+}
+
+fn open_attempts(outside: &Outside, options: &Options) -> Result<Log, String> {
+    let chain = ChainOptions::new(options.data_dir.join("attempts"), "attempts");
+    let opened = match outside {
+        Outside::System => Chain::open(chain),
+        // What it takes of a small disk would decide what the journal can keep.
+        #[cfg(feature = "simulation")]
+        Outside::Simulated(_) => return Err("a simulation keeps no delivery log".to_owned()),
+    };
+    let (chain, _said_in_the_log) = opened.map_err(|error| error.to_string())?;
+    Log::new(chain)
 }
 
 fn open_journal(outside: &Outside, options: &Options) -> Result<(Journal, Recovery), OpenError> {

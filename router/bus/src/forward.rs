@@ -46,6 +46,7 @@ impl BusTarget {
                 return Answer::Refused { reason };
             }
         };
+        delivery.receipt.became.get_or_init(|| event.id().into());
         match core.append(to, vec![record::encode(&event, hops, None)]).await {
             Ok(_offsets) => Answer::Accepted,
             Err(error @ IngestError::UnknownBus { .. }) => {

@@ -48,6 +48,7 @@ mod status;
 mod stop;
 #[cfg(test)]
 mod testing;
+mod trail;
 
 pub use clock::Clock;
 pub use door::{Deduplication, DeduplicationStatus};
@@ -66,3 +67,7 @@ pub use state::letters::Depth;
 pub use state::{StateError, Stopped};
 pub use status::{CircuitStatus, JournalStatus, Status, SubscriptionStatus};
 pub use stop::StopError;
+pub use trail::{
+    AttemptRecord, AttemptResult, DeliveryFate, DeliveryLog, DeliveryLogStatus, DeliveryState,
+    EventSearch, Fate, FoundEvent, FoundEvents, NearlyMatched, Place, SearchError,
+};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::door::Deduplication;
+use crate::trail::DeliveryLog;
 
 /// Every limit of the bus by name. [`Options::new`] gives the defaults.
 #[derive(Debug, Clone)]
@@ -18,6 +19,7 @@ pub struct Options {
     /// Buses that exist without a rule on them; `default` always does.
     pub buses: Vec<String>,
     pub deduplication: Deduplication,
+    pub delivery_log: DeliveryLog,
     /// The size of a journal segment, in bytes.
     pub segment_bytes: u64,
     /// Events of one subscription under delivery at the same time.
@@ -53,6 +55,7 @@ impl Options {
             region: "local".to_owned(),
             buses: Vec::new(),
             deduplication: Deduplication::default(),
+            delivery_log: DeliveryLog::default(),
             segment_bytes: 64 * 1024 * 1024,
             concurrency: 32,
             lane_events_max: 1024,

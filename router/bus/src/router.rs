@@ -26,6 +26,7 @@ use crate::outside::Outside;
 use crate::routes::Routes;
 use crate::state::{StateError, Subscription};
 use crate::status::Ingested;
+use crate::trail::{self, Trail, Wholly};
 
 /// Swaps that wait for the dispatcher.
 const SWAPS_MAX: usize = 4;
@@ -100,7 +101,7 @@ impl Router {
     ) -> Result<Router, OpenError> {
         let (opening, on) = (options.clone(), outside.clone());
         let opened = outside.blocking(move || folder::open(&on, &opening)).await;
-        let (journal, state) = opened?;
+        let folder::Opened { journal, state, attempts } = opened?;
         let dormant = state.run(Subscription::all).await?;
         folder::check_belonging(&options, &dormant, journal.durable_end())?;
         let position = AtomicU64::new(journal.durable_end().get());
@@ -110,6 +111,7 @@ impl Router {
             ready,
             client: Client::new(options.connections_idle_max),
             door: Door::new(&options.deduplication),
+            trail: Trail::new(&options.delivery_log, attempts),
             options,
             clock,
             outside,
@@ -136,6 +138,7 @@ impl Router {
         dispatcher.exchange(first).await?;
         core.tasks().spawn(flush::run(Arc::clone(&core)));
         core.tasks().spawn(lane::run(Arc::clone(&core)));
+        core.tasks().spawn(trail::run(Arc::clone(&core)));
         let thread = start(&core, dispatcher)?;
         Ok(Router { core, swaps, dispatcher: Arc::new(Mutex::new(thread)) })
     }
@@ -216,6 +219,7 @@ impl Router {
         let is_drained = tokio::time::timeout(drain, all).await.is_ok();
         tasks.abort_all();
         let in_flight_left = if is_drained { 0 } else { self.core.in_flight() };
+        self.core.write_trail(Wholly::Yes).await;
         self.core.flush(Forced::Yes).await;
         self.core.state.tidy().await;
         let core = Arc::clone(&self.core);

@@ -16,6 +16,8 @@ use crate::forward::BusTarget;
 use crate::key::Key;
 use crate::router::SwapError;
 
+const DIGEST_CHARS: usize = 16;
+
 /// One rule and one target of it, ready.
 pub(crate) struct Route {
     pub key: Key,
@@ -25,6 +27,8 @@ pub(crate) struct Route {
     pub policy: RetryPolicy,
     /// For one attempt, where the target has no limit of its own.
     pub timeout: Option<Duration>,
+    /// The beginning of the digest of the rules that this route is of.
+    pub digest: Arc<str>,
     /// How many of its plugin calls may be under way at once.
     pub plugin_turns: Semaphore,
 }
@@ -62,6 +66,7 @@ impl Routes {
     /// When a target cannot be made; nothing is changed then.
     pub(crate) fn new(core: &Arc<Core>, rules: Arc<RuleSet>) -> Result<Self, SwapError> {
         let mut by_key = BTreeMap::new();
+        let digest = short_digest(&rules);
         for rule in rules.rules().iter().filter(|rule| rule.enabled) {
             for target in &rule.targets {
                 let key = Key::live(&rule.bus, &rule.name, &target.id);
@@ -77,6 +82,7 @@ impl Routes {
                     sender,
                     policy: policy(&target.retry),
                     timeout: timeout(target),
+                    digest: Arc::clone(&digest),
                     plugin_turns: Semaphore::new((core.host.workers() / 2).max(1)),
                 };
                 by_key.insert(key, Arc::new(route));
@@ -92,6 +98,11 @@ impl Routes {
             Some(_) => self.by_key.get(&key.without_replay()),
         }
     }
+}
+
+/// Enough of a rule set's digest to know it by.
+pub(crate) fn short_digest(rules: &RuleSet) -> Arc<str> {
+    rules.digest().chars().take(DIGEST_CHARS).collect::<String>().into()
 }
 
 fn sender(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ruleset::pattern::keys::Needs;
 use ruleset::pattern::{Event, Matcher, ParseError, Pattern, PatternIndex, Scratch};
 
 /// A pattern, compiled. Cheap to clone.
@@ -33,6 +34,11 @@ impl Selection {
     /// As it was written.
     pub fn text(&self) -> &str {
         self.0.pattern.text()
+    }
+
+    /// What an event must hold to match.
+    pub(crate) fn needs(&self) -> Needs {
+        self.0.pattern.needs()
     }
 
     /// `event`: an envelope, which was checked when it came in.

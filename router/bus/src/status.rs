@@ -9,6 +9,7 @@ use crate::door::DeduplicationStatus;
 use crate::ingest::{Refusal, Taken};
 use crate::router::Router;
 use crate::state::Stopped;
+use crate::trail::DeliveryLogStatus;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {
@@ -18,6 +19,7 @@ pub struct Status {
     pub events_refused: u64,
     pub events_duplicate: u64,
     pub deduplication: DeduplicationStatus,
+    pub delivery_log: DeliveryLogStatus,
     /// The dispatcher has looked at every event below this offset.
     pub dispatched: u64,
     pub journal: JournalStatus,
@@ -109,6 +111,7 @@ impl Router {
             events_refused: core.ingested.refused.load(Ordering::Relaxed),
             events_duplicate: core.ingested.duplicate.load(Ordering::Relaxed),
             deduplication: core.door.status(),
+            delivery_log: core.trail.status(),
             dispatched: core.dispatched().get(),
             journal: core.journal_status(),
             subscriptions: core.subscription_status(),

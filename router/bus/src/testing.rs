@@ -63,6 +63,7 @@ pub(crate) fn fresh_route() -> Arc<Route> {
         sender: Arc::new(LogTarget::Console),
         timeout: None,
         plugin_turns: Semaphore::new(1),
+        digest: "0123456789abcdef".into(),
         policy: RetryPolicy {
             attempts_max: 3,
             age_max: Duration::from_secs(60),

@@ -35,6 +35,7 @@ Examples:
   slipswitch send --bus shop --source com.shopvn.order --detail-type OrderCreated \\
       --detail '{\"orderId\": \"o-1\", \"totalAmount\": 250000}'
   slipswitch status                           what the router is doing
+  slipswitch event ID                         what became of an event
   slipswitch dlq ls                           what could not be delivered, and why
   slipswitch replay start --since 1h          send the last hour again
 
@@ -62,6 +63,8 @@ enum Verb {
     Dlq(verbs::dlq::Verb),
     #[command(subcommand)]
     Target(verbs::target::Verb),
+    Event(verbs::event::Arguments),
+    Events(verbs::events::Arguments),
     Status(verbs::status::Arguments),
     #[command(subcommand)]
     Pattern(verbs::pattern::Verb),
@@ -91,6 +94,8 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Replay(verb) => verbs::replay::run(&verb),
         Verb::Dlq(verb) => verbs::dlq::run(&verb),
         Verb::Target(verb) => verbs::target::run(&verb),
+        Verb::Event(arguments) => verbs::event::run(&arguments),
+        Verb::Events(arguments) => verbs::events::run(&arguments),
         Verb::Status(arguments) => verbs::status::run(&arguments),
         Verb::Pattern(verb) => verbs::pattern::run(&verb),
         Verb::Bench(verb) => verbs::bench::run(&verb),

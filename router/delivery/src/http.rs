@@ -160,6 +160,7 @@ impl HttpTarget {
             }
         };
         let (status, retry_after) = (response.status(), retry_after(&response));
+        delivery.receipt.http_status.get_or_init(|| status.as_u16());
         let said = read_answer(response).await;
         if status.is_success() {
             return Answer::Accepted;

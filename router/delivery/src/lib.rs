@@ -33,4 +33,4 @@ pub use id::DeliveryId;
 pub use log::LogTarget;
 pub use rate::Rate;
 pub use retry::{Attempt, RetryPolicy, Verdict};
-pub use target::{Answer, Delivery, RetryAfter, Sending, Target};
+pub use target::{Answer, Delivery, Receipt, RetryAfter, Sending, Target};

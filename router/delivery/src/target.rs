@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,6 +21,16 @@ pub struct Delivery {
     pub attempt: u32,
     pub body: Bytes,
     pub content_type: String,
+    pub receipt: Receipt,
+}
+
+/// What a target tells of an attempt beside its answer; nothing is decided by it.
+#[derive(Debug, Clone, Default)]
+pub struct Receipt {
+    /// The status of an HTTP answer.
+    pub http_status: OnceLock<u16>,
+    /// The id of the event that another bus made of it.
+    pub became: OnceLock<Arc<str>>,
 }
 
 /// What came of an attempt.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use expect_test::{Expect, expect};
 use receiver::{Answer as Reply, Receiver};
 use slipswitch_delivery::{
-    Answer, Client, Delivery, DeliveryId, HttpOptions, HttpTarget, LogTarget, Target,
+    Answer, Client, Delivery, DeliveryId, HttpOptions, HttpTarget, LogTarget, Receipt, Target,
 };
 
 fn delivery(body: &str, content_type: &str) -> Delivery {
@@ -26,6 +26,7 @@ fn delivery(body: &str, content_type: &str) -> Delivery {
         attempt: 3,
         body: Bytes::copy_from_slice(body.as_bytes()),
         content_type: content_type.to_owned(),
+        receipt: Receipt::default(),
     }
 }
 

@@ -31,6 +31,10 @@ mod name {
     pub(super) const EVENTS_ACCEPTED: &str = "events_accepted";
     pub(super) const EVENTS_REFUSED: &str = "events_refused";
     pub(super) const EVENTS_DUPLICATE: &str = "events_duplicate";
+    pub(super) const LOG_ATTEMPTS: &str = "delivery_log_attempts";
+    pub(super) const LOG_BYTES: &str = "delivery_log_bytes";
+    pub(super) const LOG_QUEUED: &str = "delivery_log_queued";
+    pub(super) const LOG_LOST: &str = "delivery_log_lost";
     pub(super) const KEYS: &str = "deduplication_keys";
     pub(super) const KEYS_FORGOTTEN: &str = "deduplication_keys_forgotten_early";
     pub(super) const REQUESTS_REFUSED: &str = "requests_refused";

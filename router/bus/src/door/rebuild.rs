@@ -27,8 +27,13 @@ async fn read(core: &Core, since: i64, end: Offset) -> Result<(), ReadError> {
             for (bus, _) in core.journal.sealed_buses() {
                 let mut reader = core.journal.read_bus(&bus, from).skip_damaged();
                 while reader.position() < sealed_to {
-                    let Some(batch) = reader.next_batch()? else { break };
-                    remember(core, &batch).await;
+                    match reader.next_batch() {
+                        Ok(Some(batch)) => remember(core, &batch).await,
+                        Ok(None) => break,
+                        // Reported once; the rest is read.
+                        Err(ReadError::Damaged { .. }) => (),
+                        Err(error) => return Err(error),
+                    }
                 }
             }
             from = sealed_to;

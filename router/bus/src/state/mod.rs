@@ -15,6 +15,7 @@
 
 mod dead;
 pub(crate) mod letters;
+mod owing;
 mod postponed;
 mod replays;
 mod schema;
@@ -31,6 +32,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use dead::{Dead, Recall, Recalled};
 pub(crate) use letters::Letter;
+pub(crate) use owing::{Owing, owing};
 pub(crate) use postponed::{InShort, Made, Payload, Place, Postponed};
 pub(crate) use replays::ReplayRow;
 pub use subscriptions::Stopped;

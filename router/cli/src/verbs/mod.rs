@@ -4,6 +4,8 @@ pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod dev;
 pub(crate) mod dlq;
+pub(crate) mod event;
+pub(crate) mod events;
 pub(crate) mod pattern;
 pub(crate) mod replay;
 pub(crate) mod send;

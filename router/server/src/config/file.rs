@@ -25,6 +25,8 @@ const SEGMENT_BYTES: RangeInclusive<u64> = 16 << 20..=1 << 30;
 const PAGE: u64 = 4096;
 const DEDUPLICATION_WINDOW: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(24 * 3_600);
+const DELIVERY_LOG_AGE: RangeInclusive<Duration> =
+    Duration::from_secs(60)..=Duration::from_secs(3_650 * 86_400);
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 
 #[derive(Default, Deserialize)]
@@ -38,6 +40,7 @@ struct File {
     account: Option<Spanned<String>>,
     region: Option<Spanned<String>>,
     deduplication: Option<Deduplication>,
+    delivery_log: Option<DeliveryLog>,
     limits: Option<Limits>,
     http: Option<Http>,
     delivery: Option<Delivery>,
@@ -54,6 +57,13 @@ struct File {
 struct Deduplication {
     window: Option<Spanned<Age>>,
     keys_max: Option<Spanned<u64>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DeliveryLog {
+    age: Option<Spanned<Age>>,
+    bytes: Option<Spanned<Size>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -153,6 +163,10 @@ pub(super) fn parse(path: &str, text: &str, folder: &Path) -> Result<Config, Vec
     let into = &mut config.deduplication;
     checks.age("window", deduplication.window, DEDUPLICATION_WINDOW, &mut into.window);
     checks.number("keys_max", deduplication.keys_max, 1..=100_000_000, &mut into.keys_max);
+    let log = file.delivery_log.unwrap_or_default();
+    checks.age("age", log.age, DELIVERY_LOG_AGE, &mut config.delivery_log.age);
+    let bytes = 1 << 20..=1 << 50;
+    checks.bytes("bytes", log.bytes, bytes, &mut config.delivery_log.bytes);
     checks.limits(file.limits.unwrap_or_default(), &mut config.limits);
     checks.http(file.http.unwrap_or_default(), &mut config.http);
     checks.delivery(file.delivery.unwrap_or_default(), &mut config.delivery);

@@ -49,6 +49,7 @@ pub(crate) struct Config {
     /// Of the buses that say more of themselves than their name.
     pub(crate) bus_settings: BTreeMap<String, Bus>,
     pub(crate) deduplication: Deduplication,
+    pub(crate) delivery_log: DeliveryLog,
     pub(crate) account: String,
     pub(crate) region: String,
     pub(crate) limits: Limits,
@@ -72,6 +73,12 @@ pub(crate) struct Bus {
 pub(crate) struct Deduplication {
     pub(crate) window: Duration,
     pub(crate) keys_max: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DeliveryLog {
+    pub(crate) age: Duration,
+    pub(crate) bytes: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,6 +171,7 @@ impl Default for Config {
             buses: vec!["default".to_owned()],
             bus_settings: BTreeMap::new(),
             deduplication: Deduplication { window: Duration::from_secs(300), keys_max: 1_000_000 },
+            delivery_log: DeliveryLog { age: Duration::from_secs(7 * 86_400), bytes: 1 << 30 },
             account: "000000000000".to_owned(),
             region: "local".to_owned(),
             limits: Limits {

@@ -12,7 +12,7 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bus::{IngestError, Refusal, ReplayError, StateError, StopError};
+use bus::{IngestError, Refusal, ReplayError, SearchError, StateError, StopError};
 use event::{EntryError, JsonError};
 use serde_json::value::RawValue;
 
@@ -192,6 +192,15 @@ impl From<IngestError> for Problem {
             IngestError::Unavailable { .. } | IngestError::Partly { .. } => Kind::Unavailable,
         };
         kind.problem(error.to_string())
+    }
+}
+
+impl From<SearchError> for Problem {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Bus(error) => error.into(),
+            SearchError::Journal(error) => Kind::Internal.problem(error.to_string()),
+        }
     }
 }
 

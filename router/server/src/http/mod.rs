@@ -93,6 +93,8 @@ fn routes(app: Arc<App>) -> axum::Router {
         .route("/healthz", get(probe::healthz))
         .route("/readyz", get(probe::readyz))
         .route("/metrics", get(probe::metrics))
+        .route("/api/v1/events", get(api::events::events))
+        .route("/api/v1/events/{id}", get(api::events::event))
         .route("/api/v1/status", get(api::status::status))
         .route("/api/v1/rules", get(api::rules::rules))
         .route("/api/v1/dead-letters", get(api::dead_letters::dead_letters))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::journal::{LATENCY_BOUNDS, Stats};
-use bus::{Clock, Depth, Router, SubscriptionStatus};
+use bus::{Clock, DeliveryLogStatus, Depth, Router, SubscriptionStatus};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -38,6 +38,7 @@ impl Collector for Scrape {
         reloads(out, &self.board.read())?;
         let status = self.router.status();
         gauge(out, name::DISPATCHED, "Every event below has been matched", status.dispatched)?;
+        delivery_log(out, &status.delivery_log)?;
         let known = status.deduplication;
         gauge(out, name::KEYS, "Idempotency keys that are remembered", as_u64(known.keys))?;
         let forgotten = ConstCounter::new(known.forgotten_early);
@@ -73,6 +74,14 @@ fn dead_letters(
         age.encode(family.encode_family(&labels(one))?)?;
     }
     Ok(())
+}
+
+fn delivery_log(out: &mut DescriptorEncoder<'_>, log: &DeliveryLogStatus) -> std::fmt::Result {
+    gauge(out, name::LOG_ATTEMPTS, "Attempts in the delivery log", log.attempts)?;
+    gauge(out, name::LOG_BYTES, "What the delivery log takes on disk", log.bytes)?;
+    gauge(out, name::LOG_QUEUED, "Attempts not yet in the delivery log", as_u64(log.queued))?;
+    let lost = ConstCounter::new(log.lost);
+    one(out, name::LOG_LOST, "Attempts that the delivery log's disk did not take", &lost)
 }
 
 fn journal(out: &mut DescriptorEncoder<'_>, stats: &Stats) -> std::fmt::Result {

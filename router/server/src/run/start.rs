@@ -221,6 +221,11 @@ fn bus_options(config: &Config) -> bus::Options {
             keys_max: config.deduplication.keys_max,
             by_source_and_id: by_pair.map(|(name, _)| name.clone()).collect(),
         },
+        delivery_log: bus::DeliveryLog {
+            age: config.delivery_log.age,
+            bytes: config.delivery_log.bytes,
+            ..bus::DeliveryLog::default()
+        },
         limits: config.limits.of_events(),
         account: config.account.clone(),
         region: config.region.clone(),

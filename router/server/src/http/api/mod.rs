@@ -1,6 +1,7 @@
 //! `/api/v1/…`: what the command line needs, one file per resource.
 
 pub(super) mod dead_letters;
+pub(super) mod events;
 pub(super) mod replays;
 pub(super) mod rules;
 pub(super) mod status;

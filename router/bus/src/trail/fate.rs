@@ -1,0 +1,479 @@
+//! What became of an event.
+//!
+//! ```text
+//! id ──▶ where it is:  by the time in the id, by the delivery log, else by looking through the journal
+//!    ──▶ what was done: delivery log · postponed deliveries · dead letters · lanes
+//!    ──▶ what would be: the running rules, and those that nearly match
+//! ```
+//!
+//! # Invariants
+//!
+//! - **nothing silent**: an event that is in the journal has an answer, also when nothing was done.
+//! - bounded: so many places, attempts, and records looked at; what was cut is said.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use event::Timestamp;
+use ruleset::pattern::{Event, Pattern, nearest};
+use serde::Serialize;
+
+use super::Wholly;
+use super::line::{self, AttemptRecord, AttemptResult};
+use super::search::{FoundEvent, Page, SearchError, Span, Wanted};
+use crate::core::Core;
+use crate::key::Key;
+use crate::router::Router;
+use crate::routes::short_digest;
+use crate::state::{self, Owing};
+
+/// Places of one id that are told; more is a mistake of the sender.
+const PLACES_MAX: usize = 16;
+/// Attempts that are told of one place.
+const ATTEMPTS_MAX: usize = 1_000;
+/// Records looked at when neither time nor log know the id.
+const LOOKED_AT_MAX: u64 = 20_000_000;
+const STEP: u64 = 1 << 16;
+/// How long after the time in its id an event may have been taken in.
+const IN_THE_DOOR: Duration = Duration::from_secs(600);
+/// Rules that nearly match, told when none does.
+const NEARLY_MAX: usize = 5;
+/// Rules beyond which nobody waits for the nearest to be found.
+const RULES_RANKED_MAX: usize = 10_000;
+
+/// What is known of an id.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fate {
+    pub id: String,
+    /// Each time an event of this id was taken in, oldest first.
+    pub places: Vec<Place>,
+    /// False when the looking ended before everything was looked at.
+    pub complete: bool,
+    /// The digest of the running rules, shortened as in `attempts`.
+    pub rules: String,
+}
+
+/// An event in one place, and what became of it there.
+#[derive(Debug, Clone, Serialize)]
+pub struct Place {
+    #[serde(flatten)]
+    pub event: FoundEvent,
+    pub deliveries: Vec<DeliveryFate>,
+    /// In the order they were made.
+    pub attempts: Vec<AttemptRecord>,
+    /// There are more, which are not told.
+    pub attempts_cut: bool,
+    /// Attempts before this time are no longer on record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts_since: Option<Timestamp>,
+    /// Whether the dispatcher has come to it.
+    pub dispatched: bool,
+    /// The running rules that match it.
+    pub matches: Vec<String>,
+    /// When none does: those that come nearest, and what is in the way.
+    pub nearly: Vec<NearlyMatched>,
+}
+
+/// What became of one output for one target.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeliveryFate {
+    pub rule: String,
+    pub target: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<String>,
+    pub output: u32,
+    pub state: DeliveryState,
+    pub attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_attempt_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_attempt_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The number of the dead letter that holds what was to be sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_letter: Option<i64>,
+    /// What became of that letter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_letter_state: Option<String>,
+    /// The id on the bus it was passed on to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub became: Option<String>,
+    /// Events of the journal that come before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind: Option<u64>,
+    /// Why nothing is sent to the target now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryState {
+    Delivered,
+    /// A transform let it go.
+    Dropped,
+    /// It failed, and is tried again.
+    Postponed,
+    Dead,
+    /// Its subscription has not come to it, or it is under way for the first time.
+    Waiting,
+    /// The rule matches, its subscription is past it, and no attempt is on record.
+    Unrecorded,
+}
+
+/// A rule that does not match.
+#[derive(Debug, Clone, Serialize)]
+pub struct NearlyMatched {
+    pub rule: String,
+    /// How many of its fields fit, of how many.
+    pub fits: usize,
+    pub of: usize,
+    pub why: String,
+}
+
+/// One output for one target.
+type Course = (String, String, Option<String>, u32);
+
+impl Router {
+    /// What became of the events of this id.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such bus, or journal or state cannot be read.
+    pub async fn fate(&self, id: &str, bus: Option<&str>) -> Result<Fate, SearchError> {
+        let core = &self.core;
+        if let Some(bus) = bus {
+            core.know(bus)?;
+        }
+        core.write_trail(Wholly::No).await;
+        let buses = bus.map_or_else(|| core.buses(), |bus| vec![bus.to_owned()]);
+        let (events, complete) = core.places_of(id, &buses).await?;
+        let mut places = Vec::with_capacity(events.len());
+        for event in events {
+            places.push(core.place(event).await?);
+        }
+        let rules = short_digest(&core.routes.load().rules).as_ref().to_owned();
+        Ok(Fate { id: id.to_owned(), places, complete, rules })
+    }
+}
+
+impl Core {
+    /// Where the id is, and whether that is all.
+    async fn places_of(
+        self: &Arc<Self>,
+        id: &str,
+        buses: &[String],
+    ) -> Result<(Vec<FoundEvent>, bool), SearchError> {
+        let mut found: BTreeMap<(u64, String), FoundEvent> = BTreeMap::new();
+        let mut add =
+            |event: FoundEvent| drop(found.insert((event.offset, event.bus.clone()), event));
+        let (logged, _) = self
+            .attempts(line::of_event(id), None, ATTEMPTS_MAX, {
+                let id = id.to_owned();
+                move |attempt| attempt.event == id
+            })
+            .await;
+        let seen: BTreeSet<(String, u64)> =
+            logged.into_iter().map(|attempt| (attempt.bus, attempt.offset)).collect();
+        for (bus, offset) in
+            seen.into_iter().filter(|(bus, _)| buses.contains(bus)).take(PLACES_MAX)
+        {
+            self.found_at(&bus, offset).into_iter().for_each(&mut add);
+        }
+        let everything = self.span_between(None, None).await?;
+        let near = match time_of(id) {
+            Some(time) => {
+                let until = Some(time.after(IN_THE_DOOR));
+                Some(self.span_between(Some(earlier(time)), until).await?)
+            }
+            None => None,
+        };
+        let mut complete = true;
+        if let Some(near) = near {
+            let (events, whole) = self.look_for(id, buses, near).await?;
+            complete = whole;
+            events.into_iter().for_each(&mut add);
+        }
+        if found.is_empty() {
+            let (events, whole) = self.look_for(id, buses, everything).await?;
+            complete = whole;
+            for event in events {
+                found.insert((event.offset, event.bus.clone()), event);
+            }
+        }
+        Ok((found.into_values().collect(), complete))
+    }
+
+    async fn look_for(
+        self: &Arc<Self>,
+        id: &str,
+        buses: &[String],
+        span: Span,
+    ) -> Result<(Vec<FoundEvent>, bool), SearchError> {
+        let mut events = Vec::new();
+        let mut complete = true;
+        for bus in buses {
+            let mut page = Page { items: Default::default(), limit: PLACES_MAX, newest: false };
+            let (mut from, mut looked_at) = (span.from, 0);
+            while from < span.to && page.items.len() < page.limit && looked_at < LOOKED_AT_MAX {
+                let part = Span { from, to: span.to.min(from + STEP) };
+                page = self.look(bus, part, Wanted::id(id), page).await?;
+                looked_at += STEP;
+                from = part.to;
+            }
+            complete &= span.to <= from;
+            events.extend(page.items);
+        }
+        Ok((events, complete))
+    }
+
+    /// Attempts that a key may lead to and that are wanted, and whether there are more.
+    async fn attempts(
+        self: &Arc<Self>,
+        key: u64,
+        since: Option<Timestamp>,
+        max: usize,
+        is_wanted: impl Fn(&AttemptRecord) -> bool + Send + Sync + 'static,
+    ) -> (Vec<AttemptRecord>, bool) {
+        let Some(log) = self.trail.log.clone() else { return (Vec::new(), false) };
+        let since = since.unwrap_or(Timestamp::from_millis(i64::MIN));
+        let mut reading = log.read(since, Arc::new(move |block| block.may_hold_key(key)));
+        let mut found = Vec::new();
+        let is_wanted = Arc::new(is_wanted);
+        while found.len() <= max {
+            let wanted = Arc::clone(&is_wanted);
+            let (batch, again) = self
+                .outside
+                .blocking(move || {
+                    let batch = reading.next().map(|batch| {
+                        batch.into_iter().filter(|one| wanted(one)).collect::<Vec<_>>()
+                    });
+                    (batch, reading)
+                })
+                .await;
+            reading = again;
+            match batch {
+                Some(batch) => found.extend(batch),
+                None => return (found, false),
+            }
+        }
+        found.truncate(max);
+        (found, true)
+    }
+
+    async fn place(self: &Arc<Self>, event: FoundEvent) -> Result<Place, SearchError> {
+        let (bus, offset) = (event.bus.clone(), event.offset);
+        let key = line::of_place(&bus, offset);
+        let is_here = move |one: &AttemptRecord| one.offset == offset && one.bus == bus;
+        // A clock that steps back may give an attempt a time before the event's.
+        let since = Some(earlier(event.taken_at));
+        let (attempts, attempts_cut) = self.attempts(key, since, ATTEMPTS_MAX, is_here).await;
+        let bus = event.bus.clone();
+        let owing = self.state.run(move |tx| state::owing(tx, &bus, offset)).await;
+        let owing = owing.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what an event is owed cannot be read");
+            Vec::new()
+        });
+        let (matches, nearly) = self.verdict(&event).await;
+        let mut deliveries = from_attempts(&attempts);
+        owing.into_iter().for_each(|one| join(&mut deliveries, one));
+        self.add_silent(&event, &matches, &mut deliveries);
+        self.add_stops(&event.bus, &mut deliveries);
+        let first = self.trail.log.as_ref().and_then(|log| log.stats().first_time);
+        Ok(Place {
+            dispatched: offset < self.dispatched().get(),
+            attempts_since: first
+                .map(Timestamp::from_millis)
+                .filter(|first| event.taken_at < *first && attempts.is_empty()),
+            deliveries: deliveries.into_values().collect(),
+            attempts,
+            attempts_cut,
+            matches,
+            nearly,
+            event,
+        })
+    }
+
+    /// The running rules that match, or those that nearly do.
+    async fn verdict(&self, event: &FoundEvent) -> (Vec<String>, Vec<NearlyMatched>) {
+        let rules = Arc::clone(&self.routes.load().rules);
+        let (bus, text) = (event.bus.clone(), event.event.get().to_owned());
+        self.outside
+            .blocking(move || {
+                let Some(on_bus) = rules.on(&bus) else { return Default::default() };
+                let mut scratch = ruleset::Scratch::default();
+                let matched = on_bus.matches(text.as_bytes(), &mut scratch).unwrap_or_default();
+                let names: Vec<String> = matched.iter().map(|rule| rule.name.clone()).collect();
+                if !names.is_empty() {
+                    return (names, Vec::new());
+                }
+                let candidates: Vec<_> =
+                    rules.rules().iter().filter(|rule| rule.enabled && rule.bus == bus).collect();
+                if RULES_RANKED_MAX < candidates.len() {
+                    return Default::default();
+                }
+                let patterns: Vec<Pattern> =
+                    candidates.iter().map(|rule| rule.pattern.clone()).collect();
+                let event = Event::checked_before(text.as_bytes());
+                let near = nearest(&patterns, event, NEARLY_MAX).map(|near| near.patterns);
+                let nearly = near.unwrap_or_default().into_iter().filter_map(|near| {
+                    let rule = candidates.get(usize::try_from(near.pattern.0).ok()?)?;
+                    let name = rule.name.clone();
+                    Some(NearlyMatched { rule: name, fits: near.fits, of: near.of, why: near.why })
+                });
+                (names, nearly.collect())
+            })
+            .await
+    }
+
+    /// The subscriptions that should have it and of which nothing is on record.
+    fn add_silent(
+        &self,
+        event: &FoundEvent,
+        matches: &[String],
+        deliveries: &mut BTreeMap<Course, DeliveryFate>,
+    ) {
+        let dispatched = self.dispatched();
+        let lanes: Vec<_> =
+            self.lanes().iter().map(|(key, lane)| (key.clone(), Arc::clone(lane))).collect();
+        for (key, lane) in lanes {
+            let is_its = *key.bus == event.bus && matches.iter().any(|rule| **rule == *key.rule);
+            if !is_its || key.replay.is_some() || is_known(deliveries, &key) {
+                continue;
+            }
+            let inner = lane.lock();
+            let read_to = inner.position(dispatched).get();
+            let is_settled = event.offset < inner.settled().get();
+            let state = if is_settled { DeliveryState::Unrecorded } else { DeliveryState::Waiting };
+            let behind = (read_to <= event.offset).then(|| event.offset - read_to);
+            let course = (key.rule.as_ref().to_owned(), key.target.as_ref().to_owned(), None, 0);
+            let mut fate = blank(&course, state);
+            fate.behind = behind.filter(|_| !is_settled);
+            deliveries.insert(course, fate);
+        }
+    }
+}
+
+impl Core {
+    /// Says of what waits whether somebody has stopped it.
+    fn add_stops(&self, bus: &str, deliveries: &mut BTreeMap<Course, DeliveryFate>) {
+        let lanes = self.lanes();
+        for fate in deliveries.values_mut() {
+            if !matches!(fate.state, DeliveryState::Waiting | DeliveryState::Postponed) {
+                continue;
+            }
+            let Some(lane) = lanes.get(&Key::live(bus, &fate.rule, &fate.target)) else { continue };
+            let inner = lane.lock();
+            let said = |what: &str, stopped: &state::Stopped| {
+                format!("{what} since {}: {}", stopped.since, stopped.reason)
+            };
+            let disabled = inner.disabled().map(|stopped| said("disabled", stopped));
+            fate.stopped =
+                disabled.or_else(|| inner.paused().map(|stopped| said("paused", stopped)));
+        }
+    }
+}
+
+fn is_known(deliveries: &BTreeMap<Course, DeliveryFate>, key: &Key) -> bool {
+    deliveries.keys().any(|(rule, target, replay, _)| {
+        **rule == *key.rule && **target == *key.target && replay.is_none()
+    })
+}
+
+fn blank(course: &Course, state: DeliveryState) -> DeliveryFate {
+    let (rule, target, replay, output) = course.clone();
+    DeliveryFate {
+        rule,
+        target,
+        replay,
+        output,
+        state,
+        attempts: 0,
+        last_attempt_at: None,
+        next_attempt_at: None,
+        error: None,
+        dead_letter: None,
+        dead_letter_state: None,
+        became: None,
+        behind: None,
+        stopped: None,
+    }
+}
+
+/// What the attempts alone say.
+fn from_attempts(attempts: &[AttemptRecord]) -> BTreeMap<Course, DeliveryFate> {
+    let mut deliveries = BTreeMap::new();
+    for attempt in attempts {
+        let AttemptRecord { rule, target, replay, output, .. } = attempt;
+        let course = (rule.clone(), target.clone(), replay.clone(), *output);
+        let fate = deliveries
+            .entry(course.clone())
+            .or_insert_with(|| blank(&course, DeliveryState::Waiting));
+        fate.state = match attempt.result {
+            AttemptResult::Delivered => DeliveryState::Delivered,
+            AttemptResult::Retry => DeliveryState::Postponed,
+            AttemptResult::Dead => DeliveryState::Dead,
+            AttemptResult::Dropped => DeliveryState::Dropped,
+        };
+        fate.attempts += 1;
+        fate.last_attempt_at = Some(attempt.time);
+        fate.next_attempt_at = attempt.retry_at;
+        fate.error.clone_from(&attempt.error);
+        fate.became.clone_from(&attempt.became);
+    }
+    deliveries
+}
+
+/// Adds what the state database holds: it is the truth of what is owed.
+fn join(deliveries: &mut BTreeMap<Course, DeliveryFate>, owing: Owing) {
+    let course = (owing.rule, owing.target, owing.replay, owing.output);
+    let fate =
+        deliveries.entry(course.clone()).or_insert_with(|| blank(&course, DeliveryState::Waiting));
+    fate.attempts = fate.attempts.max(owing.attempts);
+    match owing.letter {
+        None => {
+            fate.state = DeliveryState::Postponed;
+            fate.next_attempt_at = Some(owing.due_at);
+            fate.error = Some(owing.error);
+        }
+        Some((number, state)) => {
+            if state == "dead" {
+                fate.state = DeliveryState::Dead;
+                fate.next_attempt_at = None;
+                fate.error = Some(owing.error);
+            }
+            fate.dead_letter = Some(number);
+            fate.dead_letter_state = Some(state);
+        }
+    }
+    fate.last_attempt_at = fate.last_attempt_at.max(Some(owing.last_attempt_at));
+}
+
+/// The time in a UUID of version 7.
+fn time_of(id: &str) -> Option<Timestamp> {
+    let uuid = uuid::Uuid::try_parse(id).ok()?;
+    if uuid.get_version_num() != 7 {
+        return None;
+    }
+    let millis = uuid.as_u128() >> 80;
+    Some(Timestamp::from_millis(i64::try_from(millis).ok()?))
+}
+
+fn earlier(time: Timestamp) -> Timestamp {
+    Timestamp::from_millis(time.as_millis().saturating_sub(60_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_an_id_is_read_where_there_is_one() {
+        let millis = |id| time_of(id).map(Timestamp::as_millis);
+        assert_eq!(millis("0198c5f2-6f0e-7c43-a9d5-0b7f6f9b1c11"), Some(0x0198_c5f2_6f0e));
+        assert_eq!(millis("8e03978e-40d5-43dd-bc93-6894a57f9324"), None);
+        assert_eq!(millis("order-1"), None);
+    }
+}

@@ -1,0 +1,144 @@
+//! `slipswitch events`: what is in the journal.
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    client::{Address, Client},
+    clock,
+    failure::Failure,
+    output::{self, Output},
+    span::Moment,
+};
+
+/// Events asked for in one request.
+const PAGE: usize = 200;
+
+const EXAMPLES: &str = "\
+The newest come first. With -o json each holds the whole event.
+
+Examples:
+  slipswitch events --bus shop --since 1h
+  slipswitch events --bus shop --since 1h --pattern '{\"detail\": {\"orderId\": [\"o-1\"]}}'
+  slipswitch events --since 2026-11-23T08:00:00Z --until 2026-11-23T09:00:00Z --order oldest
+  slipswitch events --bus shop --limit 1 -o json | jq '.[0].event'";
+
+/// Search the journal for events, by time and by pattern.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The bus to look on
+    #[arg(long, default_value = "default")]
+    bus: String,
+    /// Taken in at this time or later: 15m, 1h, 7d back from now, or an RFC 3339 time
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
+    since: Option<Moment>,
+    /// Taken in before this time
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
+    until: Option<Moment>,
+    /// Only events that this pattern matches
+    #[arg(long, value_name = "JSON")]
+    pattern: Option<String>,
+    /// Which come first
+    #[arg(long, default_value = "newest")]
+    order: Order,
+    /// At most this many
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    limit: usize,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    address: Address,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Order {
+    Newest,
+    Oldest,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    items: Vec<Box<RawValue>>,
+    next: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    offset: u64,
+    taken_at: String,
+    event: Envelope,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+struct Envelope {
+    id: String,
+    source: String,
+    detail_type: String,
+    detail: Option<Box<RawValue>>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let client = Client::new(&arguments.address)?;
+    let now = clock::now();
+    let mut query = vec![("bus", arguments.bus.clone())];
+    query.push(match arguments.order {
+        Order::Newest => ("order", "newest".to_owned()),
+        Order::Oldest => ("order", "oldest".to_owned()),
+    });
+    let moment = |moment: Moment| moment.before(now).to_string();
+    query.extend(arguments.since.map(|since| ("since", moment(since))));
+    query.extend(arguments.until.map(|until| ("until", moment(until))));
+    query.extend(arguments.pattern.clone().map(|pattern| ("pattern", pattern)));
+    let (items, is_all) = collect(&client, &query, arguments.limit)?;
+    let heads = ["OFFSET", "TAKEN IN", "ID", "SOURCE", "DETAIL-TYPE", "DETAIL"];
+    let row = |row: Row| {
+        let Envelope { id, source, detail_type, detail } = row.event;
+        let detail = detail.map(|detail| brief(detail.get())).unwrap_or_default();
+        [row.offset.to_string(), row.taken_at, id, source, detail_type, detail]
+    };
+    let nothing = format!("no such events on the bus {}", arguments.bus);
+    output::listing(arguments.output.format, &items, heads, row, &nothing)?;
+    if !is_all {
+        let limit = arguments.limit;
+        output::complain(&format!("there may be more than {limit}; see them with --limit"));
+    }
+    Ok(())
+}
+
+/// As much of a detail as fits into a row.
+fn brief(detail: &str) -> String {
+    const CHARS_MAX: usize = 60;
+    match detail.char_indices().nth(CHARS_MAX) {
+        Some((end, _)) => format!("{}…", detail.get(..end).unwrap_or_default()),
+        None => detail.to_owned(),
+    }
+}
+
+/// Up to the limit, page after page, and whether that is all.
+fn collect(
+    client: &Client,
+    filter: &[(&'static str, String)],
+    limit: usize,
+) -> Result<(Vec<Box<RawValue>>, bool), Failure> {
+    let mut items = Vec::new();
+    let mut after: Option<u64> = None;
+    loop {
+        let wanted = PAGE.min(limit - items.len());
+        if wanted == 0 {
+            return Ok((items, after.is_none()));
+        }
+        let mut query = filter.to_vec();
+        query.push(("limit", wanted.to_string()));
+        query.extend(after.map(|after| ("after", after.to_string())));
+        let page: Page = client.get("/api/v1/events", &query)?;
+        items.extend(page.items);
+        let stands_still = page.next == after;
+        after = page.next;
+        if after.is_none() || stands_still {
+            return Ok((items, true));
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! `/api/v1/events`: what is in the journal, and what became of it.
+//!
+//! ```text
+//! GET /events?…          a page of events, newest first or oldest first
+//! GET /events/{id}       what became of one
+//! ```
+//!
+//! A client that goes away ends the looking.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::Uri;
+use axum::response::Response;
+use bus::{EventSearch, Selection};
+use serde::Deserialize;
+
+use super::{query, time};
+use crate::http::error::{Kind, Problem};
+use crate::http::{App, json, shown};
+
+const PAGE_DEFAULT: usize = 100;
+const PAGE_MAX: usize = 1000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SearchQuery {
+    bus: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+    pattern: Option<String>,
+    order: Option<Order>,
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Order {
+    Newest,
+    Oldest,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventQuery {
+    bus: Option<String>,
+}
+
+pub(in crate::http) async fn events(
+    State(app): State<Arc<App>>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let asked: SearchQuery = query(&uri)?;
+    let limit = asked.limit.unwrap_or(PAGE_DEFAULT);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        let detail = format!("`limit` is {limit}; use a number from 1 to {PAGE_MAX}");
+        return Err(Kind::BadParameter.problem(detail));
+    }
+    let bus = asked.bus.unwrap_or_else(|| "default".to_owned());
+    if !app.router.has_bus(&bus) {
+        return Err(app.unknown_bus(&bus));
+    }
+    let moment = |key, text: Option<String>| text.map(|text| time(key, &text)).transpose();
+    let search = EventSearch {
+        bus,
+        since: moment("since", asked.since)?,
+        until: moment("until", asked.until)?,
+        pattern: asked.pattern.as_deref().map(pattern).transpose()?,
+        is_oldest_first: matches!(asked.order, Some(Order::Oldest)),
+        after: asked.after,
+        limit,
+    };
+    Ok(json(&app.router.search(search).await?))
+}
+
+pub(in crate::http) async fn event(
+    State(app): State<Arc<App>>,
+    id: Result<Path<String>, PathRejection>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let Path(id) = id.map_err(|rejection| Kind::NotFound.problem(rejection.body_text()))?;
+    let EventQuery { bus } = query(&uri)?;
+    if let Some(bus) = bus.as_deref().filter(|bus| !app.router.has_bus(bus)) {
+        return Err(app.unknown_bus(bus));
+    }
+    let fate = app.router.fate(&id, bus.as_deref()).await?;
+    if fate.places.is_empty() {
+        let id = shown(&id);
+        let why = if fate.complete {
+            "it was never taken in, or the journal no longer keeps it"
+        } else {
+            "not all of the journal was looked at; look for it by time and pattern"
+        };
+        return Err(Kind::NotFound.problem(format!("there is no event `{id}`: {why}")));
+    }
+    Ok(json(&fate))
+}
+
+fn pattern(text: &str) -> Result<Selection, Problem> {
+    Selection::parse(text).map_err(|error| {
+        let (message, at, mend) = (error.message, error.span.start, error.mend);
+        Kind::BadParameter.problem(format!("`pattern`: {message} (byte {at}); {mend}"))
+    })
+}
