@@ -20,3 +20,4 @@ mod reload;
 mod replay;
 mod retry;
 mod tidy;
+mod trail;

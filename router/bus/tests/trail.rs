@@ -1,0 +1,287 @@
+//! What became of an event: every way it can go, over a restart, and nothing silent.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use event::Timestamp;
+use receiver::{Answer, Receiver};
+use ruleset::{
+    Context, PluginStep, Plugins, PrepareError, RuleSet, SourceFile, StepError, StepInput,
+    StepOutput, Values,
+};
+use slipswitch_bus::{
+    AttemptResult, Clock, DeliveryFate, DeliveryState, EventSearch, Fate, Options, Place, Router,
+    Selection, StartReplay, plugin, ruleset,
+};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct System(Instant);
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+impl Clock for System {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+struct Nothing;
+
+impl Values for Nothing {
+    fn env(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        Err(path.to_owned())
+    }
+}
+
+/// Whatever it is called, it lets every event go.
+impl Plugins for Nothing {
+    fn prepare(&self, _name: &str, _config: &str) -> Result<Arc<dyn PluginStep>, PrepareError> {
+        Ok(Arc::new(Nothing))
+    }
+
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+impl PluginStep for Nothing {
+    fn call(&self, _input: &StepInput<'_>) -> Result<Vec<StepOutput>, StepError> {
+        Ok(Vec::new())
+    }
+}
+
+fn rules(text: &str) -> Arc<RuleSet> {
+    let context = Context {
+        values: &Nothing,
+        plugins: &Nothing,
+        buses: &["other".to_owned()],
+        limits: event::Limits::default(),
+    };
+    let file = SourceFile { path: "rules.yaml".to_owned(), text: text.to_owned() };
+    Arc::new(ruleset::load(&[file], &context).unwrap())
+}
+
+fn rule(name: &str, target: &str) -> String {
+    format!("---\nname: {name}\npattern: {{source: [{name}]}}\ntargets:\n  - {{id: t, {target}}}\n")
+}
+
+async fn open(folder: &Path, rules: Arc<RuleSet>) -> Router {
+    #[expect(clippy::disallowed_methods, reason = "the clock's beginning")]
+    let clock = Arc::new(System(Instant::now()));
+    let host = plugin::Host::new(plugin::Options::default()).unwrap();
+    let options = Options {
+        segment_bytes: 16 * 1024 * 1024,
+        buses: vec!["other".to_owned()],
+        flush_every: Duration::from_millis(5),
+        ..Options::new(folder)
+    };
+    Router::open(options, clock, rules, host).await.unwrap()
+}
+
+async fn stop(router: Router) {
+    router.shutdown(PATIENCE).await;
+}
+
+async fn send(router: &Router, id: &str, source: &str) {
+    let entry =
+        format!(r#"{{"id":"{id}","source":"{source}","detail-type":"Made","detail":{{"n":1}}}}"#);
+    let results = router.ingest("default", vec![Bytes::from(entry)]).await.unwrap();
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+}
+
+/// Asks until something holds.
+async fn fate(router: &Router, id: &str, holds: impl Fn(&Fate) -> bool) -> Fate {
+    let asking = async {
+        loop {
+            let fate = router.fate(id, None).await.unwrap();
+            if holds(&fate) {
+                return fate;
+            }
+            router.written().await;
+        }
+    };
+    let answer = tokio::time::timeout(PATIENCE, asking).await;
+    match answer {
+        Ok(fate) => fate,
+        Err(_) => panic!("{:#?}", router.fate(id, None).await.unwrap()),
+    }
+}
+
+fn place(fate: &Fate) -> &Place {
+    assert_eq!(fate.places.len(), 1, "{fate:#?}");
+    &fate.places[0]
+}
+
+fn only(fate: &Fate) -> &DeliveryFate {
+    let deliveries = &place(fate).deliveries;
+    assert_eq!(deliveries.len(), 1, "{fate:#?}");
+    &deliveries[0]
+}
+
+fn is(state: DeliveryState) -> impl Fn(&Fate) -> bool {
+    move |fate| {
+        let mut all = fate.places.iter().flat_map(|place| &place.deliveries);
+        all.any(|one| one.state == state)
+    }
+}
+
+fn results(fate: &Fate) -> Vec<(u32, AttemptResult, Option<u16>)> {
+    place(fate).attempts.iter().map(|one| (one.attempt, one.result, one.status)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_delivered_waits_died_or_was_dropped_is_told_over_a_restart() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), Receiver::start().unwrap());
+    target.script("/good", [Answer::status(503)]);
+    target.always("/slow", Answer::status(503));
+    target.always("/bad", Answer::status(400));
+    let text = [
+        rule(
+            "good",
+            &format!("http: {}, retry: {{backoff: {{min: 1ms, max: 5ms}}}}", target.url("/good")),
+        ),
+        rule(
+            "slow",
+            &format!("http: {}, retry: {{backoff: {{min: 1h, max: 1h}}}}", target.url("/slow")),
+        ),
+        rule("bad", &format!("http: {}", target.url("/bad"))),
+        rule("gone", &format!("http: {}, transform: [{{plugin: none}}]", target.url("/gone"))),
+    ];
+    let rules = rules(&text.concat());
+    let router = open(folder.path(), Arc::clone(&rules)).await;
+    for source in ["good", "slow", "bad", "gone"] {
+        send(&router, source, source).await;
+    }
+    fate(&router, "good", is(DeliveryState::Delivered)).await;
+    fate(&router, "slow", |fate| fate.places.iter().any(|place| place.attempts.len() == 1)).await;
+    fate(&router, "bad", |fate| is(DeliveryState::Dead)(fate) && only(fate).dead_letter.is_some())
+        .await;
+    fate(&router, "gone", is(DeliveryState::Dropped)).await;
+    router.written().await;
+    stop(router).await;
+
+    let router = open(folder.path(), rules).await;
+    let good = fate(&router, "good", |_| true).await;
+    let expected = [(1, AttemptResult::Retry, Some(503)), (2, AttemptResult::Delivered, Some(200))];
+    assert_eq!(results(&good), expected);
+    assert_eq!((only(&good).state, only(&good).attempts), (DeliveryState::Delivered, 2));
+    assert_eq!(place(&good).attempts[0].rules, good.rules);
+    assert_eq!(place(&good).matches, ["good"]);
+
+    let slow = fate(&router, "slow", |_| true).await;
+    assert_eq!((only(&slow).state, only(&slow).attempts), (DeliveryState::Postponed, 1));
+    let (last, next) = (only(&slow).last_attempt_at.unwrap(), only(&slow).next_attempt_at.unwrap());
+    assert!(last < next, "{slow:#?}");
+    assert!(only(&slow).error.as_ref().unwrap().contains("503"), "{slow:#?}");
+
+    let bad = fate(&router, "bad", |_| true).await;
+    assert_eq!(results(&bad), [(1, AttemptResult::Dead, Some(400))]);
+    assert_eq!((only(&bad).state, only(&bad).dead_letter), (DeliveryState::Dead, Some(1)));
+
+    let gone = fate(&router, "gone", |_| true).await;
+    assert_eq!(
+        (only(&gone).state, results(&gone)),
+        (DeliveryState::Dropped, vec![(1, AttemptResult::Dropped, None)])
+    );
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_nothing_matched_says_what_came_nearest() {
+    let folder = tempfile::tempdir().unwrap();
+    let near = "---\nname: near\npattern: {source: [a], detail: {n: [2]}}\ntargets: [{id: t, log: {file: unused}}]\n";
+    let router = open(folder.path(), rules(near)).await;
+    send(&router, "e", "a").await;
+    let told = fate(&router, "e", |fate| fate.places.iter().any(|place| place.dispatched)).await;
+    let place = place(&told);
+    assert!(place.deliveries.is_empty() && place.attempts.is_empty() && place.matches.is_empty());
+    assert_eq!(
+        (place.nearly[0].rule.as_str(), place.nearly[0].fits, place.nearly[0].of),
+        ("near", 1, 2)
+    );
+    assert!(place.nearly[0].why.starts_with("detail.n: "), "{told:#?}");
+    assert!(told.complete);
+    let nobody = router.fate("nobody", None).await.unwrap();
+    assert!(nobody.places.is_empty() && nobody.complete);
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_followed_to_other_buses_and_through_replays() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), Receiver::start().unwrap());
+    let text = [
+        rule("a", "bus: {name: other}"),
+        format!(
+            "---\nname: there\nbus: other\npattern: {{source: [a]}}\ntargets: [{{id: t, http: {}}}]\n",
+            target.url("/t")
+        ),
+    ];
+    let router =
+        open(folder.path(), rules(&text.concat().replace("bus: {name: other}", "bus: other")))
+            .await;
+    send(&router, "e", "a").await;
+    let reached = |fate: &Fate| {
+        let there = fate.places.iter().find(|place| place.event.bus == "other");
+        there.is_some_and(|place| {
+            place.deliveries.iter().any(|one| one.state == DeliveryState::Delivered)
+        })
+    };
+    let told = fate(&router, "e", reached).await;
+    assert_eq!(told.places.len(), 2, "{told:#?}");
+    assert_eq!(told.places[0].deliveries[0].became.as_deref(), Some("e"));
+    assert_eq!((told.places[0].event.hops, told.places[1].event.hops), (0, 1));
+
+    let replay = StartReplay {
+        name: Some("again".to_owned()),
+        bus: "other".to_owned(),
+        since: Timestamp::from_millis(0),
+        until: None,
+        rules: Vec::new(),
+    };
+    router.start_replay(replay).await.unwrap();
+    let replayed = |fate: &Fate| {
+        let mut all = fate.places.iter().flat_map(|place| &place.deliveries);
+        all.any(|one| one.replay.as_deref() == Some("again"))
+    };
+    let told = fate(&router, "e", replayed).await;
+    assert_eq!(told.places[1].deliveries.len(), 2, "{told:#?}");
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_found_by_time_and_pattern_page_by_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = open(folder.path(), Arc::new(RuleSet::empty())).await;
+    for number in 0..10 {
+        let source = if number % 2 == 0 { "even" } else { "odd" };
+        send(&router, &format!("e-{number}"), source).await;
+    }
+    let ids = async |search: EventSearch| {
+        let found =
+            router.search(EventSearch { bus: "default".to_owned(), ..search }).await.unwrap();
+        let ids = found.items.iter().map(|found| found.offset).collect::<Vec<_>>();
+        (ids, found.next)
+    };
+    let pattern = || Some(Selection::parse(r#"{"source": ["odd"]}"#).unwrap());
+    let newest = EventSearch { limit: 3, pattern: pattern(), ..EventSearch::default() };
+    assert_eq!(ids(newest.clone()).await, (vec![9, 7, 5], Some(5)));
+    assert_eq!(ids(EventSearch { after: Some(5), ..newest.clone() }).await, (vec![3, 1], None));
+    let oldest = EventSearch { is_oldest_first: true, ..newest };
+    assert_eq!(ids(oldest.clone()).await, (vec![1, 3, 5], Some(5)));
+    assert_eq!(ids(EventSearch { after: Some(5), ..oldest.clone() }).await, (vec![7, 9], None));
+    let future = Some(Timestamp::from_millis(i64::MAX / 2));
+    assert_eq!(ids(EventSearch { since: future, ..oldest }).await, (Vec::new(), None));
+    stop(router).await;
+}
