@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::archives::Archives;
 use crate::clock::Clock;
 use crate::door::Door;
 use crate::key::Key;
@@ -25,6 +26,7 @@ use crate::letters::Tended;
 use crate::options::Options;
 use crate::outside::Outside;
 use crate::record;
+use crate::replay::Players;
 use crate::routes::{Route, Routes};
 use crate::state::{
     self, Change, Postponed, Recall, Recalled, ReplayRow, State, StateError, Subscription,
@@ -67,6 +69,8 @@ pub(crate) struct Core {
     pub letters: Tended,
     pub door: Door,
     pub trail: Trail,
+    pub archives: ArcSwap<Archives>,
+    pub players: Players,
 }
 
 impl Core {
@@ -119,8 +123,15 @@ impl Core {
             postponed_max: self.options.postponed_max,
             window_max: self.options.window_max,
             concurrency: self.options.concurrency,
+            replaying: 1,
         };
+        let playing = stored.key.replay.as_ref().and_then(|name| self.players.get(name));
+        let asked = playing.as_ref().and_then(|one| usize::try_from(one.concurrency).ok());
+        let bounds = Bounds { replaying: asked.unwrap_or(1), ..bounds };
         let lane = Lane::new(stored, route, bounds, dispatched, &self.ready);
+        if let Some(rate) = playing.and_then(|playing| playing.rate) {
+            lane.set_rate(Some(rate));
+        }
         self.lanes().insert(lane.key.clone(), Arc::clone(&lane));
         lane.wake();
     }
@@ -203,6 +214,9 @@ impl Core {
             for stored in unknown {
                 let why = (now, "its rule or target was removed");
                 Postponed::bury_all(tx, &stored.key, why, &*recall)?;
+                if stored.until.is_some_and(|until| stored.settled < until) {
+                    ReplayRow::fail(tx, &stored.key)?;
+                }
                 ReplayRow::fold(tx, &stored.key)?;
                 Subscription::end(tx, &stored.key)?;
             }

@@ -126,6 +126,7 @@ impl Core {
                     lanes.remove(key);
                 }
                 for name in completed.iter().flatten() {
+                    self.players.remove(name);
                     tracing::info!(replay = %name, "replay completed");
                 }
             }

@@ -21,6 +21,7 @@
 
 pub use {delivery, journal, plugin, ruleset};
 
+mod archives;
 mod attempt;
 mod clock;
 mod core;
@@ -50,6 +51,7 @@ mod stop;
 mod testing;
 mod trail;
 
+pub use archives::{Archive, ArchiveChange, ArchiveContents, ArchiveError, NewArchive};
 pub use clock::Clock;
 pub use door::{Deduplication, DeduplicationStatus};
 pub use ingest::{IngestError, Refusal, Taken};
@@ -59,7 +61,7 @@ pub use letters::{
     Redrive, RedriveTo, Redriven,
 };
 pub use options::Options;
-pub use replay::{Replay, ReplayError, ReplayState, StartReplay};
+pub use replay::{Estimate, Replay, ReplayError, ReplayState, StartReplay, TargetEstimate};
 pub use router::{Drained, OpenError, Router, SwapError};
 pub use selection::Selection;
 pub use shelf::{PluginFile, PluginStatus, Shelf};

@@ -13,6 +13,7 @@ use ruleset::RuleSet;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::archives::Archives;
 use crate::clock::Clock;
 use crate::core::Core;
 use crate::dispatch::{Dispatcher, Swap};
@@ -23,8 +24,9 @@ use crate::lane::{self, Forced, Ready};
 use crate::letters::Tended;
 use crate::options::Options;
 use crate::outside::Outside;
+use crate::replay::Players;
 use crate::routes::Routes;
-use crate::state::{StateError, Subscription};
+use crate::state::{ArchiveRow, ReplayRow, StateError, Subscription};
 use crate::status::Ingested;
 use crate::trail::{self, Trail, Wholly};
 
@@ -104,6 +106,8 @@ impl Router {
         let folder::Opened { journal, state, attempts } = opened?;
         let dormant = state.run(Subscription::all).await?;
         folder::check_belonging(&options, &dormant, journal.durable_end())?;
+        let archives = Archives::new(state.run(ArchiveRow::all).await?);
+        let replays = state.run(ReplayRow::all).await?;
         let position = AtomicU64::new(journal.durable_end().get());
         let routes = Routes { rules: Arc::new(RuleSet::empty()), by_key: BTreeMap::new() };
         let ready = Ready::new(options.in_flight_max);
@@ -131,7 +135,12 @@ impl Router {
             rounds: watch::Sender::new(0),
             ingested: Ingested::default(),
             letters: Tended::default(),
+            archives: ArcSwap::from_pointee(archives),
+            players: Players::default(),
         });
+        for replay in replays.iter().filter(|replay| !replay.state.is_over()) {
+            core.register(replay);
+        }
         let (swaps, commands) = mpsc::channel(SWAPS_MAX);
         let first = Routes::new(&core, rules)?;
         let mut dispatcher = Dispatcher::new(Arc::clone(&core), commands);

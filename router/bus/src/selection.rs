@@ -41,6 +41,10 @@ impl Selection {
         self.0.pattern.needs()
     }
 
+    pub(crate) fn pattern(&self) -> &Pattern {
+        &self.0.pattern
+    }
+
     /// `event`: an envelope, which was checked when it came in.
     pub(crate) fn matches(&self, event: &[u8], asking: &mut Asking) -> bool {
         let Asking { scratch, matched } = asking;

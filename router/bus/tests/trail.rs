@@ -245,10 +245,7 @@ async fn an_event_is_followed_to_other_buses_and_through_replays() {
 
     let replay = StartReplay {
         name: Some("again".to_owned()),
-        bus: "other".to_owned(),
-        since: Timestamp::from_millis(0),
-        until: None,
-        rules: Vec::new(),
+        ..StartReplay::new("other", Timestamp::from_millis(0))
     };
     router.start_replay(replay).await.unwrap();
     let replayed = |fate: &Fate| {

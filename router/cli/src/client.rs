@@ -121,6 +121,23 @@ impl Client {
         self.read(&answer)
     }
 
+    pub(crate) fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<T, Failure> {
+        let answer = self.exchange(Method::PATCH, path, Some(body.to_string().into()))?;
+        self.read(&answer)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Result<(), Failure> {
+        let answer = self.exchange(Method::DELETE, path, None)?;
+        if (200..300).contains(&answer.status) {
+            return Ok(());
+        }
+        Err(Failure::failed(Problem::read(answer.status, &answer.body).summary()))
+    }
+
     /// Sends JSON and hands the answer back unjudged.
     pub(crate) fn send(&self, path: &str, json: Bytes) -> Result<Answer, Failure> {
         self.exchange(Method::POST, path, Some(json))

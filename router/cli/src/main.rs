@@ -60,6 +60,8 @@ enum Verb {
     #[command(subcommand)]
     Replay(verbs::replay::Verb),
     #[command(subcommand)]
+    Archive(verbs::archive::Verb),
+    #[command(subcommand)]
     Dlq(verbs::dlq::Verb),
     #[command(subcommand)]
     Target(verbs::target::Verb),
@@ -92,6 +94,7 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Check(arguments) => verbs::check::run(&arguments),
         Verb::Test(arguments) => verbs::test::run(&arguments),
         Verb::Replay(verb) => verbs::replay::run(&verb),
+        Verb::Archive(verb) => verbs::archive::run(&verb),
         Verb::Dlq(verb) => verbs::dlq::run(&verb),
         Verb::Target(verb) => verbs::target::run(&verb),
         Verb::Event(arguments) => verbs::event::run(&arguments),

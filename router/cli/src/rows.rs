@@ -70,20 +70,49 @@ pub(crate) struct Replay {
     pub(crate) since: Option<String>,
     pub(crate) until: Option<String>,
     pub(crate) rules: Vec<String>,
-    pub(crate) from_offset: u64,
-    pub(crate) to_offset: u64,
-    pub(crate) position: u64,
     pub(crate) delivered: u64,
     pub(crate) dropped: u64,
     pub(crate) dead: u64,
+    pub(crate) archive: Option<String>,
+    pub(crate) targets: Vec<String>,
+    pub(crate) pattern: Option<String>,
+    pub(crate) rate: Option<f64>,
+    pub(crate) percent: f64,
+    pub(crate) eta_seconds: Option<u64>,
+    pub(crate) error: Option<String>,
+    pub(crate) started_at: Option<String>,
+    pub(crate) ended_at: Option<String>,
 }
 
 impl Replay {
-    /// How much of the span has been looked at, from 0 to 100.
-    pub(crate) fn percent(&self) -> u64 {
-        let span = self.to_offset.saturating_sub(self.from_offset);
-        let done = self.position.saturating_sub(self.from_offset).min(span);
-        (done * 100).checked_div(span).unwrap_or(100)
+    /// The rules and targets it is for.
+    pub(crate) fn chosen(&self) -> String {
+        let chosen: Vec<&str> =
+            self.rules.iter().chain(&self.targets).map(String::as_str).collect();
+        if chosen.is_empty() { "all".to_owned() } else { chosen.join(" ") }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Archive {
+    pub(crate) name: String,
+    pub(crate) bus: String,
+    pub(crate) pattern: Option<String>,
+    pub(crate) retention_days: u32,
+    pub(crate) description: String,
+    pub(crate) created_at: Option<String>,
+    pub(crate) event_count: u64,
+    pub(crate) size_bytes: u64,
+    pub(crate) oldest: Option<String>,
+    pub(crate) newest: Option<String>,
+    pub(crate) exact: bool,
+}
+
+impl Archive {
+    /// How many events it holds, as far as they were counted.
+    pub(crate) fn events(&self) -> String {
+        if self.exact { self.event_count.to_string() } else { format!("{}+", self.event_count) }
     }
 }
 
@@ -206,15 +235,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_replays_progress_is_the_part_of_its_span_that_was_looked_at() {
-        let replay = |from_offset, to_offset, position| Replay {
-            from_offset,
-            to_offset,
-            position,
-            ..Replay::default()
+    fn a_replay_is_for_what_was_chosen_or_for_all() {
+        let chosen = |rules: &[&str], targets: &[&str]| {
+            let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            let replay =
+                Replay { rules: owned(rules), targets: owned(targets), ..Replay::default() };
+            replay.chosen()
         };
-        assert_eq!(replay(100, 300, 150).percent(), 25);
-        assert_eq!(replay(100, 300, 999).percent(), 100);
-        assert_eq!(replay(100, 100, 100).percent(), 100, "an empty span is done");
+        assert_eq!(chosen(&[], &[]), "all");
+        assert_eq!(chosen(&["a"], &["b/t"]), "a b/t");
     }
 }

@@ -182,3 +182,124 @@ fn a_replay_that_cannot_be_is_refused_with_the_reason() {
     router.run(&["replay", "start", "--since", "yesterday"]).expect(2).says(&["--since"]);
     assert_eq!(router.run(&["replay", "ls", "-o", "json"]).expect(0).out, "[]\n");
 }
+
+#[test]
+fn a_replay_is_rehearsed_paused_over_a_restart_and_finished_for_one_target() {
+    let target = Receiver::start().unwrap();
+    let scene = scene(&target);
+    let router = scene.serve();
+    (0..12).for_each(|number| send(&router, "past", number));
+    for path in ["/keeper", "/other", "/live-only"] {
+        target.wait_for_count(path, 12, LONG).unwrap();
+    }
+    target.forget();
+    let pattern = r#"{"detail":{"n":[{"numeric":[">=",2]}]}}"#;
+    let words = [
+        "replay",
+        "start",
+        "--since",
+        "1h",
+        "--target",
+        "keeper/out",
+        "--pattern",
+        pattern,
+        "--rate",
+        "5",
+        "--name",
+        "slow",
+    ];
+    let rehearsal = router.run(&[&words[..], &["--dry-run"]].concat()).expect(0).out;
+    assert_eq!(rehearsal, "events in the span: 12\nevents to send: 10\n  10  keeper/out\n");
+    assert!(target.requests().is_empty());
+
+    assert_eq!(router.run(&words).expect(0).out, "slow\n");
+    target.wait_for_count("/keeper", 1, LONG).unwrap();
+    let paused = router.run(&["replay", "pause", "slow"]).expect(0).out;
+    assert!(paused.starts_with("slow: paused at "), "{paused}");
+    router.run(&["replay", "pause", "slow"]).expect(1).says(&["slow", "paused"]);
+    router.stop();
+
+    let router = scene.serve();
+    let shown = router.run(&["replay", "show", "slow"]).expect(0).out;
+    assert!(shown.contains("state    paused") && shown.contains("keeper/out"), "{shown}");
+    router.run(&["replay", "resume", "slow"]).expect(0);
+    let replay = finished(&router, "slow");
+    assert_eq!(
+        (&replay["state"], &replay["delivered"], &replay["percent"]),
+        (&"completed".into(), &10.into(), &100.0.into()),
+        "{replay}"
+    );
+    let mut ids = event_ids(&target.requests_to("/keeper"));
+    ids.dedup();
+    let wanted: Vec<String> = (2..12).map(|number| format!("past-{number}")).collect();
+    assert_eq!(ids, wanted, "in order");
+    assert!(target.requests_to("/other").is_empty());
+    router.run(&["replay", "cancel", "slow"]).expect(1).says(&["completed"]);
+}
+
+#[test]
+fn a_cancelled_replay_stays_cancelled() {
+    let target = Receiver::start().unwrap();
+    let scene = scene(&target);
+    let mut router = scene.serve();
+    (0..10).for_each(|number| send(&router, "past", number));
+    target.wait_for_count("/keeper", 10, LONG).unwrap();
+    target.forget();
+    let words =
+        ["replay", "start", "--since", "1h", "--rule", "keeper", "--rate", "2", "--name", "no"];
+    router.run(&words).expect(0);
+    target.wait_for_count("/keeper", 1, LONG).unwrap();
+    router.run(&["replay", "cancel", "no"]).expect(0);
+    let count = target.requests_to("/keeper").len();
+    assert!(count < 10, "{count}");
+    router.process.kill();
+    let router = scene.serve();
+    send(&router, "live", 0);
+    target
+        .wait_for(LONG, |requests| {
+            requests.iter().any(|one| {
+                one.header("slipswitch-event-id") == Some("live-0") && one.path == "/keeper"
+            })
+        })
+        .unwrap();
+    let replay = finished(&router, "no");
+    assert_eq!(replay["state"], "cancelled", "{replay}");
+    assert!(target.requests_to("/keeper").len() <= count + 2, "one was under way");
+}
+
+#[test]
+fn an_archive_holds_what_matches_and_is_replayed() {
+    let target = Receiver::start().unwrap();
+    let scene = scene(&target);
+    let router = scene.serve();
+    send(&router, "before", 0);
+    let pattern = r#"{"detail":{"n":[{"numeric":["<",3]}]}}"#;
+    let words = ["archive", "create", "early", "--pattern", pattern, "--days", "30"];
+    assert_eq!(router.run(&words).expect(0).out, "early\n");
+    router.run(&words).expect(1).says(&["already"]);
+    (0..6).for_each(|number| send(&router, "after", number));
+    target.wait_for_count("/keeper", 7, LONG).unwrap();
+    let listed = router.run(&["archive", "ls", "-o", "json"]).expect(0).json();
+    assert_eq!(listed[0]["event_count"], 3, "{listed}");
+    target.forget();
+    let words = [
+        "replay",
+        "start",
+        "--archive",
+        "early",
+        "--since",
+        "1h",
+        "--rule",
+        "keeper",
+        "--name",
+        "r",
+    ];
+    router.run(&words).expect(0);
+    assert_eq!(finished(&router, "r")["delivered"], 3);
+    assert_eq!(event_ids(&target.requests_to("/keeper")), ["after-0", "after-1", "after-2"]);
+    let listed = router.run(&["archive", "ls", "-o", "json"]).expect(0).json();
+    assert_eq!(listed[0]["event_count"], 3, "what is replayed is not archived again");
+    router.run(&["archive", "rm", "early"]).expect(2).says(&["--yes", "3 events"]);
+    router.run(&["archive", "rm", "early", "--yes"]).expect(0);
+    router.run(&["archive", "show", "early"]).expect(1).says(&["early"]);
+}

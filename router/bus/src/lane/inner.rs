@@ -118,9 +118,8 @@ impl Inner {
     }
 
     fn concurrency(&self) -> usize {
-        // A replay keeps the order.
         if self.key.replay.is_some() {
-            return 1;
+            return self.bounds.replaying;
         }
         self.route.target.flow.concurrency.unwrap_or(self.bounds.concurrency)
     }

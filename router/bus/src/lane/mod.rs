@@ -70,6 +70,8 @@ pub(crate) struct Bounds {
     pub window_max: u64,
     /// Where the target does not say it itself.
     pub concurrency: usize,
+    /// The same of a replay, which keeps the order unless somebody asked for more.
+    pub replaying: usize,
 }
 
 /// One reading of the clock.
@@ -167,7 +169,6 @@ impl Lane {
     }
 
     /// How many attempts a second, instead of what the rule says.
-    #[expect(dead_code, reason = "replays get a rate of their own next")]
     pub(crate) fn set_rate(self: &Arc<Self>, rate: Option<f64>) {
         self.lock().set_rate(rate);
         self.wake();

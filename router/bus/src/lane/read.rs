@@ -9,13 +9,16 @@
 use std::sync::{Arc, PoisonError};
 
 use event::Timestamp;
-use journal::{BusReader, Offset, ReadError};
+use journal::{BusReader, Offset, ReadError, Record};
+use ruleset::Rule;
 
 use super::versions::Versions;
 use super::{Lane, Owed};
 use crate::core::Core;
 use crate::key::Key;
 use crate::record;
+use crate::replay::{Past, Playing};
+use crate::selection::Asking;
 
 /// What became of one reading.
 pub(super) enum Read {
@@ -27,15 +30,43 @@ pub(super) enum Read {
 }
 
 /// A place in the journal, for one lane.
-pub(super) struct Reader(BusReader);
+pub(super) enum Reader {
+    Live(BusReader),
+    Replay(Box<Past>, Arc<Playing>),
+}
 
 impl Reader {
-    fn open(core: &Core, bus: &str, from: Offset) -> Self {
-        Self(core.journal.read_bus(bus, from).skip_damaged())
+    fn open(core: &Core, (key, rule): (&Key, &Rule), from: Offset) -> Self {
+        match key.replay.as_ref().and_then(|name| core.players.get(name)) {
+            Some(playing) => {
+                let past = playing.source.read(&core.journal, from, Some(&rule.pattern));
+                Self::Replay(Box::new(past), playing)
+            }
+            None => Self::Live(core.journal.read_bus(&key.bus, from).skip_damaged()),
+        }
     }
 
     fn position(&self) -> Offset {
-        self.0.position()
+        match self {
+            Self::Live(reader) => reader.position(),
+            Self::Replay(past, _) => past.position(),
+        }
+    }
+
+    fn next_batch(&mut self) -> Result<Vec<Record>, ReadError> {
+        let batch = match self {
+            Self::Live(reader) => reader.next_batch()?,
+            Self::Replay(past, _) => past.next_batch()?,
+        };
+        Ok(batch.unwrap_or_default())
+    }
+
+    /// Whether a replay is to send this event, as it shows it.
+    fn wants(&self, event: &[u8], asking: &mut Asking) -> bool {
+        match self {
+            Self::Live(_) => true,
+            Self::Replay(_, playing) => playing.source.wants(event, asking),
+        }
     }
 }
 
@@ -57,7 +88,10 @@ pub(super) async fn read(core: &Arc<Core>, lane: &Arc<Lane>) -> Read {
     }
     let mut reader = match kept.take() {
         Some(reader) if reader.position() == from => reader,
-        Some(_) | None => Reader::open(core, &lane.key.bus, from),
+        Some(_) | None => {
+            let route = Arc::clone(&lane.lock().route);
+            Reader::open(core, (&lane.key, &route.rule), from)
+        }
     };
     let key = lane.key.clone();
     let read = core.outside.blocking(move || {
@@ -91,18 +125,19 @@ fn read_batch(
     end: Offset,
 ) -> Result<(Vec<Owed>, Offset), String> {
     let from = reader.position();
-    let batch = match reader.0.next_batch() {
+    let batch = match reader.next_batch() {
         // What is damaged among the sealed events is said once, and the rest is served.
         Err(error @ ReadError::Damaged { .. }) if from < reader.position() => {
             tracing::error!(subscription = %key, %error, "events are passed over");
-            None
+            Vec::new()
         }
         batch => batch.map_err(|error| error.to_string())?,
     };
     let read_to = end.min(reader.position());
     let mut scratch = ruleset::Scratch::default();
+    let mut asking = Asking::default();
     let mut found = Vec::new();
-    for entry in batch.unwrap_or_default() {
+    for entry in batch {
         if end <= entry.offset {
             break;
         }
@@ -112,7 +147,8 @@ fn read_batch(
             Some(name) => event.replayed(name),
             None => event,
         };
-        if route.rule.matches(event.bytes(), &mut scratch) {
+        let is_wanted = reader.wants(event.bytes(), &mut asking);
+        if is_wanted && route.rule.matches(event.bytes(), &mut scratch) {
             let (offset, ingested) = (entry.offset, Timestamp::from_millis(entry.time));
             let route = Arc::clone(route);
             found.push(Owed { offset, event, hops, ingested, route, order: None });

@@ -17,6 +17,7 @@ const BOUNDS: Bounds = Bounds {
     queue_bytes_max: 1 << 20,
     postponed_max: 6,
     window_max: 1000,
+    replaying: 1,
     concurrency: 1000,
 };
 

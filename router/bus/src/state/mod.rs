@@ -13,6 +13,7 @@
 //! - Events: they stay in the journal, rows name them by offset; only a dead letter has its own copy. A postponed delivery keeps its
 //!   rendered payload, because a transform runs once per event.
 
+mod archives;
 mod dead;
 pub(crate) mod letters;
 mod owing;
@@ -30,6 +31,7 @@ use event::Timestamp;
 use rusqlite::{Connection, Transaction};
 use tokio::sync::oneshot;
 
+pub(crate) use archives::ArchiveRow;
 pub(crate) use dead::{Dead, Recall, Recalled};
 pub(crate) use letters::Letter;
 pub(crate) use owing::{Owing, owing};

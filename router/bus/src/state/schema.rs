@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::StateError;
 
 /// What makes each version out of the one before it, from an empty file on. New ones go to the end.
-const STEPS: [&str; 3] = [TABLES, LETTERS, TARGETS_HELD];
+const STEPS: [&str; 4] = [TABLES, LETTERS, TARGETS_HELD, PAST];
 
 pub(super) const TABLES: &str = "
 CREATE TABLE subscriptions (
@@ -150,6 +150,27 @@ ALTER TABLE subscriptions ADD COLUMN disabled_at INTEGER;
 ALTER TABLE postponed ADD COLUMN order_key INTEGER;         -- NULL: no order
 CREATE INDEX postponed_in_short
     ON postponed (subscription, offset, output, replay, due_at, order_key, content_type);
+";
+
+/// Archives, and replays that say where from, to whom and how fast.
+const PAST: &str = "
+CREATE TABLE archives (
+    name TEXT PRIMARY KEY,
+    bus TEXT NOT NULL,
+    pattern TEXT,                       -- NULL: every event
+    retention_days INTEGER NOT NULL,    -- 0: for ever
+    description TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    from_offset INTEGER NOT NULL        -- events from here on are in it
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE replays ADD COLUMN archive TEXT;                -- NULL: the journal of the bus
+ALTER TABLE replays ADD COLUMN targets TEXT NOT NULL DEFAULT '[]';   -- JSON array of rule/target
+ALTER TABLE replays ADD COLUMN pattern TEXT;
+ALTER TABLE replays ADD COLUMN rate REAL;                   -- events a second; NULL: as fast as it goes
+ALTER TABLE replays ADD COLUMN concurrency INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE replays ADD COLUMN error TEXT;                  -- why it did not reach its end
+ALTER TABLE replays ADD COLUMN position INTEGER;            -- where it was when it was cancelled
 ";
 
 pub(super) fn open(path: &Path) -> Result<Connection, StateError> {

@@ -1,6 +1,7 @@
 //! A whole router, without HTTP in front: from `ingest` to real targets, over restarts and swaps.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod archives;
 mod letters;
 mod replays;
 mod targets;

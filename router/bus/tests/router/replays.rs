@@ -1,6 +1,6 @@
 //! Replays: the past once more.
 
-use slipswitch_bus::{ReplayState, StartReplay};
+use slipswitch_bus::{NewArchive, Replay, ReplayState, Selection, StartReplay};
 
 use super::*;
 
@@ -8,15 +8,13 @@ use super::*;
 fn everything(rules: &[&str]) -> StartReplay {
     StartReplay {
         name: Some("again".to_owned()),
-        bus: "default".to_owned(),
-        since: Timestamp::from_millis(0),
-        until: None,
         rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
+        ..StartReplay::new("default", Timestamp::from_millis(0))
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_whose_rule_has_gone_is_completed() {
+async fn a_replay_whose_rule_has_gone_says_that_it_did_not_reach_its_end() {
     let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
     let gate = Gate::shut();
     let (one, two) = (rule("one", &target.url("/1")), rule("two", &target.url("/2")));
@@ -29,7 +27,9 @@ async fn a_replay_whose_rule_has_gone_is_completed() {
     router.shutdown(Duration::ZERO).await;
     drop(router);
     let router = open(options(folder.path()), rules(&two)).await;
-    assert_eq!(router.replays().await.unwrap()[0].state, ReplayState::Completed);
+    let ended = router.replays().await.unwrap().remove(0);
+    assert_eq!(ended.state, ReplayState::Failed);
+    assert!(ended.error.unwrap().starts_with("the rule `one` or its target `t` was removed"));
     stop(router).await;
 }
 
@@ -91,5 +91,192 @@ async fn a_replay_goes_on_after_a_restart() {
     let mut seen = numbers(&target.requests_to("/1"));
     seen.dedup();
     assert_eq!(seen, (0..10).collect::<Vec<_>>());
+    stop(router).await;
+}
+
+async fn state(router: &Router, name: &str) -> Replay {
+    router.replay(name).await.unwrap()
+}
+
+async fn reaches(router: &Router, wanted: ReplayState) -> Replay {
+    until(router, "its state", async || state(router, "again").await.state == wanted).await;
+    state(router, "again").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_replay_stays_paused_over_a_restart_and_goes_on_where_it_was() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let text = rules(&rule("one", &target.url("/1")));
+    let router = open(options(folder.path()), Arc::clone(&text)).await;
+    send(&router, 0..20).await;
+    accepted(&target, "/1", 20).await;
+    until(&router, "settled", async || subscription(&router, "one").settled == 20).await;
+    target.forget();
+    // Ten a second: it does not end before it is paused.
+    let slowly = StartReplay { rate: Some(10.0), ..everything(&[]) };
+    router.start_replay(slowly).await.unwrap();
+    accepted(&target, "/1", 2).await;
+    let paused = router.pause_replay("again").await.unwrap();
+    assert_eq!(paused.state, ReplayState::Paused);
+    assert!(paused.percent < 100.0 && paused.eta_seconds.is_none(), "{paused:?}");
+    let said = router.pause_replay("again").await.unwrap_err().to_string();
+    assert_eq!(said, "the replay `again` is paused; only one that is running can be paused");
+    until(&router, "nothing is under way", async || {
+        router.status().subscriptions.iter().all(|one| one.in_flight == 0)
+    })
+    .await;
+    router.written().await;
+    stop(router).await;
+    let sent = target.requests_to("/1").len();
+    assert!(sent < 20, "{sent}");
+
+    let router = open(options(folder.path()), Arc::clone(&text)).await;
+    assert_eq!(state(&router, "again").await.state, ReplayState::Paused);
+    send(&router, 20..21).await;
+    accepted(&target, "/1", sent + 1).await;
+    assert_eq!(target.requests_to("/1").len(), sent + 1, "only the live one came");
+    stop(router).await;
+
+    let router = open(options(folder.path()), text).await;
+    router.resume_replay("again").await.unwrap();
+    let ended = reaches(&router, ReplayState::Completed).await;
+    assert_eq!((ended.delivered, ended.position.get()), (20, 20), "{ended:?}");
+    assert!((ended.percent - 100.0).abs() < 0.01);
+    let replayed = target.requests_to("/1").into_iter();
+    let mut seen: Vec<usize> = replayed
+        .filter(|request| request.delivery_id().unwrap().ends_with(";replay=again"))
+        .map(|request| number(&request.text()))
+        .collect();
+    seen.dedup();
+    assert_eq!(seen, (0..20).collect::<Vec<_>>(), "in order, none twice");
+    let said = router.resume_replay("again").await.unwrap_err().to_string();
+    assert!(said.contains("is completed; only one that is paused can be resumed"), "{said}");
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_replay_sends_nothing_more_and_says_how_far_it_was() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let text = rules(&rule("one", &target.url("/1")));
+    let router = open(options(folder.path()), Arc::clone(&text)).await;
+    send(&router, 0..20).await;
+    accepted(&target, "/1", 20).await;
+    target.forget();
+    let gate = Gate::shut();
+    target.script("/1", [Answer::status(200), Answer::status(200).behind(&gate)]);
+    router.start_replay(everything(&[])).await.unwrap();
+    accepted(&target, "/1", 1).await;
+    until(&router, "the second is under way", async || target.requests_to("/1").len() == 2).await;
+    let cancelled = router.cancel_replay("again").await.unwrap();
+    assert_eq!((cancelled.state, cancelled.delivered), (ReplayState::Cancelled, 1));
+    assert!(cancelled.ended_at.is_some() && cancelled.percent < 100.0, "{cancelled:?}");
+    gate.open();
+    send(&router, 20..21).await;
+    accepted(&target, "/1", 3).await;
+    assert_eq!(target.requests_to("/1").len(), 3, "what was under way, and the live one");
+    assert_eq!(router.status().subscriptions.len(), 1);
+    stop(router).await;
+
+    let router = open(options(folder.path()), text).await;
+    assert_eq!(state(&router, "again").await.state, ReplayState::Cancelled);
+    assert_eq!(router.status().subscriptions.len(), 1);
+    let said = router.cancel_replay("again").await.unwrap_err().to_string();
+    assert!(said.contains("is cancelled; only one that is running or paused"), "{said}");
+    let said = router.pause_replay("agian").await.unwrap_err().to_string();
+    assert!(said.contains("there is no replay `agian`"), "{said}");
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_estimate_says_what_the_replay_then_does() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let some = rule("some", &target.url("/2"))
+        .replace("{source: [a]}", "{source: [a], detail: {n: [{numeric: ['<', 10]}]}}");
+    let both = rule("one", &target.url("/1")) + &some;
+    let router = open(options(folder.path()), rules(&both)).await;
+    send(&router, 0..30).await;
+    accepted(&target, "/1", 30).await;
+    accepted(&target, "/2", 10).await;
+    target.forget();
+    let pattern = Selection::parse(r#"{"detail":{"n":[{"numeric":[">=",5]}]}}"#).unwrap();
+    let targets = vec!["some/t".to_owned()];
+    for (start, matched, deliveries) in [
+        (everything(&[]), 30, vec![30, 10]),
+        (StartReplay { pattern: Some(pattern.clone()), ..everything(&[]) }, 25, vec![25, 5]),
+        (StartReplay { targets: targets.clone(), ..everything(&[]) }, 10, vec![10]),
+        (StartReplay { targets, pattern: Some(pattern), ..everything(&["one"]) }, 25, vec![25, 5]),
+    ] {
+        let estimate = router.estimate_replay(start.clone()).await.unwrap();
+        assert!(estimate.exact);
+        assert_eq!((estimate.events, estimate.matched), (30, matched));
+        let found: Vec<u64> = estimate.targets.iter().map(|one| one.deliveries).collect();
+        assert_eq!(found, deliveries);
+        assert!(target.requests().is_empty(), "nothing was sent");
+
+        let named = StartReplay { name: Some(format!("again-{matched}-{}", found.len())), ..start };
+        let Ok(replay) = router.start_replay(named).await else { continue };
+        until(&router, "it is over", async || {
+            state(&router, &replay.name).await.state == ReplayState::Completed
+        })
+        .await;
+        let ended = state(&router, &replay.name).await;
+        assert_eq!(ended.delivered, deliveries.iter().sum::<u64>(), "{ended:?}");
+        target.forget();
+    }
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_of_an_archive_sends_what_the_archive_holds() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let router = open(options(folder.path()), rules(&rule("one", &target.url("/1")))).await;
+    send(&router, 0..5).await;
+    let pattern = Selection::parse(r#"{"detail":{"n":[{"numeric":["<",8]}]}}"#).unwrap();
+    let new = NewArchive {
+        name: "early".to_owned(),
+        bus: "default".to_owned(),
+        pattern: Some(pattern),
+        ..NewArchive::default()
+    };
+    router.create_archive(new).await.unwrap();
+    send(&router, 5..10).await;
+    accepted(&target, "/1", 10).await;
+    target.forget();
+    let archive = Some("early".to_owned());
+    let start = StartReplay { archive, rate: Some(20.0), ..everything(&[]) };
+    let estimate = router.estimate_replay(start.clone()).await.unwrap();
+    assert_eq!((estimate.events, estimate.matched), (3, 3));
+    router.start_replay(start.clone()).await.unwrap();
+    let said = router.remove_archive("early").await.unwrap_err().to_string();
+    assert!(said.contains("is being replayed by `again`"), "{said}");
+    reaches(&router, ReplayState::Completed).await;
+    assert_eq!(numbers(&target.requests_to("/1")), [5, 6, 7]);
+    router.remove_archive("early").await.unwrap();
+    let said = router.start_replay(start).await.unwrap_err().to_string();
+    assert_eq!(said, "there is no archive `early`; there are: none");
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_that_cannot_be_is_refused_with_the_mend() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let router = open(options(folder.path()), rules(&rule("one", &target.url("/1")))).await;
+    let new =
+        NewArchive { name: "others".to_owned(), bus: "other".to_owned(), ..NewArchive::default() };
+    router.create_archive(new).await.unwrap();
+    let all = || everything(&[]);
+    let text = |text: &str| text.to_owned();
+    for (start, says) in [
+        (StartReplay { targets: vec![text("one/x")], ..all() }, "there are: one/t"),
+        (StartReplay { bus: text("other"), ..all() }, "add one, or enable one"),
+        (StartReplay { archive: Some(text("others")), ..all() }, "is of bus `other`"),
+        (StartReplay { rate: Some(0.0), ..all() }, "more than 0"),
+        (StartReplay { rate: Some(f64::NAN), ..all() }, "more than 0"),
+        (StartReplay { concurrency: 0, ..all() }, "use 1 to 1000"),
+    ] {
+        let said = router.start_replay(start).await.unwrap_err().to_string();
+        assert!(said.contains(says), "{said}");
+    }
+    assert!(router.replays().await.unwrap().is_empty());
     stop(router).await;
 }

@@ -92,10 +92,7 @@ async fn replay(sim: &Sim, router: &Router) {
     let name = format!("again-{}", sim.lock().model.replays.len());
     let start = StartReplay {
         name: Some(name.clone()),
-        bus: rules::BUSES[usize::from(sim.chance(30))].to_owned(),
-        since: Timestamp::from_millis(0),
-        until: None,
-        rules: Vec::new(),
+        ..StartReplay::new(rules::BUSES[usize::from(sim.chance(30))], Timestamp::from_millis(0))
     };
     // Known before it starts: its first delivery may come before the answer.
     let planned = {

@@ -1,5 +1,6 @@
 //! The verbs, each a file: its options, its help, and what it does.
 
+pub(crate) mod archive;
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod dev;

@@ -12,7 +12,7 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bus::{IngestError, Refusal, ReplayError, SearchError, StateError, StopError};
+use bus::{ArchiveError, IngestError, Refusal, ReplayError, SearchError, StateError, StopError};
 use event::{EntryError, JsonError};
 use serde_json::value::RawValue;
 
@@ -224,12 +224,35 @@ impl From<ReplayError> for Problem {
     fn from(error: ReplayError) -> Self {
         let kind = match error {
             ReplayError::UnknownBus { .. } => Kind::UnknownBus,
-            ReplayError::UnknownRule { .. } => Kind::UnknownRule,
-            ReplayError::NameTaken { .. } => Kind::Conflict,
+            ReplayError::UnknownRule { .. } | ReplayError::UnknownTarget { .. } => {
+                Kind::UnknownRule
+            }
+            ReplayError::Unknown { .. } | ReplayError::UnknownArchive { .. } => Kind::NotFound,
+            ReplayError::NameTaken { .. } | ReplayError::NotNow { .. } => Kind::Conflict,
             ReplayError::NoRules { .. }
             | ReplayError::EmptySpan { .. }
+            | ReplayError::OtherBus { .. }
+            | ReplayError::BadRate { .. }
+            | ReplayError::BadConcurrency { .. }
             | ReplayError::BadName { .. } => Kind::BadRequest,
             ReplayError::Journal { .. } | ReplayError::State { .. } => Kind::Internal,
+        };
+        kind.problem(error.to_string())
+    }
+}
+
+impl From<ArchiveError> for Problem {
+    fn from(error: ArchiveError) -> Self {
+        let kind = match error {
+            ArchiveError::UnknownBus { .. } => Kind::UnknownBus,
+            ArchiveError::Unknown { .. } => Kind::NotFound,
+            ArchiveError::NameTaken { .. }
+            | ArchiveError::TooMany
+            | ArchiveError::Replaying { .. } => Kind::Conflict,
+            ArchiveError::BadName { .. }
+            | ArchiveError::BadRetention { .. }
+            | ArchiveError::BadDescription { .. } => Kind::BadRequest,
+            ArchiveError::Disk { .. } | ArchiveError::State { .. } => Kind::Internal,
         };
         kind.problem(error.to_string())
     }

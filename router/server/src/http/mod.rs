@@ -114,6 +114,15 @@ fn routes(app: Arc<App>) -> axum::Router {
             "/api/v1/subscriptions/{bus}/{rule}/{target}/enable",
             post(api::subscriptions::enable),
         )
+        .route("/api/v1/replays/{name}", get(api::replays::replay))
+        .route("/api/v1/replays/{name}/pause", post(api::replays::pause))
+        .route("/api/v1/replays/{name}/resume", post(api::replays::resume))
+        .route("/api/v1/replays/{name}/cancel", post(api::replays::cancel))
+        .route("/api/v1/archives", get(api::archives::archives).post(api::archives::create))
+        .route(
+            "/api/v1/archives/{name}",
+            get(api::archives::archive).patch(api::archives::change).delete(api::archives::remove),
+        )
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(axum::middleware::map_response_with_state(Arc::clone(&app), count_refusals))

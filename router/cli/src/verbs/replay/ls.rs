@@ -28,10 +28,10 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
     let heads =
-        ["NAME", "BUS", "STATE", "DONE", "SINCE", "UNTIL", "RULES", "DELIVERED", "DROPPED", "DEAD"];
+        ["NAME", "BUS", "STATE", "DONE", "SINCE", "UNTIL", "TO", "DELIVERED", "DROPPED", "DEAD"];
     let row = |replay: Replay| {
-        let done = format!("{}%", replay.percent());
-        let rules = if replay.rules.is_empty() { "all".to_owned() } else { replay.rules.join(" ") };
+        let done = format!("{:.0}%", replay.percent.floor());
+        let chosen = replay.chosen();
         [
             replay.name,
             replay.bus,
@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             done,
             replay.since.unwrap_or_default(),
             replay.until.unwrap_or_default(),
-            rules,
+            chosen,
             replay.delivered.to_string(),
             replay.dropped.to_string(),
             replay.dead.to_string(),

@@ -1,6 +1,7 @@
 //! `slipswitch replay start`.
 
 use clap::Args;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
     failure::Failure,
     output,
     span::Moment,
+    verbs::dlq::filter::read,
 };
 
 const EXAMPLES: &str = "\
@@ -19,6 +21,7 @@ meanwhile. The replay's name is printed; follow it with `slipswitch replay ls`.
 Examples:
   slipswitch replay start --since 1h
   slipswitch replay start --bus shop --since 7d --rule order-confirmation --rule welcome
+  slipswitch replay start --archive orders --since 30d --rate 200 --dry-run
   slipswitch replay start --since 2026-11-23T08:00:00Z --until 2026-11-23T09:30:00Z --name after-the-outage";
 
 /// Send the events of a span of time through the rules again.
@@ -34,9 +37,27 @@ pub(crate) struct Arguments {
     /// Only for this rule; may be given several times [default: all rules of the bus]
     #[arg(long = "rule", value_name = "NAME")]
     rules: Vec<String>,
-    /// The bus whose past it is
-    #[arg(long, default_value = "default")]
-    bus: String,
+    /// Only for this target, as RULE/TARGET; may be given several times
+    #[arg(long = "target", value_name = "RULE/TARGET")]
+    targets: Vec<String>,
+    /// The bus whose past it is [default: the archive's, else default]
+    #[arg(long)]
+    bus: Option<String>,
+    /// Send what this archive holds, instead of what the journal of the bus holds
+    #[arg(long, value_name = "NAME")]
+    archive: Option<String>,
+    /// Only events that match this pattern: JSON, or @FILE
+    #[arg(long, value_name = "JSON|@FILE")]
+    pattern: Option<String>,
+    /// At most this many events a second, at each target
+    #[arg(long, value_name = "EVENTS")]
+    rate: Option<f64>,
+    /// So many deliveries of one target at a time; more than one gives the order up
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    concurrency: u32,
+    /// Say how many events and deliveries it would be, and start nothing
+    #[arg(long)]
+    dry_run: bool,
     /// What to call it [default: the router chooses]
     #[arg(long)]
     name: Option<String>,
@@ -46,15 +67,74 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
-    let replay: Value = client.post("/api/v1/replays", &asked(arguments))?;
+    let body = asked(arguments)?;
+    if arguments.dry_run {
+        return rehearse(&client, &body);
+    }
+    let replay: Value = client.post("/api/v1/replays", &body)?;
     let name = replay.get("name").and_then(Value::as_str).unwrap_or_default();
     Ok(output::line(name)?)
 }
 
-fn asked(arguments: &Arguments) -> Value {
+/// What it would send.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Estimate {
+    events: u64,
+    matched: u64,
+    targets: Vec<Target>,
+    exact: bool,
+    looked_at: u64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Target {
+    rule: String,
+    target: String,
+    deliveries: u64,
+}
+
+fn rehearse(client: &Client, body: &Value) -> Result<(), Failure> {
+    let found: Estimate = client.post("/api/v1/replays?dry_run=true", body)?;
+    let Estimate { events, matched, targets, exact, looked_at } = found;
+    let about = if exact { "" } else { "about " };
+    output::line(&format!("events in the span: {about}{events}"))?;
+    output::line(&format!("events to send: {about}{matched}"))?;
+    for Target { rule, target, deliveries } in targets {
+        output::line(&output::flat(&format!("  {about}{deliveries}  {rule}/{target}")))?;
+    }
+    if !exact {
+        output::complain(&format!("estimated from {looked_at} events that lie evenly in the span"));
+    }
+    Ok(())
+}
+
+fn asked(arguments: &Arguments) -> Result<Value, Failure> {
     let now = clock::now();
-    let mut body =
-        json!({ "bus": arguments.bus, "since": arguments.since.before(now).to_string() });
+    let mut body = json!({ "since": arguments.since.before(now).to_string() });
+    match (&arguments.bus, &arguments.archive) {
+        (None, None) => body["bus"] = "default".into(),
+        (bus, archive) => {
+            for (name, value) in [("bus", bus), ("archive", archive)] {
+                if let Some(value) = value {
+                    body[name] = value.clone().into();
+                }
+            }
+        }
+    }
+    if let Some(pattern) = &arguments.pattern {
+        body["pattern"] = read(pattern)?.into();
+    }
+    if let Some(rate) = arguments.rate {
+        body["rate"] = rate.into();
+    }
+    if arguments.concurrency != 1 {
+        body["concurrency"] = arguments.concurrency.into();
+    }
+    if !arguments.targets.is_empty() {
+        body["targets"] = arguments.targets.clone().into();
+    }
     if let Some(until) = arguments.until {
         body["until"] = until.before(now).to_string().into();
     }
@@ -64,5 +144,5 @@ fn asked(arguments: &Arguments) -> Value {
     if let Some(name) = &arguments.name {
         body["name"] = name.clone().into();
     }
-    body
+    Ok(body)
 }

@@ -1,5 +1,6 @@
 //! `/api/v1/…`: what the command line needs, one file per resource.
 
+pub(super) mod archives;
 pub(super) mod dead_letters;
 pub(super) mod events;
 pub(super) mod replays;
@@ -8,7 +9,8 @@ pub(super) mod status;
 pub(super) mod subscriptions;
 
 use axum::body::Body;
-use axum::extract::{Query, Request};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Query, Request};
 use axum::http::Uri;
 use bus::Selection;
 use event::Timestamp;
@@ -19,6 +21,12 @@ use super::body::{Bounds, drain};
 use super::error::{Kind, Problem};
 
 const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// What a path names.
+fn named(name: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
+    let Path(name) = name.map_err(|rejection| Kind::NotFound.problem(rejection.body_text()))?;
+    Ok(name)
+}
 
 fn time(key: &str, text: &str) -> Result<Timestamp, Problem> {
     Timestamp::parse(text).map_err(|error| Kind::BadRequest.problem(format!("`{key}`: {error}")))

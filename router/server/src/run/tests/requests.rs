@@ -190,7 +190,11 @@ fn the_api_refuses_what_it_does_not_understand() {
     scene.send("POST", purge, r#"{"all":true,"to":"rules"}"#).problem(400, "bad-request");
     let purged = scene.send("POST", purge, r#"{"ids":[1]}"#).json();
     assert_eq!(purged, serde_json::json!({ "purged": 0, "left": 1 }));
+}
 
+#[test]
+fn a_replay_that_is_not_understood_is_not_started() {
+    let scene = Scene::start(&[("a.yaml", RULE)], Mode::Serve);
     assert_eq!(scene.get("/api/v1/replays").json(), serde_json::json!([]));
     let replay = |body: &str| scene.send("POST", "/api/v1/replays", body);
     replay("{}").problem(400, "bad-request");
@@ -198,6 +202,57 @@ fn the_api_refuses_what_it_does_not_understand() {
     replay(r#"{"since":"2026-01-02T00:00:00Z","until":"2026-01-01T00:00:00Z"}"#)
         .problem(400, "bad-request");
     replay(r#"{"bus":"shpo","since":"2026-01-02T00:00:00Z"}"#).problem(404, "unknown-bus");
+    for (more, status, kind) in [
+        (r#""archive":"none""#, 404, "not-found"),
+        (r#""targets":["all/fil"]"#, 404, "unknown-rule"),
+        (r#""pattern":{"a":1}"#, 400, "bad-request"),
+        (r#""rate":0"#, 400, "bad-request"),
+        (r#""concurrency":0"#, 400, "bad-request"),
+    ] {
+        let body = format!(r#"{{"bus":"shop","since":"2026-01-02T00:00:00Z",{more}}}"#);
+        replay(&body).problem(status, kind);
+    }
+    for verb in ["pause", "resume", "cancel"] {
+        let path = format!("/api/v1/replays/none/{verb}");
+        scene.send("POST", &path, "").problem(404, "not-found");
+    }
+    scene.get("/api/v1/replays/none").problem(404, "not-found");
+    let dry = "/api/v1/replays?dry_run=true";
+    let body = r#"{"bus":"shop","since":"2026-01-02T00:00:00Z"}"#;
+    let estimate = scene.send("POST", dry, body).json();
+    assert_eq!((&estimate["exact"], &estimate["events"]), (&true.into(), &0.into()), "{estimate}");
+    assert_eq!(scene.get("/api/v1/replays").json(), serde_json::json!([]), "nothing was started");
+}
+
+#[test]
+fn an_archive_is_made_looked_at_changed_and_removed() {
+    let scene = Scene::start(&[("a.yaml", RULE)], Mode::Serve);
+    let path = "/api/v1/archives";
+    let create = |body: &str| scene.send("POST", path, body);
+    let made = create(r#"{"name":"n","bus":"shop","pattern":{"source":["com.shop"]}}"#);
+    assert_eq!((made.status, &made.json()["event_count"]), (201, &0.into()), "{}", made.body);
+    scene.send("POST", "/buses/shop/events", format!("[{EVENT},{EVENT}]"));
+    scene.send("POST", "/events", EVENT);
+    let other = EVENT.replace("com.shop", "com.other");
+    scene.send("POST", "/buses/shop/events", other);
+    let one = scene.get("/api/v1/archives/n").json();
+    assert_eq!((&one["event_count"], &one["exact"]), (&2.into(), &true.into()), "{one}");
+    assert_eq!((&one["state"], &one["retention_days"]), (&"enabled".into(), &0.into()));
+    assert!(one["size_bytes"].as_u64().unwrap() > 100 && one["newest"].is_string(), "{one}");
+
+    let change = |body: &str| scene.send("PATCH", "/api/v1/archives/n", body);
+    let changed = change(r#"{"retention_days":7,"pattern":null,"description":"d"}"#).json();
+    assert_eq!((&changed["retention_days"], &changed["description"]), (&7.into(), &"d".into()));
+    assert!(changed["pattern"].is_null());
+    change(r#"{"days":7}"#).problem(400, "bad-request");
+    change(r#"{"pattern":{"a":1}}"#).problem(400, "bad-request");
+    create(r#"{"name":"n"}"#).problem(409, "conflict");
+    create(r#"{"name":"a/b"}"#).problem(400, "bad-request");
+    create(r#"{"name":"m","bus":"shpo"}"#).problem(404, "unknown-bus");
+    scene.get("/api/v1/archives/m").problem(404, "not-found");
+    assert_eq!(scene.get(path).json().as_array().unwrap().len(), 1);
+    assert_eq!(scene.send("DELETE", "/api/v1/archives/n", "").status, 204);
+    scene.send("DELETE", "/api/v1/archives/n", "").problem(404, "not-found");
 }
 
 #[test]

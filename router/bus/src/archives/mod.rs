@@ -1,0 +1,338 @@
+//! Archives: chosen events of a bus, kept for longer than its journal keeps them.
+//!
+//! ```text
+//! from_offset ─── its own chain, written when the journal is sealed ───▶ sealed_to ─── the journal ───▶ end
+//! ```
+//!
+//! # Invariants
+//!
+//! - An archive holds every event of its bus that matches its pattern and came after it was made;
+//!   replayed ones are not archived again.
+//! - What the sealer asks is answered from memory.
+
+mod contents;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use event::{Event, Timestamp};
+use journal::Offset;
+use serde::Serialize;
+
+pub use contents::ArchiveContents;
+
+use crate::core::Core;
+use crate::router::Router;
+use crate::selection::{Asking, Selection};
+use crate::state::{ArchiveRow, StateError};
+
+/// EventBridge's limits.
+const NAME_CHARS_MAX: usize = 48;
+const DESCRIPTION_CHARS_MAX: usize = 512;
+const RETENTION_DAYS_MAX: u32 = 36_500;
+/// Archives of a router.
+const ARCHIVES_MAX: usize = 1000;
+
+/// An archive, as somebody made it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Archive {
+    #[serde(serialize_with = "as_word")]
+    pub name: Arc<str>,
+    #[serde(serialize_with = "as_word")]
+    pub bus: Arc<str>,
+    /// None: every event.
+    #[serde(serialize_with = "as_text")]
+    pub pattern: Option<Selection>,
+    /// 0: for ever.
+    pub retention_days: u32,
+    pub description: String,
+    pub created_at: Timestamp,
+    /// Events from here on are in it.
+    #[serde(serialize_with = "as_number")]
+    pub from_offset: Offset,
+}
+
+/// What somebody asks an archive to be.
+#[derive(Debug, Clone, Default)]
+pub struct NewArchive {
+    pub name: String,
+    pub bus: String,
+    pub pattern: Option<Selection>,
+    pub retention_days: u32,
+    pub description: String,
+}
+
+/// What of an archive is to be otherwise.
+#[derive(Debug, Clone, Default)]
+pub struct ArchiveChange {
+    /// For events that come from now on. `Some(None)`: every event.
+    pub pattern: Option<Option<Selection>>,
+    pub retention_days: Option<u32>,
+    pub description: Option<String>,
+}
+
+/// Why an archive is not made, changed or removed. Nothing was.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    #[error("there is no bus `{bus}`; there are: {}", known.join(", "))]
+    UnknownBus { bus: String, known: Vec<String> },
+
+    #[error("there is no archive `{name}`; there are: {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
+    Unknown { name: String, known: Vec<String> },
+
+    #[error(
+        "`{name}` is no name for an archive: 1 to {NAME_CHARS_MAX} of a-z, A-Z, 0-9, `.`, `-` and `_`, and not `.` or `..`"
+    )]
+    BadName { name: String },
+
+    #[error("there is an archive `{name}` already; choose another name, or change that one")]
+    NameTaken { name: String },
+
+    #[error("the retention is {days} days; use up to {RETENTION_DAYS_MAX}, or 0 for ever")]
+    BadRetention { days: u32 },
+
+    #[error("the description has {chars} characters; use up to {DESCRIPTION_CHARS_MAX}")]
+    BadDescription { chars: usize },
+
+    #[error("there are {ARCHIVES_MAX} archives already; remove one first")]
+    TooMany,
+
+    #[error(
+        "the archive `{name}` is being replayed by `{replay}`: wait until that is over, or cancel it"
+    )]
+    Replaying { name: String, replay: String },
+
+    #[error("the archive `{name}` cannot be removed from the disk: {reason}")]
+    Disk { name: String, reason: String },
+
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// All archives, as one immutable snapshot.
+#[derive(Debug, Default)]
+pub(crate) struct Archives(Vec<Arc<Archive>>);
+
+impl Archives {
+    pub(crate) fn new(all: Vec<Archive>) -> Self {
+        Self(all.into_iter().map(Arc::new).collect())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<Archive>> {
+        self.0.iter().find(|archive| *archive.name == *name)
+    }
+
+    /// The archives that an event belongs to.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the sealer asks, once the journal is sealed")
+    )]
+    pub(crate) fn of(
+        &self,
+        (bus, offset): (&str, Offset),
+        envelope: &Bytes,
+        asking: &mut Asking,
+    ) -> Vec<Arc<str>> {
+        let mut wanting = Vec::new();
+        for archive in self.0.iter().filter(|archive| *archive.bus == *bus) {
+            if archive.wants(offset, envelope, asking) {
+                wanting.push(Arc::clone(&archive.name));
+            }
+        }
+        // A replayed one may have come back over a target that is a bus.
+        let is_replayed = |event: &Event| event.replay_name().is_some();
+        if !wanting.is_empty() && Event::read(envelope.clone()).is_ok_and(|one| is_replayed(&one)) {
+            wanting.clear();
+        }
+        wanting
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.iter().map(|archive| archive.name.as_ref().to_owned()).collect()
+    }
+
+    fn with(&self, one: Archive) -> Self {
+        let others = self.0.iter().filter(|archive| archive.name != one.name).cloned();
+        let mut all: Vec<Arc<Archive>> = others.collect();
+        all.push(Arc::new(one));
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Self(all)
+    }
+
+    fn without(&self, name: &str) -> Self {
+        Self(self.0.iter().filter(|archive| *archive.name != *name).cloned().collect())
+    }
+}
+
+impl Archive {
+    pub(crate) fn wants(&self, offset: Offset, envelope: &[u8], asking: &mut Asking) -> bool {
+        let matches = |pattern: &Selection| pattern.matches(envelope, asking);
+        self.from_offset <= offset && self.pattern.as_ref().is_none_or(matches)
+    }
+}
+
+impl Router {
+    /// All archives, by name.
+    pub fn archives(&self) -> Vec<Arc<Archive>> {
+        self.core.archives.load().0.clone()
+    }
+
+    /// # Errors
+    ///
+    /// When there is none of this name.
+    pub fn archive(&self, name: &str) -> Result<Arc<Archive>, ArchiveError> {
+        self.core.archive(name)
+    }
+
+    /// Makes an archive of what comes from now on.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be; nothing was made then.
+    pub async fn create_archive(&self, new: NewArchive) -> Result<Arc<Archive>, ArchiveError> {
+        let core = &self.core;
+        let _roster = core.roster.lock().await;
+        check(&new)?;
+        if !core.has_bus(&new.bus) {
+            return Err(ArchiveError::UnknownBus { bus: new.bus, known: core.buses() });
+        }
+        let before = core.archives.load_full();
+        if before.get(&new.name).is_some() {
+            return Err(ArchiveError::NameTaken { name: new.name });
+        }
+        if ARCHIVES_MAX <= before.0.len() {
+            return Err(ArchiveError::TooMany);
+        }
+        let archive = |from_offset| Archive {
+            name: new.name.as_str().into(),
+            bus: new.bus.as_str().into(),
+            pattern: new.pattern.clone(),
+            retention_days: new.retention_days,
+            description: new.description.clone(),
+            created_at: core.clock.now(),
+            from_offset,
+        };
+        // What an archive of this name left behind is none of this one's.
+        let (stray, journal) = (new.name.clone(), core.journal.clone());
+        let dropped = core.outside.blocking(move || journal.drop_archive(&stray)).await;
+        dropped.map_err(|error| {
+            let (name, reason) = (new.name.clone(), error.to_string());
+            ArchiveError::Disk { name, reason }
+        })?;
+        // Seen by the sealer first, then dated: what it may have sealed without looking lies before.
+        core.archives.store(Arc::new(before.with(archive(core.journal.durable_end()))));
+        let made = archive(core.journal.durable_end());
+        let row = made.clone();
+        let written = core.state.run(move |tx| ArchiveRow::insert(tx, &row)).await;
+        if let Err(error) = written {
+            core.archives.store(before);
+            return Err(error.into());
+        }
+        core.archives.store(Arc::new(before.with(made)));
+        tracing::info!(archive = %new.name, bus = %new.bus, "archive made");
+        core.archive(&new.name)
+    }
+
+    /// # Errors
+    ///
+    /// When it cannot be changed; it is as it was then.
+    pub async fn change_archive(
+        &self,
+        name: &str,
+        change: ArchiveChange,
+    ) -> Result<Arc<Archive>, ArchiveError> {
+        let core = &self.core;
+        let _roster = core.roster.lock().await;
+        let before = core.archives.load_full();
+        let mut archive = Archive::clone(&*core.archive(name)?);
+        let ArchiveChange { pattern, retention_days, description } = change;
+        archive.pattern = pattern.unwrap_or(archive.pattern);
+        archive.retention_days = retention_days.unwrap_or(archive.retention_days);
+        archive.description = description.unwrap_or(archive.description);
+        check_rest(archive.retention_days, &archive.description)?;
+        let row = archive.clone();
+        core.state.run(move |tx| ArchiveRow::update(tx, &row)).await?;
+        core.archives.store(Arc::new(before.with(archive)));
+        core.archive(name)
+    }
+
+    /// Removes an archive with all that is in it.
+    ///
+    /// # Errors
+    ///
+    /// When a replay of it is under way, or the state cannot be written.
+    pub async fn remove_archive(&self, name: &str) -> Result<(), ArchiveError> {
+        let core = &self.core;
+        let _roster = core.roster.lock().await;
+        core.archive(name)?;
+        let gone = name.to_owned();
+        let replay = core.state.run(move |tx| ArchiveRow::remove(tx, &gone)).await?;
+        if let Some(replay) = replay {
+            return Err(ArchiveError::Replaying { name: name.to_owned(), replay });
+        }
+        let before = core.archives.load_full();
+        core.archives.store(Arc::new(before.without(name)));
+        let (gone, journal) = (name.to_owned(), core.journal.clone());
+        let dropped = core.outside.blocking(move || journal.drop_archive(&gone)).await;
+        let expired = dropped.map_err(|error| {
+            let (name, reason) = (name.to_owned(), error.to_string());
+            ArchiveError::Disk { name, reason }
+        })?;
+        tracing::info!(archive = %name, events = expired.records, "archive removed");
+        Ok(())
+    }
+}
+
+impl Core {
+    pub(crate) fn archive(&self, name: &str) -> Result<Arc<Archive>, ArchiveError> {
+        let all = self.archives.load();
+        let unknown = || {
+            let name = name.chars().take(NAME_CHARS_MAX).collect();
+            ArchiveError::Unknown { name, known: all.names() }
+        };
+        all.get(name).cloned().ok_or_else(unknown)
+    }
+}
+
+fn check(new: &NewArchive) -> Result<(), ArchiveError> {
+    let name = &new.name;
+    let is_name = (1..=NAME_CHARS_MAX).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
+        && name.bytes().any(|byte| byte != b'.');
+    if !is_name {
+        let name = name.chars().take(NAME_CHARS_MAX).collect();
+        return Err(ArchiveError::BadName { name });
+    }
+    check_rest(new.retention_days, &new.description)
+}
+
+fn check_rest(days: u32, description: &str) -> Result<(), ArchiveError> {
+    if RETENTION_DAYS_MAX < days {
+        return Err(ArchiveError::BadRetention { days });
+    }
+    let chars = description.chars().count();
+    if DESCRIPTION_CHARS_MAX < chars {
+        return Err(ArchiveError::BadDescription { chars });
+    }
+    Ok(())
+}
+
+fn as_word<S: serde::Serializer>(word: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(word)
+}
+
+#[expect(clippy::ref_option, reason = "the shape that serde asks for")]
+fn as_text<S: serde::Serializer>(
+    pattern: &Option<Selection>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match pattern {
+        Some(pattern) => serializer.serialize_some(pattern.text()),
+        None => serializer.serialize_none(),
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+fn as_number<S: serde::Serializer>(offset: &Offset, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(offset.get())
+}

@@ -1,0 +1,90 @@
+//! The rows of archives.
+
+use event::Timestamp;
+use journal::Offset;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::{StateError, from_sql, to_sql};
+use crate::archives::Archive;
+use crate::selection::Selection;
+
+/// An archive as it was written down.
+pub(crate) struct ArchiveRow;
+
+impl ArchiveRow {
+    pub(crate) fn insert(tx: &Transaction<'_>, archive: &Archive) -> Result<(), StateError> {
+        tx.execute(
+            "INSERT INTO archives (name, bus, pattern, retention_days, description, created_at, from_offset)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                &*archive.name,
+                &*archive.bus,
+                archive.pattern.as_ref().map(Selection::text),
+                archive.retention_days,
+                archive.description,
+                archive.created_at.as_millis(),
+                to_sql(archive.from_offset.get()),
+            ],
+        )?;
+        Ok(())
+    }
+
+    pub(crate) fn update(tx: &Transaction<'_>, archive: &Archive) -> Result<(), StateError> {
+        tx.execute(
+            "UPDATE archives SET pattern = ?2, retention_days = ?3, description = ?4 WHERE name = ?1",
+            params![
+                &*archive.name,
+                archive.pattern.as_ref().map(Selection::text),
+                archive.retention_days,
+                archive.description,
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Removes one, unless a replay of it has not ended: that is what comes back.
+    pub(crate) fn remove(tx: &Transaction<'_>, name: &str) -> Result<Option<String>, StateError> {
+        let replay: Option<String> = tx
+            .query_row(
+                "SELECT name FROM replays WHERE archive = ?1 AND state IN ('running', 'paused') LIMIT 1",
+                [name],
+                |row| row.get(0),
+            )
+            .optional()?;
+        if replay.is_none() {
+            tx.execute("DELETE FROM archives WHERE name = ?1", [name])?;
+        }
+        Ok(replay)
+    }
+
+    /// All of them, by name.
+    pub(crate) fn all(tx: &Transaction<'_>) -> Result<Vec<Archive>, StateError> {
+        let mut select = tx.prepare(
+            "SELECT name, bus, pattern, retention_days, description, created_at, from_offset FROM archives
+             ORDER BY name",
+        )?;
+        let rows = select.query_map([], |row| {
+            let text = |column| row.get::<_, String>(column);
+            let pattern: Option<String> = row.get(2)?;
+            Ok(Archive {
+                name: text(0)?.into(),
+                bus: text(1)?.into(),
+                pattern: pattern.and_then(|text| written_pattern(&text)),
+                retention_days: row.get(3)?,
+                description: row.get(4)?,
+                created_at: Timestamp::from_millis(row.get(5)?),
+                from_offset: Offset::new(from_sql(row.get(6)?)),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+/// A pattern that was one when it was written down. Should this release read patterns otherwise, an
+/// archive takes in everything rather than nothing.
+pub(super) fn written_pattern(text: &str) -> Option<Selection> {
+    let wrong = |error: &ruleset::pattern::ParseError| {
+        tracing::error!(pattern = %text, error = %error.message, "a stored pattern cannot be read: everything is taken");
+    };
+    Selection::parse(text).inspect_err(wrong).ok()
+}

@@ -1,0 +1,57 @@
+//! `slipswitch archive show`.
+
+use clap::Args;
+use serde_json::value::RawValue;
+
+use crate::{
+    client::{Address, Client, escaped},
+    failure::Failure,
+    output::{self, Format, Output},
+    rows::Archive,
+};
+
+/// Show one archive.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Its name, as `slipswitch archive ls` shows it
+    name: String,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    address: Address,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let client = Client::new(&arguments.address)?;
+    let path = format!("/api/v1/archives/{}", escaped(&arguments.name));
+    let found: Box<RawValue> = client.get(&path, &[])?;
+    if arguments.output.format == Format::Json {
+        return Ok(output::json(&found)?);
+    }
+    let archive: Archive = serde_json::from_str(found.get()).map_err(|error| {
+        Failure::failed(format!("the router shows what this command cannot read: {error}"))
+    })?;
+    let events = archive.events();
+    let kept = match archive.retention_days {
+        0 => "for ever".to_owned(),
+        days => output::count(days, "day"),
+    };
+    let lines = [
+        ("archive", Some(archive.name)),
+        ("for", Some(archive.description).filter(|text| !text.is_empty())),
+        ("bus", Some(archive.bus)),
+        ("pattern", Some(archive.pattern.unwrap_or_else(|| "every event".to_owned()))),
+        ("kept", Some(kept)),
+        ("since", archive.created_at),
+        ("events", Some(events)),
+        ("bytes", Some(archive.size_bytes.to_string())),
+        ("oldest", archive.oldest),
+        ("newest", archive.newest),
+    ];
+    for (name, value) in lines {
+        if let Some(value) = value {
+            output::line(&format!("{name:<9}{}", output::flat(&value)))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! `slipswitch replay pause | resume | cancel`.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::{
+    client::{Address, Client, escaped},
+    failure::Failure,
+    output,
+    rows::Replay,
+};
+
+/// A replay by its name.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Its name, as `slipswitch replay ls` shows it
+    name: String,
+    #[command(flatten)]
+    address: Address,
+}
+
+pub(crate) fn run(arguments: &Arguments, verb: &str) -> Result<(), Failure> {
+    let client = Client::new(&arguments.address)?;
+    let path = format!("/api/v1/replays/{}/{verb}", escaped(&arguments.name));
+    let replay: Replay = client.post(&path, &json!({}))?;
+    let line = format!("{}: {} at {:.0} %", replay.name, replay.state, replay.percent);
+    Ok(output::line(&output::flat(&line))?)
+}

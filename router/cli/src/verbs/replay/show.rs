@@ -1,0 +1,67 @@
+//! `slipswitch replay show`.
+
+use clap::Args;
+use serde_json::value::RawValue;
+
+use crate::{
+    client::{Address, Client, escaped},
+    failure::Failure,
+    output::{self, Format, Output},
+    rows::Replay,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  slipswitch replay show after-the-outage
+  watch slipswitch replay show after-the-outage";
+
+/// Show one replay: what it sends, and how far it is.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Its name, as `slipswitch replay ls` shows it
+    name: String,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    address: Address,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let client = Client::new(&arguments.address)?;
+    let path = format!("/api/v1/replays/{}", escaped(&arguments.name));
+    let found: Box<RawValue> = client.get(&path, &[])?;
+    if arguments.output.format == Format::Json {
+        return Ok(output::json(&found)?);
+    }
+    let replay: Replay = serde_json::from_str(found.get()).map_err(|error| {
+        Failure::failed(format!("the router shows what this command cannot read: {error}"))
+    })?;
+    let left = replay.eta_seconds.map(|left| format!(", about {left} s left")).unwrap_or_default();
+    let from = replay.archive.as_ref().map(|archive| format!("archive {archive}"));
+    let to = replay.chosen();
+    let counts =
+        format!("{} delivered, {} dropped, {} dead", replay.delivered, replay.dropped, replay.dead);
+    let rate =
+        replay.rate.map_or("as fast as it goes".to_owned(), |rate| format!("{rate} a second"));
+    let lines = [
+        ("replay", Some(replay.name)),
+        ("state", Some(format!("{}, {:.1} %{left}", replay.state, replay.percent))),
+        ("error", replay.error),
+        ("from", Some(from.unwrap_or_else(|| format!("the journal of bus {}", replay.bus)))),
+        ("since", replay.since),
+        ("until", replay.until),
+        ("pattern", replay.pattern),
+        ("to", Some(to)),
+        ("rate", Some(rate)),
+        ("so far", Some(counts)),
+        ("started", replay.started_at),
+        ("ended", replay.ended_at),
+    ];
+    for (name, value) in lines {
+        if let Some(value) = value {
+            output::line(&format!("{name:<9}{}", output::flat(&value)))?;
+        }
+    }
+    Ok(())
+}
