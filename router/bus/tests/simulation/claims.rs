@@ -9,6 +9,7 @@ use slipswitch_bus::journal;
 use slipswitch_bus::simulation::World;
 
 use crate::model::{Key, Logged, Model, Stored};
+use crate::rules::BUSES;
 use crate::world::Around;
 
 /// What the database holds.
@@ -39,15 +40,22 @@ impl Around {
         let disk = self.disk().copy();
         let opened = Journal::open_on(&disk.below("journal"), options);
         let (journal, _) = opened.map_err(|error| error.to_string())?;
-        let mut cursor = journal.read_from(Offset::ZERO);
-        let mut log = Vec::new();
-        while let Some(batch) = cursor.next_batch().map_err(|error| error.to_string())? {
-            log.extend(batch.iter().map(|record| Logged {
-                bus: record.bus.to_string(),
-                event: event_id(&record.payload),
-            }));
+        let mut log: Vec<Option<Logged>> = vec![None; index(journal.durable_end().get())];
+        for bus in BUSES {
+            let mut reader = journal.read_bus(bus, Offset::ZERO);
+            while let Some(batch) = reader.next_batch().map_err(|error| error.to_string())? {
+                for record in batch {
+                    let logged = Logged { bus: bus.to_owned(), event: event_id(&record.payload) };
+                    let place = log.get_mut(index(record.offset.get())).ok_or("beyond the end")?;
+                    if place.replace(logged).is_some() {
+                        return Err(format!("two records at {}", record.offset));
+                    }
+                }
+            }
         }
-        Ok(log)
+        let hole = log.iter().position(Option::is_none);
+        let log = log.into_iter().flatten().collect();
+        hole.map_or(Ok(log), |hole| Err(format!("there is no record at {hole}")))
     }
 
     fn read_database(&self) -> Found {
@@ -58,6 +66,10 @@ impl Around {
             dead: BTreeSet::new(),
         })
     }
+}
+
+fn index(offset: u64) -> usize {
+    usize::try_from(offset).expect("logs are short")
 }
 
 /// The id is the envelope's second member, and in the first place of its kind.
@@ -156,7 +168,7 @@ impl Model {
             let is_done = self.has_arrived(key, "", offset) || found.dead.contains(&place);
             if must && !is_kept && !is_done {
                 let said = now.map(|now| now.settled);
-                let event = self.log[usize::try_from(offset).expect("small")].event.clone();
+                let event = self.log[index(offset)].event.clone();
                 self.wrong(format!("{key:?} claims {offset} (event {event}; settled {said:?}), which is neither delivered nor postponed nor dead"));
             }
         }
@@ -164,7 +176,7 @@ impl Model {
 
     /// Whether every rule set that the event may have met wants it.
     fn must_have(&self, key: &Key, offset: u64) -> bool {
-        let logged = &self.log[usize::try_from(offset).expect("logs are short")];
+        let logged = &self.log[index(offset)];
         let Some(sent) = self.sent.get(&logged.event) else { return false };
         let versions = self.versions_at(key, offset);
         logged.bus == key.bus

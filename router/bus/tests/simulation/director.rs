@@ -1,8 +1,9 @@
 //! What happens to a router while it runs: reloads, weather, replays, redrives.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use event::Timestamp;
+use slipswitch_bus::journal::{Keys, Offset, Record, SealWhat, Sealing};
 use slipswitch_bus::{DeadLetterFilter, Redrive, RedriveTo, Router, StartReplay};
 
 use crate::model::{Key, Replay, Version};
@@ -13,7 +14,7 @@ use crate::world::Sim;
 pub(crate) async fn direct(sim: &Sim, router: &Router, rules: &Mutex<Generation>, is_last: bool) {
     for _ in 0..sim.draw(14) {
         sim.sleep(300).await;
-        match sim.draw(14) {
+        match sim.draw(17) {
             0..=3 => swap(sim, router, rules).await,
             4..=7 => mood(sim),
             8 => {
@@ -29,6 +30,7 @@ pub(crate) async fn direct(sim: &Sim, router: &Router, rules: &Mutex<Generation>
                 state.skew += by;
             }
             11 | 12 => replay(sim, router).await,
+            13..=15 => seal(sim, router),
             _ => redrive(sim, router).await,
         }
     }
@@ -137,6 +139,35 @@ async fn redrive(sim: &Sim, router: &Router) {
         .redrive(Redrive::Ids(letters.iter().map(|one| one.id).collect()), RedriveTo::Target)
         .await;
     sim.note(|| format!("redrive of {}: {redriven:?}", letters.len()));
+}
+
+/// As the router does now and then.
+fn seal(sim: &Sim, router: &Router) {
+    let what = if sim.chance(50) { SealWhat::All } else { SealWhat::Full };
+    let is_last = sim.is_last_step();
+    if is_last {
+        let inside = sim.draw(30);
+        sim.faults(|faults| faults.power_after = Some(inside));
+    }
+    let sealed = router.journal().seal(&Sealed(router.status().dispatched), what);
+    sim.note(|| format!("sealed: {sealed:?}"));
+    if is_last {
+        sim.note(|| "the process ends in a round of sealing".to_owned());
+        sim.die();
+    }
+}
+
+/// Nothing can be skipped, and there are no archives; the dispatcher goes on from here.
+struct Sealed(u64);
+
+impl Sealing for Sealed {
+    fn keys(&self, _record: &Record, _keys: &mut Keys) {}
+
+    fn archives(&self, _record: &Record, _into: &mut Vec<Arc<str>>) {}
+
+    fn hot_from(&self) -> Offset {
+        Offset::new(self.0)
+    }
 }
 
 /// From now on everything works.

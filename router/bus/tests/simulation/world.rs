@@ -102,6 +102,9 @@ impl Sim {
         state.is_dead = false;
         state.steps_left = None;
         state.transactions_fail = 0;
+        drop(state);
+        // Nobody starts on a full disk: making room comes first.
+        self.disk.faults(|faults| faults.capacity = None);
     }
 
     /// A process has ended; its runtime is about to be dropped.
