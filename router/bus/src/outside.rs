@@ -61,10 +61,10 @@ impl Outside {
 
     /// What stands at the other end of a target, when it is not what the rule says.
     pub(crate) fn target(&self, key: &Key, kind: &TargetKind) -> Option<Arc<dyn Target>> {
-        match self {
-            Self::System => None,
+        match (self, key, kind) {
+            (Self::System, _, _) => None,
             #[cfg(feature = "simulation")]
-            Self::Simulated(world) => world.target(key, kind),
+            (Self::Simulated(world), key, kind) => world.target(key, kind),
         }
     }
 }

@@ -18,6 +18,13 @@ pub(crate) fn binary() -> PathBuf {
     })
 }
 
+/// A shared object that was built together with this test.
+pub(crate) fn beside(name: &str) -> PathBuf {
+    let path = env::current_exe().unwrap().with_file_name(name);
+    assert!(path.is_file(), "no {}: it is built with these tests", path.display());
+    path
+}
+
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }

@@ -24,7 +24,7 @@ pub(crate) use http::{Answer, Connection};
 pub(crate) use process::{Ended, Process};
 pub(crate) use random::Random;
 pub(crate) use router::Router;
-pub(crate) use scene::Scene;
+pub(crate) use scene::{Scene, Syncs};
 
 /// Longer than anything takes on a loaded machine: only what hangs meets it.
 pub(crate) const LONG: Duration = Duration::from_secs(90);

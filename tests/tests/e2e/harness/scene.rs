@@ -16,12 +16,21 @@ reload: { debounce_ms: 10, poll_ms: 500 }
 
 pub(crate) struct Scene {
     folder: TempDir,
+    /// Of every process.
+    environment: Vec<(&'static str, PathBuf)>,
+}
+
+/// What becomes of a sync.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Syncs {
+    Honoured,
+    Dropped,
 }
 
 impl Scene {
     /// With empty folders for rules and plugins.
     pub(crate) fn new() -> Self {
-        let scene = Self { folder: tempfile::tempdir().unwrap() };
+        let scene = Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() };
         fs::create_dir(scene.path("rules")).unwrap();
         fs::create_dir(scene.path("plugins")).unwrap();
         scene.write("slipswitch.yaml", CONFIGURATION);
@@ -31,6 +40,16 @@ impl Scene {
     /// Adds to the configuration.
     pub(crate) fn configured(self, more: &str) -> Self {
         self.write("slipswitch.yaml", format!("{CONFIGURATION}{more}"));
+        self
+    }
+
+    /// On a disk that forgets what was not synced when a process is killed; see `tests/nosync`.
+    pub(crate) fn forgetful(mut self, syncs: Syncs) -> Self {
+        self.environment.push(("LD_PRELOAD", built::beside("libslipswitch_nosync.so")));
+        self.environment.push(("NOSYNC_FOLDER", self.path("data/journal")));
+        if syncs == Syncs::Dropped {
+            self.environment.push(("NOSYNC_DROP", "1".into()));
+        }
         self
     }
 
@@ -65,6 +84,7 @@ impl Scene {
         let mut command = Command::new(built::binary());
         command.current_dir(self.folder.path()).args(words);
         command.env_remove("SLIPSWITCH_URL").env("NO_COLOR", "1");
+        command.envs(self.environment.iter().cloned());
         command
     }
 
