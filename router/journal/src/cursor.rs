@@ -48,9 +48,20 @@ impl Cursor {
     /// After an error the cursor stands where it stood.
     pub fn next_batch(&mut self) -> Result<Option<Vec<Record>>, ReadError> {
         let end = self.log.end();
-        if end <= self.position {
-            return Ok(None);
+        loop {
+            if end <= self.position {
+                return Ok(None);
+            }
+            let records = self.frames(end)?;
+            // There are none where a repair has given records up.
+            if !records.is_empty() {
+                return Ok(Some(records));
+            }
         }
+    }
+
+    /// The records of the next frames.
+    fn frames(&mut self, end: Offset) -> Result<Vec<Record>, ReadError> {
         let (written, start) = match self.place.take() {
             Some((written, position)) if position < written.end_position() => (written, position),
             _ => self.find()?,
@@ -72,7 +83,7 @@ impl Cursor {
             }
         }
         self.place = Some((written, position));
-        Ok(Some(records))
+        Ok(records)
     }
 
     fn frame(
@@ -138,6 +149,10 @@ pub(crate) fn get(log: &Log, offset: Offset) -> Result<Record, ReadError> {
     let limit = written.end_position();
     let header = header(&mut walker, &written.segment, position, limit)?;
     let records = records_of(&mut walker, &written.segment, (position, limit), &header)?;
+    if header.lost {
+        let what = format!("record {offset} is lost, as a repair has said");
+        return Err(damaged(&written.segment, position, what));
+    }
     let found = records.into_iter().find(|record| record.offset == offset);
     found.ok_or_else(|| {
         damaged(&written.segment, position, format!("record {offset} is not where it must be"))

@@ -39,6 +39,7 @@ pub(crate) const BUS_NAME_MAX: usize = 255;
 const HEADER: usize = 40;
 const RECORD_HEADER: usize = 6;
 const MAGIC: [u8; 4] = *b"SLFR";
+const FLAG_LOST: u16 = 1;
 
 /// One record as it was appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +61,8 @@ pub(crate) struct Header {
     pub(crate) time: i64,
     pub(crate) records: u32,
     pub(crate) buses: u16,
+    /// The records are lost, and a repair has said so: in the body is what it found in their place.
+    pub(crate) lost: bool,
 }
 
 /// Why bytes are not a frame.
@@ -93,17 +96,18 @@ impl Header {
             time: i64::from_le_bytes(take(bytes, 24)),
             records: u32::from_le_bytes(take(bytes, 32)),
             buses: u16::from_le_bytes(take(bytes, 36)),
+            lost: u16::from_le_bytes(take(bytes, 38)) == FLAG_LOST,
         };
-        if u16::from_le_bytes(take(bytes, 38)) != 0 {
+        if !header.lost && u16::from_le_bytes(take(bytes, 38)) != 0 {
             return Err(FrameError::Nonsense("it has flags that are not known"));
         }
-        if header.records == 0 {
+        if header.records == 0 && !header.lost {
             return Err(FrameError::Nonsense("it has no records"));
         }
         Ok(header)
     }
 
-    fn encode(&self, seed: Seed) -> [u8; HEADER] {
+    pub(crate) fn encode(&self, seed: Seed) -> [u8; HEADER] {
         let mut bytes = [0; HEADER];
         bytes[0..4].copy_from_slice(&MAGIC);
         bytes[8..12].copy_from_slice(&self.body_sum.to_le_bytes());
@@ -112,6 +116,8 @@ impl Header {
         bytes[24..32].copy_from_slice(&self.time.to_le_bytes());
         bytes[32..36].copy_from_slice(&self.records.to_le_bytes());
         bytes[36..38].copy_from_slice(&self.buses.to_le_bytes());
+        let flags = if self.lost { FLAG_LOST } else { 0 };
+        bytes[38..40].copy_from_slice(&flags.to_le_bytes());
         let checksum = seed.checksum(&bytes[8..]);
         bytes[4..8].copy_from_slice(&checksum.to_le_bytes());
         bytes
@@ -176,6 +182,7 @@ pub(crate) fn encode(
         time,
         records: group.records,
         buses: u16::try_from(group.buses.len()).expect(CHECKED),
+        lost: false,
     };
     buffer[..HEADER].copy_from_slice(&header.encode(seed));
     buffer.resize(
@@ -185,8 +192,12 @@ pub(crate) fn encode(
     header
 }
 
-/// The records of a body whose checksum has matched. They share its memory.
+/// The records of a body whose checksum has matched. They share its memory. There are none when
+/// they are lost.
 pub(crate) fn decode(header: &Header, body: &Bytes) -> Result<Vec<Record>, FrameError> {
+    if header.lost {
+        return Ok(Vec::new());
+    }
     let mut rest = Rest { body, at: 0 };
     // At least one byte each: hostile counts cannot ask for more than the body's length.
     let mut buses: Vec<Arc<str>> = Vec::with_capacity(usize::from(header.buses).min(body.len()));

@@ -93,6 +93,7 @@ fn forged(records: u32, buses: u16, body: &[u8]) -> Result<Vec<Record>, FrameErr
         time: 0,
         records,
         buses,
+        lost: false,
     };
     let mut frame = header.encode(seed()).to_vec();
     frame.extend_from_slice(body);

@@ -12,6 +12,7 @@
 mod export;
 mod hot;
 mod info;
+mod mend;
 
 use std::{
     io,
@@ -24,7 +25,7 @@ pub use export::{Export, ExportOf, Exported};
 pub use info::{Info, InfoKind};
 
 use crate::{
-    OpenError, ReadError,
+    Offset, OpenError, ReadError,
     chain::{repair, verify},
     disk::{Disk, Lock, PosixDisk},
 };
@@ -105,9 +106,16 @@ impl StoppedData {
     pub fn repair(&self) -> Result<Repair, ToolError> {
         let mut done = Repair::default();
         let repaired = (|| {
+            let mut sealed_to = Offset::ZERO;
             for chain in self.chains()? {
                 done.add(repair::repair(&*chain.disk)?);
+                if chain.kind == InfoKind::Bus {
+                    let manifest = verify::sound_manifest(&*chain.disk, &chain.disk.list()?)?;
+                    let end = manifest.ok().flatten().map(|manifest| manifest.to);
+                    sealed_to = sealed_to.max(end.unwrap_or_default());
+                }
             }
+            done.add(mend::repair(&*self.disk.folder(JOURNAL), sealed_to)?);
             Ok(())
         })();
         repaired.map_err(|source| self.error(source))?;

@@ -3,6 +3,7 @@
 mod appending;
 mod crashes;
 mod damage;
+mod fixture;
 mod reading;
 
 use std::{ops::Range, sync::Arc};

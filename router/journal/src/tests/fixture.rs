@@ -14,6 +14,9 @@ fn a_journal_of_format_1_is_read_and_appended_to() {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/format-1");
     for entry in fs::read_dir(kept).unwrap() {
         let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            continue; // The chains of that release; another test reads them.
+        }
         fs::copy(entry.path(), dir.path().join(entry.file_name())).unwrap();
     }
     let (journal, recovery) =

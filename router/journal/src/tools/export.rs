@@ -144,5 +144,10 @@ impl StoppedData {
 /// What a chain is of, where its manifest can be read.
 fn chain_name(disk: &dyn crate::disk::Disk) -> Option<String> {
     let names = disk.list().ok()?;
-    Some(sound_manifest(disk, &names).ok()?.ok()??.name)
+    let name = sound_manifest(disk, &names).ok()?.ok()??.name;
+    if !name.is_empty() {
+        return Some(name);
+    }
+    // A repair did not know it: the folder does, where the name needs no other spelling.
+    Some(disk.path("").file_name()?.to_str()?.to_owned())
 }

@@ -26,7 +26,8 @@ pub(super) struct Hot {
     pub(super) segments: Vec<Segment>,
     pub(super) faults: Vec<Fault>,
     notes: Vec<String>,
-    first_epoch: u64,
+    pub(super) first_epoch: u64,
+    pub(super) store_id: Option<StoreId>,
 }
 
 /// A place that a walk has come to.
@@ -37,6 +38,8 @@ pub(super) enum Step<'a> {
         body: &'a [u8],
     },
     Fault(Fault),
+    /// A frame whose body is damaged. When no frame follows, it is a torn tail.
+    Doubtful(Fault),
     /// Nothing follows in this segment.
     End {
         position: u64,
@@ -45,8 +48,13 @@ pub(super) enum Step<'a> {
 
 impl Hot {
     pub(super) fn open(disk: &dyn Disk) -> io::Result<Self> {
-        let mut hot =
-            Self { segments: Vec::new(), faults: Vec::new(), notes: Vec::new(), first_epoch: 1 };
+        let mut hot = Self {
+            segments: Vec::new(),
+            faults: Vec::new(),
+            notes: Vec::new(),
+            first_epoch: 1,
+            store_id: None,
+        };
         let mut names = disk.list()?;
         names.sort();
         for name in names.iter().filter(|name| is_unfinished(name)) {
@@ -55,6 +63,7 @@ impl Hot {
         }
         let epochs: Vec<u64> = names.iter().filter_map(|name| segment_epoch(name)).collect();
         let Some(store_id) = hot.store(disk, &names, &epochs)? else { return Ok(hot) };
+        hot.store_id = Some(store_id);
         let mut expected = hot.first_epoch;
         for epoch in epochs {
             if epoch < hot.first_epoch {
@@ -164,7 +173,7 @@ impl Hot {
                 Ok(body) => each(Step::Frame { position, header: &header, body })?,
                 Err(error) => {
                     let what = tolerate(error)?;
-                    each(Step::Fault(Fault {
+                    each(Step::Doubtful(Fault {
                         path: segment.path.clone(),
                         position,
                         what,
@@ -197,13 +206,19 @@ pub(super) fn verify(disk: &dyn Disk, found: &mut Verification) -> io::Result<()
     hot.faults.iter().cloned().for_each(|fault| found.fault(fault));
     found.notes.extend(hot.notes);
     let mut expected = (hot.first_epoch == 1).then_some(Offset::ZERO);
-    let mut rests = Vec::new();
+    let (mut rests, mut doubtful) = (Vec::new(), None::<Fault>);
     for segment in &hot.segments {
         found.segments += 1;
         found.bytes += segment.size;
         Hot::walk(segment, &mut expected, &mut |step| {
             match step {
                 Step::Fault(fault) => found.fault(fault),
+                Step::Doubtful(fault) => {
+                    rests.clear();
+                    if let Some(before) = doubtful.replace(fault) {
+                        found.fault(before);
+                    }
+                }
                 Step::End { position } => {
                     if position != PAGE {
                         rests.clear(); // The tail is not before this segment.
@@ -211,8 +226,11 @@ pub(super) fn verify(disk: &dyn Disk, found: &mut Verification) -> io::Result<()
                     rests.push((segment, position));
                 }
                 Step::Frame { position, header, body } => {
+                    if let Some(before) = doubtful.take() {
+                        found.fault(before);
+                    }
                     found.blocks += 1;
-                    found.records += u64::from(header.records);
+                    found.records += if header.lost { 0 } else { header.records.into() };
                     if let Err(error) = frame::decode(header, &bytes::Bytes::copy_from_slice(body))
                     {
                         found.fault(Fault {
@@ -227,6 +245,13 @@ pub(super) fn verify(disk: &dyn Disk, found: &mut Verification) -> io::Result<()
             }
             Ok(())
         })?;
+    }
+    if let Some(Fault { path, position, .. }) = doubtful {
+        let path = path.display();
+        found
+            .notes
+            .push(format!("{path} at byte {position}: a torn tail, which the next start cuts"));
+        return Ok(());
     }
     for (segment, position) in rests.into_iter().filter(|(segment, at)| *at < segment.size) {
         let mut page = [0; PAGE_LEN];
@@ -249,7 +274,7 @@ pub(super) fn verify(disk: &dyn Disk, found: &mut Verification) -> io::Result<()
 }
 
 /// The next page from `start` on where a frame's header is sound.
-fn next_frame(segment: &Segment, start: u64) -> io::Result<Option<u64>> {
+pub(super) fn next_frame(segment: &Segment, start: u64) -> io::Result<Option<u64>> {
     let mut pages = Walker::new(CHUNK);
     let mut position = start;
     while position < segment.size {

@@ -87,7 +87,7 @@ impl StoppedData {
             info.bytes += segment.size;
             Hot::walk(segment, &mut None, &mut |step| {
                 if let Step::Frame { header, body, .. } = step {
-                    info.records += u64::from(header.records);
+                    info.records += if header.lost { 0 } else { header.records.into() };
                     info.raw_bytes += body.len() as u64;
                     first.get_or_insert(header.first);
                     info.next_offset = header.end();

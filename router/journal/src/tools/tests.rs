@@ -124,3 +124,57 @@ fn a_bit_flipped_in_any_frame_of_the_hot_journal_is_named() {
     damaged.below("journal").delete("store");
     assert!(!open(&damaged).verify().unwrap().faults.is_empty());
 }
+
+/// What is read of the hot journal, by offset.
+fn hot_offsets(disk: &SimulatedDisk) -> Vec<u64> {
+    let (journal, _) = Journal::open_on(&disk.below("journal"), journal_options())
+        .unwrap_or_else(|error| panic!("{error}"));
+    let mut cursor = journal.read_from(journal.stats().first_offset);
+    let mut offsets = Vec::new();
+    while let Some(batch) = cursor.next_batch().unwrap() {
+        assert!(!batch.is_empty());
+        offsets.extend(batch.iter().map(|record| record.offset.get()));
+    }
+    let next = journal.append_blocking("shop", vec![Bytes::from_static(b"next")], 2000).unwrap();
+    assert_eq!(next.start, journal.durable_end().before());
+    offsets
+}
+
+#[test]
+fn a_repaired_hot_journal_opens_without_what_is_lost_and_goes_on() {
+    let disk = data();
+    let journal = disk.below("journal");
+    let mut repaired = 0;
+    for name in journal.names().iter().filter(|name| name.ends_with(".hot")) {
+        let length = journal.open(name).unwrap().len().unwrap();
+        for page in (0..length).step_by(4096) {
+            for at in [2, 10, 45] {
+                let damaged = disk.copy();
+                let place = usize::try_from(page).unwrap() + at;
+                damaged.below("journal").edit(name, |bytes| bytes[place] ^= 4);
+                if open(&damaged).verify().unwrap().faults.is_empty() {
+                    continue; // Nothing stood there, or it was the last frame.
+                }
+                let done = open(&damaged).repair().unwrap();
+                let what = format!("byte {place} of {name}: {done:?}");
+                assert!(!done.actions.is_empty(), "{what}");
+                assert_eq!(open(&damaged).verify().unwrap().faults, [], "{what}");
+                assert_eq!(open(&damaged).repair().unwrap(), Repair::default(), "{what}");
+                let lost: u64 = done.lost.iter().filter_map(|fault| fault.records).sum();
+                let kept = hot_offsets(&damaged);
+                assert_eq!(kept.len() as u64 + lost, 10, "{what}: {kept:?}");
+                repaired += 1;
+            }
+        }
+    }
+    assert!(20 < repaired, "{repaired}");
+    let damaged = disk.copy();
+    damaged.below("journal").delete("0000000000000002.hot");
+    let done = open(&damaged).repair().unwrap();
+    let lost: u64 = done.lost.iter().filter_map(|fault| fault.records).sum();
+    assert_eq!(hot_offsets(&damaged).len() as u64 + lost, 10, "{done:?}");
+    let damaged = disk.copy();
+    damaged.below("journal").delete("store");
+    open(&damaged).repair().unwrap();
+    assert_eq!(hot_offsets(&damaged), (0..10).collect::<Vec<_>>());
+}
