@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: what the router does in a second on this machine; docs/benchmarks.md says how it is measured.
 
+mod peers;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,9 +12,16 @@ pub(crate) fn bench(root: &Path, sections: &[&str]) -> anyhow::Result<()> {
     if let ["match", words @ ..] = sections {
         return matching(root, words);
     }
-    let toolchain = wasm::ensure(root)?;
-    plugins::build_all(root, &toolchain)?;
-    let empty = plugins::build(root, &root.join("tests/bench/empty-plugin"), &toolchain)?;
+    let wanted = |section: &str| sections.is_empty() || sections.contains(&section);
+    let mut empty = PathBuf::from("no-plugin");
+    if wanted("plugins") {
+        let toolchain = wasm::ensure(root)?;
+        plugins::build_all(root, &toolchain)?;
+        empty = plugins::build(root, &root.join("tests/bench/empty-plugin"), &toolchain)?;
+    }
+    if wanted("peers") {
+        peers::ensure(root);
+    }
     // Router and benchmark together: alone, the benchmark asks less of the libraries that they share,
     // and cargo would compile those twice. The native plugins apart: shared libraries want theirs
     // compiled in another way.

@@ -9,6 +9,7 @@
 //!
 //! - Building anything: `xtask` does, and hands over the plugin without work as the first argument.
 
+mod backlog;
 mod bare;
 mod clock;
 mod deliver;
@@ -42,6 +43,9 @@ const TARGET: &str = "target";
 
 const SECTIONS: [&str; 5] = ["ingest", "peers", "plugins", "reload", "deliver"];
 
+/// Fills a disk for minutes, so it runs only when it is named: `backlog`, or `backlog=EVENTS`.
+const BACKLOG: &str = "backlog";
+
 /// Rounds of each measurement.
 const ROUNDS: usize = 5;
 
@@ -50,13 +54,11 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         [word] if word == BARE => bare::serve(),
         [word] if word == TARGET => target::serve(),
-        [empty, sections @ ..]
-            if sections.iter().all(|section| SECTIONS.contains(&section.as_str())) =>
-        {
+        [empty, sections @ ..] if sections.iter().all(|section| is_known(section)) => {
             bench(Path::new(empty), sections)
         }
         _ => Err(anyhow::anyhow!(
-            "usage: slipswitch-bench EMPTY_PLUGIN.wasm [{}]…",
+            "usage: slipswitch-bench EMPTY_PLUGIN.wasm [{}|{BACKLOG}[=EVENTS]]…",
             SECTIONS.join("|")
         )),
     };
@@ -66,6 +68,18 @@ fn main() -> ExitCode {
             line(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+fn is_known(section: &str) -> bool {
+    SECTIONS.contains(&section) || backlog_events(section).is_some()
+}
+
+/// How many events are to wait, if the section is the backlog.
+fn backlog_events(section: &str) -> Option<u64> {
+    match section.strip_prefix(BACKLOG)? {
+        "" => Some(backlog::EVENTS),
+        number => number.strip_prefix('=')?.parse().ok(),
     }
 }
 
@@ -89,6 +103,9 @@ fn bench(empty: &Path, sections: &[String]) -> anyhow::Result<()> {
     }
     if wanted("deliver") {
         deliver::bench(&folder.0)?;
+    }
+    if let Some(events) = sections.iter().find_map(|section| backlog_events(section)) {
+        backlog::bench(&folder.0, events)?;
     }
     line(&format!(
         "done in {:.0} s; load now {}",

@@ -113,6 +113,14 @@ impl Process {
         Ok(Duration::from_secs_f64(ticks / TICKS_PER_SECOND))
     }
 
+    /// Megabytes that it has in memory.
+    pub(crate) fn memory_mb(&self) -> anyhow::Result<f64> {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()).context("VmRSS")?;
+        Ok(kilobytes.parse::<f64>()? / 1024.0)
+    }
+
     /// The body of a GET's answer.
     pub(crate) fn get(&self, path: &str) -> anyhow::Result<Vec<u8>> {
         let mut stream = TcpStream::connect(self.address)?;

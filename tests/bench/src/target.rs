@@ -72,6 +72,9 @@ async fn converse(mut stream: TcpStream, seen: &Seen) -> anyhow::Result<()> {
         }
         let body = rest.get(..body_len).context("just compared")?;
         stream.write_all(&seen.answer(head, body)).await?;
+        if head.starts_with(b"GET ") {
+            return Ok(()); // Who asks reads until the end.
+        }
         buffer.drain(..head_len + body_len);
     }
 }

@@ -3,7 +3,7 @@
 mod nats;
 mod postgres;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,9 +127,12 @@ fn postgres(folder: &Path) -> anyhow::Result<Option<Peer>> {
 
 /// The machine's own server as it is, and a newer one that can be told to sync.
 fn nats(folder: &Path, fetched: &Path) -> anyhow::Result<Vec<Peer>> {
-    let known = [process::in_path("nats-server"), Some(fetched.join("nats-server"))];
+    let known = [
+        process::in_path("nats-server").unwrap_or_else(|| fetched.join("nats-server")),
+        fetched.join("nats-server-2.15"),
+    ];
     let mut programs = Vec::new();
-    for path in known.into_iter().flatten().filter(|path: &PathBuf| path.is_file()) {
+    for path in known.into_iter().filter(|path| path.is_file()) {
         programs.push(nats::program(&path, folder)?);
     }
     if programs.is_empty() {
