@@ -30,7 +30,7 @@ usage: cargo xtask <command>
                   a terminal, it ends with 0 if every delivery arrived, else with 1)
   test            everything that must pass: the router, the plugins, end to end
   ci              format, clippy, and the demonstration
-  bench [SECTION] measure: ingest, peers, plugins, reload, deliver; backlog[=EVENTS]
+  bench [SECTION] measure: ingest, peers, plugins, reload, deliver, replay; backlog[=EVENTS]
                   only when it is named; docs/benchmarks.md
   bench match [FAMILY]
                   measure matching alone; `bench match --help` says what else

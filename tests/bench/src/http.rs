@@ -28,6 +28,15 @@ impl Http {
         Self { requests: Arc::from([request(path, "application/x-ndjson", &lines.join("\n"))]) }
     }
 
+    /// A hundred events a request, a line each, all of one campaign.
+    pub(crate) fn campaign_batches(path: &str) -> Self {
+        let named = r#""campaign":"tet-2027""#;
+        let orders = (0..orders::COUNT)
+            .map(|number| orders::order(number).replace(r#""campaign":null"#, named));
+        let lines: Vec<String> = orders.collect();
+        Self { requests: Arc::from([request(path, "application/x-ndjson", &lines.join("\n"))]) }
+    }
+
     /// One event a request, each with an id to be numbered.
     pub(crate) fn marked_singles(path: &str) -> Self {
         let orders = (0..orders::COUNT).map(marked);

@@ -23,6 +23,7 @@ mod peers;
 mod plugins;
 mod process;
 mod reload;
+mod replay;
 mod sample;
 mod table;
 mod target;
@@ -41,7 +42,7 @@ const BARE: &str = "bare-endpoint";
 /// The hidden command that makes this program the target of deliveries.
 const TARGET: &str = "target";
 
-const SECTIONS: [&str; 5] = ["ingest", "peers", "plugins", "reload", "deliver"];
+const SECTIONS: [&str; 6] = ["ingest", "peers", "plugins", "reload", "deliver", "replay"];
 
 /// Fills a disk for minutes, so it runs only when it is named: `backlog`, or `backlog=EVENTS`.
 const BACKLOG: &str = "backlog";
@@ -103,6 +104,9 @@ fn bench(empty: &Path, sections: &[String]) -> anyhow::Result<()> {
     }
     if wanted("deliver") {
         deliver::bench(&folder.0)?;
+    }
+    if wanted("replay") {
+        replay::bench(&folder.0)?;
     }
     if let Some(events) = sections.iter().find_map(|section| backlog_events(section)) {
         backlog::bench(&folder.0, events)?;

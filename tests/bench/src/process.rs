@@ -62,6 +62,15 @@ impl Process {
 
     /// The router itself, on a data folder of its own, with one rule file per text.
     pub(crate) fn router(folder: &Path, rules: &[String]) -> anyhow::Result<Self> {
+        Self::router_with(folder, rules, "")
+    }
+
+    /// The same, with more lines in its configuration.
+    pub(crate) fn router_with(
+        folder: &Path,
+        rules: &[String],
+        settings: &str,
+    ) -> anyhow::Result<Self> {
         let program = std::env::current_exe()?.with_file_name("slipswitch");
         let (rules_dir, plugins_dir) = (folder.join("rules"), folder.join("plugins"));
         fs::create_dir_all(&rules_dir)?;
@@ -70,7 +79,7 @@ impl Process {
             fs::write(rule_file(folder, index), text)?;
         }
         let config = folder.join("slipswitch.yaml");
-        fs::write(&config, "log: { level: warn }\n")?;
+        fs::write(&config, format!("log: {{ level: warn }}\n{settings}"))?;
         let log = folder.join("router.log");
         let mut command = Command::new(program);
         command.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(config);
@@ -123,13 +132,26 @@ impl Process {
 
     /// The body of a GET's answer.
     pub(crate) fn get(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        self.ask("GET", path, "")
+    }
+
+    /// The body of the answer to JSON.
+    pub(crate) fn post(&self, path: &str, body: &serde_json::Value) -> anyhow::Result<Vec<u8>> {
+        self.ask("POST", path, &body.to_string())
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> anyhow::Result<Vec<u8>> {
         let mut stream = TcpStream::connect(self.address)?;
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n")?;
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
         let end = memchr::memmem::find(&answer, b"\r\n\r\n").context("an answer has a head")?;
-        if !answer.starts_with(b"HTTP/1.1 200 ") {
-            bail!("GET {path}: {}", String::from_utf8_lossy(&answer));
+        if !answer.starts_with(b"HTTP/1.1 20") {
+            bail!("{method} {path}: {}", String::from_utf8_lossy(&answer));
         }
         Ok(answer.split_off(end + 4))
     }
