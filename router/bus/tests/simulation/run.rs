@@ -90,6 +90,7 @@ fn live(around: &Arc<Around>, rules: Generation, is_last: bool) -> Generation {
         sim.end(end == End::PowerLost || sim.chance(30));
     });
     drop(runtime);
+    sim.lock().orphans_arrive();
     if let Some(panic) = PANIC.with(|panic| panic.borrow_mut().take()) {
         sim.lock().model.wrong(format!("a panic: {panic}"));
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use delivery::{Answer, Delivery, RetryAfter, Sending, Target};
 use slipswitch_bus::{Key, delivery};
 
-use crate::world::Sim;
+use crate::world::{Sim, State};
 
 /// How a target behaves for a while.
 #[derive(Debug, Clone)]
@@ -107,12 +107,28 @@ struct OnItsWay<'a> {
     delivery: Option<&'a Delivery>,
 }
 
+impl State {
+    /// Lets some of the requests arrive that were on their way when the process ended.
+    pub(crate) fn orphans_arrive(&mut self) {
+        let mut orphans = std::mem::take(&mut self.orphans);
+        orphans.sort_by_key(|delivery| (delivery.id.to_string(), delivery.attempt));
+        for delivery in orphans {
+            if self.random.chance(50) {
+                self.note(|| "a request of the dead arrives".to_owned());
+                self.arrived(&delivery);
+            }
+        }
+    }
+}
+
 impl Drop for OnItsWay<'_> {
     fn drop(&mut self) {
         if let Some(delivery) = self.delivery.take() {
             let mut state = self.sim.lock();
-            if state.random.chance(50) {
-                state.note(|| "a request of the dead arrives".to_owned());
+            if state.is_dead {
+                // Tasks are dropped in no order that a seed gives.
+                state.orphans.push(delivery.clone());
+            } else if state.random.chance(50) {
                 state.arrived(delivery);
             }
         }

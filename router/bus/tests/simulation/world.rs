@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use delivery::Target;
+use delivery::{Delivery, Target};
 use event::Timestamp;
 use journal::{Faults, SimulatedDisk};
 use ruleset::TargetKind;
@@ -56,6 +56,8 @@ pub(crate) struct State {
     /// How many of a hundred transactions fail.
     pub(crate) transactions_fail: u64,
     pub(crate) moods: Vec<Mood>,
+    /// Requests on their way whose sender has died.
+    pub(crate) orphans: Vec<Delivery>,
     /// The weather has cleared: everything works.
     pub(crate) is_clear: bool,
 }
@@ -77,6 +79,7 @@ impl Sim {
             steps_left: None,
             transactions_fail: 0,
             moods: Vec::new(),
+            orphans: Vec::new(),
             is_clear: false,
         };
         Arc::new(Self {
