@@ -49,15 +49,18 @@ pub(crate) struct LetterView {
 #[serde(default)]
 pub(crate) struct AttemptRow {
     pub(crate) attempt: u64,
-    pub(crate) at: String,
-    pub(crate) answer: String,
-    pub(crate) millis: u64,
-    pub(crate) error: String,
+    pub(crate) time: String,
+    pub(crate) result: String,
+    pub(crate) status: Option<u16>,
+    pub(crate) took_us: u64,
+    pub(crate) error: Option<String>,
 }
 
 impl AttemptRow {
-    pub(crate) fn cells(self) -> [String; 5] {
-        [self.attempt.to_string(), self.at, self.answer, self.millis.to_string(), self.error]
+    pub(crate) fn cells(self) -> [String; 6] {
+        let status = self.status.map(|status| status.to_string()).unwrap_or_default();
+        let (attempt, millis) = (self.attempt.to_string(), (self.took_us / 1000).to_string());
+        [attempt, self.time, self.result, status, millis, self.error.unwrap_or_default()]
     }
 }
 

@@ -191,6 +191,7 @@ fn an_export_is_passed_on_as_it_comes_and_a_refusal_is_not() {
 fn one_letter_is_shown_whole() {
     let letter = r#"{"id":7,"delivery_id":"shop/3/big/crm/0","state":"dead","kind":"refused","error":"400",
         "attempts":1,"attempts_total":3,"died_at":"d","redriven":2,"redriven_at":"r",
+        "log":[{"attempt":1,"time":"t","result":"dead","status":400,"took_us":7900,"error":"no"}],
         "event":{"detail":{"n":1e400}},"payload":"x\ny"}"#;
     let router = answering("/api/v1/dead-letters/7", 200, letter);
     check(
@@ -209,6 +210,9 @@ fn one_letter_is_shown_whole() {
             first died    
             died          d
             redriven      2 times, last r
+
+            ATTEMPT  AT  RESULT  STATUS  MS  ERROR
+            1        t   dead    400     7   no
 
             event:
             {"detail":{"n":1e400}}

@@ -85,6 +85,13 @@ fn at_three_in_the_morning_letters_are_counted_understood_and_sent_again() {
         letter["state"] == "dead" && letter["redriven"] == 1
     });
     assert_eq!((&again["attempts"], &again["attempts_total"]), (&1.into(), &2.into()));
+    let whole = router.wait_until(&format!("/api/v1/dead-letters/{one}"), |letter| {
+        letter["log"].as_array().unwrap().len() == 2
+    });
+    assert_eq!(
+        (&whole["log"][0]["result"], &whole["log"][1]["status"]),
+        (&"dead".into(), &422.into())
+    );
 
     let words = ["dlq", "purge", "--all", "--rule", "strict", "--yes"];
     assert_eq!(router.run(&words).expect(0).out, "purged: 6\n");

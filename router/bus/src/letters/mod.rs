@@ -32,6 +32,7 @@ use crate::router::Router;
 use crate::selection::Selection;
 use crate::state::letters::Contents;
 use crate::state::{self, Letter, Made, StateError};
+use crate::trail::AttemptRecord;
 use scan::Scan;
 
 /// A page that is as large as this is full.
@@ -162,6 +163,19 @@ impl Router {
     pub async fn dead_letter(&self, id: i64) -> Result<Option<DeadLetter>, StateError> {
         let found = self.core.state.run(move |tx| state::letters::find(tx, id)).await?;
         Ok(found.map(|letter| self.core.letter(letter)))
+    }
+
+    /// Every attempt at a dead letter's delivery that the delivery log still has, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the state database cannot be read.
+    pub async fn dead_letter_attempts(&self, id: i64) -> Result<Vec<AttemptRecord>, StateError> {
+        let found = self.core.state.run(move |tx| state::letters::find(tx, id)).await?;
+        match found {
+            Some(letter) => Ok(self.core.attempts_at(&letter.last.id).await),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// How many the filter wants; its `limit` is not looked at.

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use delivery::DeliveryId;
 use event::Timestamp;
 use ruleset::pattern::{Event, Pattern, nearest};
 use serde::Serialize;
@@ -227,6 +228,17 @@ impl Core {
             events.extend(page.items);
         }
         Ok((events, complete))
+    }
+
+    /// The attempts at one delivery that are on record, oldest first.
+    pub(crate) async fn attempts_at(self: &Arc<Self>, id: &DeliveryId) -> Vec<AttemptRecord> {
+        let (key, id) = (line::of_place(&id.bus, id.offset), id.clone());
+        let is_its = move |one: &AttemptRecord| {
+            let place = one.offset == id.offset && one.output == id.output && *one.bus == *id.bus;
+            let to = *one.rule == *id.rule && *one.target == *id.target;
+            place && to && one.replay.as_deref() == id.replay.as_deref()
+        };
+        self.attempts(key, None, ATTEMPTS_MAX, is_its).await.0
     }
 
     /// Attempts that a key may lead to and that are wanted, and whether there are more.

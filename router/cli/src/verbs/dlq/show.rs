@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     if !letter.log.is_empty() {
         output::line("")?;
-        let heads = ["ATTEMPT", "AT", "ANSWER", "MS", "ERROR"];
+        let heads = ["ATTEMPT", "AT", "RESULT", "STATUS", "MS", "ERROR"];
         let rows = letter.log.into_iter().map(AttemptRow::cells).collect();
         output::table(heads, rows, "")?;
     }

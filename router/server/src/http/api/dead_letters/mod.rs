@@ -19,8 +19,9 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::response::Response;
-use bus::{DeadLetterFilter, GroupBy};
-use serde::Deserialize;
+use bus::delivery::DeadLetter;
+use bus::{AttemptRecord, DeadLetterFilter, GroupBy};
+use serde::{Deserialize, Serialize};
 
 use super::query;
 use crate::http::error::{Kind, Problem};
@@ -91,10 +92,18 @@ pub(in crate::http) async fn dead_letter(
     State(app): State<Arc<App>>,
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<Response, Problem> {
+    #[derive(Serialize)]
+    struct View {
+        #[serde(flatten)]
+        letter: DeadLetter,
+        log: Vec<AttemptRecord>,
+    }
+
     let Path(id) = id.map_err(|rejection| Kind::NotFound.problem(rejection.body_text()))?;
     let found = app.router.dead_letter(id).await?;
     let letter = found.ok_or_else(|| {
         Kind::NotFound.problem(format!("there is no dead letter {id}; it may have been purged"))
     })?;
-    Ok(json(&letter))
+    let log = app.router.dead_letter_attempts(id).await?;
+    Ok(json(&View { letter, log }))
 }
