@@ -61,6 +61,7 @@ pub use letters::{
     Redrive, RedriveTo, Redriven,
 };
 pub use options::Options;
+pub use record::envelope;
 pub use replay::{Estimate, Replay, ReplayError, ReplayState, StartReplay, TargetEstimate};
 pub use router::{Drained, OpenError, Router, SwapError};
 pub use selection::Selection;

@@ -91,6 +91,11 @@ pub(crate) fn split(payload: &Bytes) -> Result<(Bytes, u8), RecordError> {
     parts(payload).map(|parts| (parts.envelope, parts.hops))
 }
 
+/// The event's JSON in a record of the journal, for tools that read journals without a router.
+pub fn envelope(payload: &Bytes) -> Result<Bytes, String> {
+    split(payload).map(|(envelope, _hops)| envelope).map_err(|error| error.to_string())
+}
+
 pub(crate) fn decode(payload: &Bytes) -> Result<(Event, u8), RecordError> {
     let (envelope, hops) = split(payload)?;
     Ok((Event::read(envelope)?, hops))

@@ -67,6 +67,8 @@ enum Verb {
     Target(verbs::target::Verb),
     Event(verbs::event::Arguments),
     Events(verbs::events::Arguments),
+    #[command(subcommand)]
+    Journal(verbs::journal::Verb),
     Status(verbs::status::Arguments),
     #[command(subcommand)]
     Pattern(verbs::pattern::Verb),
@@ -99,6 +101,7 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Target(verb) => verbs::target::run(&verb),
         Verb::Event(arguments) => verbs::event::run(&arguments),
         Verb::Events(arguments) => verbs::events::run(&arguments),
+        Verb::Journal(verb) => verbs::journal::run(&verb),
         Verb::Status(arguments) => verbs::status::run(&arguments),
         Verb::Pattern(verb) => verbs::pattern::run(&verb),
         Verb::Bench(verb) => verbs::bench::run(&verb),

@@ -6,6 +6,7 @@
 
 mod bench;
 mod explain;
+pub mod journal;
 mod patterns;
 
 use std::path::Path;

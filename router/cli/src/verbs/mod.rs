@@ -7,6 +7,7 @@ pub(crate) mod dev;
 pub(crate) mod dlq;
 pub(crate) mod event;
 pub(crate) mod events;
+pub(crate) mod journal;
 pub(crate) mod pattern;
 pub(crate) mod replay;
 pub(crate) mod send;

@@ -1,0 +1,87 @@
+//! `slipswitch journal …`: the journal of a router that does not run.
+
+mod export;
+mod info;
+mod repair;
+mod verify;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use server::offline::journal::{Data, JournalError};
+
+use crate::failure::{Exit, Failure};
+
+/// Verify, repair, list and export the journal of a stopped router.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Verify(verify::Arguments),
+    Repair(repair::Arguments),
+    Info(info::Arguments),
+    Export(export::Arguments),
+}
+
+pub(crate) fn run(verb: &Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Verify(arguments) => verify::run(arguments),
+        Verb::Repair(arguments) => repair::run(arguments),
+        Verb::Info(arguments) => info::run(arguments),
+        Verb::Export(arguments) => export::run(arguments),
+    }
+}
+
+/// Whose journal.
+#[derive(Debug, Args)]
+struct Place {
+    /// The router's data folder; the router must not run [default: the configuration file's, else data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The configuration file [default: slipswitch.yaml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Place {
+    fn open(&self) -> Result<Data, Failure> {
+        Data::open(self.data.as_deref(), self.config.as_deref()).map_err(failure)
+    }
+}
+
+fn failure(error: JournalError) -> Failure {
+    match error {
+        JournalError::Config(message) => Failure { exit: Exit::BadConfiguration, message },
+        JournalError::Tool(error) => Failure::failed(error.to_string()),
+        JournalError::Write(error) => error.into(),
+    }
+}
+
+/// `12.3 MiB`.
+fn bytes(number: u64) -> String {
+    let mut rest = number;
+    let mut below = 0;
+    for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
+        if rest < 1024 || unit == "TiB" {
+            let tenths = below * 10 / 1024;
+            return if unit == "B" {
+                format!("{rest} B")
+            } else {
+                format!("{rest}.{tenths} {unit}")
+            };
+        }
+        (below, rest) = (rest % 1024, rest / 1024);
+    }
+    String::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_short() {
+        let cases = [0, 1023, 1024, 1536, 64 << 20, 5 << 40, u64::MAX].map(bytes);
+        let expected =
+            ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "64.0 MiB", "5.0 TiB", "16777215.9 TiB"];
+        assert_eq!(cases, expected);
+    }
+}

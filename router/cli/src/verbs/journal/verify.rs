@@ -1,0 +1,76 @@
+//! `slipswitch journal verify`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Place, bytes, failure};
+use crate::{
+    failure::{Exit, Failure},
+    output::{self, Format, Output, count},
+};
+
+const EXAMPLES: &str = "\
+Reads every byte of the journal, the sealed segments, the archives and the delivery log, and names each fault with its \
+file, its position and the offsets of the records that it costs. Nothing is changed. The exit code is 1 when there is a \
+fault.
+
+Examples:
+  slipswitch journal verify --data /var/lib/slipswitch
+  slipswitch journal verify -o json | jq -r '.faults[].path'";
+
+/// Read the whole journal and name every fault.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let found = arguments.place.open()?.verify().map_err(failure)?;
+    let faults = found.faults.iter().map(|fault| {
+        json!({
+            "path": fault.path,
+            "position": fault.position,
+            "what": fault.what,
+            "from": fault.offsets.as_ref().map(|offsets| offsets.start.get()),
+            "to": fault.offsets.as_ref().map(|offsets| offsets.end.get()),
+            "records": fault.records,
+        })
+    });
+    match arguments.output.format {
+        Format::Json => output::json(&json!({
+            "segments": found.segments,
+            "blocks": found.blocks,
+            "records": found.records,
+            "bytes": found.bytes,
+            "faults_count": found.faults_count,
+            "faults": faults.collect::<Vec<_>>(),
+            "notes": found.notes,
+        }))?,
+        Format::Table => {
+            for fault in &found.faults {
+                output::line(&output::flat(&fault.to_string()))?;
+            }
+            for note in &found.notes {
+                output::complain(&format!("note: {}", output::flat(note)));
+            }
+            let all = format!(
+                "{}, {}, {}, {}",
+                count(found.segments, "segment"),
+                count(found.blocks, "block"),
+                count(found.records, "record"),
+                bytes(found.bytes)
+            );
+            if found.faults_count == 0 {
+                output::line(&format!("{all}: no fault"))?;
+            } else {
+                output::complain(&format!("{all}: {}", count(found.faults_count, "fault")));
+                output::complain("`slipswitch journal repair` mends what can be mended");
+            }
+        }
+    }
+    if found.faults_count == 0 { Ok(()) } else { Err(Failure::silent(Exit::Failed)) }
+}
