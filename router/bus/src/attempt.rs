@@ -57,7 +57,9 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
-    fn hear(&mut self, answer: &Answer, now: Timestamp) {
+    /// One request was made.
+    pub(crate) fn take_in(&mut self, answer: &Answer, now: Timestamp) {
+        self.requests += 1;
         match answer {
             Answer::Accepted | Answer::Refused { .. } => {
                 self.has_answered = true;
@@ -86,7 +88,7 @@ pub(crate) struct Retry {
 }
 
 /// The delivery that an attempt is part of.
-struct Course<'a> {
+pub(crate) struct Course<'a> {
     core: &'a Core,
     route: &'a Route,
     event_id: &'a str,
@@ -99,17 +101,8 @@ struct Course<'a> {
 
 /// Runs an event for the first time.
 pub(crate) async fn event(core: &Core, key: &Key, owed: Owed) -> Outcome {
-    let Owed { offset, event, hops, ingested, route, order } = owed;
-    let course = Course {
-        core,
-        route: &route,
-        event_id: event.id(),
-        hops,
-        attempts: 0,
-        owed_at: ingested,
-        order,
-    };
-    course.run(key, offset, (&event, ingested)).await
+    let course = Course::new(core, &owed);
+    course.run(key, owed.offset, (&owed.event, owed.ingested)).await
 }
 
 /// Tries a postponed delivery again. Its payload is made when there is none yet.
@@ -218,10 +211,27 @@ impl Core {
     }
 }
 
-impl Course<'_> {
+impl<'a> Course<'a> {
+    /// Of an event's first run.
+    pub(crate) fn new(core: &'a Core, owed: &'a Owed) -> Self {
+        Self {
+            core,
+            route: &owed.route,
+            event_id: owed.event.id(),
+            hops: owed.hops,
+            attempts: 0,
+            owed_at: owed.ingested,
+            order: owed.order,
+        }
+    }
+
+    pub(crate) fn outcome(&self) -> Outcome {
+        Outcome { order: self.order, ..Outcome::default() }
+    }
+
     /// The event comes with its time of ingestion, which templates may show.
     async fn run(&self, key: &Key, offset: Offset, event: (&Event, Timestamp)) -> Outcome {
-        let mut outcome = Outcome { order: self.order, ..Outcome::default() };
+        let mut outcome = self.outcome();
         match self.transform(event.0, event.1).await {
             Ok(payloads) => {
                 if payloads.is_empty() {
@@ -238,23 +248,28 @@ impl Course<'_> {
                     }
                 }
             }
-            Err(error) => {
-                let answer = match error {
-                    TransformError::Final(reason) => Answer::Refused { reason },
-                    TransformError::Retry(reason) => {
-                        Answer::Unavailable { reason, retry_after: None }
-                    }
-                };
-                let nothing_sent = Sent::default();
-                let made = (Made::NotYet, nothing_sent);
-                self.judge(key.delivery(offset, 0), made, &answer, &mut outcome);
-            }
+            Err(error) => self.unmade(key.delivery(offset, 0), error, &mut outcome),
         }
         outcome
     }
 
+    /// An event whose transform failed.
+    pub(crate) fn unmade(
+        &self,
+        id: delivery::DeliveryId,
+        error: TransformError,
+        outcome: &mut Outcome,
+    ) {
+        let answer = match error {
+            TransformError::Final(reason) => Answer::Refused { reason },
+            TransformError::Retry(reason) => Answer::Unavailable { reason, retry_after: None },
+        };
+        let nothing_sent = Sent::default();
+        self.judge(id, (Made::NotYet, nothing_sent), &answer, outcome);
+    }
+
     /// Plugins run on the plugin host's threads; templates take microseconds and run here.
-    async fn transform(
+    pub(crate) async fn transform(
         &self,
         event: &Event,
         ingested: Timestamp,
@@ -285,7 +300,15 @@ impl Course<'_> {
     }
 
     async fn send(&self, id: delivery::DeliveryId, payload: Payload, outcome: &mut Outcome) {
-        let delivery = Delivery {
+        let delivery = self.delivery(id, &payload);
+        let (answer, took) = self.attempt(std::slice::from_ref(&delivery)).await;
+        outcome.heard.take_in(&answer, self.now());
+        let sent = Sent::of(delivery.receipt, took, &answer);
+        self.judge(delivery.id, (Made::Here(payload), sent), &answer, outcome);
+    }
+
+    pub(crate) fn delivery(&self, id: delivery::DeliveryId, payload: &Payload) -> Delivery {
+        Delivery {
             id,
             event_id: self.event_id.into(),
             hops: self.hops,
@@ -293,28 +316,36 @@ impl Course<'_> {
             body: payload.body.clone(),
             content_type: payload.content_type.clone(),
             receipt: Receipt::default(),
-        };
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.core.clock.now()
+    }
+
+    /// One request, and how long it took. A target with batches gets batches of one as well: its
+    /// shape is always the same.
+    pub(crate) async fn attempt(&self, deliveries: &[Delivery]) -> (Answer, Duration) {
         let started = self.core.clock.monotonic();
+        let sender = &self.route.sender;
+        let sending = match deliveries {
+            [one] if self.route.target.flow.batch.is_none() => sender.send(one),
+            together => sender.send_together(together),
+        };
         let answer = match self.route.timeout {
-            None => self.route.sender.send(&delivery).await,
+            None => sending.await,
             Some(timeout) => {
-                let sending = self.route.sender.send(&delivery);
-                tokio::time::timeout(timeout, sending).await.unwrap_or_else(|_elapsed| {
-                    Answer::TimedOut { reason: format!("no answer within {timeout:?}") }
+                let answer = tokio::time::timeout(timeout, sending).await;
+                answer.unwrap_or_else(|_elapsed| Answer::TimedOut {
+                    reason: format!("no answer within {timeout:?}"),
                 })
             }
         };
-        outcome.heard.requests += 1;
-        outcome.heard.hear(&answer, self.core.clock.now());
-        let took = self.core.clock.monotonic().saturating_sub(started);
-        let Receipt { http_status, became } = delivery.receipt;
-        let became = became.into_inner().filter(|_| answer == Answer::Accepted);
-        let sent = Sent { took, http_status: http_status.into_inner(), became };
-        self.judge(delivery.id, (Made::Here(payload), sent), &answer, outcome);
+        (answer, self.core.clock.monotonic().saturating_sub(started))
     }
 
     /// A later output of an event of which an earlier one is still owed.
-    fn in_line(&self, id: delivery::DeliveryId, payload: Payload) -> Postponed {
+    pub(crate) fn in_line(&self, id: delivery::DeliveryId, payload: Payload) -> Postponed {
         let now = self.core.clock.now();
         Postponed {
             id,
@@ -330,7 +361,7 @@ impl Course<'_> {
         }
     }
 
-    fn judge(
+    pub(crate) fn judge(
         &self,
         id: delivery::DeliveryId,
         (made, sent): (Made, Sent),
@@ -377,7 +408,7 @@ impl Course<'_> {
     }
 
     /// The transform let the event go: that is all that came of it.
-    fn dropped(&self, id: delivery::DeliveryId) {
+    pub(crate) fn dropped(&self, id: delivery::DeliveryId) {
         let line = self.line(id, self.core.clock.now(), AttemptResult::Dropped);
         self.core.trail.attempt(line);
     }

@@ -29,25 +29,14 @@ impl BusTarget {
         Self { core: Arc::downgrade(core), to: to.to_owned() }
     }
 
-    async fn publish(&self, core: &Core, delivery: &Delivery) -> Answer {
-        let (to, hops_max) = (&self.to, core.options.hops_max);
-        let hops = delivery.hops.saturating_add(1);
-        if hops > hops_max {
-            let reason = format!(
-                "bus {to}: the event has been passed on {hops_max} times, which is the limit \
-                 (delivery.hops_max); is there a loop of buses?"
-            );
-            return Answer::Refused { reason };
-        }
-        let event = match self.event(core, delivery) {
-            Ok(event) => event,
-            Err(error) => {
-                let reason = format!("bus {to}: what was made is no event: {error}");
-                return Answer::Refused { reason };
-            }
+    async fn publish(&self, core: &Core, deliveries: &[Delivery]) -> Answer {
+        let to = &self.to;
+        let records = deliveries.iter().map(|delivery| self.record(core, delivery));
+        let records = match records.collect::<Result<Vec<Bytes>, String>>() {
+            Ok(records) => records,
+            Err(reason) => return Answer::Refused { reason },
         };
-        delivery.receipt.became.get_or_init(|| event.id().into());
-        match core.append(to, vec![record::encode(&event, hops, None)]).await {
+        match core.append(to, records).await {
             Ok(_offsets) => Answer::Accepted,
             Err(error @ IngestError::UnknownBus { .. }) => {
                 Answer::Refused { reason: error.to_string() }
@@ -55,6 +44,24 @@ impl BusTarget {
             Err(error) => {
                 Answer::Unavailable { reason: format!("bus {to}: {error}"), retry_after: None }
             }
+        }
+    }
+
+    fn record(&self, core: &Core, delivery: &Delivery) -> Result<Bytes, String> {
+        let (to, hops_max) = (&self.to, core.options.hops_max);
+        let hops = delivery.hops.saturating_add(1);
+        if hops > hops_max {
+            return Err(format!(
+                "bus {to}: the event has been passed on {hops_max} times, which is the limit \
+                 (delivery.hops_max); is there a loop of buses?"
+            ));
+        }
+        match self.event(core, delivery) {
+            Ok(event) => {
+                delivery.receipt.became.get_or_init(|| event.id().into());
+                Ok(record::encode(&event, hops, None))
+            }
+            Err(error) => Err(format!("bus {to}: what was made is no event: {error}")),
         }
     }
 
@@ -72,9 +79,13 @@ impl BusTarget {
 
 impl Target for BusTarget {
     fn send<'a>(&'a self, delivery: &'a Delivery) -> Sending<'a> {
+        self.send_together(std::slice::from_ref(delivery))
+    }
+
+    fn send_together<'a>(&'a self, deliveries: &'a [Delivery]) -> Sending<'a> {
         Box::pin(async move {
             match self.core.upgrade() {
-                Some(core) => self.publish(&core, delivery).await,
+                Some(core) => self.publish(&core, deliveries).await,
                 None => Answer::Unavailable {
                     reason: "the router is stopping".to_owned(),
                     retry_after: None,

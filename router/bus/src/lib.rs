@@ -23,6 +23,7 @@ pub use {delivery, journal, plugin, ruleset};
 
 mod archives;
 mod attempt;
+mod batch;
 mod clock;
 mod core;
 mod dispatch;

@@ -51,10 +51,21 @@ pub(crate) fn route() -> Arc<Route> {
     Arc::clone(ROUTE.get_or_init(fresh_route))
 }
 
+/// The same, with an order by `$.detail.k`.
+pub(crate) fn ordered_route() -> Arc<Route> {
+    static ROUTE: OnceLock<Arc<Route>> = OnceLock::new();
+    Arc::clone(ROUTE.get_or_init(|| route_with(", order_by: $.detail.k")))
+}
+
 /// Another version of [`route`].
 pub(crate) fn fresh_route() -> Arc<Route> {
-    let rules =
-        rules("{name: rule, pattern: {source: [a]}, targets: [{id: target, log: {file: unused}}]}");
+    route_with("")
+}
+
+fn route_with(keys: &str) -> Arc<Route> {
+    let rules = rules(&format!(
+        "{{name: rule, pattern: {{source: [a]}}, targets: [{{id: target, log: {{file: unused}}{keys}}}]}}"
+    ));
     let rule = Arc::clone(&rules.rules()[0]);
     Arc::new(Route {
         key: Key::live("default", "rule", "target"),

@@ -17,6 +17,7 @@ use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use crate::batch;
 use crate::target::{Answer, Delivery, RetryAfter, Sending, Target};
 
 /// How much of an answer is read; a connection with more to say is closed.
@@ -125,8 +126,6 @@ impl HttpTarget {
 
     fn request(&self, delivery: &Delivery) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(delivery.body.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.url.clone();
         let headers = request.headers_mut();
         let id = &delivery.id;
         for (name, text) in [
@@ -141,6 +140,38 @@ impl HttpTarget {
         ] {
             headers.insert(HeaderName::from_static(name), header_text(text));
         }
+        self.addressed(request)
+    }
+
+    fn request_together(&self, deliveries: &[Delivery]) -> Request<Full<Bytes>> {
+        let (body, content_type) = batch::body(deliveries);
+        let mut request = Request::new(Full::new(body));
+        let headers = request.headers_mut();
+        let id = &deliveries.first().expect("a batch has deliveries").id;
+        let attempt = deliveries.iter().map(|delivery| delivery.attempt).max().unwrap_or(1);
+        for (name, text) in [
+            ("content-type", content_type),
+            ("user-agent", USER_AGENT),
+            ("slipswitch-batch", &deliveries.len().to_string()),
+            ("slipswitch-attempt", &attempt.to_string()),
+            ("slipswitch-bus", &id.bus),
+            ("slipswitch-rule", &id.rule),
+            ("slipswitch-target", &id.target),
+        ] {
+            headers.insert(HeaderName::from_static(name), header_text(text));
+        }
+        for ids in batch::ids(deliveries) {
+            let name = HeaderName::from_static("slipswitch-delivery-ids");
+            headers.append(name, header_text(&ids));
+        }
+        self.addressed(request)
+    }
+
+    /// The request to this target, with the headers of its rule.
+    fn addressed(&self, mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.url.clone();
+        let headers = request.headers_mut();
         for name in self.headers.keys() {
             headers.remove(name);
         }
@@ -148,8 +179,8 @@ impl HttpTarget {
         request
     }
 
-    async fn attempt(&self, delivery: &Delivery) -> Answer {
-        let request = self.client.0.request(self.request(delivery));
+    async fn attempt(&self, request: Request<Full<Bytes>>, deliveries: &[Delivery]) -> Answer {
+        let request = self.client.0.request(request);
         let response = match tokio::time::timeout(self.timeout, request).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return unavailable(format!("POST {}: {}", self.url, causes(&error))),
@@ -160,7 +191,9 @@ impl HttpTarget {
             }
         };
         let (status, retry_after) = (response.status(), retry_after(&response));
-        delivery.receipt.http_status.get_or_init(|| status.as_u16());
+        for delivery in deliveries {
+            delivery.receipt.http_status.get_or_init(|| status.as_u16());
+        }
         let said = read_answer(response).await;
         if status.is_success() {
             return Answer::Accepted;
@@ -185,7 +218,11 @@ impl HttpTarget {
 
 impl Target for HttpTarget {
     fn send<'a>(&'a self, delivery: &'a Delivery) -> Sending<'a> {
-        Box::pin(self.attempt(delivery))
+        Box::pin(self.attempt(self.request(delivery), std::slice::from_ref(delivery)))
+    }
+
+    fn send_together<'a>(&'a self, deliveries: &'a [Delivery]) -> Sending<'a> {
+        Box::pin(self.attempt(self.request_together(deliveries), deliveries))
     }
 }
 

@@ -16,6 +16,7 @@
 //! - Which events are owed to whom, and remembering it: `bus`.
 //! - Clocks: judging takes the time as a value.
 
+mod batch;
 mod circuit;
 mod console;
 mod dead;

@@ -33,18 +33,26 @@ impl LogTarget {
 
 impl Target for LogTarget {
     fn send<'a>(&'a self, delivery: &'a Delivery) -> Sending<'a> {
+        self.send_together(std::slice::from_ref(delivery))
+    }
+
+    fn send_together<'a>(&'a self, deliveries: &'a [Delivery]) -> Sending<'a> {
         Box::pin(async move {
-            let body = String::from_utf8_lossy(&delivery.body);
-            let line = one_line(&body, &delivery.content_type);
-            let (place, written) = match self {
-                Self::Console => {
-                    let line = format!("{} {line}\n", delivery.id);
-                    ("console".to_owned(), console::write(line).await)
+            let mut lines = String::new();
+            for delivery in deliveries {
+                if let Self::Console = self {
+                    lines.push_str(&delivery.id.to_string());
+                    lines.push(' ');
                 }
+                let body = String::from_utf8_lossy(&delivery.body);
+                lines.push_str(&one_line(&body, &delivery.content_type));
+                lines.push('\n');
+            }
+            let (place, written) = match self {
+                Self::Console => ("console".to_owned(), console::write(lines).await),
                 Self::File(file) => {
                     let (file, place) = (Arc::clone(file), file.path.display().to_string());
-                    let line = format!("{line}\n");
-                    let task = tokio::task::spawn_blocking(move || file.append(&line));
+                    let task = tokio::task::spawn_blocking(move || file.append(&lines));
                     (place, task.await.unwrap_or_else(|error| Err(io::Error::other(error))))
                 }
             };

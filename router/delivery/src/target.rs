@@ -62,4 +62,18 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 pub trait Target: Send + Sync {
     /// Makes one attempt. Always ends, within a limit of its own.
     fn send<'a>(&'a self, delivery: &'a Delivery) -> Sending<'a>;
+
+    /// Makes one attempt with several deliveries of one subscription, at least one. The answer is
+    /// for all of them; what is refused is refused whole, what fails may have arrived in part.
+    fn send_together<'a>(&'a self, deliveries: &'a [Delivery]) -> Sending<'a> {
+        Box::pin(async move {
+            for delivery in deliveries {
+                let answer = self.send(delivery).await;
+                if answer != Answer::Accepted {
+                    return answer;
+                }
+            }
+            Answer::Accepted
+        })
+    }
 }

@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use super::read::{self, Read};
 use super::{Finished, Lane, Now, Part, Work};
 use crate::attempt;
+use crate::batch;
 use crate::core::Core;
 use crate::routes::Route;
 
@@ -223,22 +224,26 @@ impl Timers {
 
 async fn carry_out(core: Arc<Core>, lane: Arc<Lane>, route: Arc<Route>, work: Work) {
     let key = &lane.key;
-    let part = match work {
+    let parts = match work {
         Work::Event(owed) => {
             let offset = owed.offset;
-            (Part::Event(offset), attempt::event(&core, key, owed).await)
+            vec![(Part::Event(offset), attempt::event(&core, key, owed).await)]
+        }
+        Work::Batch(events) => {
+            let outcomes = batch::events(&core, key, events).await.into_iter();
+            outcomes.map(|(offset, outcome)| (Part::Event(offset), outcome)).collect()
         }
         Work::Retry(retry) => {
             let place = retry.place.clone();
-            (Part::Retry(place), attempt::retry(&core, key, &route, retry).await)
+            vec![(Part::Retry(place), attempt::retry(&core, key, &route, retry).await)]
         }
         Work::Bury(retry) => {
             let place = retry.place.clone();
-            (Part::Retry(place), attempt::bury(&core, key, &route, retry).await)
+            vec![(Part::Retry(place), attempt::bury(&core, key, &route, retry).await)]
         }
     };
     let now = core.now();
-    lane.lock().finish(Finished { parts: vec![part] }, now);
+    lane.lock().finish(Finished { parts }, now);
     core.ready.ended();
     lane.wake();
 }

@@ -1,8 +1,9 @@
 //! The state of a lane, and every step it can take.
 
+mod pick;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use delivery::{Circuit, CircuitState, DeliveryId, ErrorKind};
 use event::Timestamp;
@@ -10,19 +11,21 @@ use journal::Offset;
 use roaring::RoaringTreemap;
 
 use super::feed::Feed;
-use super::gate::{Gate, Pass};
+use super::gate::Gate;
 use super::versions::Versions;
-use super::waiting::{Turn, Waiting};
+use super::waiting::Waiting;
 use super::{Bounds, Forced, Now, Owed};
-use crate::attempt::{End, Heard, NOT_TRIED, Outcome, Retry};
+use crate::attempt::{End, Heard, Outcome, Retry};
 use crate::key::Key;
 use crate::routes::Route;
-use crate::state::{Change, Counts, Dead, Made, Place, Postponed, Stopped, Subscription};
+use crate::state::{Change, Counts, Dead, Place, Postponed, Stopped, Subscription};
 
 /// Something to do, handed out by [`Inner::next`].
 #[derive(Debug)]
 pub(crate) enum Work {
     Event(Owed),
+    /// Events that are sent together.
+    Batch(Vec<Owed>),
     /// A postponed delivery that is due.
     Retry(Retry),
     /// A postponed delivery whose rule is gone.
@@ -172,103 +175,6 @@ impl Inner {
         self.feed.until
     }
 
-    /// The next thing to do: first what is due again, then what is new.
-    pub(crate) fn next(&mut self, now: Now) -> Option<Work> {
-        if self.running >= self.concurrency() {
-            return None;
-        }
-        self.gate.limit(self.route.target.flow.rate, now.steady);
-        if self.is_retired
-            && let Some(retry) = self.waiting.take_due(Some(now.wall))
-        {
-            self.running += 1;
-            return Some(Work::Bury(retry));
-        }
-        let pass = if self.is_retired { Pass::Free } else { self.gate.pass(now) };
-        let due_by = match pass {
-            Pass::Shut(_) => return None,
-            Pass::Free => Some(now.wall),
-            // What is owed longest finds out, whenever it would be due.
-            Pass::Probe => None,
-        };
-        let due = self.waiting.take_due(due_by).map(Work::Retry);
-        let work = due.or_else(|| self.next_event(now).map(Work::Event))?;
-        if pass == Pass::Probe {
-            self.gate.probe();
-        }
-        self.running += 1;
-        self.gate.take(now);
-        Some(work)
-    }
-
-    /// The first event whose turn it is. What is behind another one of its order is put aside.
-    fn next_event(&mut self, now: Now) -> Option<Owed> {
-        if let Some(released) = self.waiting.take_released() {
-            return Some(released);
-        }
-        loop {
-            if self.is_full() {
-                return None;
-            }
-            let front = self.feed.front()?;
-            let order = front.route.order_of(&front.event);
-            let turn = order.map_or(Turn::Free, |order| self.waiting.turn(order));
-            if turn == Turn::UnderWay && self.waiting.held() >= self.bounds.queue_max {
-                return None;
-            }
-            let mut owed = self.feed.pop().expect("there is one in front");
-            owed.order = order;
-            self.open.insert(owed.offset);
-            match (turn, order) {
-                (Turn::UnderWay, Some(order)) => self.waiting.hold(order, owed),
-                (Turn::Postponed, Some(_)) => self.stand_in_line(owed, now.wall),
-                (Turn::Free, Some(order)) => {
-                    self.waiting.begin(order);
-                    return Some(owed);
-                }
-                (_, None) => return Some(owed),
-            }
-        }
-    }
-
-    /// So much waits or is done out of order that nothing new may start.
-    fn is_full(&self) -> bool {
-        // With nothing open, the window is held up by the very event that is to start next.
-        let has_window = self.done.len() < self.bounds.window_max || self.open.is_empty();
-        self.waiting.len() >= self.bounds.postponed_max || !has_window
-    }
-
-    /// An event behind a postponed one of its order becomes a row without having been tried.
-    fn stand_in_line(&mut self, owed: Owed, now: Timestamp) {
-        let was_open = self.open.remove(&owed.offset);
-        assert!(was_open, "it was taken from the queue");
-        self.done.insert(owed.offset.get());
-        self.is_dirty = true;
-        self.waiting.postpone(Postponed {
-            id: self.key.delivery(owed.offset, 0),
-            order: owed.order,
-            event_id: owed.event.id().to_owned(),
-            hops: owed.hops,
-            attempts: 0,
-            owed_at: owed.ingested,
-            due_at: now,
-            last_attempt_at: now,
-            error: NOT_TRIED.to_owned(),
-            made: Made::NotYet,
-        });
-    }
-
-    /// In how long there may be something to start, if nothing else happens.
-    pub(crate) fn wake_in(&self, now: Now) -> Option<Duration> {
-        if self.running >= self.concurrency() {
-            return None; // The end of one of them is the time.
-        }
-        if let (false, Pass::Shut(wait)) = (self.is_retired, self.gate.pass(now)) {
-            return wait;
-        }
-        self.waiting.next_due().map(|due_at| due_at.since(now.wall))
-    }
-
     /// When the next postponed delivery is due.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         self.waiting.next_due()
@@ -277,7 +183,7 @@ impl Inner {
     /// Takes in what became of a work.
     pub(crate) fn finish(&mut self, finished: Finished, now: Now) {
         self.running -= 1;
-        let (mut orders, mut heard) = (BTreeSet::new(), Vec::new());
+        let (mut orders, mut heard) = (Vec::new(), Vec::new());
         for (part, outcome) in finished.parts {
             let put_off = outcome.ends.iter().find_map(|end| match end {
                 End::PutOff(due_at) => Some(*due_at),
@@ -304,6 +210,7 @@ impl Inner {
             for owed in self.waiting.take_stranded(order) {
                 self.stand_in_line(owed, now.wall);
             }
+            // Once for each of its events: the last one frees it.
             self.waiting.end(order);
         }
         self.hear(&heard, now);

@@ -34,6 +34,8 @@ enum Step {
     Later,
     /// What moved is written down; or only what matters, as in most rounds.
     Write(Forced),
+    /// Somebody pauses the target, or resumes it.
+    Pause(bool),
     /// The process dies, and starts again from what was written down.
     Crash,
 }
@@ -61,6 +63,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Later),
         2 => Just(Step::Write(Forced::No)),
         1 => Just(Step::Write(Forced::Yes)),
+        1 => any::<bool>().prop_map(Step::Pause),
         1 => Just(Step::Crash),
     ];
     proptest::collection::vec(step, 0..200)
@@ -68,6 +71,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 struct Model {
     lane: Arc<Lane>,
+    route: Arc<Route>,
+    /// Which order each offset is part of.
+    orders: Vec<Option<u64>>,
     /// Which offsets the rule matches.
     matched: Vec<bool>,
     dispatched: u64,
@@ -86,9 +92,18 @@ struct Model {
 
 impl Model {
     fn new(matched: Vec<bool>) -> Self {
+        Self::on(testing::route(), matched)
+    }
+
+    fn on(route: Arc<Route>, matched: Vec<bool>) -> Self {
         let stored = Subscription::new(Key::live("default", "rule", "target"), Offset::new(0));
         Self {
-            lane: open(&stored, &[], 0),
+            lane: open(&stored, (&[], &route), 0),
+            orders: (0_u64..)
+                .zip(&matched)
+                .map(|(offset, _)| route.order_of(&owed(offset, &route).event))
+                .collect(),
+            route,
             matched,
             dispatched: 0,
             now: 0,
@@ -110,6 +125,7 @@ impl Model {
             Step::Finish(which, fate) => self.finish(usize::from(*which), *fate),
             Step::Later => self.now += 1000,
             Step::Write(forced) => self.write(*forced),
+            Step::Pause(is_paused) => self.pause(*is_paused),
             Step::Crash => self.crash(),
         }
     }
@@ -125,7 +141,8 @@ impl Model {
     fn dispatch(&mut self) {
         if self.dispatched < self.end() {
             if self.is_matched(self.dispatched) {
-                self.lane.offer(|| owed(self.dispatched), Offset::new(self.dispatched));
+                self.lane
+                    .offer(|| owed(self.dispatched, &self.route), Offset::new(self.dispatched));
             }
             self.dispatched += 1;
         }
@@ -134,7 +151,10 @@ impl Model {
     fn read(&mut self, count: u64) {
         let Some(from) = self.lane.lock().reads_from() else { return };
         let to = (from.get() + count).min(self.dispatched);
-        let found = (from.get()..to).filter(|offset| self.is_matched(*offset)).map(owed).collect();
+        let found = (from.get()..to)
+            .filter(|offset| self.is_matched(*offset))
+            .map(|offset| owed(offset, &self.route))
+            .collect();
         self.lane.lock().caught_up(found, (from, Offset::new(to)));
     }
 
@@ -147,14 +167,34 @@ impl Model {
         let work = self.lane.lock().next(self.clock());
         match work {
             Some(Work::Event(owed)) => {
+                self.check_order(owed.offset.get());
                 *self.handed_out.entry(owed.offset.get()).or_default() += 1;
                 self.running.push((owed.offset.get(), None));
             }
+            Some(Work::Batch(_)) => panic!("this rule has no batches"),
             Some(Work::Retry(retry) | Work::Bury(retry)) => {
+                self.check_order(retry.place.offset);
                 self.running.push((retry.place.offset, Some(retry)));
             }
             None => (),
         }
+    }
+
+    fn order_of(&self, offset: u64) -> Option<u64> {
+        self.orders[usize::try_from(offset).unwrap()]
+    }
+
+    /// What starts now is the first of its order that is still owed, and nothing else of it runs.
+    fn check_order(&self, offset: u64) {
+        let Some(order) = self.order_of(offset) else { return };
+        let is_of_it = |other: &u64| self.order_of(*other) == Some(order);
+        for earlier in (0..offset).filter(is_of_it).filter(|other| self.is_matched(*other)) {
+            assert!(self.ended.contains(&earlier), "{offset} starts before {earlier} has ended");
+        }
+        assert!(
+            !self.running.iter().any(|(running, _)| is_of_it(running)),
+            "{offset} beside another"
+        );
     }
 
     fn finish(&mut self, which: usize, fate: Fate) {
@@ -169,7 +209,8 @@ impl Model {
                 row.expect("what is not in memory is on disk").clone()
             }
         });
-        let mut row = postponed(offset, 1, self.now + 500);
+        let order = self.order_of(offset);
+        let mut row = Postponed { order, ..postponed(offset, 1, self.now + 500) };
         if let Some(before) = before {
             row = Postponed { attempts: before.attempts + 1, made: before.made, ..row };
             if retry.as_ref().is_some_and(|retry| retry.row.is_none()) {
@@ -191,7 +232,7 @@ impl Model {
         if !matches!(fate, Fate::Postponed) {
             self.ended.insert(offset);
         }
-        let outcome = Outcome { ends, ..Outcome::default() };
+        let outcome = Outcome { ends, order, ..Outcome::default() };
         let part = match retry {
             None => Part::Event(Offset::new(offset)),
             Some(retry) => Part::Retry(retry.place),
@@ -249,10 +290,19 @@ impl Model {
         self.ended = self.ended_on_disk.clone();
         // The dispatcher begins at the journal's end; what lies before is the lane's own to read.
         self.dispatched = self.end();
-        self.lane = open(&self.stored, &self.rows, self.end());
+        self.lane = open(&self.stored, (&self.rows, &self.route), self.end());
+    }
+
+    fn pause(&mut self, is_paused: bool) {
+        let reason = Stopped { since: Timestamp::from_millis(0), reason: String::new() };
+        self.lane.pause(is_paused.then_some(reason));
+        if is_paused {
+            assert_eq!(self.lane.lock().sizes().0, 0, "a paused lane keeps nothing in memory");
+        }
     }
 
     fn drain(&mut self) {
+        self.pause(false);
         for _ in 0..self.end() * 8 + 8 {
             self.dispatch();
             self.read(3);
@@ -265,21 +315,27 @@ impl Model {
     }
 }
 
-fn open(stored: &Subscription, rows: &[Postponed], dispatched: u64) -> Arc<Lane> {
+fn open(
+    stored: &Subscription,
+    (rows, route): (&[Postponed], &Arc<Route>),
+    dispatched: u64,
+) -> Arc<Lane> {
     let waiting = rows.iter().map(Postponed::in_short).collect();
     let stored = Subscription { waiting, ..stored.clone() };
-    Lane::new(stored, testing::route(), BOUNDS, Offset::new(dispatched), &Ready::new(10))
+    Lane::new(stored, Arc::clone(route), BOUNDS, Offset::new(dispatched), &Ready::new(10))
 }
 
-fn owed(offset: u64) -> Owed {
+/// Every fourth has no key, the others one of three.
+fn owed(offset: u64, route: &Arc<Route>) -> Owed {
     let stamp = Stamp { id: "1", time: Timestamp::from_millis(0), account: "0", region: "r" };
-    let entry = br#"{"source":"a","detail-type":"b","detail":{}}"#;
+    let key = if offset % 4 == 3 { "null".to_owned() } else { (offset % 3).to_string() };
+    let entry = format!(r#"{{"source":"a","detail-type":"b","detail":{{"k":{key}}}}}"#);
     Owed {
         offset: Offset::new(offset),
-        event: Event::from_entry(entry, &Limits::default(), &stamp).unwrap(),
+        event: Event::from_entry(entry.as_bytes(), &Limits::default(), &stamp).unwrap(),
         hops: 0,
         ingested: Timestamp::from_millis(0),
-        route: testing::route(),
+        route: Arc::clone(route),
         order: None,
     }
 }
@@ -322,6 +378,23 @@ proptest! {
         if model.crashes == 0 {
             prop_assert!(model.handed_out.values().all(|times| *times == 1), "nothing runs twice");
         }
+    }
+
+    #[test]
+    fn what_has_one_key_runs_one_at_a_time_in_order_whatever_fails_and_crashes(
+        matched in proptest::collection::vec(any::<bool>(), 0..60),
+        steps in steps(),
+    ) {
+        let mut model = Model::on(testing::ordered_route(), matched);
+        for step in &steps {
+            model.take(step);
+        }
+        model.drain();
+        let expected: BTreeSet<u64> =
+            (0..model.end()).filter(|offset| model.is_matched(*offset)).collect();
+        prop_assert_eq!(&model.ended, &expected, "no key is held for ever");
+        prop_assert_eq!(model.stored.settled.get(), model.end());
+        prop_assert!(model.rows.is_empty());
     }
 }
 

@@ -149,6 +149,10 @@ impl Waiting {
         self.released.pop_front()
     }
 
+    pub(super) fn first_released(&self) -> Option<&Owed> {
+        self.released.front()
+    }
+
     /// A new row. One with an order is due when its turn comes.
     pub(super) fn postpone(&mut self, row: Postponed) {
         // A retry that only updates its row must not be deleted with what was resolved before.

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use delivery::DeliveryId;
+use delivery::{Answer, DeliveryId, Receipt};
 use event::Timestamp;
 use ruleset::pattern::keys;
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,15 @@ pub(crate) struct Sent {
     pub http_status: Option<u16>,
     /// The id of the event that a bus made of it.
     pub became: Option<Arc<str>>,
+}
+
+impl Sent {
+    /// What a target told beside its answer, and how long it took.
+    pub(crate) fn of(receipt: Receipt, took: Duration, answer: &Answer) -> Self {
+        let Receipt { http_status, became } = receipt;
+        let became = became.into_inner().filter(|_| *answer == Answer::Accepted);
+        Self { took, http_status: http_status.into_inner(), became }
+    }
 }
 
 /// An attempt as the log has it.

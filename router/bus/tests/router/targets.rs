@@ -80,6 +80,7 @@ async fn a_new_target_may_start_in_the_past() {
     let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
     let router = open(options(folder.path()), Arc::new(RuleSet::empty())).await;
     send(&router, 0..10).await;
+    until(&router, "dispatched", async || router.status().dispatched == 10).await;
     let early = rule("early", &target.url("/early")) + "    start: earliest\n";
     let late = rule("late", &target.url("/late"));
     let timed = rule("timed", &target.url("/timed")) + "    start: 1999-12-31T23:59:59Z\n";
@@ -128,5 +129,45 @@ async fn an_open_circuit_without_anything_postponed_is_probed_with_a_new_event()
     let end = subscription(&router, "one");
     assert_eq!(end.dead + end.delivered, 30);
     assert!(end.delivered > 0 && end.dead < 30, "{end:?}");
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_one_request_and_a_bad_event_in_it_takes_no_other_with_it() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    // The first batch is refused whole; of its parts, sent alone, the second is bad.
+    let said = [400, 200, 400, 200, 200].map(Answer::status);
+    target.script("/t", said);
+    let keys = "    batch: {events: 4, within: 60s}\n    concurrency: 1\n";
+    let router = open(options(folder.path()), with(keys, &target.url("/t"))).await;
+    send(&router, 0..8).await;
+    until(&router, "all have ended", async || subscription(&router, "one").settled == 8).await;
+    let requests = target.requests_to("/t");
+    let sizes: Vec<&str> =
+        requests.iter().map(|one| one.header("slipswitch-batch").unwrap()).collect();
+    assert_eq!(sizes, ["4", "1", "1", "1", "1", "4"]);
+    assert_eq!(requests[0].header("slipswitch-delivery-ids"), Some("0/0 1/0 2/0 3/0"));
+    assert_eq!(requests[0].header("content-type"), Some("application/json"));
+    let last: Vec<serde_json::Value> = serde_json::from_str(&requests[5].text()).unwrap();
+    let numbers: Vec<_> = last.iter().map(|event| event["detail"]["n"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [4, 5, 6, 7]);
+    let end = subscription(&router, "one");
+    assert_eq!((end.delivered, end.dead, end.failed_attempts), (7, 1, 1));
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_does_not_wait_for_ever_and_what_fails_is_tried_again() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    target.script("/t", [Answer::status(503)]);
+    let keys = "    batch: {events: 100, within: 20ms}\n    order_by: $.source\n";
+    let router = open(options(folder.path()), with(keys, &target.url("/t"))).await;
+    send(&router, 0..7).await;
+    until(&router, "all arrived", async || subscription(&router, "one").delivered == 7).await;
+    let requests = target.requests_to("/t");
+    assert_eq!(requests[0].header("slipswitch-batch"), Some("7"));
+    let again: Vec<&str> =
+        requests[1..].iter().map(|one| one.header("slipswitch-delivery-ids").unwrap()).collect();
+    assert_eq!(again, ["0/0", "1/0", "2/0", "3/0", "4/0", "5/0", "6/0"], "in order");
     stop(router).await;
 }

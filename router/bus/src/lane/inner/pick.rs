@@ -1,0 +1,153 @@
+//! What a lane does next, and when, if nothing happens before.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use event::Timestamp;
+use ruleset::Batch;
+
+use super::{Inner, Work};
+use crate::attempt::NOT_TRIED;
+use crate::lane::gate::Pass;
+use crate::lane::waiting::Turn;
+use crate::lane::{Now, Owed};
+use crate::state::{Made, Postponed};
+
+impl Inner {
+    /// The next thing to do: first what is due again, then what is new.
+    pub(crate) fn next(&mut self, now: Now) -> Option<Work> {
+        if self.running >= self.concurrency() {
+            return None;
+        }
+        self.gate.limit(self.route.target.flow.rate, now.steady);
+        if self.is_retired
+            && let Some(retry) = self.waiting.take_due(Some(now.wall))
+        {
+            self.running += 1;
+            return Some(Work::Bury(retry));
+        }
+        let pass = if self.is_retired { Pass::Free } else { self.gate.pass(now) };
+        let due_by = match pass {
+            Pass::Shut(_) => return None,
+            Pass::Free => Some(now.wall),
+            // What is owed longest finds out, whenever it would be due.
+            Pass::Probe => None,
+        };
+        let due = self.waiting.take_due(due_by).map(Work::Retry);
+        let work = match (due, self.route.target.flow.batch) {
+            (Some(due), _) => due,
+            (None, None) => Work::Event(self.next_event(now, &BTreeSet::new())?),
+            (None, Some(batch)) => Work::Batch(self.next_batch(batch, pass, now)?),
+        };
+        if pass == Pass::Probe {
+            self.gate.probe();
+        }
+        self.running += 1;
+        self.gate.take(now);
+        Some(work)
+    }
+
+    /// As many events as a batch holds; fewer when the first has waited long enough.
+    fn next_batch(&mut self, batch: Batch, pass: Pass, now: Now) -> Option<Vec<Owed>> {
+        let is_ripe = self.batch_wait(batch, now).is_some_and(|wait| wait.is_zero());
+        if !is_ripe && !self.is_retired && pass != Pass::Probe {
+            return None;
+        }
+        let events_max = if pass == Pass::Probe { 1 } else { batch.events };
+        let (mut events, mut orders) = (Vec::new(), BTreeSet::new());
+        while events.len() < events_max {
+            let Some(owed) = self.next_event(now, &orders) else { break };
+            orders.extend(owed.order);
+            events.push(owed);
+        }
+        (!events.is_empty()).then_some(events)
+    }
+
+    /// How long the events that are there wait for company; none when there are none.
+    fn batch_wait(&self, batch: Batch, now: Now) -> Option<Duration> {
+        let released = self.waiting.first_released().map(|owed| owed.ingested);
+        let queued = self.feed.front().map(|owed| owed.ingested);
+        let oldest = released.into_iter().chain(queued).min()?;
+        if self.feed.len() >= batch.events {
+            return Some(Duration::ZERO);
+        }
+        // A clock that stepped back makes nobody wait longer than that.
+        Some(oldest.after(batch.within).since(now.wall).min(batch.within))
+    }
+
+    /// The first event whose turn it is. What is behind another one of its order is put aside,
+    /// unless that is one of `company`.
+    fn next_event(&mut self, now: Now, company: &BTreeSet<u64>) -> Option<Owed> {
+        if let Some(released) = self.waiting.take_released() {
+            return Some(released);
+        }
+        loop {
+            if self.is_full() {
+                return None;
+            }
+            let front = self.feed.front()?;
+            let order = front.route.order_of(&front.event);
+            let turn = match order {
+                Some(order) if company.contains(&order) => Turn::Free,
+                Some(order) => self.waiting.turn(order),
+                None => Turn::Free,
+            };
+            if turn == Turn::UnderWay && self.waiting.held() >= self.bounds.queue_max {
+                return None;
+            }
+            let mut owed = self.feed.pop().expect("there is one in front");
+            owed.order = order;
+            self.open.insert(owed.offset);
+            match (turn, order) {
+                (Turn::UnderWay, Some(order)) => self.waiting.hold(order, owed),
+                (Turn::Postponed, Some(_)) => self.stand_in_line(owed, now.wall),
+                (Turn::Free, Some(order)) => {
+                    self.waiting.begin(order);
+                    return Some(owed);
+                }
+                (_, None) => return Some(owed),
+            }
+        }
+    }
+
+    /// So much waits or is done out of order that nothing new may start.
+    fn is_full(&self) -> bool {
+        // With nothing open, the window is held up by the very event that is to start next.
+        let has_window = self.done.len() < self.bounds.window_max || self.open.is_empty();
+        self.waiting.len() >= self.bounds.postponed_max || !has_window
+    }
+
+    /// An event behind a postponed one of its order becomes a row without having been tried.
+    pub(super) fn stand_in_line(&mut self, owed: Owed, now: Timestamp) {
+        let was_open = self.open.remove(&owed.offset);
+        assert!(was_open, "it was taken from the queue");
+        self.done.insert(owed.offset.get());
+        self.is_dirty = true;
+        self.waiting.postpone(Postponed {
+            id: self.key.delivery(owed.offset, 0),
+            order: owed.order,
+            event_id: owed.event.id().to_owned(),
+            hops: owed.hops,
+            attempts: 0,
+            owed_at: owed.ingested,
+            due_at: now,
+            last_attempt_at: now,
+            error: NOT_TRIED.to_owned(),
+            made: Made::NotYet,
+        });
+    }
+
+    /// In how long there may be something to start, if nothing else happens.
+    pub(crate) fn wake_in(&self, now: Now) -> Option<Duration> {
+        if self.running >= self.concurrency() {
+            return None; // The end of one of them is the time.
+        }
+        if let (false, Pass::Shut(wait)) = (self.is_retired, self.gate.pass(now)) {
+            return wait;
+        }
+        let due = self.waiting.next_due().map(|due_at| due_at.since(now.wall));
+        let batch = self.route.target.flow.batch.and_then(|batch| self.batch_wait(batch, now));
+        // What is ripe and did not start waits for something else than time.
+        due.into_iter().chain(batch.filter(|wait| !wait.is_zero())).min()
+    }
+}
