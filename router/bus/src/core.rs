@@ -28,6 +28,7 @@ use crate::outside::Outside;
 use crate::record;
 use crate::replay::Players;
 use crate::routes::{Route, Routes};
+use crate::sealing;
 use crate::state::{
     self, Change, Postponed, Recall, Recalled, ReplayRow, State, StateError, Subscription,
 };
@@ -71,6 +72,8 @@ pub(crate) struct Core {
     pub trail: Trail,
     pub archives: ArcSwap<Archives>,
     pub players: Players,
+    pub counts: sealing::Counts,
+    pub sealing_trouble: Mutex<Option<String>>,
 }
 
 impl Core {
@@ -140,7 +143,7 @@ impl Core {
     pub(crate) fn start_of(&self, route: &Route, position: Offset) -> Offset {
         let from = match route.target.flow.start {
             Start::Latest => return position,
-            Start::Earliest => Ok(self.journal.stats().first_offset),
+            Start::Earliest => Ok(self.journal.first_offset(&route.key.bus)),
             Start::At(time) => self.journal.offset_at(time.as_millis()),
         };
         let from = from.map(|from| from.min(position)).unwrap_or_else(|error| {
@@ -191,7 +194,7 @@ impl Core {
         Ok(())
     }
 
-    fn dormant(&self) -> MutexGuard<'_, Vec<Subscription>> {
+    pub(crate) fn dormant(&self) -> MutexGuard<'_, Vec<Subscription>> {
         self.dormant.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -285,6 +288,14 @@ impl Core {
             segments: stats.segments,
             bytes: stats.segment_bytes,
             syncs: stats.groups,
+            sealed_to: stats.sealed_to.get(),
+            sealed: self.sealed_status(),
+            sealing_failed: self.sealing_trouble(),
+            sealed_records: self.counts.sealed_records.load(Ordering::Relaxed),
+            expired_records: self.counts.expired_records.load(Ordering::Relaxed),
+            sealing_failures: self.counts.failures.load(Ordering::Relaxed),
+            unsynced: stats.unsynced_records,
+            lost: stats.lost_records,
             stopped: self.journal_trouble(),
         }
     }

@@ -69,6 +69,7 @@ fn open_journal(outside: &Outside, options: &Options) -> Result<(Journal, Recove
     let defaults = journal::Options {
         sealed_dir: folder.join("sealed"),
         archives_dir: folder.join("archives"),
+        free_bytes_min: options.free_bytes_min,
         ..journal::Options::new(folder.join("journal"))
     };
     match outside {

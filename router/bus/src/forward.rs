@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use delivery::{Answer, Delivery, Sending, Target};
@@ -113,5 +114,20 @@ impl Core {
         self.know(bus)?;
         let now = self.clock.now().as_millis();
         self.journal.append(bus, payloads, now).await.map_err(IngestError::from)
+    }
+
+    /// For a bus that wants events acknowledged before they are synced: where they will be is not
+    /// known then.
+    pub(crate) async fn post(
+        &self,
+        bus: &str,
+        payloads: Vec<Bytes>,
+        within: Duration,
+    ) -> Result<Range<Offset>, IngestError> {
+        self.know(bus)?;
+        let now = self.clock.now().as_millis();
+        self.journal.post(bus, payloads, now, within).await?;
+        let end = self.journal.durable_end();
+        Ok(end..end)
     }
 }

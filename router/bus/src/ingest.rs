@@ -12,6 +12,7 @@ use crate::core::Core;
 use crate::door::Visit;
 use crate::record;
 use crate::router::Router;
+use crate::sealing::Durability;
 
 /// Bytes of records in one append: well below a frame's limit.
 pub(crate) const APPEND_BYTES: usize = 1024 * 1024;
@@ -71,19 +72,26 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Appends to the bus, and says how much is kept when that fails.
+    /// Appends to the bus, and says how much is kept when that fails. Of events that are not keyed
+    /// it may not be known yet where they are: the range is empty then.
     pub(crate) async fn append(
         &mut self,
         core: &Core,
         bus: &str,
         payloads: Vec<Bytes>,
+        is_keyed: bool,
     ) -> Result<Range<Offset>, IngestError> {
         let count = payloads.len();
         if count == 0 {
             let end = core.journal.durable_end();
             return Ok(end..end);
         }
-        match core.append(bus, payloads).await {
+        let appended = match core.bus_options(bus).durability {
+            // Whoever came with a key wants to know where the event is.
+            Durability::Interval(within) if !is_keyed => core.post(bus, payloads, within).await,
+            Durability::Synced | Durability::Interval(_) => core.append(bus, payloads).await,
+        };
+        match appended {
             Err(IngestError::Unavailable { reason }) if 0 < self.kept => {
                 Err(IngestError::Partly { kept: self.kept, entries: self.entries, reason })
             }
@@ -189,10 +197,10 @@ impl Core {
                 Err(error) => results.push(Err(Refusal::Entry(error))),
             }
             if chunk.bytes >= APPEND_BYTES {
-                progress.append(self, bus, chunk.take()).await?;
+                progress.append(self, bus, chunk.take(), false).await?;
             }
         }
-        progress.append(self, bus, chunk.take()).await?;
+        progress.append(self, bus, chunk.take(), false).await?;
         Ok(())
     }
 

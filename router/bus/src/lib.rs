@@ -41,6 +41,7 @@ mod record;
 mod replay;
 mod router;
 mod routes;
+mod sealing;
 mod selection;
 mod shelf;
 #[cfg(feature = "simulation")]
@@ -65,11 +66,12 @@ pub use options::Options;
 pub use record::envelope;
 pub use replay::{Estimate, Replay, ReplayError, ReplayState, StartReplay, TargetEstimate};
 pub use router::{Drained, OpenError, Router, SwapError};
+pub use sealing::{BusOptions, Durability, Retention};
 pub use selection::Selection;
 pub use shelf::{PluginFile, PluginStatus, Shelf};
 pub use state::letters::Depth;
 pub use state::{StateError, Stopped};
-pub use status::{CircuitStatus, JournalStatus, Status, SubscriptionStatus};
+pub use status::{CircuitStatus, JournalStatus, SealedStatus, Status, SubscriptionStatus};
 pub use stop::StopError;
 pub use trail::{
     AttemptRecord, AttemptResult, DeliveryFate, DeliveryLog, DeliveryLogStatus, DeliveryState,

@@ -1,9 +1,11 @@
 //! What a router is opened with.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::door::Deduplication;
+use crate::sealing::BusOptions;
 use crate::trail::DeliveryLog;
 
 /// Every limit of the bus by name. [`Options::new`] gives the defaults.
@@ -18,8 +20,16 @@ pub struct Options {
     pub region: String,
     /// Buses that exist without a rule on them; `default` always does.
     pub buses: Vec<String>,
+    /// Of buses that have something of their own.
+    pub bus_options: BTreeMap<String, BusOptions>,
     pub deduplication: Deduplication,
     pub delivery_log: DeliveryLog,
+    /// How long events that do not fill a segment stay unsealed.
+    pub seal_after: Duration,
+    /// How often it is looked for what has expired, while there is room.
+    pub expire_every: Duration,
+    /// What the journal leaves free on the disk for its neighbours.
+    pub free_bytes_min: u64,
     /// The size of a journal segment, in bytes.
     pub segment_bytes: u64,
     /// Events of one subscription under delivery at the same time.
@@ -54,8 +64,12 @@ impl Options {
             account: "000000000000".to_owned(),
             region: "local".to_owned(),
             buses: Vec::new(),
+            bus_options: BTreeMap::new(),
             deduplication: Deduplication::default(),
             delivery_log: DeliveryLog::default(),
+            seal_after: Duration::from_secs(600),
+            expire_every: Duration::from_secs(60),
+            free_bytes_min: 64 << 20,
             segment_bytes: 64 * 1024 * 1024,
             concurrency: 32,
             lane_events_max: 1024,

@@ -26,6 +26,7 @@ use crate::options::Options;
 use crate::outside::Outside;
 use crate::replay::Players;
 use crate::routes::Routes;
+use crate::sealing::{self, Durability};
 use crate::state::{ArchiveRow, ReplayRow, StateError, Subscription};
 use crate::status::Ingested;
 use crate::trail::{self, Trail, Wholly};
@@ -137,6 +138,8 @@ impl Router {
             letters: Tended::default(),
             archives: ArcSwap::from_pointee(archives),
             players: Players::default(),
+            counts: sealing::Counts::default(),
+            sealing_trouble: Mutex::default(),
         });
         for replay in replays.iter().filter(|replay| !replay.state.is_over()) {
             core.register(replay);
@@ -148,6 +151,7 @@ impl Router {
         core.tasks().spawn(flush::run(Arc::clone(&core)));
         core.tasks().spawn(lane::run(Arc::clone(&core)));
         core.tasks().spawn(trail::run(Arc::clone(&core)));
+        core.tasks().spawn(sealing::run(Arc::clone(&core)));
         let thread = start(&core, dispatcher)?;
         Ok(Router { core, swaps, dispatcher: Arc::new(Mutex::new(thread)) })
     }
@@ -194,6 +198,17 @@ impl Router {
     /// Figures of the journal, for metrics.
     pub fn journal_stats(&self) -> journal::Stats {
         self.core.journal.stats()
+    }
+
+    /// The buses whose events are acknowledged before they are synced, and within what time they
+    /// are.
+    pub fn weakened(&self) -> Vec<(String, Duration)> {
+        let all = self.core.options.bus_options.iter();
+        all.filter_map(|(bus, options)| match options.durability {
+            Durability::Synced => None,
+            Durability::Interval(within) => Some((bus.clone(), within)),
+        })
+        .collect()
     }
 
     /// # Errors

@@ -59,8 +59,40 @@ pub struct JournalStatus {
     pub bytes: u64,
     /// Groups of events synced since the start of the process.
     pub syncs: u64,
+    /// Every event below is in sealed segments.
+    pub sealed_to: u64,
+    /// The sealed segments of each bus that has some.
+    pub sealed: Vec<SealedStatus>,
+    /// Why the last round of sealing has failed; none while it goes well.
+    pub sealing_failed: Option<String>,
+    /// Since the start of the process: events sealed, archived ones again; events expired; rounds
+    /// that have failed.
+    pub sealed_records: u64,
+    pub expired_records: u64,
+    pub sealing_failures: u64,
+    /// Events that are acknowledged and not yet synced, because their bus wants it so.
+    pub unsynced: u64,
+    /// Of such, those that were lost since the start of the process.
+    pub lost: u64,
     /// None while it takes events; else why it does not.
     pub stopped: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct SealedStatus {
+    pub bus: String,
+    pub segments: usize,
+    /// On disk.
+    pub bytes: u64,
+    /// Of the events, unpacked.
+    pub raw_bytes: u64,
+    pub events: u64,
+    /// What came before has expired.
+    pub first_offset: u64,
+    /// When the oldest one was taken in.
+    pub first_time: Option<Timestamp>,
+    /// Damaged places that were met since the start of the process.
+    pub damaged: u64,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -120,6 +152,22 @@ impl Router {
 }
 
 impl Core {
+    pub(crate) fn sealed_status(&self) -> Vec<SealedStatus> {
+        let buses = self.journal.sealed_buses().into_iter();
+        buses
+            .map(|(bus, stats)| SealedStatus {
+                bus,
+                segments: stats.segments,
+                bytes: stats.bytes,
+                raw_bytes: stats.raw_bytes,
+                events: stats.records,
+                first_offset: stats.first_offset.get(),
+                first_time: stats.first_time.map(Timestamp::from_millis),
+                damaged: stats.damaged_blocks,
+            })
+            .collect()
+    }
+
     pub(crate) fn count_ingested(&self, results: &[Result<Taken, Refusal>]) {
         let (mut accepted, mut duplicate, mut refused) = (0, 0, 0);
         for result in results {

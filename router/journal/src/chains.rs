@@ -15,6 +15,9 @@ use std::{
 
 use crate::{Chain, ChainError, ChainOptions, Expired, OpenError, disk::Disk, error::open_error};
 
+/// What the names end with of files that do not count yet.
+const UNFINISHED: &str = ".new";
+
 pub(crate) struct Chains {
     disk: Arc<dyn Disk>,
     open: RwLock<BTreeMap<Arc<str>, Chain>>,
@@ -32,7 +35,9 @@ impl Chains {
         let mut open = BTreeMap::new();
         for folder in folders {
             // A folder of another kind of name is somebody else's.
-            if let Some(name) = name_of(&folder) {
+            if let Some(name) = name_of(&folder)
+                && has_begun(&*disk.folder(&folder))?
+            {
                 open.insert(name.as_str().into(), open_chain(&*disk, &name)?);
             }
         }
@@ -66,6 +71,14 @@ impl Chains {
         open.remove(name);
         Ok(removed)
     }
+}
+
+/// Whether something was ever sealed into the folder. Else there is nothing to open, and on a full
+/// disk nothing could be made of it.
+fn has_begun(folder: &dyn Disk) -> Result<bool, OpenError> {
+    let names = folder.list();
+    let names = names.map_err(|error| open_error(folder.path(""), "list the folder", error))?;
+    Ok(names.iter().any(|name| !name.ends_with(UNFINISHED)))
 }
 
 fn open_chain(disk: &dyn Disk, name: &str) -> Result<Chain, OpenError> {

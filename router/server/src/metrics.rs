@@ -56,6 +56,16 @@ mod name {
     pub(super) const JOURNAL_REFUSED: &str = "journal_refused_appends";
     pub(super) const JOURNAL_SYNC_SECONDS: &str = "journal_sync_seconds";
     pub(super) const JOURNAL_WRITABLE: &str = "journal_writable";
+    pub(super) const SEALED_TO: &str = "journal_sealed_to_offset";
+    pub(super) const SEALED_RECORDS: &str = "journal_sealed_records";
+    pub(super) const SEALED_BYTES: &str = "journal_sealed_bytes";
+    pub(super) const SEALED_SEGMENTS: &str = "journal_sealed_segments";
+    pub(super) const FIRST_OFFSET: &str = "journal_sealed_first_offset";
+    pub(super) const EXPIRED_RECORDS: &str = "journal_expired_records";
+    pub(super) const SEALING_FAILURES: &str = "journal_sealing_failures";
+    pub(super) const UNSYNCED: &str = "journal_unsynced_records";
+    pub(super) const LOST: &str = "journal_lost_records";
+    pub(super) const WEAKENED: &str = "bus_durability_interval_seconds";
     pub(super) const DISPATCHED: &str = "dispatched_offset";
 
     pub(super) const DELIVERED: &str = "subscription_delivered";

@@ -201,7 +201,8 @@ impl Visit {
         group: Group,
         outcomes: &mut [Option<Result<Taken, Refusal>>],
     ) -> Result<(), IngestError> {
-        let range = self.progress.append(&self.core, &self.bus, group.payloads).await?;
+        let is_keyed = group.members.iter().any(|(_, _, hold)| hold.is_some());
+        let range = self.progress.append(&self.core, &self.bus, group.payloads, is_keyed).await?;
         for (offset, (index, id, hold)) in (range.start.get()..).zip(group.members) {
             if let Some(hold) = hold {
                 hold.stored(Offset::new(offset), self.now);

@@ -4,6 +4,7 @@
 mod archives;
 mod letters;
 mod replays;
+mod sealing;
 mod targets;
 
 use std::path::Path;

@@ -27,6 +27,8 @@ const DEDUPLICATION_WINDOW: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(24 * 3_600);
 const DELIVERY_LOG_AGE: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(3_650 * 86_400);
+const SEAL_AFTER: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(24 * 3_600);
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 
 #[derive(Default, Deserialize)]
@@ -99,6 +101,8 @@ struct Delivery {
 #[serde(deny_unknown_fields, default)]
 struct Journal {
     segment_bytes: Option<Spanned<Size>>,
+    seal_after: Option<Spanned<Age>>,
+    free_bytes_min: Option<Spanned<Size>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -287,6 +291,8 @@ impl Checks<'_> {
     }
 
     fn journal(&mut self, file: Journal, into: &mut super::Journal) {
+        self.age("seal_after", file.seal_after, SEAL_AFTER, &mut into.seal_after);
+        self.bytes("free_bytes_min", file.free_bytes_min, 0..=1 << 50, &mut into.free_bytes_min);
         if let Some(found) = &file.segment_bytes
             && let Size::Bytes(bytes) = found.value
             && !bytes.is_multiple_of(PAGE)

@@ -67,6 +67,22 @@ pub(crate) struct Config {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bus {
     pub(crate) deduplicates_by_source_and_id: bool,
+    /// `None`: an event is acknowledged when it is synced. Else it is synced within this time.
+    pub(crate) interval: Option<Duration>,
+    pub(crate) retention: Retention,
+}
+
+/// What is kept of a bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Retention {
+    pub(crate) age: Duration,
+    pub(crate) bytes: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { age: Duration::from_secs(7 * 24 * 60 * 60), bytes: 10 << 30 }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +132,10 @@ pub(crate) struct Delivery {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Journal {
     pub(crate) segment_bytes: u64,
+    /// How long events that do not fill a segment stay unsealed.
+    pub(crate) seal_after: Duration,
+    /// What is left free on the disk for the neighbours.
+    pub(crate) free_bytes_min: u64,
 }
 
 /// How long dead letters are kept.
@@ -194,7 +214,11 @@ impl Default for Config {
                 postponed_max: 10_000,
                 hops_max: 8,
             },
-            journal: Journal { segment_bytes: 64 << 20 },
+            journal: Journal {
+                segment_bytes: 64 << 20,
+                seal_after: Duration::from_secs(600),
+                free_bytes_min: 64 << 20,
+            },
             dead_letters: DeadLetters { days: 90, count: 1_000_000 },
             plugin: Plugin {
                 cpu: Duration::from_millis(250),

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use expect_test::{Expect, expect};
 
-use super::{Config, ConfigError, file};
+use super::{Config, ConfigError, Retention, file};
 
 const EXAMPLE: &str = include_str!("../../../../docs/slipswitch.example.yaml");
 
@@ -85,6 +85,28 @@ fn a_bus_may_say_by_what_it_knows_an_event_that_comes_again() {
 }
 
 #[test]
+fn a_bus_may_weaken_its_durability_and_say_what_it_keeps() {
+    let config = parse(
+        "buses: { a: { durability: { interval: 250ms } }, b: { durability: synced, retention: { age: 30d, bytes: 1GiB } } }",
+    )
+    .unwrap();
+    let (a, b) = (&config.bus_settings["a"], &config.bus_settings["b"]);
+    assert_eq!(a.interval, Some(std::time::Duration::from_millis(250)));
+    assert_eq!(a.retention, Retention::default());
+    assert_eq!((b.interval, b.retention.bytes), (None, 1 << 30));
+    assert_eq!(b.retention.age, std::time::Duration::from_secs(30 * 86_400));
+    refused(
+        "buses: { a: { durability: fast }, b: { durability: { interval: 2m } }, c: { retention: { age: 1s, bytes: 1 } } }",
+        expect![[r#"
+            1:27: `fast` is no durability | write `synced`, or `{ interval: 1s }`
+            1:64: interval cannot be 2m | write one from 10ms to 1m
+            1:95: age cannot be 1s | write one from 1m to 36500d
+            1:106: bytes cannot be 1 | use a number from 1048576 to 1152921504606846976
+        "#]],
+    );
+}
+
+#[test]
 fn an_account_keeps_its_leading_zeroes_without_quotes() {
     assert_eq!(parse("account: 000000000007").unwrap().account, "000000000007");
 }
@@ -110,9 +132,9 @@ fn an_unknown_key_gets_the_nearest_word() {
     "#]],
     );
     refused(
-        "buses: { shop: { retention: 1 } }",
+        "buses: { shop: { keep: 1 } }",
         expect![[r#"
-            1:18: unknown key `retention` | the keys here are `deduplicate`
+            1:18: unknown key `keep` | the keys here are `deduplicate`, `durability`, `retention`
         "#]],
     );
 }

@@ -1,6 +1,7 @@
 //! Small answers for people, supervisors and Prometheus.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header;
@@ -35,9 +36,24 @@ pub(super) async fn healthz() -> Response {
 
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     match app.router.ready() {
-        Ok(()) => Ok(super::json(&serde_json::json!({ "status": "ready" }))),
+        Ok(()) => Ok(super::json(&readiness(&app.router.weakened()))),
         Err(reason) => Err(Kind::NotReady.problem(reason)),
     }
+}
+
+/// Says which buses acknowledge events before they are synced.
+fn readiness(weakened: &[(String, Duration)]) -> serde_json::Value {
+    if weakened.is_empty() {
+        return serde_json::json!({ "status": "ready" });
+    }
+    let buses: Vec<_> = weakened
+        .iter()
+        .map(|(bus, within)| {
+            let interval_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+            serde_json::json!({ "bus": bus, "durability": "interval", "interval_ms": interval_ms })
+        })
+        .collect();
+    serde_json::json!({ "status": "ready", "weakened": buses })
 }
 
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {

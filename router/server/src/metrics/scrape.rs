@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::journal::{LATENCY_BOUNDS, Stats};
-use bus::{Clock, DeliveryLogStatus, Depth, Router, SubscriptionStatus};
+use bus::{
+    Clock, DeliveryLogStatus, Depth, JournalStatus, Router, SealedStatus, SubscriptionStatus,
+};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -47,6 +49,8 @@ impl Collector for Scrape {
         let writable = u64::from(status.journal.stopped.is_none());
         gauge(out, name::JOURNAL_WRITABLE, "Whether the journal takes events", writable)?;
         journal(out, &self.router.journal_stats())?;
+        sealed(out, &status.journal)?;
+        weakened(out, &self.router.weakened())?;
         subscriptions(out, &status.subscriptions)?;
         dead_letters(out, &self.router.dead_letter_depths(), self.clock.now())
     }
@@ -82,6 +86,47 @@ fn delivery_log(out: &mut DescriptorEncoder<'_>, log: &DeliveryLogStatus) -> std
     gauge(out, name::LOG_QUEUED, "Attempts not yet in the delivery log", as_u64(log.queued))?;
     let lost = ConstCounter::new(log.lost);
     one(out, name::LOG_LOST, "Attempts that the delivery log's disk did not take", &lost)
+}
+
+/// What is in sealed segments, by bus.
+fn sealed(out: &mut DescriptorEncoder<'_>, journal: &JournalStatus) -> std::fmt::Result {
+    gauge(out, name::SEALED_TO, "Every event below is in sealed segments", journal.sealed_to)?;
+    let counters = [
+        (name::SEALED_RECORDS, "Events sealed since the start", journal.sealed_records),
+        (name::EXPIRED_RECORDS, "Events expired since the start", journal.expired_records),
+        (name::SEALING_FAILURES, "Rounds of sealing that failed", journal.sealing_failures),
+        (name::LOST, "Events lost that were acknowledged before they were synced", journal.lost),
+    ];
+    for (name, help, value) in counters {
+        one(out, name, help, &ConstCounter::new(value))?;
+    }
+    let help = "Events that are acknowledged and not yet synced";
+    gauge(out, name::UNSYNCED, help, journal.unsynced)?;
+    type Read = fn(&SealedStatus) -> u64;
+    let gauges: [(&str, &str, Read); 3] = [
+        (name::SEALED_BYTES, "What the sealed segments of a bus take on disk", |one| one.bytes),
+        (name::SEALED_SEGMENTS, "Sealed segments of a bus", |one| as_u64(one.segments)),
+        (name::FIRST_OFFSET, "What came before on this bus has expired", |one| one.first_offset),
+    ];
+    for (name, help, read) in gauges {
+        let mut family = out.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for one in &journal.sealed {
+            let metric = ConstGauge::new(read(one));
+            metric.encode(family.encode_family(&[("bus", one.bus.as_str())])?)?;
+        }
+    }
+    Ok(())
+}
+
+/// The buses that acknowledge events before they are synced. Others are not listed.
+fn weakened(out: &mut DescriptorEncoder<'_>, buses: &[(String, Duration)]) -> std::fmt::Result {
+    let help = "Within what time acknowledged events of a bus are synced";
+    let mut family = out.encode_descriptor(name::WEAKENED, help, None, MetricType::Gauge)?;
+    for (bus, within) in buses {
+        let metric = ConstGauge::new(within.as_secs_f64());
+        metric.encode(family.encode_family(&[("bus", bus.as_str())])?)?;
+    }
+    Ok(())
 }
 
 fn journal(out: &mut DescriptorEncoder<'_>, stats: &Stats) -> std::fmt::Result {

@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 
 use super::{Mode, RunError, folders, plugin_limits};
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{Bus, Config};
 use crate::http::{App, Budget, Front, Listener, finish, serve};
 use crate::load::{self, Compiled, Rejection, Source};
 use crate::metrics::Metrics;
@@ -212,6 +212,13 @@ fn host(config: &Config) -> Result<Host, RunError> {
     }
 }
 
+fn bus_of((name, bus): (&String, &Bus)) -> (String, bus::BusOptions) {
+    let durability = bus.interval.map_or(bus::Durability::Synced, bus::Durability::Interval);
+    let kept = &bus.retention;
+    let retention = bus::Retention { age: Some(kept.age), bytes: Some(kept.bytes) };
+    (name.clone(), bus::BusOptions { durability, retention })
+}
+
 fn bus_options(config: &Config) -> bus::Options {
     let data_dir: PathBuf = config.data_dir.clone();
     let by_pair = config.bus_settings.iter().filter(|(_, bus)| bus.deduplicates_by_source_and_id);
@@ -230,7 +237,10 @@ fn bus_options(config: &Config) -> bus::Options {
         account: config.account.clone(),
         region: config.region.clone(),
         buses: config.buses.clone(),
+        bus_options: config.bus_settings.iter().map(bus_of).collect(),
         segment_bytes: config.journal.segment_bytes,
+        seal_after: config.journal.seal_after,
+        free_bytes_min: config.journal.free_bytes_min,
         concurrency: config.delivery.concurrency,
         lane_events_max: config.delivery.lane_events,
         lane_bytes_max: config.delivery.lane_bytes,

@@ -111,7 +111,7 @@ fn config(dir: &Path) -> Config {
         rules_dir: dir.join("rules"),
         plugins_dir: dir.join("plugins"),
         buses: vec!["default".to_owned(), "shop".to_owned()],
-        journal: config::Journal { segment_bytes: 16 << 20 },
+        journal: config::Journal { segment_bytes: 16 << 20, ..Config::default().journal },
         reload: config::Reload {
             poll: Duration::from_millis(50),
             debounce: Duration::from_millis(5),

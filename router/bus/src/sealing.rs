@@ -1,0 +1,291 @@
+//! Sealing on a schedule, and what is kept of what was sealed.
+//!
+//! ```text
+//! hot segments ─ full: at once, the rest after `seal_after` ─▶ sealed ─ retention ─▶ gone
+//! ```
+//!
+//! # Invariants
+//!
+//! - What the dispatcher has not passed stays hot.
+//! - What a subscription still needs is kept, as long as its target's `retry.max_age` lets an event
+//!   be tried at all; a replay's span is kept to its end.
+//! - A round that fails is made again; nothing is lost by it, and retention goes on meanwhile: on a
+//!   full disk it is what makes room.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use event::{Event, Timestamp};
+use journal::{Health, Keys, Offset, Record, SealWhat, Sealing};
+use ruleset::pattern;
+
+use crate::core::Core;
+use crate::record;
+
+/// How often the sealer looks whether there is something to do.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long a subscription holds events back whose rule has not been seen since the start.
+const DORMANT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The numbers of the values by which sealed blocks are skipped; they are on disk.
+const SOURCE: u8 = 0;
+const DETAIL_TYPE: u8 = 1;
+
+/// What of a bus is kept. A file of sealed events goes when one of the two asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// Since it was taken in.
+    pub age: Option<Duration>,
+    /// Of sealed events on disk, compressed.
+    pub bytes: Option<u64>,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { age: Some(Duration::from_secs(7 * 24 * 60 * 60)), bytes: Some(10 << 30) }
+    }
+}
+
+/// When an event is acknowledged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// When it is synced.
+    #[default]
+    Synced,
+    /// When it is in memory; it is synced within this time.
+    Interval(Duration),
+}
+
+/// What a bus has of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BusOptions {
+    pub durability: Durability,
+    pub retention: Retention,
+}
+
+/// Counts since the start of the process.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub sealed_records: AtomicU64,
+    pub expired_records: AtomicU64,
+    pub failures: AtomicU64,
+}
+
+/// When what is due.
+struct Schedule {
+    /// Since when something is hot that is not in a full segment.
+    unsealed_since: Option<Duration>,
+    expired_at: Duration,
+}
+
+/// Runs until the router stops.
+pub(crate) async fn run(core: Arc<Core>) {
+    let mut schedule = Schedule { unsealed_since: None, expired_at: core.clock.monotonic() };
+    let mut is_failing = false;
+    while !core.stop.is_cancelled() {
+        tokio::select! {
+            biased;
+            () = core.stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => (),
+        }
+        let now = core.clock.monotonic();
+        if schedule.expires(now, core.options.expire_every)
+            || matches!(core.journal.health(), Health::Full { .. })
+        {
+            schedule.expired_at = now;
+            let of = Arc::clone(&core);
+            core.outside.blocking(move || of.expire()).await;
+        }
+        let has_unsealed = core.journal.sealed_to() < core.journal.durable_end();
+        let what = schedule.what(now, has_unsealed, core.options.seal_after);
+        let of = Arc::clone(&core);
+        let sealed = core.outside.blocking(move || of.seal(what)).await;
+        if sealed.is_ok() && what == SealWhat::All {
+            schedule.unsealed_since = None;
+        }
+        match sealed {
+            Ok(()) if is_failing => tracing::info!("events are sealed again"),
+            Err(reason) if !is_failing => {
+                tracing::error!(%reason, "events cannot be sealed: the journal grows until they can");
+            }
+            Ok(()) | Err(_) => (),
+        }
+        is_failing = core.sealing_trouble().is_some();
+    }
+}
+
+impl Schedule {
+    fn what(&mut self, now: Duration, has_unsealed: bool, seal_after: Duration) -> SealWhat {
+        if !has_unsealed {
+            self.unsealed_since = None;
+            return SealWhat::Full;
+        }
+        let since = *self.unsealed_since.get_or_insert(now);
+        if seal_after <= now.saturating_sub(since) { SealWhat::All } else { SealWhat::Full }
+    }
+
+    fn expires(&self, now: Duration, every: Duration) -> bool {
+        every <= now.saturating_sub(self.expired_at)
+    }
+}
+
+impl Core {
+    pub(crate) fn bus_options(&self, bus: &str) -> BusOptions {
+        self.options.bus_options.get(bus).cloned().unwrap_or_default()
+    }
+
+    /// Why the last round of sealing has failed.
+    pub(crate) fn sealing_trouble(&self) -> Option<String> {
+        self.sealing_trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    fn seal(&self, what: SealWhat) -> Result<(), String> {
+        let sealed = self.journal.seal(&Naming { core: self }, what);
+        let outcome = match sealed {
+            Ok(sealed) => {
+                if 0 < sealed.files {
+                    tracing::debug!(
+                        from = sealed.from.get(),
+                        to = sealed.to.get(),
+                        files = sealed.files,
+                        bytes = sealed.bytes,
+                        "events sealed"
+                    );
+                }
+                self.counts.sealed_records.fetch_add(sealed.records, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                self.counts.failures.fetch_add(1, Ordering::Relaxed);
+                Err(error.to_string())
+            }
+        };
+        let mut trouble =
+            self.sealing_trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *trouble = outcome.clone().err();
+        outcome
+    }
+
+    /// Removes what no bus need keep.
+    fn expire(&self) {
+        let now = self.clock.now();
+        let mut begins = BTreeMap::new();
+        for (bus, stats) in self.journal.sealed_buses() {
+            let Retention { age, bytes } = self.bus_options(&bus).retention;
+            let before_time = age.map(|age| before(now, age));
+            let is_old = before_time.zip(stats.first_time).is_some_and(|(at, first)| first < at);
+            let is_large = bytes.is_some_and(|most| most < stats.bytes);
+            if !is_old && !is_large {
+                continue;
+            }
+            let needed_from = self.needed_from(&bus, now, &mut begins);
+            let keep = journal::Retention { before_time, bytes_max: bytes, needed_from };
+            match self.journal.expire(&bus, &keep) {
+                Ok(expired) if 0 < expired.segments => {
+                    self.counts.expired_records.fetch_add(expired.records, Ordering::Relaxed);
+                    tracing::info!(
+                        bus,
+                        records = expired.records,
+                        bytes = expired.bytes,
+                        "events expired"
+                    );
+                    self.warn_of_the_late(&bus);
+                }
+                Ok(_nothing) => (),
+                Err(error) => tracing::error!(bus, %error, "events do not expire"),
+            }
+        }
+    }
+
+    /// The first offset of a bus that somebody needs still. `begins` remembers where the events of
+    /// an age begin.
+    fn needed_from(
+        &self,
+        bus: &str,
+        now: Timestamp,
+        begins: &mut BTreeMap<Duration, Offset>,
+    ) -> Offset {
+        let mut wanted: Vec<(Offset, Option<Duration>)> = Vec::new();
+        for (key, lane) in self.lanes().iter().filter(|(key, _)| *key.bus == *bus) {
+            let inner = lane.lock();
+            let age_max = inner.route.policy.age_max;
+            wanted.push((inner.settled(), key.replay.is_none().then_some(age_max)));
+        }
+        for stored in self.dormant().iter().filter(|stored| *stored.key.bus == *bus) {
+            wanted.push((stored.settled, Some(DORMANT_AGE_MAX)));
+        }
+        let mut needed = self.dispatched();
+        for (settled, age_max) in wanted {
+            if needed <= settled {
+                continue;
+            }
+            let Some(age_max) = age_max else {
+                needed = settled;
+                continue;
+            };
+            // Where it cannot be told, nothing is given up.
+            let begin = *begins.entry(age_max).or_insert_with(|| {
+                self.journal.offset_at(before(now, age_max)).unwrap_or(Offset::ZERO)
+            });
+            needed = needed.min(settled.max(begin));
+        }
+        needed
+    }
+
+    fn warn_of_the_late(&self, bus: &str) {
+        let first = self.journal.first_offset(bus);
+        for (key, lane) in self.lanes().iter().filter(|(key, _)| *key.bus == *bus) {
+            let settled = lane.lock().settled();
+            if settled < first {
+                tracing::warn!(subscription = %key, settled = settled.get(), first = first.get(), "events expired that this subscription had not had; they were older than its target's retry.max_age");
+            }
+        }
+    }
+}
+
+/// Names what sealed events are found by.
+struct Naming<'a> {
+    core: &'a Core,
+}
+
+impl Sealing for Naming<'_> {
+    fn keys(&self, entry: &Record, keys: &mut Keys) {
+        // What is no event has no keys: no reader with a pattern misses it.
+        let Ok((envelope, _)) = record::split(&entry.payload) else { return };
+        let Ok(event) = Event::read(envelope) else { return };
+        keys.value(SOURCE, event.source().as_bytes());
+        keys.value(DETAIL_TYPE, event.detail_type().as_bytes());
+        pattern::keys::of_event(event.bytes(), &mut |hash| keys.key(hash));
+    }
+
+    fn archives(&self, _entry: &Record, _into: &mut Vec<Arc<str>>) {}
+
+    fn hot_from(&self) -> Offset {
+        self.core.dispatched()
+    }
+}
+
+fn before(now: Timestamp, age: Duration) -> i64 {
+    now.as_millis().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_in_a_full_segment_is_sealed_when_it_is_old_enough() {
+        let second = Duration::from_secs;
+        let mut schedule = Schedule { unsealed_since: None, expired_at: second(0) };
+        let mut at = |now, has_unsealed| schedule.what(second(now), has_unsealed, second(600));
+        assert_eq!(at(100, false), SealWhat::Full);
+        assert_eq!(at(200, true), SealWhat::Full);
+        assert_eq!(at(799, true), SealWhat::Full);
+        assert_eq!(at(800, true), SealWhat::All);
+        assert_eq!(at(801, true), SealWhat::All, "until it has worked");
+        assert_eq!(at(802, false), SealWhat::Full);
+        assert_eq!(at(803, true), SealWhat::Full, "it begins anew");
+    }
+}
