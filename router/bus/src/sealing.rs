@@ -12,6 +12,7 @@
 //! - A round that fails is made again; nothing is lost by it, and retention goes on meanwhile: on a
 //!   full disk it is what makes room.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,8 +22,10 @@ use event::{Event, Timestamp};
 use journal::{Health, Keys, Offset, Record, SealWhat, Sealing};
 use ruleset::pattern;
 
+use crate::archives::Archives;
 use crate::core::Core;
 use crate::record;
+use crate::selection::Asking;
 
 /// How often the sealer looks whether there is something to do.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -142,7 +145,9 @@ impl Core {
     }
 
     fn seal(&self, what: SealWhat) -> Result<(), String> {
-        let sealed = self.journal.seal(&Naming { core: self }, what);
+        let naming =
+            Naming { core: self, archives: self.archives.load_full(), asking: RefCell::default() };
+        let sealed = self.journal.seal(&naming, what);
         let outcome = match sealed {
             Ok(sealed) => {
                 if 0 < sealed.files {
@@ -171,6 +176,7 @@ impl Core {
     /// Removes what no bus need keep.
     fn expire(&self) {
         let now = self.clock.now();
+        self.expire_archives(now);
         let mut begins = BTreeMap::new();
         for (bus, stats) in self.journal.sealed_buses() {
             let Retention { age, bytes } = self.bus_options(&bus).retention;
@@ -195,6 +201,35 @@ impl Core {
                 }
                 Ok(_nothing) => (),
                 Err(error) => tracing::error!(bus, %error, "events do not expire"),
+            }
+        }
+    }
+
+    /// A replay that is under way keeps all archives as they are.
+    fn expire_archives(&self, now: Timestamp) {
+        if self.lanes().keys().any(|key| key.replay.is_some()) {
+            return;
+        }
+        for chain in self.journal.archives() {
+            let archives = self.archives.load();
+            let Some(archive) = archives.get(chain.name()) else { continue };
+            if archive.retention_days == 0 {
+                continue; // For ever.
+            }
+            let age = Duration::from_secs(u64::from(archive.retention_days) * 24 * 60 * 60);
+            let keep = journal::Retention {
+                before_time: Some(before(now, age)),
+                bytes_max: None,
+                needed_from: Offset::new(u64::MAX),
+            };
+            match chain.expire(&keep) {
+                Ok(expired) if 0 < expired.segments => {
+                    tracing::info!(archive = %archive.name, records = expired.records, "archived events expired");
+                }
+                Ok(_nothing) => (),
+                Err(error) => {
+                    tracing::error!(archive = %archive.name, %error, "archived events do not expire");
+                }
             }
         }
     }
@@ -248,6 +283,8 @@ impl Core {
 /// Names what sealed events are found by.
 struct Naming<'a> {
     core: &'a Core,
+    archives: Arc<Archives>,
+    asking: RefCell<Asking>,
 }
 
 impl Sealing for Naming<'_> {
@@ -260,7 +297,11 @@ impl Sealing for Naming<'_> {
         pattern::keys::of_event(event.bytes(), &mut |hash| keys.key(hash));
     }
 
-    fn archives(&self, _entry: &Record, _into: &mut Vec<Arc<str>>) {}
+    fn archives(&self, entry: &Record, into: &mut Vec<Arc<str>>) {
+        let Ok((envelope, _)) = record::split(&entry.payload) else { return };
+        let place = (&*entry.bus, entry.offset);
+        into.extend(self.archives.of(place, &envelope, &mut self.asking.borrow_mut()));
+    }
 
     fn hot_from(&self) -> Offset {
         self.core.dispatched()

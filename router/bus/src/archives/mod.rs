@@ -123,10 +123,6 @@ impl Archives {
     }
 
     /// The archives that an event belongs to.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the sealer asks, once the journal is sealed")
-    )]
     pub(crate) fn of(
         &self,
         (bus, offset): (&str, Offset),

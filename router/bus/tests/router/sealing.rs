@@ -41,10 +41,8 @@ async fn what_is_sealed_reaches_those_who_come_late() {
     let router = open(small, rules(&both)).await;
     let replay = StartReplay {
         name: Some("again".to_owned()),
-        bus: "default".to_owned(),
-        since: Timestamp::from_millis(0),
-        until: None,
         rules: vec!["quick".to_owned()],
+        ..StartReplay::new("default", Timestamp::from_millis(0))
     };
     let replay = router.start_replay(replay).await.unwrap();
     assert_eq!(replay.to_offset.get(), 101);
