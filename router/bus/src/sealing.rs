@@ -22,7 +22,6 @@ use event::{Event, Timestamp};
 use journal::{Health, Keys, Offset, Record, SealWhat, Sealing};
 use ruleset::pattern;
 
-use crate::archives::Archives;
 use crate::core::Core;
 use crate::record;
 use crate::selection::Asking;
@@ -145,8 +144,7 @@ impl Core {
     }
 
     fn seal(&self, what: SealWhat) -> Result<(), String> {
-        let naming =
-            Naming { core: self, archives: self.archives.load_full(), asking: RefCell::default() };
+        let naming = Naming { core: self, asking: RefCell::default() };
         let sealed = self.journal.seal(&naming, what);
         let outcome = match sealed {
             Ok(sealed) => {
@@ -283,7 +281,6 @@ impl Core {
 /// Names what sealed events are found by.
 struct Naming<'a> {
     core: &'a Core,
-    archives: Arc<Archives>,
     asking: RefCell<Asking>,
 }
 
@@ -300,7 +297,9 @@ impl Sealing for Naming<'_> {
     fn archives(&self, entry: &Record, into: &mut Vec<Arc<str>>) {
         let Ok((envelope, _)) = record::split(&entry.payload) else { return };
         let place = (&*entry.bus, entry.offset);
-        into.extend(self.archives.of(place, &envelope, &mut self.asking.borrow_mut()));
+        // Asked anew for each event: one that came after an archive was made meets it.
+        let archives = self.core.archives.load();
+        into.extend(archives.of(place, &envelope, &mut self.asking.borrow_mut()));
     }
 
     fn hot_from(&self) -> Offset {
