@@ -9,7 +9,7 @@ use slipswitch_bus::journal;
 use slipswitch_bus::simulation::World;
 
 use crate::model::{Key, Logged, Model, Stored};
-use crate::rules::BUSES;
+use crate::rules::{BUSES, is_ordered};
 use crate::world::Around;
 
 /// What the database holds.
@@ -136,6 +136,7 @@ impl Model {
         for version in self.versions.iter().filter(|version| version.surely.is_some()) {
             keys.extend(Key::all(&version.rules));
         }
+        self.check_order();
         for key in keys {
             let now = found.subscriptions.get(&key);
             if now.is_none() && self.was_never_here(&key) {
@@ -174,9 +175,47 @@ impl Model {
         }
     }
 
+    /// Of one key, nothing arrives before what came earlier has arrived or ended.
+    fn check_order(&mut self) {
+        let ordered = |key: &Key| {
+            // What went away and came back has an order of its own.
+            is_ordered(&key.rule)
+                && self.versions.iter().all(|version| Self::has(&version.rules, key))
+        };
+        let mut wrong = Vec::new();
+        for (key, offset) in self.new.iter().filter(|(key, _)| ordered(key)) {
+            let moment = self.first[&(key.clone(), *offset)];
+            let before = (self.owed_from(key)..*offset).rev();
+            let is_late = |earlier: &u64| {
+                let place = (key.clone(), *earlier);
+                let ends = [self.first.get(&place), self.given_up.get(&place)];
+                !ends.into_iter().flatten().any(|end| *end < moment)
+            };
+            let mut missed = before.filter(|earlier| {
+                self.key_at(*earlier) == self.key_at(*offset)
+                    && self.is_owed_still(key, *earlier)
+                    && self.must_have(key, *earlier)
+                    && is_late(earlier)
+            });
+            if let Some(earlier) = missed.next() {
+                wrong.push(format!("{key:?} got {offset} before {earlier} of the same order"));
+            }
+        }
+        self.violations.append(&mut wrong);
+        self.new.clear();
+    }
+
+    fn key_at(&self, offset: u64) -> Option<u64> {
+        Some(self.sent.get(&self.log.get(index(offset))?.event)?.key)
+    }
+
+    fn is_owed_still(&self, key: &Key, offset: u64) -> bool {
+        self.stored.get(key).is_none_or(|stored| !stored.done.contains(&offset))
+    }
+
     /// Whether every rule set that the event may have met wants it.
     fn must_have(&self, key: &Key, offset: u64) -> bool {
-        let logged = &self.log[index(offset)];
+        let Some(logged) = self.log.get(index(offset)) else { return false };
         let Some(sent) = self.sent.get(&logged.event) else { return false };
         let versions = self.versions_at(key, offset);
         logged.bus == key.bus

@@ -22,6 +22,7 @@ use crate::world::State;
 pub(crate) struct Sent {
     pub(crate) bus: &'static str,
     pub(crate) kind: &'static str,
+    pub(crate) key: u64,
     pub(crate) detail: String,
 }
 
@@ -89,6 +90,13 @@ pub(crate) struct Model {
     pub(crate) replays: BTreeMap<String, Replay>,
     pub(crate) redriven: BTreeSet<(Key, String, u64)>,
     pub(crate) violations: Vec<String>,
+    /// Counts arrivals and ends, so that they have an order.
+    moment: u64,
+    /// When a live delivery arrived first, and when its target or its attempts ended it.
+    pub(crate) first: BTreeMap<(Key, u64), u64>,
+    pub(crate) given_up: BTreeMap<(Key, u64), u64>,
+    /// The ones of `first` that came in this life.
+    pub(crate) new: Vec<(Key, u64)>,
 }
 
 impl Key {
@@ -219,6 +227,26 @@ impl Model {
         Ok(())
     }
 
+    fn note_first(&mut self, id: &DeliveryId) {
+        self.moment += 1;
+        let place = (Key::of(id), id.offset);
+        if id.replay.is_none() && !self.first.contains_key(&place) {
+            self.first.insert(place.clone(), self.moment);
+            self.new.push(place);
+        }
+    }
+
+    /// It was refused for good, or this was perhaps its last attempt.
+    pub(crate) fn note_end(&mut self, delivery: &Delivery, is_refused: bool) {
+        self.moment += 1;
+        let key = Key::of(&delivery.id);
+        let all = self.versions.iter().flat_map(|version| &version.rules);
+        let mut attempts = all.filter(|rule| key.is_of(rule)).map(|rule| rule.attempts);
+        if is_refused || attempts.any(|attempts| attempts <= delivery.attempt) {
+            self.given_up.entry((key, delivery.id.offset)).or_insert(self.moment);
+        }
+    }
+
     /// Whether what arrived is what the journal has at these offsets.
     pub(crate) fn check_seen(&mut self) {
         let wrong = self.seen.iter().find(|((bus, offset), event)| {
@@ -254,6 +282,7 @@ impl State {
             self.model.wrong(what);
         }
         let id = &delivery.id;
+        self.model.note_first(id);
         let replay = id.replay.as_deref().unwrap_or("").to_owned();
         *self.model.arrived.entry((Key::of(id), replay, id.offset)).or_default() += 1;
     }

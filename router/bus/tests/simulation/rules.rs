@@ -21,7 +21,7 @@ pub(crate) struct Rule {
     pub(crate) targets: Vec<String>,
     /// Has a target that passes the event on to the other bus.
     pub(crate) forwards: bool,
-    attempts: u64,
+    pub(crate) attempts: u32,
 }
 
 /// The rules of one moment.
@@ -52,6 +52,10 @@ impl Rule {
             "retry: {{attempts: {}, max_age: 1h, backoff: {{min: 5ms, max: 400ms}}}}",
             self.attempts
         );
+        let retry = match is_ordered(&self.name) {
+            true => format!("{retry}\n    order_by: $.detail.key"),
+            false => retry,
+        };
         for target in &self.targets {
             let url = format!("http://{}.{target}.invalid/", self.name);
             writeln!(
@@ -65,6 +69,11 @@ impl Rule {
         }
         file
     }
+}
+
+/// Whether a rule's targets get the events of one key in their order.
+pub(crate) fn is_ordered(rule: &str) -> bool {
+    rule == "r1" || rule == "r2"
 }
 
 /// A set of rules; most follow from the one before by a small change.

@@ -143,6 +143,10 @@ impl Target for Simulated {
                 reason: "no answer in time".to_owned(),
                 retry_after: None,
             });
+            if answer != Answer::Accepted {
+                let is_refused = matches!(answer, Answer::Refused { .. });
+                self.sim.lock().model.note_end(delivery, is_refused);
+            }
             self.sim
                 .note(|| format!("attempt {} of {}: {answer:?}", delivery.attempt, delivery.id));
             answer
