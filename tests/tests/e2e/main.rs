@@ -10,6 +10,7 @@ mod bad_input;
 mod buses;
 mod commands;
 mod console;
+mod damage;
 mod harness;
 mod kills;
 mod letters;
