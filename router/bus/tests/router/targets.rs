@@ -165,9 +165,10 @@ async fn a_batch_does_not_wait_for_ever_and_what_fails_is_tried_again() {
     send(&router, 0..7).await;
     until(&router, "all arrived", async || subscription(&router, "one").delivered == 7).await;
     let requests = target.requests_to("/t");
-    assert_eq!(requests[0].header("slipswitch-batch"), Some("7"));
-    let again: Vec<&str> =
-        requests[1..].iter().map(|one| one.header("slipswitch-delivery-ids").unwrap()).collect();
-    assert_eq!(again, ["0/0", "1/0", "2/0", "3/0", "4/0", "5/0", "6/0"], "in order");
+    // How many came together in the first, refused request is chance; that the rest follows in order is not.
+    let ids = |one: &Request| one.header("slipswitch-delivery-ids").unwrap().to_owned();
+    let again: Vec<String> = requests[1..].iter().map(ids).collect();
+    assert_eq!(again.join(" "), "0/0 1/0 2/0 3/0 4/0 5/0 6/0", "in order");
+    assert_eq!(requests[0].answered, 503);
     stop(router).await;
 }
