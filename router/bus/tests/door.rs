@@ -265,7 +265,9 @@ async fn a_sender_who_goes_before_the_answer_leaves_nothing_open() {
             let mut leaving =
                 std::pin::pin!(router.ingest_once("default", vec![entry(1)], key(&name)));
             let waker = std::task::Waker::noop();
-            assert!(leaving.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_pending());
+            let mut context = std::task::Context::from_waker(waker);
+            // Where the sync was quicker than this thread, the answer is there already, and is not read.
+            drop(leaving.as_mut().poll(&mut context));
         }
         // Whichever of the two came first, the other one is its repeat.
         send(&router, vec![entry(1)], key(&name)).await;
