@@ -392,7 +392,11 @@ async fn a_paused_target_keeps_its_backlog_over_a_restart() {
     accepted(&target, "/t", 1).await;
     router.pause(&key, "the depot moves").await.unwrap();
     send(&router, 1..50).await;
-    until(&router, "it has seen them", async || subscription(&router, "one").behind).await;
+    until(&router, "it has seen them, and the answer to the first", async || {
+        let paused = subscription(&router, "one");
+        paused.behind && paused.settled == 1
+    })
+    .await;
     let paused = subscription(&router, "one");
     assert_eq!(paused.paused.unwrap().reason, "the depot moves");
     assert_eq!((paused.queued, paused.in_flight, paused.settled), (0, 0, 1));
