@@ -82,6 +82,21 @@ pub(crate) fn listing<T: DeserializeOwned, const N: usize>(
     Ok(table(heads, rows, nothing)?)
 }
 
+/// One resource of a router, for who reads it as `T`: nothing is left to do when the caller asked for JSON, which
+/// has been printed as it came.
+pub(crate) fn shown<T: DeserializeOwned>(
+    format: Format,
+    found: &RawValue,
+) -> Result<Option<T>, Failure> {
+    if format == Format::Json {
+        json(&found)?;
+        return Ok(None);
+    }
+    serde_json::from_str(found.get()).map(Some).map_err(|error| {
+        Failure::failed(format!("the router shows what this command cannot read: {error}"))
+    })
+}
+
 /// A line on standard error. There is nobody left to tell when that fails.
 pub(crate) fn complain(text: &str) {
     writeln!(io::stderr().lock(), "{}", text.trim_end_matches('\n')).ok();

@@ -11,7 +11,7 @@ use crate::{
     client::{Address, Client, escaped},
     clock,
     failure::Failure,
-    output::{self, Format, Output, flat},
+    output::{self, Output, flat},
 };
 
 const EXAMPLES: &str = "\
@@ -112,12 +112,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let path = format!("/api/v1/events/{}", escaped(&arguments.id));
     let query: Vec<_> = arguments.bus.iter().map(|bus| ("bus", bus.clone())).collect();
     let found: Box<RawValue> = client.get(&path, &query)?;
-    if arguments.output.format == Format::Json {
-        return Ok(output::json(&found)?);
-    }
-    let fate: Fate = serde_json::from_str(found.get()).map_err(|error| {
-        Failure::failed(format!("the router shows what this command cannot read: {error}"))
-    })?;
+    let Some(fate) = output::shown::<Fate>(arguments.output.format, &found)? else {
+        return Ok(());
+    };
     let now = clock::now();
     for (number, place) in fate.places.iter().enumerate() {
         if 0 < number {

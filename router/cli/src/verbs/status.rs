@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::{
     client::{Address, Client},
     failure::Failure,
-    output::{self, Format, Output},
+    output::{self, Output},
     rows::{Plugin, Status, Subscription},
 };
 
@@ -33,12 +33,9 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
     let document: Box<RawValue> = client.get("/api/v1/status", &[])?;
-    if arguments.output.format == Format::Json {
-        return Ok(output::json(&document)?);
-    }
-    let status: Status = serde_json::from_str(document.get()).map_err(|error| {
-        Failure::failed(format!("the router's status is not what this command reads: {error}"))
-    })?;
+    let Some(status) = output::shown::<Status>(arguments.output.format, &document)? else {
+        return Ok(());
+    };
     for line in summary(client.base(), &status) {
         output::line(&line)?;
     }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::{
     client::{Address, Client, escaped},
     failure::Failure,
-    output::{self, Format, Output},
+    output::{self, Output},
     rows::Archive,
 };
 
@@ -25,12 +25,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
     let path = format!("/api/v1/archives/{}", escaped(&arguments.name));
     let found: Box<RawValue> = client.get(&path, &[])?;
-    if arguments.output.format == Format::Json {
-        return Ok(output::json(&found)?);
-    }
-    let archive: Archive = serde_json::from_str(found.get()).map_err(|error| {
-        Failure::failed(format!("the router shows what this command cannot read: {error}"))
-    })?;
+    let Some(archive) = output::shown::<Archive>(arguments.output.format, &found)? else {
+        return Ok(());
+    };
     let events = archive.events();
     let kept = match archive.retention_days {
         0 => "for ever".to_owned(),

@@ -7,7 +7,7 @@ use crate::{
     client::{Address, Client},
     failure::Failure,
     output,
-    output::{Format, Output},
+    output::Output,
     rows::{AttemptRow, LetterView},
 };
 
@@ -32,12 +32,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
     let path = format!("/api/v1/dead-letters/{}", arguments.id);
     let found: Box<RawValue> = client.get(&path, &[])?;
-    if arguments.output.format == Format::Json {
-        return Ok(output::json(&found)?);
-    }
-    let letter: LetterView = serde_json::from_str(found.get()).map_err(|error| {
-        Failure::failed(format!("the router shows what this command cannot read: {error}"))
-    })?;
+    let Some(letter) = output::shown::<LetterView>(arguments.output.format, &found)? else {
+        return Ok(());
+    };
     let attempts = format!("{} (since its first: {})", letter.attempts, letter.attempts_total);
     let lines = [
         ("letter", letter.id.to_string()),

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::{
     client::{Address, Client, escaped},
     failure::Failure,
-    output::{self, Format, Output},
+    output::{self, Output},
     rows::Replay,
 };
 
@@ -31,12 +31,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
     let path = format!("/api/v1/replays/{}", escaped(&arguments.name));
     let found: Box<RawValue> = client.get(&path, &[])?;
-    if arguments.output.format == Format::Json {
-        return Ok(output::json(&found)?);
-    }
-    let replay: Replay = serde_json::from_str(found.get()).map_err(|error| {
-        Failure::failed(format!("the router shows what this command cannot read: {error}"))
-    })?;
+    let Some(replay) = output::shown::<Replay>(arguments.output.format, &found)? else {
+        return Ok(());
+    };
     let left = replay.eta_seconds.map(|left| format!(", about {left} s left")).unwrap_or_default();
     let from = replay.archive.as_ref().map(|archive| format!("archive {archive}"));
     let to = replay.chosen();
