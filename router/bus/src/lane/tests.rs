@@ -478,3 +478,19 @@ fn what_a_removed_rule_was_owed_is_tried_once_and_then_ends() {
     assert!(change.dead[0].last.error.ends_with("its rule or target was removed)"));
     assert!(model.lane.lock().is_ended());
 }
+
+#[test]
+fn what_a_removed_rule_was_owed_and_cannot_be_given_up_now_is_given_up_later() {
+    let mut model = Model::on(testing::ordered_route(), vec![true; 2]);
+    model.dispatch();
+    model.next();
+    model.finish(0, Fate::Postponed);
+    model.lane.retire(Offset::new(1));
+    let now = model.clock();
+    let mut inner = model.lane.lock();
+    let Some(Work::Bury(retry)) = inner.next(now) else { panic!("it is given up") };
+    let later = Timestamp::from_millis(5);
+    let put_off = Outcome { ends: vec![End::PutOff(later)], ..Outcome::default() };
+    inner.finish(Finished { parts: vec![(Part::Retry(retry.place), put_off)] }, now);
+    assert_eq!(inner.next_due(), Some(later));
+}

@@ -190,11 +190,15 @@ impl Waiting {
         let slot = self.slots.get_mut(place).expect("what was retried waits");
         slot.due_at = due_at;
         slot.is_under_way = false;
-        match slot.order {
-            Some(order) => self.end(order),
-            None => {
-                self.schedule.insert((due_at, place.clone()));
-            }
+        let Some(order) = slot.order else {
+            self.schedule.insert((due_at, place.clone()));
+            return;
+        };
+        // Once the orders are disbanded, nobody else has it in line.
+        let is_in_line = self.lines.get(&order).is_some_and(|line| line.postponed.contains(place));
+        self.end(order);
+        if !is_in_line {
+            self.schedule.insert((due_at, place.clone()));
         }
     }
 
