@@ -133,8 +133,10 @@ pub(crate) async fn retry(core: &Core, key: &Key, route: &Route, retry: Retry) -
         }
         Made::NotYet | Made::OnDisk => {
             let offset = Offset::new(waiting.id.offset);
+            // A replay's delivery that the live subscription has taken over stays one.
+            let own = Key { replay: waiting.id.replay.clone(), ..key.clone() };
             match core.event_or_copy(&waiting.id).await {
-                Ok((event, ingested)) => course.run(key, offset, (&event, ingested)).await,
+                Ok((event, ingested)) => course.run(&own, offset, (&event, ingested)).await,
                 Err(reason) => core.put_off(key, route, &reason),
             }
         }

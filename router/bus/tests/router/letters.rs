@@ -1,7 +1,7 @@
 //! Dead letters: what could not be delivered, looked at and sent again.
 
 use slipswitch_bus::delivery::{DeadLetter, ErrorKind, LetterState};
-use slipswitch_bus::{GroupBy, LetterChoice, Redrive, RedriveTo, Redriven, Selection};
+use slipswitch_bus::{GroupBy, LetterChoice, Redrive, RedriveTo, Redriven, Selection, StartReplay};
 
 use super::*;
 
@@ -308,5 +308,34 @@ async fn old_letters_are_let_go_by_themselves() {
     })
     .await;
     depth(&router, 0).await;
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replayed_delivery_that_is_made_anew_stays_the_one_of_its_replay() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let router = open(options(folder.path()), rules(&rule("one", &target.url("/t")))).await;
+    send(&router, 0..1).await;
+    accepted(&target, "/t", 1).await;
+    target.script("/t", [Answer::status(400), Answer::status(400)]);
+    let again = StartReplay {
+        name: Some("again".to_owned()),
+        ..StartReplay::new("default", Timestamp::from_millis(0))
+    };
+    router.start_replay(again).await.unwrap();
+    let is_dead = async || {
+        let filter = DeadLetterFilter { limit: 10, ..DeadLetterFilter::default() };
+        router.dead_letters(filter).await.unwrap().items.len() == 1
+    };
+    until(&router, "dead", is_dead).await;
+    let all = || Redrive::Matching(DeadLetterFilter::default());
+    let redriven = router.redrive(all(), RedriveTo::Rules(Vec::new())).await.unwrap();
+    assert_eq!(redriven.redriven, 1);
+    until(&router, "the same letter is dead once more", is_dead).await;
+    router.redrive(all(), RedriveTo::Rules(Vec::new())).await.unwrap();
+    let requests = accepted(&target, "/t", 2).await;
+    let ids: Vec<_> = requests.iter().map(Request::delivery_id).collect();
+    let replayed = Some("default/0/one/t/0;replay=again");
+    assert_eq!(ids, [Some("default/0/one/t/0"), replayed, replayed, replayed]);
     stop(router).await;
 }
