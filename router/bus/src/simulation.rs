@@ -7,7 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use journal::{Journal, SimulatedDisk};
+use journal::{ChainOptions, Journal, SimulatedDisk};
 use ruleset::{RuleSet, TargetKind};
 use rusqlite::Connection;
 
@@ -51,6 +51,11 @@ pub(crate) fn journal_options(defaults: journal::Options) -> journal::Options {
         free_bytes_min: 0,
         ..defaults
     }
+}
+
+/// Files and blocks of the delivery log that end every few attempts.
+pub(crate) fn log_options(defaults: ChainOptions) -> ChainOptions {
+    ChainOptions { segment_bytes_max: 8 << 10, block_bytes_max: 1 << 10, ..defaults }
 }
 
 impl Router {
