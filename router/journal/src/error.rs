@@ -30,7 +30,8 @@ pub enum OpenError {
     /// reported.
     #[error(
         "open journal {path}: damaged at byte {position}: {what}; \
-         restore the file from a copy, or move the whole data folder aside to start with an empty one"
+         restore the file from a copy, or give the damaged part up and keep the rest: \
+         `slipswitch journal verify` says what is lost, `slipswitch journal repair` does it"
     )]
     Damaged { path: PathBuf, position: u64, what: String },
 
@@ -68,7 +69,8 @@ pub enum ReadError {
     NotYet { offset: Offset, end: Offset },
 
     #[error(
-        "read journal {path}: damaged at byte {position}: {what}; restore the file from a copy"
+        "read journal {path}: damaged at byte {position}: {what}; restore the file from a copy, or \
+         stop the router and let `slipswitch journal repair` keep the rest"
     )]
     Damaged { path: PathBuf, position: u64, what: String },
 

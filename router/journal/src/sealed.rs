@@ -23,7 +23,7 @@
 mod block;
 mod bloom;
 pub(crate) mod file;
-mod filter;
+pub(crate) mod filter;
 mod index;
 pub(crate) mod layout;
 pub(crate) mod salvage;

@@ -17,6 +17,7 @@ use super::{
     appender::Tail,
     listing::{Listing, Part, PartState, listed},
     manifest::{self, CHAIN_NAME_MAX, Listed, Manifest},
+    open_file::{OpenFile, is_open},
 };
 use crate::{
     OpenError, Torn,
@@ -24,13 +25,10 @@ use crate::{
     error::open_error,
     layout::{HeaderError, unfinished},
     sealed::{
-        FileError, FileWriter, FiltersKept, SealedFile, file,
-        layout::{open_name, segment_from, segment_name},
-        salvage::salvage,
+        FileError, FileWriter, FiltersKept, SealedFile,
+        layout::{segment_from, segment_name},
     },
 };
-
-const OPEN_SUFFIX: &str = ".open";
 
 pub(super) struct Opened {
     pub(super) listing: Listing,
@@ -103,7 +101,7 @@ fn read_manifest(
         let what = format!("it is the chain of {:?}, not of {:?}", found.name, options.name);
         return Err(OpenError::Damaged { path, position: 64, what });
     }
-    if names.iter().any(|name| segment_from(name).is_some()) {
+    if names.iter().any(|name| segment_from(name).is_some() || is_open(name)) {
         return Err(lost_manifest(disk, "the file is missing, but there are segments"));
     }
     let mut id = [0; 16];
@@ -125,7 +123,7 @@ fn lost_manifest(disk: &dyn Disk, what: &str) -> OpenError {
     OpenError::Damaged {
         path: disk.path(manifest::NAME),
         position: 0,
-        what: format!("{what}; `slipswitch journal repair` makes a new one of the segments"),
+        what: format!("{what}; a repair makes a new one of the segments"),
     }
 }
 
@@ -222,53 +220,56 @@ fn reopen_tail(
     let manifest = &listing.manifest;
     let mut found = None;
     for name in names.iter().filter(|name| is_open(name)) {
-        let io = |error| open_error(disk.path(name), "read it", error);
-        let file = disk.open(name).map_err(io)?;
-        let length = file.len().map_err(io)?;
-        let header = file::read_header(&*file, length).ok().filter(|header| {
-            header.chain_id == manifest.id
-                && header.sequence == manifest.next_sequence
-                && header.from == manifest.to
-                && open_name(header.from) == *name
-        });
-        let Some(header) = header else {
-            // The power went before its first page was written, or it is finished and listed.
+        let io = |action| move |error| open_error(disk.path(name), action, io::Error::other(error));
+        let look = || OpenFile::look(disk, manifest, name).map_err(io("read it"));
+        let Some(mut open) = look()? else {
             remove(disk, name, report)?;
             continue;
         };
-        let salvaged = salvage(&*file, header.seed(), length)
-            .map_err(|error| open_error(disk.path(name), "read it", io::Error::other(error)))?;
-        // What a file has behind its blocks that was finished and not named is written again.
-        if salvaged.whole_end < length && index_position(disk, name) != Some(salvaged.whole_end) {
-            let bytes_cut = length - salvaged.whole_end;
-            let (path, position) = (disk.path(name), salvaged.whole_end);
-            tracing::warn!(file = %path.display(), position, bytes_cut, "torn tail cut");
-            report.torn = Some(Torn { path, position, bytes_cut });
+        if !open.faults.is_empty() {
+            let aside = open.mend(disk).map_err(io("write anew what is whole in it"))?;
+            let (file, records) = (disk.path(name), open.records());
+            tracing::warn!(file = %file.display(), records, %aside, "written anew without what is damaged");
+            report.faults.append(&mut open.faults);
+            let Some(mended) = look()? else { continue };
+            open = mended;
         }
-        if salvaged.whole_end < length {
-            file.set_len(salvaged.whole_end)
-                .map_err(|error| open_error(disk.path(name), "cut its torn tail", error))?;
-        }
-        let (block_bytes_max, kept) = (options.block_bytes_max, FiltersKept::InBlocks);
-        let mut writer = FileWriter::begin(file, header, block_bytes_max, kept)
-            .map_err(|error| open_error(disk.path(name), "write it", error))?;
-        let (mut next, mut last_time) =
-            (manifest.to, manifest.files.last().map_or(i64::MIN, |file| file.last_time));
-        for (entry, filter) in &salvaged.blocks {
-            if entry.end() <= salvaged.whole_end {
-                writer.note(*entry, filter);
-                (next, last_time) = (entry.last.next(), entry.last_time);
-            }
-        }
-        found = Some(Tail { name: name.clone(), writer, recent: Vec::new(), next, last_time });
+        cut_torn(disk, &open, report)?;
+        found = Some(
+            tail(open, listing, options)
+                .map_err(|error| open_error(disk.path(name), "write it", error))?,
+        );
     }
     Ok(found)
 }
 
-/// Where the blocks end of a file that has its trailer.
-fn index_position(disk: &dyn Disk, name: &str) -> Option<u64> {
-    let sealed = SealedFile::open(disk, name).ok()?;
-    Some(sealed.trailer.index.position)
+/// What a file has behind its blocks that was finished and not named is written again.
+fn cut_torn(disk: &dyn Disk, open: &OpenFile, report: &mut ChainReport) -> Result<(), OpenError> {
+    let (position, length) = (open.end, open.length);
+    if length <= position {
+        return Ok(());
+    }
+    let (path, bytes_cut) = (disk.path(&open.name), length - position);
+    if open.finished_at(disk) != Some(position) {
+        tracing::warn!(file = %path.display(), position, bytes_cut, "torn tail cut");
+        report.torn = Some(Torn { path: path.clone(), position, bytes_cut });
+    }
+    let cut = open.file.set_len(position);
+    cut.map_err(|error| open_error(path, "cut its torn tail", error))
+}
+
+/// The place where an appender goes on.
+fn tail(open: OpenFile, listing: &Listing, options: &ChainOptions) -> io::Result<Tail> {
+    let manifest = &listing.manifest;
+    let (block_bytes_max, kept) = (options.block_bytes_max, FiltersKept::InBlocks);
+    let mut writer = FileWriter::begin(open.file, open.header, block_bytes_max, kept)?;
+    let (mut next, mut last_time) =
+        (manifest.to, manifest.files.last().map_or(i64::MIN, |file| file.last_time));
+    for (entry, filter) in &open.blocks {
+        writer.note(*entry, filter);
+        (next, last_time) = (entry.last.next(), entry.last_time);
+    }
+    Ok(Tail { name: open.name, writer, recent: Vec::new(), next, last_time })
 }
 
 fn remove(disk: &dyn Disk, name: &str, report: &mut ChainReport) -> Result<(), OpenError> {
@@ -281,9 +282,4 @@ fn remove(disk: &dyn Disk, name: &str, report: &mut ChainReport) -> Result<(), O
 pub(crate) fn is_unfinished(name: &str) -> bool {
     let base = name.strip_suffix(".new").unwrap_or_default();
     unfinished(base) == name && (base == manifest::NAME || segment_from(base).is_some())
-}
-
-/// Whether it is a file that an appender has open.
-pub(crate) fn is_open(name: &str) -> bool {
-    name.strip_suffix(OPEN_SUFFIX).and_then(segment_from).is_some()
 }

@@ -12,11 +12,11 @@ use super::{
     Fault,
     listing::{Part, PartState, listed},
     manifest::{Listed, Manifest},
+    open_file::{OpenFile, is_open},
     opening::look_at,
     verify::{scan, sound_manifest},
 };
 use crate::{
-    Offset,
     disk::{Disk, File},
     layout::{Seed, unfinished},
     sealed::{
@@ -78,8 +78,29 @@ pub(crate) fn repair(disk: &dyn Disk) -> io::Result<Repair> {
     if manifest != before {
         write(disk, &manifest)?;
     }
+    for name in names.iter().filter(|name| is_open(name)) {
+        repair_open(disk, &manifest, name, &mut done)?;
+    }
     disk.sync_names()?;
     Ok(done)
+}
+
+fn repair_open(
+    disk: &dyn Disk,
+    manifest: &Manifest,
+    name: &str,
+    done: &mut Repair,
+) -> io::Result<()> {
+    let open = OpenFile::look(disk, manifest, name).map_err(io::Error::other)?;
+    let Some(open) = open.filter(|open| !open.faults.is_empty()) else { return Ok(()) };
+    let aside = open.mend(disk).map_err(io::Error::other)?;
+    let (path, blocks, records) = (disk.path(name), open.blocks.len(), open.records());
+    done.actions.push(format!(
+        "{}: written anew with {blocks} whole blocks and {records} records; the damaged one is {aside}",
+        path.display()
+    ));
+    done.lost.extend(open.faults.into_iter().filter(|fault| fault.offsets.is_some()));
+    Ok(())
 }
 
 fn write(disk: &dyn Disk, manifest: &Manifest) -> io::Result<()> {
@@ -104,9 +125,11 @@ fn rebuild(
     if names.iter().any(|name| name == super::manifest::NAME) {
         set_aside(disk, super::manifest::NAME)?;
     }
-    let Some((first, _)) = files.first() else { return Ok(None) };
+    let open = open_header(disk, names)?;
+    let first = files.first().map(|(header, _)| header).or(open.as_ref());
+    let Some(chain_id) = first.map(|header| header.chain_id) else { return Ok(None) };
     // The name is not in the segments: whoever opens the chain next gives it.
-    let mut manifest = Manifest::new(first.chain_id, "");
+    let mut manifest = Manifest::new(chain_id, "");
     files.sort_by_key(|(_, listed)| listed.sequence);
     for (_, listed) in files {
         let follows = manifest
@@ -133,7 +156,15 @@ fn rebuild(
         manifest.to = listed.to;
         manifest.files.push(listed);
     }
-    manifest.from = manifest.files.first().map_or(Offset::ZERO, |listed| listed.from);
+    let follows = |open: &FileHeader| {
+        open.chain_id == chain_id
+            && manifest.next_sequence <= open.sequence
+            && manifest.to <= open.from
+    };
+    if let Some(open) = open.filter(follows) {
+        (manifest.next_sequence, manifest.to) = (open.sequence, open.from);
+    }
+    manifest.from = manifest.files.first().map_or(manifest.to, |listed| listed.from);
     write(disk, &manifest)?;
     let count = manifest.files.len();
     let path = disk.path(super::manifest::NAME);
@@ -143,6 +174,17 @@ fn rebuild(
         path.display()
     ));
     Ok(Some(manifest))
+}
+
+/// What the file says of itself that an appender had open.
+fn open_header(disk: &dyn Disk, names: &[String]) -> io::Result<Option<FileHeader>> {
+    for name in names.iter().filter(|name| is_open(name)) {
+        let file = disk.open(name)?;
+        if let Ok(header) = file::read_header(&*file, file.len()?) {
+            return Ok(Some(header));
+        }
+    }
+    Ok(None)
 }
 
 /// What a file says of itself, as far as one of its ends is sound.

@@ -12,14 +12,15 @@ use super::{
     Fault,
     listing::{Part, PartState},
     manifest::Manifest,
-    opening::{fault, is_open, is_unfinished, load_manifest, look_at},
+    open_file::{OpenFile, is_open},
+    opening::{fault, is_unfinished, load_manifest, look_at},
 };
 use crate::{
     Offset,
     disk::Disk,
     layout::HeaderError,
     sealed::{
-        BlockEntry, FileError, SealedFile, file,
+        BlockEntry, FileError, SealedFile,
         layout::segment_from,
         salvage::{Damage, salvage},
     },
@@ -94,7 +95,9 @@ pub(crate) fn verify(disk: &dyn Disk) -> io::Result<Verification> {
                 disk.path(name).display()
             ));
         } else if is_open(name) {
-            verify_open(disk, name, &mut found)?;
+            if let Some(manifest) = &manifest {
+                verify_open(disk, manifest, name, &mut found)?;
+            }
         } else if segment_from(name).is_some() && !listed.contains(name) {
             let what = match manifest {
                 Some(_) => "the chain's manifest does not list this segment",
@@ -114,7 +117,7 @@ pub(crate) fn sound_manifest(
     names: &[String],
 ) -> io::Result<Result<Option<Manifest>, String>> {
     if !names.iter().any(|name| name == super::manifest::NAME) {
-        let segments = names.iter().any(|name| segment_from(name).is_some());
+        let segments = names.iter().any(|name| segment_from(name).is_some() || is_open(name));
         let missing = "the manifest is missing, but there are segments";
         return Ok(if segments { Err(missing.to_owned()) } else { Ok(None) });
     }
@@ -256,26 +259,25 @@ fn around(blocks: &[BlockEntry], part: &Part, position: u64) -> std::ops::Range<
     start..blocks.get(at).map_or(part.listed.to, |behind| behind.first)
 }
 
-fn verify_open(disk: &dyn Disk, name: &str, found: &mut Verification) -> io::Result<()> {
-    let file = disk.open(name)?;
-    let length = file.len()?;
+fn verify_open(
+    disk: &dyn Disk,
+    manifest: &Manifest,
+    name: &str,
+    found: &mut Verification,
+) -> io::Result<()> {
     let path = disk.path(name);
-    found.segments += 1;
-    found.bytes += length;
-    let Ok(header) = file::read_header(&*file, length) else {
-        found
-            .notes
-            .push(format!("{}: it has no header yet; the next start removes it", path.display()));
+    let Some(open) = OpenFile::look(disk, manifest, name).map_err(io::Error::other)? else {
+        let path = path.display();
+        found.notes.push(format!("{path}: nothing in it counts; the next start removes it"));
         return Ok(());
     };
-    let salvaged = salvage(&*file, header.seed(), length).map_err(io::Error::other)?;
-    for (entry, _) in salvaged.blocks.iter().filter(|(entry, _)| entry.end() <= salvaged.whole_end)
-    {
-        found.blocks += 1;
-        found.records += u64::from(entry.records);
-    }
-    if salvaged.whole_end < length {
-        let (at, bytes) = (salvaged.whole_end, length - salvaged.whole_end);
+    found.segments += 1;
+    found.bytes += open.length;
+    found.blocks += open.blocks.len() as u64;
+    found.records += open.records();
+    open.faults.iter().cloned().for_each(|fault| found.fault(fault));
+    if open.end < open.length {
+        let (at, bytes) = (open.end, open.length - open.end);
         found.notes.push(format!(
             "{} at byte {at}: {bytes} bytes that were not synced are torn; the next start cuts them",
             path.display()

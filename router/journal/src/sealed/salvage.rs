@@ -24,8 +24,6 @@ pub(crate) struct Salvaged {
     /// are whole.
     pub(crate) blocks: Vec<(BlockEntry, FilterBytes)>,
     pub(crate) damages: Vec<Damage>,
-    /// Where the blocks end that follow one another from the start, whole.
-    pub(crate) whole_end: u64,
 }
 
 /// A part of the file that is not what was written.
@@ -39,16 +37,13 @@ pub(crate) struct Damage {
 
 /// Walks from the header up to `end`.
 pub(crate) fn salvage(file: &dyn File, seed: Seed, end: u64) -> Result<Salvaged, FileError> {
-    let mut found = Salvaged { whole_end: FILE_HEADER as u64, ..Salvaged::default() };
+    let mut found = Salvaged::default();
     let mut position = FILE_HEADER as u64;
     while position < end {
         match block_at(file, seed, position, end)? {
             Ok((header, filter)) => {
                 let entry = header.entry(position);
                 if found.follows(&entry) {
-                    if found.whole_end == position {
-                        found.whole_end = entry.end();
-                    }
                     found.blocks.push((entry, filter));
                 } else {
                     found.damages.push(Damage {

@@ -225,8 +225,8 @@ fn damage_is_reported_with_its_mend_and_changes_nothing() {
         assert_eq!(
             error,
             "open journal disk/0000000000000003.hot: damaged at byte 4096: there is no whole frame, but there is one \
-             behind it, at byte 8192; restore the file from a copy, or move the whole data folder aside to start with an \
-             empty one"
+             behind it, at byte 8192; restore the file from a copy, or give the damaged part up and keep the rest: \
+             `slipswitch journal verify` says what is lost, `slipswitch journal repair` does it"
         );
     }
 }

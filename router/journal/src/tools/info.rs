@@ -8,7 +8,14 @@ use super::{
 };
 use crate::{
     Offset,
-    chain::{listing::PartState, opening::look_at, verify::sound_manifest},
+    chain::{
+        listing::PartState,
+        manifest::Manifest,
+        open_file::{OpenFile, is_open},
+        opening::look_at,
+        verify::sound_manifest,
+    },
+    disk::Disk,
 };
 
 /// One part of the journal.
@@ -71,6 +78,9 @@ impl StoppedData {
                         PartState::Missing | PartState::Lost => info.missing_segments += 1,
                     }
                 }
+                for name in names.iter().filter(|name| is_open(name)) {
+                    info.add_open(&*chain.disk, &manifest, name)?;
+                }
                 all.push(info);
             }
             Ok(all)
@@ -117,5 +127,20 @@ impl Info {
             first_time: None,
             last_time: None,
         }
+    }
+
+    /// What an appender has not finished yet.
+    fn add_open(&mut self, disk: &dyn Disk, manifest: &Manifest, name: &str) -> io::Result<()> {
+        let open = OpenFile::look(disk, manifest, name).map_err(io::Error::other)?;
+        let Some(open) = open else { return Ok(()) };
+        self.segments += 1;
+        self.bytes += open.length;
+        self.records += open.records();
+        for (entry, _) in &open.blocks {
+            self.raw_bytes += u64::from(entry.raw_len);
+            self.first_time.get_or_insert(entry.first_time);
+            (self.last_time, self.next_offset) = (Some(entry.last_time), entry.last.next());
+        }
+        Ok(())
     }
 }

@@ -191,3 +191,95 @@ fn a_repair_that_crashes_is_finished_by_the_next() {
         }
     }
 }
+
+/// A chain whose appender was killed: one file is finished, another is not.
+fn open_disk() -> (SimulatedDisk, String) {
+    let disk = disk(1);
+    let (chain, _) = open_large(&disk);
+    let appender = chain.appender().unwrap();
+    for number in 0..90 {
+        let ChainRecord { time, payload, .. } = record(number);
+        appender.push(time, payload, &mut |_| ()).unwrap();
+        if number == 30 {
+            appender.roll().unwrap();
+        }
+    }
+    appender.flush().unwrap();
+    let name = disk.names().into_iter().find(|name| name.ends_with(".open")).unwrap();
+    disk.open(&name).unwrap().sync().unwrap();
+    disk.sync_names().unwrap();
+    disk.kill();
+    (disk, name)
+}
+
+/// With files that are finished only when they are told to.
+fn open_large(disk: &SimulatedDisk) -> (Chain, ChainReport) {
+    let options = ChainOptions { segment_bytes_max: 1 << 20, ..options() };
+    Chain::open_on(disk, options).expect("the chain opens")
+}
+
+fn offsets(chain: &Chain) -> Vec<u64> {
+    read_all(chain).iter().map(|record| record.offset.get()).collect()
+}
+
+#[test]
+fn a_bit_flipped_in_the_file_that_was_open_costs_its_block_alone() {
+    let (sound, name) = open_disk();
+    let length = sound.open(&name).unwrap().len().unwrap();
+    let (mut damages, mut tails) = (0, 0);
+    for at in (0..length).filter(|at| *at < 64 || at % 7 == 0) {
+        let damaged = sound.copy();
+        damaged.edit(&name, |bytes| bytes[usize::try_from(at).unwrap()] ^= 1 << (at % 8));
+        let what = format!("byte {at} of {name}");
+        let named = verify(&damaged).unwrap();
+        let (chain, report) = open_large(&damaged);
+        assert_eq!(named.faults, report.faults, "{what}");
+        let (found, next) = (offsets(&chain), chain.stats().next_offset.get());
+        let lost: u64 = report.faults.iter().filter_map(|fault| fault.records).sum();
+        assert_eq!(found.len() as u64 + lost, next, "{what}: {report:?}");
+        if report.faults.is_empty() {
+            tails += 1; // What is in the last block may be a torn tail.
+            assert!(report.torn.is_some() && 70 < next, "{what}: not noticed");
+            continue;
+        }
+        damages += 1;
+        assert!(next == 90 && 75 < found.len(), "{what}: {found:?}");
+        assert!(damaged.below("damaged").names().contains(&name), "{what}: not set aside");
+        assert_eq!(verify(&damaged).unwrap().faults, [], "{what}: mended");
+        let appender = chain.appender().unwrap();
+        appender.push(9, Bytes::from_static(b"more"), &mut |_| ()).unwrap();
+        appender.roll().unwrap();
+        assert_eq!(offsets(&chain), [&found[..], &[90]].concat(), "{what}");
+        assert_eq!(verify(&damaged).unwrap().faults, [], "{what}: rolled");
+    }
+    assert!(100 < damages && 3 < tails, "{damages} and {tails}");
+}
+
+#[test]
+fn a_repair_mends_the_file_that_was_open_as_a_start_does() {
+    let (disk, name) = open_disk();
+    disk.edit(&name, |bytes| bytes[200] ^= 1);
+    let done = repair(&disk).unwrap();
+    assert!(done.actions[0].contains("written anew") && done.lost.len() == 1, "{done:?}");
+    let lost = done.lost[0].records.unwrap();
+    assert_eq!(verify(&disk).unwrap().faults, []);
+    let (chain, report) = open_large(&disk);
+    assert_eq!((report, offsets(&chain).len() as u64), (ChainReport::default(), 90 - lost));
+}
+
+#[test]
+fn the_file_that_was_open_is_kept_when_the_manifest_is_lost() {
+    let (disk, name) = open_disk();
+    let finished = segments(&disk);
+    disk.delete("chain");
+    for removed in [&[][..], &finished] {
+        let disk = disk.copy();
+        removed.iter().for_each(|name| disk.delete(name));
+        Chain::open_on(&disk, options()).unwrap_err();
+        assert!(disk.names().contains(&name), "nothing is removed by a start that refuses");
+        repair(&disk).unwrap();
+        assert_eq!(verify(&disk).unwrap().faults, []);
+        let first = if removed.is_empty() { 0 } else { 31 };
+        assert_eq!(offsets(&open_large(&disk).0), (first..90).collect::<Vec<_>>());
+    }
+}
