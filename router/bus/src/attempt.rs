@@ -12,6 +12,7 @@ use ruleset::{About, TransformError};
 use crate::core::Core;
 use crate::key::Key;
 use crate::lane::Owed;
+use crate::recall::Missing;
 use crate::routes::Route;
 use crate::state::{Dead, Made, Payload, Place, Postponed};
 use crate::trail::{AttemptResult, Line, Sent};
@@ -137,7 +138,8 @@ pub(crate) async fn retry(core: &Core, key: &Key, route: &Route, retry: Retry) -
             let own = Key { replay: waiting.id.replay.clone(), ..key.clone() };
             match core.event_or_copy(&waiting.id).await {
                 Ok((event, ingested)) => course.run(&own, offset, (&event, ingested)).await,
-                Err(reason) => core.put_off(key, route, &reason),
+                Err(Missing::Unread(reason)) => core.put_off(key, route, &reason),
+                Err(Missing::Gone(reason)) => course.lose(key, &waiting, &reason),
             }
         }
     }
@@ -253,6 +255,17 @@ impl<'a> Course<'a> {
             Err(error) => self.unmade(key.delivery(offset, 0), error, &mut outcome),
         }
         outcome
+    }
+
+    /// An event that is nowhere any more: nothing can be made of it.
+    fn lose(&self, key: &Key, waiting: &Postponed, reason: &str) -> Outcome {
+        let error = format!("its event is gone, and nothing was made of it before: {reason}");
+        tracing::error!(subscription = %key, offset = waiting.id.offset, %error, "a delivery cannot be made any more");
+        let line = self.line(waiting.id.clone(), self.now(), AttemptResult::Dead);
+        self.core.trail.attempt(Line { error: error.clone(), ..line });
+        let last = Postponed { error, made: Made::NotYet, ..waiting.clone() };
+        let dead = Dead { last, died_at: self.now(), kind: ErrorKind::EventGone };
+        Outcome { ends: vec![End::Dead(dead)], ..self.outcome() }
     }
 
     /// An event whose transform failed.

@@ -9,8 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use delivery::{Client, DeliveryId};
-use event::{Event, Timestamp};
+use delivery::Client;
 use journal::{Health, Journal, Offset};
 use ruleset::{Start, TargetKind};
 use tokio::sync::{Notify, watch};
@@ -25,13 +24,10 @@ use crate::lane::{Bounds, Lane, Now, Ready};
 use crate::letters::Tended;
 use crate::options::Options;
 use crate::outside::Outside;
-use crate::record;
 use crate::replay::Players;
 use crate::routes::{Route, Routes};
 use crate::sealing;
-use crate::state::{
-    self, Change, Postponed, Recall, Recalled, ReplayRow, State, StateError, Subscription,
-};
+use crate::state::{Change, Postponed, ReplayRow, State, StateError, Subscription};
 use crate::status::{Ingested, JournalStatus};
 use crate::trail::Trail;
 
@@ -228,49 +224,6 @@ impl Core {
         self.state.run(ending).await
     }
 
-    /// The event of a delivery, as its replay shows it, and when it was taken in.
-    pub(crate) fn event_at(&self, id: &DeliveryId) -> Result<(Event, Timestamp), String> {
-        read_event(&self.journal, id)
-    }
-
-    /// The event at an offset of a bus.
-    pub(crate) fn event_on(&self, bus: &str, offset: Offset) -> Result<Event, String> {
-        let entry = self.journal.get(bus, offset).map_err(|error| error.to_string())?;
-        let (event, _) = record::decode(&entry.payload).map_err(|error| error.to_string())?;
-        Ok(event)
-    }
-
-    /// The event of a delivery; where the journal does not have it any more, a dead letter's copy.
-    pub(crate) async fn event_or_copy(
-        &self,
-        id: &DeliveryId,
-    ) -> Result<(Event, Timestamp), String> {
-        let reason = match self.event_at(id) {
-            Ok(found) => return Ok(found),
-            Err(reason) => reason,
-        };
-        let (offset, replay) = (id.offset, id.replay.clone());
-        let copy = self.state.run(move |tx| state::letters::copy_of(tx, offset, replay.as_deref()));
-        match copy.await {
-            Ok(Some(Recalled { event, ingested })) => {
-                let event = Event::read(event).map_err(|error| error.to_string())?;
-                Ok((event, ingested))
-            }
-            Ok(None) => Err(reason),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    /// What fetches the events of deliveries that die.
-    pub(crate) fn recall(&self) -> Box<Recall> {
-        let journal = self.journal.clone();
-        Box::new(move |id| {
-            let found = read_event(&journal, id);
-            let (event, ingested) = found.ok()?;
-            Some(Recalled { event: event.bytes().clone(), ingested })
-        })
-    }
-
     pub(crate) fn journal_trouble(&self) -> Option<String> {
         match self.journal.health() {
             Health::Ok => None,
@@ -299,16 +252,6 @@ impl Core {
             stopped: self.journal_trouble(),
         }
     }
-}
-
-fn read_event(journal: &Journal, id: &DeliveryId) -> Result<(Event, Timestamp), String> {
-    let entry = journal.get(&id.bus, Offset::new(id.offset)).map_err(|error| error.to_string())?;
-    let (event, _) = record::decode(&entry.payload).map_err(|error| error.to_string())?;
-    let event = match &id.replay {
-        Some(name) => event.replayed(name),
-        None => event,
-    };
-    Ok((event, Timestamp::from_millis(entry.time)))
 }
 
 fn leads_to(rule: &ruleset::Rule, bus: &str) -> bool {

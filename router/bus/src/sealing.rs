@@ -1,4 +1,4 @@
-//! Sealing on a schedule, and what is kept of what was sealed.
+//! Sealing on a schedule. What is kept of what was sealed: `retention`.
 //!
 //! ```text
 //! hot segments ─ full: at once, the rest after `seal_after` ─▶ sealed ─ retention ─▶ gone
@@ -7,18 +7,15 @@
 //! # Invariants
 //!
 //! - What the dispatcher has not passed stays hot.
-//! - What a subscription still needs is kept, as long as its target's `retry.max_age` lets an event
-//!   be tried at all; a replay's span is kept to its end.
 //! - A round that fails is made again; nothing is lost by it, and retention goes on meanwhile: on a
 //!   full disk it is what makes room.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use event::{Event, Timestamp};
+use event::Event;
 use journal::{Health, Keys, Offset, Record, SealWhat, Sealing};
 use ruleset::pattern;
 
@@ -28,8 +25,6 @@ use crate::selection::Asking;
 
 /// How often the sealer looks whether there is something to do.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long a subscription holds events back whose rule has not been seen since the start.
-const DORMANT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The numbers of the values by which sealed blocks are skipped; they are on disk.
 const SOURCE: u8 = 0;
@@ -97,8 +92,7 @@ pub(crate) async fn run(core: Arc<Core>) {
             || matches!(core.journal.health(), Health::Full { .. })
         {
             schedule.expired_at = now;
-            let of = Arc::clone(&core);
-            core.outside.blocking(move || of.expire()).await;
+            core.expire().await;
         }
         let has_unsealed = core.journal.sealed_to() < core.journal.durable_end();
         let what = schedule.what(now, has_unsealed, core.options.seal_after);
@@ -170,112 +164,6 @@ impl Core {
         *trouble = outcome.clone().err();
         outcome
     }
-
-    /// Removes what no bus need keep.
-    fn expire(&self) {
-        let now = self.clock.now();
-        self.expire_archives(now);
-        let mut begins = BTreeMap::new();
-        for (bus, stats) in self.journal.sealed_buses() {
-            let Retention { age, bytes } = self.bus_options(&bus).retention;
-            let before_time = age.map(|age| before(now, age));
-            let is_old = before_time.zip(stats.first_time).is_some_and(|(at, first)| first < at);
-            let is_large = bytes.is_some_and(|most| most < stats.bytes);
-            if !is_old && !is_large {
-                continue;
-            }
-            let needed_from = self.needed_from(&bus, now, &mut begins);
-            let keep = journal::Retention { before_time, bytes_max: bytes, needed_from };
-            match self.journal.expire(&bus, &keep) {
-                Ok(expired) if 0 < expired.segments => {
-                    self.counts.expired_records.fetch_add(expired.records, Ordering::Relaxed);
-                    tracing::info!(
-                        bus,
-                        records = expired.records,
-                        bytes = expired.bytes,
-                        "events expired"
-                    );
-                    self.warn_of_the_late(&bus);
-                }
-                Ok(_nothing) => (),
-                Err(error) => tracing::error!(bus, %error, "events do not expire"),
-            }
-        }
-    }
-
-    /// A replay that is under way keeps all archives as they are.
-    fn expire_archives(&self, now: Timestamp) {
-        if self.lanes().keys().any(|key| key.replay.is_some()) {
-            return;
-        }
-        for chain in self.journal.archives() {
-            let archives = self.archives.load();
-            let Some(archive) = archives.get(chain.name()) else { continue };
-            if archive.retention_days == 0 {
-                continue; // For ever.
-            }
-            let age = Duration::from_secs(u64::from(archive.retention_days) * 24 * 60 * 60);
-            let keep = journal::Retention {
-                before_time: Some(before(now, age)),
-                bytes_max: None,
-                needed_from: Offset::new(u64::MAX),
-            };
-            match chain.expire(&keep) {
-                Ok(expired) if 0 < expired.segments => {
-                    tracing::info!(archive = %archive.name, records = expired.records, "archived events expired");
-                }
-                Ok(_nothing) => (),
-                Err(error) => {
-                    tracing::error!(archive = %archive.name, %error, "archived events do not expire");
-                }
-            }
-        }
-    }
-
-    /// The first offset of a bus that somebody needs still. `begins` remembers where the events of
-    /// an age begin.
-    fn needed_from(
-        &self,
-        bus: &str,
-        now: Timestamp,
-        begins: &mut BTreeMap<Duration, Offset>,
-    ) -> Offset {
-        let mut wanted: Vec<(Offset, Option<Duration>)> = Vec::new();
-        for (key, lane) in self.lanes().iter().filter(|(key, _)| *key.bus == *bus) {
-            let inner = lane.lock();
-            let age_max = inner.route.policy.age_max;
-            wanted.push((inner.settled(), key.replay.is_none().then_some(age_max)));
-        }
-        for stored in self.dormant().iter().filter(|stored| *stored.key.bus == *bus) {
-            wanted.push((stored.settled, Some(DORMANT_AGE_MAX)));
-        }
-        let mut needed = self.dispatched();
-        for (settled, age_max) in wanted {
-            if needed <= settled {
-                continue;
-            }
-            let Some(age_max) = age_max else {
-                needed = settled;
-                continue;
-            };
-            // Where it cannot be told, nothing is given up.
-            let begin = *begins.entry(age_max).or_insert_with(|| {
-                self.journal.offset_at(before(now, age_max)).unwrap_or(Offset::ZERO)
-            });
-            needed = needed.min(settled.max(begin));
-        }
-        needed
-    }
-
-    fn warn_of_the_late(&self, bus: &str) {
-        let first = self.journal.first_offset(bus);
-        for (key, lane) in self.lanes().iter().filter(|(key, _)| *key.bus == *bus) {
-            let settled = lane.lock().settled();
-            if settled < first {
-                tracing::warn!(subscription = %key, settled = settled.get(), first = first.get(), "events expired that this subscription had not had; they were older than its target's retry.max_age");
-            }
-        }
-    }
 }
 
 /// Names what sealed events are found by.
@@ -305,10 +193,6 @@ impl Sealing for Naming<'_> {
     fn hot_from(&self) -> Offset {
         self.core.dispatched()
     }
-}
-
-fn before(now: Timestamp, age: Duration) -> i64 {
-    now.as_millis().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

@@ -123,6 +123,8 @@ pub struct SubscriptionStatus {
     pub dropped: u64,
     pub dead: u64,
     pub failed_attempts: u64,
+    /// Events of its bus, matched or not, that expired before it had looked at them.
+    pub expired: u64,
     pub last_error: Option<String>,
 }
 
@@ -210,6 +212,7 @@ impl Core {
                 dropped: inner.counts.dropped,
                 dead: inner.counts.dead,
                 failed_attempts: inner.counts.failed_attempts,
+                expired: inner.counts.expired,
                 last_error: inner.last_error.clone(),
             }
         });

@@ -18,11 +18,19 @@ pub enum ErrorKind {
     Transform,
     /// The rule or the target was removed before it was delivered.
     TargetGone,
+    /// Its event had left the journal before anything was made of it.
+    EventGone,
 }
 
 impl ErrorKind {
-    pub const ALL: [Self; 5] =
-        [Self::Refused, Self::Unavailable, Self::Timeout, Self::Transform, Self::TargetGone];
+    pub const ALL: [Self; 6] = [
+        Self::Refused,
+        Self::Unavailable,
+        Self::Timeout,
+        Self::Transform,
+        Self::TargetGone,
+        Self::EventGone,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -31,6 +39,7 @@ impl ErrorKind {
             Self::Timeout => "timeout",
             Self::Transform => "transform",
             Self::TargetGone => "target-gone",
+            Self::EventGone => "event-gone",
         }
     }
 

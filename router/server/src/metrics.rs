@@ -72,6 +72,7 @@ mod name {
     pub(super) const DROPPED: &str = "subscription_dropped";
     pub(super) const DEAD: &str = "subscription_dead";
     pub(super) const FAILED_ATTEMPTS: &str = "subscription_failed_attempts";
+    pub(super) const EXPIRED: &str = "subscription_expired_events";
     pub(super) const LAG: &str = "subscription_lag";
     pub(super) const BEHIND: &str = "subscription_behind";
     pub(super) const QUEUED: &str = "subscription_queued";

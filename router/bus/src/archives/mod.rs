@@ -143,6 +143,13 @@ impl Archives {
         wanting
     }
 
+    /// The archives that may hold the event at an offset of a bus.
+    pub(crate) fn covering(&self, bus: &str, offset: Offset) -> Vec<Arc<str>> {
+        let of_bus = self.0.iter().filter(|archive| *archive.bus == *bus);
+        let holding = of_bus.filter(|archive| archive.from_offset <= offset);
+        holding.map(|archive| Arc::clone(&archive.name)).collect()
+    }
+
     fn names(&self) -> Vec<String> {
         self.0.iter().map(|archive| archive.name.as_ref().to_owned()).collect()
     }

@@ -1,5 +1,6 @@
 //! The state of a lane, and every step it can take.
 
+mod keep;
 mod pick;
 
 use std::collections::BTreeSet;
@@ -65,6 +66,10 @@ pub(crate) struct Inner {
     settled: Offset,
     /// What the last change said of `settled`.
     settled_written: Offset,
+    /// What is on disk of it.
+    settled_on_disk: Offset,
+    /// The first offset of what the change carries that is being written down.
+    unwritten_from: Option<Offset>,
     done: RoaringTreemap,
     pub(crate) counts: Counts,
     pub(crate) last_error: Option<String>,
@@ -98,6 +103,8 @@ impl Inner {
             open: BTreeSet::new(),
             settled: stored.settled,
             settled_written: stored.settled,
+            settled_on_disk: stored.settled,
+            unwritten_from: None,
             done: stored.done,
             counts: stored.counts,
             last_error: None,
@@ -391,6 +398,9 @@ impl Inner {
         self.settled_written = self.settled;
         self.is_dirty = false;
         let (postponed, resolved) = self.waiting.take_changes();
+        let dead = std::mem::take(&mut self.dead);
+        let rows = postponed.iter().chain(dead.iter().map(|dead| &dead.last));
+        self.unwritten_from = rows.map(|row| Offset::new(row.id.offset)).min();
         Some(Change {
             key: self.key.clone(),
             settled: self.settled,
@@ -398,7 +408,7 @@ impl Inner {
             done: self.done.clone(),
             counts: self.counts,
             resolved,
-            dead: std::mem::take(&mut self.dead),
+            dead,
             disabled: self.newly_disabled.take(),
         })
     }
@@ -418,6 +428,8 @@ impl Inner {
 
     /// After a change is on disk.
     pub(crate) fn applied(&mut self, change: &Change) {
+        self.settled_on_disk = change.settled;
+        self.unwritten_from = None;
         self.waiting.written(&change.postponed);
     }
 

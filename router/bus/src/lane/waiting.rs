@@ -103,6 +103,24 @@ impl Waiting {
         of_event.map(|(place, slot)| (place, slot.is_unmade))
     }
 
+    /// The oldest one from `from` on whose payload is still to be made.
+    pub(super) fn oldest_unmade(&self, from: Offset) -> Option<Offset> {
+        let first = Place { offset: from.get(), output: 0, replay: None };
+        let unmade = self.slots.range(first..).find(|(_, slot)| slot.is_unmade);
+        unmade.map(|(place, _)| Offset::new(place.offset))
+    }
+
+    /// The oldest one whose row is not on disk as it is.
+    pub(super) fn oldest_unwritten(&self) -> Option<Offset> {
+        self.dirty.first().map(|place| Offset::new(place.offset))
+    }
+
+    /// The oldest event that waits behind another one of its order.
+    pub(super) fn oldest_held(&self) -> Option<Offset> {
+        let held = self.lines.values().flat_map(|line| line.held.front());
+        held.chain(&self.released).map(|owed| owed.offset).min()
+    }
+
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.schedule.first().map(|(due_at, _)| *due_at)
     }

@@ -15,7 +15,7 @@ mod estimate;
 mod plan;
 mod source;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -222,6 +222,8 @@ pub(crate) struct Playing {
     pub source: Source,
     pub rate: Option<f64>,
     pub concurrency: u32,
+    /// Of the journal it needs nothing below: that is in its archive.
+    pub journal_from: Offset,
     /// Where it was when it was started or resumed here, by the steady clock.
     mark: Mutex<Option<(Duration, Offset)>>,
 }
@@ -237,6 +239,12 @@ impl Players {
 
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Playing>> {
         self.lock().get(name).cloned()
+    }
+
+    /// The archives that are being read.
+    pub(crate) fn archives(&self) -> BTreeSet<Arc<str>> {
+        let all = self.lock();
+        all.values().filter_map(|playing| playing.source.archive()).collect()
     }
 
     pub(crate) fn remove(&self, name: &str) {
@@ -294,6 +302,10 @@ impl Core {
             source: Source::of(replay, &self.archives.load()),
             rate: replay.rate,
             concurrency: replay.concurrency,
+            journal_from: match &replay.archive {
+                Some(_) => self.journal.sealed_to(),
+                None => Offset::ZERO,
+            },
             mark: Mutex::default(),
         };
         if replay.state == ReplayState::Running {

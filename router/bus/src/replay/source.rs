@@ -73,6 +73,11 @@ impl Source {
         }
     }
 
+    /// The archive it reads, if it reads one.
+    pub(crate) fn archive(&self) -> Option<Arc<str>> {
+        self.archive.as_ref().map(|archive| Arc::clone(&archive.name))
+    }
+
     /// Whether somebody wants this event; as the replay shows it.
     pub(crate) fn wants(&self, event: &[u8], asking: &mut Asking) -> bool {
         self.pattern.as_ref().is_none_or(|pattern| pattern.matches(event, asking))

@@ -7,7 +7,7 @@ use delivery::{DeliveryId, ErrorKind};
 use event::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::dead::{Dead, Recall};
+use super::dead::{Dead, Recall, Recalled};
 use super::{StateError, from_sql, to_sql};
 use crate::key::Key;
 
@@ -80,6 +80,14 @@ pub(crate) struct Postponed {
     pub made: Made,
 }
 
+/// What became of rows that need an event.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub events: usize,
+    /// The last row that was looked at; there may be more behind it.
+    pub last: Option<i64>,
+}
+
 impl Postponed {
     pub(crate) fn in_short(&self) -> InShort {
         let place = Place::of(&self.id);
@@ -94,9 +102,11 @@ impl Postponed {
             Made::OnDisk => return self.put_again(tx, subscription),
         };
         let mut insert = tx.prepare_cached(
-            "INSERT OR REPLACE INTO postponed (subscription, offset, output, replay, event_id, hops, attempts,
+            "INSERT INTO postponed (subscription, offset, output, replay, event_id, hops, attempts,
                 owed_at, due_at, last_attempt_at, error, payload, content_type, order_key)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+             ON CONFLICT DO UPDATE SET event_id = ?5, hops = ?6, attempts = ?7, owed_at = ?8, due_at = ?9,
+                last_attempt_at = ?10, error = ?11, payload = ?12, content_type = ?13, order_key = ?14",
         )?;
         insert.execute(params![
             subscription,
@@ -151,6 +161,68 @@ impl Postponed {
         let replay = place.replay.as_deref().unwrap_or("");
         let which = params![subscription, to_sql(place.offset), place.output, replay];
         Ok(select.query_row(which, |row| from_row(row, key)).optional()?)
+    }
+
+    /// The copy of the event that a delivery of this event waits with, if one does.
+    pub(crate) fn copy_of(
+        tx: &Transaction<'_>,
+        id: &DeliveryId,
+    ) -> Result<Option<Recalled>, StateError> {
+        let mut select = tx.prepare_cached(
+            "SELECT p.event, p.ingested_at FROM postponed p JOIN subscriptions s ON s.id = p.subscription
+             WHERE s.bus = ?1 AND s.rule = ?2 AND s.target = ?3 AND p.offset = ?4
+                AND CASE p.replay WHEN '' THEN s.replay ELSE p.replay END = ?5
+                AND p.event IS NOT NULL LIMIT 1",
+        )?;
+        let replay = id.replay.as_deref().unwrap_or("");
+        let which = params![&*id.bus, &*id.rule, &*id.target, to_sql(id.offset), replay];
+        let found = select.query_row(which, |row| {
+            let (event, ingested) = (row.get::<_, Vec<u8>>(0)?, row.get(1)?);
+            Ok(Recalled { event: Bytes::from(event), ingested: Timestamp::from_millis(ingested) })
+        });
+        Ok(found.optional()?)
+    }
+
+    /// Copies events into rows of a bus that would need the journal for them below `before`: up to
+    /// `limit` rows behind the row `after`.
+    pub(crate) fn keep_events(
+        tx: &Transaction<'_>,
+        (bus, before): (&str, u64),
+        (after, limit): (i64, usize),
+        recall: &Recall,
+    ) -> Result<Kept, StateError> {
+        let mut select = tx.prepare_cached(
+            "SELECT p.rowid, s.rule, s.target, s.replay, p.offset, p.output, p.replay
+             FROM postponed p JOIN subscriptions s ON p.subscription = s.id
+             WHERE s.bus = ?1 AND p.offset < ?2 AND p.rowid > ?3 AND p.content_type IS NULL AND p.event IS NULL
+             ORDER BY p.rowid LIMIT ?4",
+        )?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = select.query_map(params![bus, to_sql(before), after, limit], |row| {
+            let text = |column| row.get::<_, String>(column);
+            let (of_lane, own) = (text(3)?, text(6)?);
+            let id = DeliveryId {
+                bus: bus.into(),
+                rule: text(1)?.into(),
+                target: text(2)?.into(),
+                replay: replay_of(if own.is_empty() { &of_lane } else { &own }),
+                offset: from_sql(row.get(4)?),
+                output: row.get(5)?,
+            };
+            Ok((row.get::<_, i64>(0)?, id))
+        })?;
+        let mut update = tx
+            .prepare_cached("UPDATE postponed SET event = ?2, ingested_at = ?3 WHERE rowid = ?1")?;
+        let mut kept = Kept::default();
+        for row in rows {
+            let (row, id) = row?;
+            kept.last = Some(row);
+            if let Some(Recalled { event, ingested }) = recall(&id) {
+                update.execute(params![row, &*event, ingested.as_millis()])?;
+                kept.events += 1;
+            }
+        }
+        Ok(kept)
     }
 
     /// Gives up all that wait for one subscription.

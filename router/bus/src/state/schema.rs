@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::StateError;
 
 /// What makes each version out of the one before it, from an empty file on. New ones go to the end.
-const STEPS: [&str; 4] = [TABLES, LETTERS, TARGETS_HELD, PAST];
+const STEPS: [&str; 5] = [TABLES, LETTERS, TARGETS_HELD, PAST, KEPT];
 
 pub(super) const TABLES: &str = "
 CREATE TABLE subscriptions (
@@ -171,6 +171,13 @@ ALTER TABLE replays ADD COLUMN rate REAL;                   -- events a second; 
 ALTER TABLE replays ADD COLUMN concurrency INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE replays ADD COLUMN error TEXT;                  -- why it did not reach its end
 ALTER TABLE replays ADD COLUMN position INTEGER;            -- where it was when it was cancelled
+";
+
+/// What retention takes from the journal, and somebody waits for.
+const KEPT: &str = "
+ALTER TABLE postponed ADD COLUMN event BLOB;                -- of a delivery without a payload, when the journal let it go
+ALTER TABLE postponed ADD COLUMN ingested_at INTEGER;       -- of that event
+ALTER TABLE subscriptions ADD COLUMN expired INTEGER NOT NULL DEFAULT 0;   -- events that expired before it had looked at them
 ";
 
 pub(super) fn open(path: &Path) -> Result<Connection, StateError> {

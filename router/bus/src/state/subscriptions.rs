@@ -19,6 +19,8 @@ pub(crate) struct Counts {
     pub dropped: u64,
     pub dead: u64,
     pub failed_attempts: u64,
+    /// Events of its bus that expired before it had looked at them.
+    pub expired: u64,
 }
 
 /// A subscription as it was written down.
@@ -71,7 +73,7 @@ impl Change {
         let Some(id) = find(tx, &self.key)? else { return Ok(()) };
         let mut update = tx.prepare_cached(
             "UPDATE subscriptions SET settled = ?2, done = ?3, delivered = ?4, dropped = ?5, dead = ?6,
-                failed_attempts = ?7 WHERE id = ?1",
+                failed_attempts = ?7, expired = ?8 WHERE id = ?1",
         )?;
         update.execute(params![
             id,
@@ -81,6 +83,7 @@ impl Change {
             to_sql(self.counts.dropped),
             to_sql(self.counts.dead),
             to_sql(self.counts.failed_attempts),
+            to_sql(self.counts.expired),
         ])?;
         if let Some(disabled) = &self.disabled {
             Subscription::disable(tx, &self.key, Some(disabled))?;
@@ -139,7 +142,7 @@ impl Subscription {
     pub(crate) fn all(tx: &Transaction<'_>) -> Result<Vec<Subscription>, StateError> {
         let mut select = tx.prepare(
             "SELECT id, bus, rule, target, replay, settled, done, until, delivered, dropped, dead, failed_attempts,
-                paused, paused_reason, disabled_at, disabled
+                paused, paused_reason, disabled_at, disabled, expired
              FROM subscriptions ORDER BY id",
         )?;
         let mut rows = select.query([])?;
@@ -165,6 +168,7 @@ impl Subscription {
                     dropped: count(9)?,
                     dead: count(10)?,
                     failed_attempts: count(11)?,
+                    expired: count(16)?,
                 },
                 waiting: postponed::in_short(tx, row.get(0)?)?,
                 paused: stopped(row, 12)?,

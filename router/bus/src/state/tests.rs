@@ -39,7 +39,7 @@ fn change(settled: u64, postponed: Vec<Postponed>) -> Change {
         key: key(),
         settled: Offset::new(settled),
         done: RoaringTreemap::from_iter([settled + 5]),
-        counts: Counts { delivered: 4, dropped: 3, dead: 2, failed_attempts: 1 },
+        counts: Counts { delivered: 4, dropped: 3, dead: 2, failed_attempts: 1, expired: 9 },
         postponed,
         resolved: Vec::new(),
         dead: Vec::new(),

@@ -4,6 +4,7 @@
 mod archives;
 mod letters;
 mod replays;
+mod retention;
 mod sealing;
 mod targets;
 

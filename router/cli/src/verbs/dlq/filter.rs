@@ -22,7 +22,8 @@ pub(super) struct Filter {
     /// Only of this replay
     #[arg(long, value_name = "NAME")]
     replay: Option<String>,
-    /// Only of this kind of error: refused, unavailable, timeout, transform, target-gone
+    /// Only of this kind of error: refused, unavailable, timeout, transform, target-gone,
+    /// event-gone
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
     /// Only with this text in the error
