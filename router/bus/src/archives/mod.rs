@@ -129,18 +129,13 @@ impl Archives {
         envelope: &Bytes,
         asking: &mut Asking,
     ) -> Vec<Arc<str>> {
-        let mut wanting = Vec::new();
-        for archive in self.0.iter().filter(|archive| *archive.bus == *bus) {
-            if archive.wants(offset, envelope, asking) {
-                wanting.push(Arc::clone(&archive.name));
-            }
+        let own = self.0.iter().filter(|archive| *archive.bus == *bus);
+        let mut matching =
+            own.filter(|archive| archive.matches(offset, envelope, asking)).peekable();
+        if matching.peek().is_some() && is_replayed(envelope) {
+            return Vec::new();
         }
-        // A replayed one may have come back over a target that is a bus.
-        let is_replayed = |event: &Event| event.replay_name().is_some();
-        if !wanting.is_empty() && Event::read(envelope.clone()).is_ok_and(|one| is_replayed(&one)) {
-            wanting.clear();
-        }
-        wanting
+        matching.map(|archive| Arc::clone(&archive.name)).collect()
     }
 
     /// The archives that may hold the event at an offset of a bus.
@@ -168,10 +163,20 @@ impl Archives {
 }
 
 impl Archive {
-    pub(crate) fn wants(&self, offset: Offset, envelope: &[u8], asking: &mut Asking) -> bool {
+    /// Whether it holds an event of its bus, or will.
+    pub(crate) fn wants(&self, offset: Offset, envelope: &Bytes, asking: &mut Asking) -> bool {
+        self.matches(offset, envelope, asking) && !is_replayed(envelope)
+    }
+
+    fn matches(&self, offset: Offset, envelope: &Bytes, asking: &mut Asking) -> bool {
         let matches = |pattern: &Selection| pattern.matches(envelope, asking);
         self.from_offset <= offset && self.pattern.as_ref().is_none_or(matches)
     }
+}
+
+/// It may have come back over a target that is a bus.
+fn is_replayed(envelope: &Bytes) -> bool {
+    Event::read(envelope.clone()).is_ok_and(|event| event.replay_name().is_some())
 }
 
 impl Router {

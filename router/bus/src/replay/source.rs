@@ -230,7 +230,7 @@ mod tests {
     }
 
     /// Of a kilobyte; every second one is even, each has a number of its own.
-    fn payload(number: usize) -> Bytes {
+    fn event(number: usize) -> Event {
         let stamp = Stamp {
             id: &format!("e-{number}"),
             time: Timestamp::from_millis(0),
@@ -241,8 +241,11 @@ mod tests {
         let entry = format!(
             r#"{{"source":"a","detail-type":"b","detail":{{"even":{even},"number":{number},"f":"{filling}"}}}}"#
         );
-        let event = Event::from_entry(entry.as_bytes(), &Limits::default(), &stamp).unwrap();
-        record::encode(&event, 0, None)
+        Event::from_entry(entry.as_bytes(), &Limits::default(), &stamp).unwrap()
+    }
+
+    fn payload(number: usize) -> Bytes {
+        record::encode(&event(number), 0, None)
     }
 
     fn filled(folder: &std::path::Path, names: &Names) -> Journal {
@@ -315,6 +318,21 @@ mod tests {
         let (found, reading) = read(&between, &journal, None);
         assert_eq!(found, (200..400).step_by(2).collect::<Vec<u64>>());
         assert!(reading.blocks_read <= 3, "{reading:?}");
+    }
+
+    #[test]
+    fn a_replayed_event_that_came_back_is_in_no_archive_sealed_or_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let even = archive(r#"{"detail":{"even":[true]}}"#);
+        let names = Names(Archives::new(vec![even.clone()]));
+        let journal = filled(folder.path(), &names);
+        let replayed = record::encode(&event(0).replayed("again"), 1, None);
+        journal.append_blocking("shop", vec![replayed, payload(2)], 41).unwrap();
+        for _ in 0..2 {
+            let (found, _) = read(&source(Some(&even), None), &journal, None);
+            assert!(!found.contains(&4000) && found.contains(&4001));
+            journal.seal(&names, SealWhat::All).unwrap();
+        }
     }
 
     #[test]
