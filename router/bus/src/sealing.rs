@@ -137,7 +137,7 @@ impl Core {
         self.sealing_trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    fn seal(&self, what: SealWhat) -> Result<(), String> {
+    pub(crate) fn seal(&self, what: SealWhat) -> Result<(), String> {
         let naming = Naming { core: self, asking: RefCell::default() };
         let sealed = self.journal.seal(&naming, what);
         let outcome = match sealed {

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use journal::{ChainOptions, Journal, SimulatedDisk};
+use journal::{ChainOptions, Journal, SealWhat, SimulatedDisk};
 use ruleset::{RuleSet, TargetKind};
 use rusqlite::Connection;
 
@@ -76,5 +76,19 @@ impl Router {
 
     pub fn journal(&self) -> &Journal {
         &self.core.journal
+    }
+
+    /// What the router does now and then by itself.
+    ///
+    /// # Errors
+    ///
+    /// Why not all was sealed.
+    pub fn seal(&self, what: SealWhat) -> Result<(), String> {
+        self.core.seal(what)
+    }
+
+    /// The same.
+    pub async fn expire(&self) {
+        self.core.expire().await;
     }
 }

@@ -2,81 +2,54 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use journal::{Journal, Offset};
 use roaring::RoaringTreemap;
 use rusqlite::Connection;
-use slipswitch_bus::journal;
 use slipswitch_bus::simulation::World;
 
-use crate::model::{Key, Logged, Model, Stored};
-use crate::rules::{BUSES, is_ordered};
+use crate::journal::index;
+use crate::model::{Key, Model, Stored};
+use crate::rules::is_ordered;
 use crate::world::Around;
+use crate::{archives, replays};
 
 /// What the database holds.
-struct Found {
+#[derive(Default)]
+pub(crate) struct Found {
     subscriptions: BTreeMap<Key, Stored>,
     /// Of live subscriptions and of replays, whatever became of them.
-    dead: BTreeSet<(Key, String, u64)>,
+    pub(crate) dead: BTreeSet<(Key, String, u64)>,
+    pub(crate) replays: replays::Rows,
+    archives: archives::Rows,
 }
 
 impl Around {
     /// Reads journal and database, compares, and makes them the beginning of the next life.
-    pub(crate) fn look(&self) {
+    pub(crate) fn look(&self, is_last: bool) {
         let sim = &self.0;
-        match self.read_journal() {
-            Ok(log) => sim.lock().model.read(log),
-            Err(error) => sim.lock().model.wrong(format!("the journal cannot be read: {error}")),
-        }
         let found = self.read_database();
+        let names: Vec<String> = found.archives.keys().cloned().collect();
+        let held = match self.read_disk(&names) {
+            Ok(held) => held,
+            Err(error) => {
+                return sim.lock().model.wrong(format!("the journal cannot be read: {error}"));
+            }
+        };
         let model = &mut sim.lock().model;
+        model.check_held(&held);
+        model.check_archives(&found.archives, &held);
+        model.check_replays(&found, is_last);
         model.check_claims(&found);
         model.stored = found.subscriptions;
         model.opened_at = model.log.len() as u64;
         model.versions.clear();
     }
 
-    fn read_journal(&self) -> Result<Vec<Logged>, String> {
-        let options = journal::Options { inline: true, ..journal::Options::new("") };
-        let disk = self.disk().copy();
-        let opened = Journal::open_on(&disk.below("journal"), options);
-        let (journal, _) = opened.map_err(|error| error.to_string())?;
-        let mut log: Vec<Option<Logged>> = vec![None; index(journal.durable_end().get())];
-        for bus in BUSES {
-            let mut reader = journal.read_bus(bus, Offset::ZERO);
-            while let Some(batch) = reader.next_batch().map_err(|error| error.to_string())? {
-                for record in batch {
-                    let logged = Logged { bus: bus.to_owned(), event: event_id(&record.payload) };
-                    let place = log.get_mut(index(record.offset.get())).ok_or("beyond the end")?;
-                    if place.replace(logged).is_some() {
-                        return Err(format!("two records at {}", record.offset));
-                    }
-                }
-            }
-        }
-        let hole = log.iter().position(Option::is_none);
-        let log = log.into_iter().flatten().collect();
-        hole.map_or(Ok(log), |hole| Err(format!("there is no record at {hole}")))
-    }
-
     fn read_database(&self) -> Found {
         let database = self.database();
         let database = database.lock().expect("nothing panics with it");
-        read(&database).unwrap_or_else(|_no_tables_yet| Found {
-            subscriptions: BTreeMap::new(),
-            dead: BTreeSet::new(),
-        })
+        let has_tables = database.prepare("SELECT 1 FROM subscriptions").is_ok();
+        if has_tables { read(&database).expect("it can be read") } else { Found::default() }
     }
-}
-
-fn index(offset: u64) -> usize {
-    usize::try_from(offset).expect("logs are short")
-}
-
-/// The id is the envelope's second member, and in the first place of its kind.
-fn event_id(payload: &[u8]) -> String {
-    let text = String::from_utf8_lossy(payload);
-    let id = text.split(r#""id":""#).nth(1).and_then(|rest| rest.split('"').next());
-    id.unwrap_or("no id").to_owned()
 }
 
 fn read(database: &Connection) -> rusqlite::Result<Found> {
@@ -115,21 +88,11 @@ fn read(database: &Connection) -> rusqlite::Result<Found> {
     while let Some(row) = rows.next()? {
         dead.insert((key(row)?, row.get(3)?, number(row, 4)?));
     }
-    Ok(Found { subscriptions, dead })
+    let (replays, archives) = (replays::read(database)?, archives::read(database)?);
+    Ok(Found { subscriptions, dead, replays, archives })
 }
 
 impl Model {
-    fn read(&mut self, log: Vec<Logged>) {
-        let ids: BTreeSet<&str> = log.iter().map(|logged| logged.event.as_str()).collect();
-        let lost: Vec<String> =
-            self.acknowledged.iter().filter(|id| !ids.contains(id.as_str())).cloned().collect();
-        if !lost.is_empty() {
-            self.wrong(format!("acknowledged and not in the journal: {}", lost.join(", ")));
-        }
-        self.log = log;
-        self.check_seen();
-    }
-
     /// What this life says is done must be done.
     fn check_claims(&mut self, found: &Found) {
         let mut keys: BTreeSet<Key> = self.stored.keys().cloned().collect();
@@ -216,10 +179,10 @@ impl Model {
     /// Whether every rule set that the event may have met wants it.
     fn must_have(&self, key: &Key, offset: u64) -> bool {
         let Some(logged) = self.log.get(index(offset)) else { return false };
-        let Some(sent) = self.sent.get(&logged.event) else { return false };
+        let Some(facts) = self.facts_at(offset) else { return false };
         let versions = self.versions_at(key, offset);
         logged.bus == key.bus
             && !versions.is_empty()
-            && versions.iter().all(|rules| Self::wants(rules, key, sent.kind))
+            && versions.iter().all(|rules| Self::wants(rules, key, facts))
     }
 }

@@ -1,20 +1,20 @@
 //! What happens to a router while it runs: reloads, weather, replays, redrives.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
-use event::Timestamp;
-use slipswitch_bus::journal::{Keys, Offset, Record, SealWhat, Sealing};
-use slipswitch_bus::{DeadLetterFilter, Redrive, RedriveTo, Router, StartReplay};
+use slipswitch_bus::journal::SealWhat;
+use slipswitch_bus::{DeadLetterFilter, Redrive, RedriveTo, Router};
 
-use crate::model::{Key, Replay, Version};
+use crate::model::{Key, Version};
 use crate::rules::{self, Generation};
 use crate::targets::Mood;
 use crate::world::Sim;
+use crate::{archives, replays};
 
 pub(crate) async fn direct(sim: &Sim, router: &Router, rules: &Mutex<Generation>, is_last: bool) {
-    for _ in 0..sim.draw(14) {
+    for _ in 0..sim.draw(16) {
         sim.sleep(300).await;
-        match sim.draw(17) {
+        match sim.draw(21) {
             0..=3 => swap(sim, router, rules).await,
             4..=7 => mood(sim),
             8 => {
@@ -29,8 +29,10 @@ pub(crate) async fn direct(sim: &Sim, router: &Router, rules: &Mutex<Generation>
                 state.note(|| format!("the wall clock jumps by {by} ms"));
                 state.skew += by;
             }
-            11 | 12 => replay(sim, router).await,
-            13..=15 => seal(sim, router),
+            11 | 12 => replays::start(sim, router).await,
+            13 => replays::steer(sim, router).await,
+            14..=17 => seal(sim, router).await,
+            18 | 19 => archives::change(sim, router).await,
             _ => redrive(sim, router).await,
         }
     }
@@ -44,6 +46,7 @@ async fn swap(sim: &Sim, router: &Router, rules: &Mutex<Generation>) {
         let next = rules::draw(&mut state.random, Some(&before));
         state.note(|| format!("swap, not before {from}, to {next:?}"));
         state.model.versions.push(Version { from, surely: None, rules: next.clone() });
+        state.model.history.push(next.clone());
         for replay in state.model.replays.values_mut() {
             replay.versions.push(next.clone());
         }
@@ -90,33 +93,6 @@ fn disk(sim: &Sim, is_last: bool) {
     });
 }
 
-async fn replay(sim: &Sim, router: &Router) {
-    let name = format!("again-{}", sim.lock().model.replays.len());
-    let start = StartReplay {
-        name: Some(name.clone()),
-        ..StartReplay::new(rules::BUSES[usize::from(sim.chance(30))], Timestamp::from_millis(0))
-    };
-    // Known before it starts: its first delivery may come before the answer.
-    let planned = {
-        let mut state = sim.lock();
-        let model = &mut state.model;
-        let mut versions: Vec<Generation> =
-            model.versions.iter().map(|version| version.rules.clone()).collect();
-        versions.dedup();
-        let keys = versions.iter().flat_map(Key::all).filter(|key| key.bus == start.bus).collect();
-        let replay = Replay { span: 0..u64::MAX, keys, versions };
-        model.replays.insert(name.clone(), replay.clone());
-        replay
-    };
-    let started = router.start_replay(start).await;
-    let mut state = sim.lock();
-    state.note(|| format!("replay {name}: {:?}", started.as_ref().map(|one| one.to_offset)));
-    if let Ok(started) = started {
-        let span = started.from_offset.get()..started.to_offset.get();
-        state.model.replays.insert(name, Replay { span, ..planned });
-    }
-}
-
 async fn redrive(sim: &Sim, router: &Router) {
     let filter = DeadLetterFilter { limit: 1000, ..DeadLetterFilter::default() };
     let letters = match router.dead_letters(filter.clone()).await {
@@ -142,31 +118,23 @@ async fn redrive(sim: &Sim, router: &Router) {
 }
 
 /// As the router does now and then.
-fn seal(sim: &Sim, router: &Router) {
+async fn seal(sim: &Sim, router: &Router) {
     let what = if sim.chance(50) { SealWhat::All } else { SealWhat::Full };
+    let expires = sim.chance(40);
     let is_last = sim.is_last_step();
     if is_last {
         let inside = sim.draw(30);
         sim.faults(|faults| faults.power_after = Some(inside));
     }
-    let sealed = router.journal().seal(&Sealed(router.status().dispatched), what);
-    sim.note(|| format!("sealed: {sealed:?}"));
+    let sealed = router.seal(what);
+    if expires {
+        router.expire().await;
+    }
+    let to = router.journal().sealed_to();
+    sim.note(|| format!("sealed to {to}, expired {expires}: {sealed:?}"));
     if is_last {
         sim.note(|| "the process ends in a round of sealing".to_owned());
         sim.die();
-    }
-}
-
-/// Nothing can be skipped, and there are no archives; the dispatcher goes on from here.
-struct Sealed(u64);
-
-impl Sealing for Sealed {
-    fn keys(&self, _record: &Record, _keys: &mut Keys) {}
-
-    fn archives(&self, _record: &Record, _into: &mut Vec<Arc<str>>) {}
-
-    fn hot_from(&self) -> Offset {
-        Offset::new(self.0)
     }
 }
 

@@ -13,11 +13,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::print_stderr, reason = "a seed that fails shows its trace")]
 
+mod archives;
 mod claims;
 mod director;
+mod journal;
 mod model;
 mod producers;
 mod random;
+mod replays;
 mod rules;
 mod run;
 mod targets;

@@ -5,16 +5,22 @@
 //!
 //! # Invariants that it checks
 //!
-//! - Nothing arrives that no rule wanted, and what arrives has the bytes that were sent.
-//! - What arrives again has the `DeliveryId` that it had.
+//! - Nothing arrives that no rule wanted, and what arrives is what that rule makes of the event, the
+//!   first time as in a replay.
+//! - What arrives again has the `DeliveryId` that it had; what is tried again is what was tried.
 //! - `settled` and the window claim nothing that is not delivered, postponed or dead (`claims`).
-//! - Every acknowledged event is in the journal (`claims`).
+//! - Every acknowledged event is in the journal (`journal`), and in the archives that are of it
+//!   (`archives`).
+//! - A replay that is completed has sent what the first run has (`replays`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use slipswitch_bus::delivery::{Delivery, DeliveryId};
 
-use crate::rules::{Generation, Rule};
+use crate::archives::Archive;
+use crate::journal::{Logged, index, replay_in, without_replay};
+use crate::replays::Replay;
+use crate::rules::{Facts, Generation, Rule, is_ordered};
 use crate::world::State;
 
 /// An event that somebody sent.
@@ -23,7 +29,6 @@ pub(crate) struct Sent {
     pub(crate) bus: &'static str,
     pub(crate) kind: &'static str,
     pub(crate) key: u64,
-    pub(crate) detail: String,
 }
 
 /// A set of rules and where it took effect.
@@ -52,22 +57,6 @@ pub(crate) struct Stored {
     pub(crate) postponed: BTreeSet<u64>,
 }
 
-/// A replay that somebody started.
-#[derive(Debug, Clone)]
-pub(crate) struct Replay {
-    pub(crate) span: std::ops::Range<u64>,
-    /// Its subscriptions.
-    pub(crate) keys: Vec<Key>,
-    /// All rules that it may have met.
-    pub(crate) versions: Vec<Generation>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Logged {
-    pub(crate) bus: String,
-    pub(crate) event: String,
-}
-
 #[derive(Default)]
 pub(crate) struct Model {
     pub(crate) lives: usize,
@@ -79,15 +68,21 @@ pub(crate) struct Model {
     pub(crate) stored: BTreeMap<Key, Stored>,
     /// The journal's end when this life began.
     pub(crate) opened_at: u64,
-    /// The journal as far as it has been looked at.
+    /// The journal as far as it is durable.
     pub(crate) log: Vec<Logged>,
+    /// Each event as it came.
+    pub(crate) envelopes: BTreeMap<String, String>,
+    /// All rules that ever were.
+    pub(crate) history: Vec<Generation>,
     /// How often a delivery arrived.
     pub(crate) arrived: BTreeMap<(Key, String, u64), u32>,
     /// The delivery id of an event, by subscription, replay and output.
     ids: BTreeMap<(Key, String, String, u32), String>,
-    /// What arrived by offset, to be compared with the journal.
-    seen: BTreeMap<(String, u64), String>,
+    /// What was tried last under a delivery id.
+    tried: BTreeMap<String, String>,
     pub(crate) replays: BTreeMap<String, Replay>,
+    pub(crate) replays_begun: usize,
+    pub(crate) archives: BTreeMap<String, Archive>,
     pub(crate) redriven: BTreeSet<(Key, String, u64)>,
     pub(crate) violations: Vec<String>,
     /// Counts arrivals and ends, so that they have an order.
@@ -104,7 +99,7 @@ impl Key {
         Self { bus: id.bus.to_string(), rule: id.rule.to_string(), target: id.target.to_string() }
     }
 
-    fn is_of(&self, rule: &Rule) -> bool {
+    pub(crate) fn is_of(&self, rule: &Rule) -> bool {
         let has_target = rule.targets.contains(&self.target);
         rule.name == self.rule
             && rule.bus == self.bus
@@ -133,9 +128,9 @@ impl Model {
         self.violations.push(what);
     }
 
-    /// Whether these rules have this subscription, and it wants events of this kind.
-    pub(crate) fn wants(rules: &Generation, key: &Key, kind: &str) -> bool {
-        rules.iter().any(|rule| key.is_of(rule) && rule.kinds.contains(&kind))
+    /// Whether these rules have this subscription, and it wants such events.
+    pub(crate) fn wants(rules: &Generation, key: &Key, facts: Facts) -> bool {
+        rules.iter().any(|rule| key.is_of(rule) && rule.wants(facts))
     }
 
     pub(crate) fn has(rules: &Generation, key: &Key) -> bool {
@@ -174,50 +169,81 @@ impl Model {
         self.stored.get(key).map_or(self.opened_at, |stored| stored.settled)
     }
 
-    fn is_wanted(&self, key: &Key, replay: Option<&str>, offset: u64, kind: &str) -> bool {
-        let again = (key.clone(), replay.unwrap_or("").to_owned(), offset);
+    /// The rules that may have wanted a delivery.
+    fn senders(&self, id: &DeliveryId) -> Vec<&Generation> {
+        let key = Key::of(id);
+        let Some(facts) = self.facts_at(id.offset) else { return Vec::new() };
+        let again = (key.clone(), id.replay.as_deref().unwrap_or("").to_owned(), id.offset);
         if self.redriven.contains(&again) {
-            return true;
+            return self.history.iter().collect();
         }
-        if let Some(name) = replay {
-            return self.replays.get(name).is_some_and(|replay| {
-                replay.span.contains(&offset)
-                    && replay.keys.contains(key)
-                    && replay.versions.iter().any(|rules| Self::wants(rules, key, kind))
-            });
+        if let Some(name) = id.replay.as_deref() {
+            let of_replay = self
+                .replays
+                .get(name)
+                .filter(|replay| replay.keys.contains(&key) && self.is_in(replay, id.offset));
+            let facts = Facts { is_replayed: true, ..facts };
+            let versions = of_replay.into_iter().flat_map(|replay| &replay.versions);
+            return versions.filter(|rules| Self::wants(rules, &key, facts)).collect();
         }
-        let stored = self.stored.get(key);
-        let is_owed = self.owed_from(key) <= offset
-            && !stored.is_some_and(|stored| stored.done.contains(&offset));
-        let is_postponed = stored.is_some_and(|stored| stored.postponed.contains(&offset));
-        is_postponed
-            || (is_owed
-                && self.versions_at(key, offset).iter().any(|rules| Self::wants(rules, key, kind)))
+        let stored = self.stored.get(&key);
+        let is_postponed = stored.is_some_and(|stored| stored.postponed.contains(&id.offset));
+        if is_postponed {
+            return self.history.iter().collect();
+        }
+        let is_done = stored.is_some_and(|stored| stored.done.contains(&id.offset));
+        if id.offset < self.owed_from(&key) || is_done {
+            return Vec::new();
+        }
+        let versions = self.versions_at(&key, id.offset).into_iter();
+        versions.filter(|rules| Self::wants(rules, &key, facts)).collect()
+    }
+
+    /// What a rule makes of the event of a delivery.
+    fn made_by(&self, rules: &Generation, delivery: &Delivery) -> Option<String> {
+        let id = &delivery.id;
+        let key = Key::of(id);
+        let rule = rules.iter().find(|rule| key.is_of(rule))?;
+        let logged = self.log.get(index(id.offset))?;
+        let sent = self.sent.get(&logged.event)?;
+        let envelope = match &id.replay {
+            // As it came, but for the name; which one is looked at elsewhere.
+            Some(_) => without_replay(&logged.envelope),
+            None => logged.envelope.clone(),
+        };
+        Some(rule.makes(sent, &logged.event, &envelope))
     }
 
     fn check_arrival(&mut self, delivery: &Delivery, body: &str) -> Result<(), String> {
         let (id, event) = (&delivery.id, delivery.event_id.to_string());
         let key = Key::of(id);
-        let replay = id.replay.as_deref();
         let sent = self.sent.get(&event).ok_or("it was never sent")?;
-        if !body.contains(&sent.detail) {
-            return Err(format!("it has other bytes than {}", sent.detail));
+        let logged = self.log.get(index(id.offset)).ok_or("the journal has no such offset")?;
+        if (&logged.event, &logged.bus) != (&event, &key.bus) {
+            return Err(format!("the journal has {} at its offset", logged.event));
         }
-        let has_name = body.contains("\"replay-name\":");
-        // What another bus has passed on has the name in its journal.
-        if sent.bus == key.bus && has_name != replay.is_some() {
-            return Err("it says of itself whether it is a replay, and is wrong".to_owned());
+        let of_replay = replay_in(body);
+        if of_replay.is_some() && of_replay != id.replay.as_deref().or(logged.replay.as_deref()) {
+            return Err(format!("it says that it is of the replay {of_replay:?}"));
         }
-        if !self.is_wanted(&key, replay, id.offset, sent.kind) {
+        if id.replay.is_some() && of_replay.is_none() && body.contains("detail-type") {
+            return Err("it does not say that it is of a replay".to_owned());
+        }
+        let mut senders = self.senders(id);
+        if senders.is_empty() {
             return Err("no rule wanted it".to_owned());
         }
-        let in_log = (id.bus.to_string(), id.offset);
-        let before = self.seen.entry(in_log).or_insert_with(|| event.clone());
-        if *before != event {
-            return Err(format!("there was {before} at its offset before"));
+        // What is tried again is as it was made, and what stood in line behind another of its order
+        // is made when its turn comes.
+        if 1 < delivery.attempt || is_ordered(&id.rule) {
+            senders = self.history.iter().collect();
+        }
+        let plain = if id.replay.is_some() { without_replay(body) } else { body.to_owned() };
+        if !senders.iter().any(|rules| self.made_by(rules, delivery).as_ref() == Some(&plain)) {
+            return Err(format!("no rule makes {body} of it"));
         }
         if sent.bus == key.bus {
-            let replay = replay.unwrap_or("").to_owned();
+            let replay = id.replay.as_deref().unwrap_or("").to_owned();
             let of = (key, replay, event, id.output);
             let before = self.ids.entry(of).or_insert_with(|| id.to_string());
             if *before != id.to_string() {
@@ -225,6 +251,17 @@ impl Model {
             }
         }
         Ok(())
+    }
+
+    /// A target is asked; perhaps it never learns.
+    pub(crate) fn note_attempt(&mut self, delivery: &Delivery) {
+        let body = String::from_utf8_lossy(&delivery.body).into_owned();
+        let id = delivery.id.to_string();
+        let before = self.tried.insert(id.clone(), body.clone());
+        if 1 < delivery.attempt && before.as_ref().is_some_and(|before| *before != body) {
+            let attempt = delivery.attempt;
+            self.wrong(format!("attempt {attempt} of {id} sends {body}, and before it {before:?}"));
+        }
     }
 
     fn note_first(&mut self, id: &DeliveryId) {
@@ -247,25 +284,15 @@ impl Model {
         }
     }
 
-    /// Whether what arrived is what the journal has at these offsets.
-    pub(crate) fn check_seen(&mut self) {
-        let wrong = self.seen.iter().find(|((bus, offset), event)| {
-            let logged = usize::try_from(*offset).ok().and_then(|offset| self.log.get(offset));
-            logged.is_none_or(|logged| logged.bus != *bus || logged.event != **event)
-        });
-        if let Some(((bus, offset), event)) = wrong {
-            let what =
-                format!("{event} arrived as {bus}/{offset}, which the journal does not have");
-            self.wrong(what);
-        }
-    }
-
     pub(crate) fn has_arrived(&self, key: &Key, replay: &str, offset: u64) -> bool {
         if key.target == "on" {
             // It went into the journal.
-            let event = usize::try_from(offset).ok().and_then(|offset| self.log.get(offset));
-            return event.is_some_and(|event| {
-                self.log.iter().any(|logged| logged.bus == "side" && logged.event == event.event)
+            let Some(event) = self.log.get(index(offset)).map(|logged| &logged.event) else {
+                return false;
+            };
+            return self.log.iter().any(|logged| {
+                let name = logged.replay.as_deref().unwrap_or("");
+                logged.bus == "side" && logged.event == *event && name == replay
             });
         }
         self.arrived.contains_key(&(key.clone(), replay.to_owned(), offset))

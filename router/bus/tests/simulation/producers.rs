@@ -46,7 +46,7 @@ fn draw(sim: &Sim, producer: u64, round: u64) -> (&'static str, Vec<(String, Byt
             r#""detail":{{"id":"{id}","kind":"{kind}","key":{key},"n":1.10,"padding":"{padding}"}}"#
         );
         let entry = format!(r#"{{"id":"{id}","source":"sim","detail-type":"T",{detail}}}"#);
-        state.model.sent.insert(id.clone(), Sent { bus, kind, key, detail });
+        state.model.sent.insert(id.clone(), Sent { bus, kind, key });
         batch.push((id, Bytes::from(entry)));
     }
     (bus, batch)

@@ -6,11 +6,19 @@ use std::sync::Arc;
 use ruleset::{Context, PluginStep, Plugins, PrepareError, RuleSet, SourceFile, Values};
 use slipswitch_bus::ruleset;
 
+use crate::model::Sent;
 use crate::random::Random;
 
 pub(crate) const BUSES: [&str; 2] = ["default", "side"];
 pub(crate) const KINDS: [&str; 3] = ["a", "b", "c"];
 const RULES: usize = 5;
+
+/// What a rule sees of an event.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Facts {
+    pub(crate) kind: &'static str,
+    pub(crate) is_replayed: bool,
+}
 
 /// A rule: which kinds of events it wants, and where it sends them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +30,10 @@ pub(crate) struct Rule {
     /// Has a target that passes the event on to the other bus.
     pub(crate) forwards: bool,
     pub(crate) attempts: u32,
+    /// Wants nothing of a replay.
+    pub(crate) is_live_only: bool,
+    /// The number that its template puts into what it sends; without, the event goes as it is.
+    pub(crate) template: Option<u64>,
 }
 
 /// The rules of one moment.
@@ -38,12 +50,28 @@ impl Rule {
             targets: targets.into_iter().map(str::to_owned).collect(),
             forwards: number == 3,
             attempts: [2, 4, 100][random.index(3)],
+            is_live_only: random.chance(20),
+            template: random.chance(40).then(|| random.below(1000)),
+        }
+    }
+
+    pub(crate) fn wants(&self, facts: Facts) -> bool {
+        self.kinds.contains(&facts.kind) && !(self.is_live_only && facts.is_replayed)
+    }
+
+    /// What its HTTP targets get of an event.
+    pub(crate) fn makes(&self, event: &Sent, id: &str, envelope: &str) -> String {
+        let Sent { kind, key, .. } = event;
+        match self.template {
+            None => envelope.to_owned(),
+            Some(v) => format!(r#"{{"v":{v},"id":"{id}","kind":"{kind}","key":{key},"n":1.10}}"#),
         }
     }
 
     fn file(&self) -> String {
+        let live = if self.is_live_only { ", replay-name: [{exists: false}]" } else { "" };
         let mut file = format!(
-            "---\nname: {}\nbus: {}\npattern: {{source: [sim], detail: {{kind: [{}]}}}}\ntargets:\n",
+            "---\nname: {}\nbus: {}\npattern: {{source: [sim], detail: {{kind: [{}]}}{live}}}\ntargets:\n",
             self.name,
             self.bus,
             self.kinds.join(", ")
@@ -56,11 +84,16 @@ impl Rule {
             true => format!("{retry}\n    order_by: $.detail.key"),
             false => retry,
         };
+        let transform = self.template.map_or(String::new(), |v| {
+            format!(
+                "    transform:\n      - input:\n          paths: {{id: $.id, kind: $.detail.kind, key: $.detail.key, n: $.detail.n}}\n          template: '{{\"v\": {v}, \"id\": <id>, \"kind\": <kind>, \"key\": <key>, \"n\": <n>}}'\n"
+            )
+        });
         for target in &self.targets {
             let url = format!("http://{}.{target}.invalid/", self.name);
             writeln!(
                 file,
-                "  - id: {target}\n    http: {{url: '{url}', timeout: 2s}}\n    {retry}"
+                "  - id: {target}\n    http: {{url: '{url}', timeout: 2s}}\n{transform}    {retry}"
             )
             .expect("a string takes all");
         }

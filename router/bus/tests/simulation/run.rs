@@ -4,12 +4,15 @@ use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use slipswitch_bus::{Clock, Options, Router, plugin};
+use slipswitch_bus::{BusOptions, Clock, Options, Retention, Router, plugin};
 use tokio::task::JoinSet;
 
 use crate::director;
+use crate::journal::Watch;
 use crate::model::Version;
 use crate::producers;
+use crate::random::Random;
+use crate::replays;
 use crate::rules::{self, Generation};
 use crate::world::{Around, Setting, Sim};
 
@@ -45,7 +48,7 @@ pub(crate) fn run(seed: u64, setting: Setting) -> Run {
     for life in 1..=lives {
         sim.lock().model.lives = usize::try_from(life).expect("lives are few");
         rules = live(&around, rules, life == lives);
-        around.look();
+        around.look(life == lives);
         if !sim.lock().model.violations.is_empty() {
             break;
         }
@@ -102,7 +105,7 @@ fn live(around: &Arc<Around>, rules: Generation, is_last: bool) -> Generation {
 fn options(sim: &Sim) -> Options {
     let mut state = sim.lock();
     let random = &mut state.random;
-    let small = |random: &mut crate::random::Random, most| 1 + random.index(most);
+    let small = |random: &mut Random, most| 1 + random.index(most);
     Options {
         buses: rules::BUSES.map(str::to_owned).to_vec(),
         limits: event::Limits { event_bytes_max: 1500, ..event::Limits::default() },
@@ -110,10 +113,21 @@ fn options(sim: &Sim) -> Options {
         concurrency: small(random, 6),
         lane_events_max: small(random, 8),
         postponed_max: small(random, 12),
+        bus_options: rules::BUSES.map(|bus| (bus.to_owned(), bus_options(random))).into(),
+        seal_after: Duration::from_millis(200 + random.below(3000)),
+        expire_every: Duration::from_millis(500 + random.below(3000)),
         window_max: 1 + random.below(30),
         flush_every: Duration::from_millis(1 + random.below(200)),
         ..Options::new("simulated")
     }
+}
+
+fn bus_options(random: &mut Random) -> BusOptions {
+    let retention = Retention {
+        age: random.chance(40).then(|| Duration::from_millis(random.below(5000))),
+        bytes: random.chance(30).then(|| random.below(10_000)),
+    };
+    BusOptions { retention, ..BusOptions::default() }
 }
 
 fn host() -> plugin::Host {
@@ -152,6 +166,7 @@ async fn act(around: &Arc<Around>, rules: &std::sync::Mutex<Generation>, is_last
     while producing.join_next().await.is_some() {}
     if is_last {
         director::clear(sim);
+        replays::resume_all(sim, &router).await;
         settle(sim, &router).await;
     }
     let drain = if is_last { PATIENCE } else { Duration::from_millis(sim.draw(3000)) };
@@ -172,19 +187,21 @@ fn begin(sim: &Sim, rules: &std::sync::Mutex<Generation>, is_last: bool) {
     let version = Version { from: 0, surely: Some(0), rules: rules.clone() };
     state.note(|| format!("start with {:?}", version.rules));
     state.model.versions = vec![version];
-    let all: Vec<Generation> = vec![rules.clone()];
+    state.model.history.push(rules.clone());
     for replay in state.model.replays.values_mut() {
-        replay.versions.extend(all.iter().cloned());
+        replay.versions.push(rules.clone());
     }
 }
 
 /// What the journal's threads would do.
 async fn commit(sim: Arc<Sim>, router: Router) {
+    let mut watch = Watch::new(&sim, &router);
     loop {
         if sim.is_last_step() {
             let inside = sim.draw(6);
             sim.faults(|faults| faults.power_after = Some(inside));
             router.journal().turn();
+            watch.look(&sim);
             sim.note(|| "the process ends in a commit".to_owned());
             sim.die();
             std::future::pending::<()>().await;
@@ -192,6 +209,7 @@ async fn commit(sim: Arc<Sim>, router: Router) {
         if !router.journal().turn() {
             sim.not_a_step();
         }
+        watch.look(&sim);
         // Time goes in large steps when hardly anything happens any more.
         let pause = if sim.lock().is_clear { 40 } else { 6 };
         sim.sleep(pause).await;

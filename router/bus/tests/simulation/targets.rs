@@ -77,6 +77,7 @@ impl Simulated {
 
     async fn attempt(&self, delivery: &Delivery) -> Answer {
         let plan = self.plan();
+        self.sim.lock().model.note_attempt(delivery);
         let mut on_its_way = OnItsWay { sim: &self.sim, delivery: Some(delivery) };
         tokio::time::sleep(plan.there).await;
         if self.sim.lock().is_dead {
