@@ -4,12 +4,14 @@
 //! journal/   attempts/   state.sqlite
 //! ```
 
+use std::path::Path;
+
 use journal::{Chain, ChainOptions, Journal, Offset, Recovery};
 
 use crate::options::Options;
 use crate::outside::Outside;
 use crate::router::OpenError;
-use crate::state::{State, Subscription};
+use crate::state::{Remembered, State, StateError, Subscription, belonging};
 use crate::trail::Log;
 
 pub(crate) struct Opened {
@@ -21,8 +23,14 @@ pub(crate) struct Opened {
 
 pub(crate) fn open(outside: &Outside, options: &Options) -> Result<Opened, OpenError> {
     let folder = &options.data_dir;
+    let path = folder.join("state.sqlite");
+    let remembered = match outside {
+        Outside::System => remembered(options, &path)?,
+        #[cfg(feature = "simulation")]
+        Outside::Simulated(_) => Remembered::default(),
+    };
     // First, because it takes the folder's lock.
-    let (journal, recovery) = open_journal(outside, options)?;
+    let (journal, recovery) = open_journal(outside, options, remembered.end)?;
     match &recovery.torn {
         Some(torn) => tracing::warn!(
             path = %torn.path.display(), position = torn.position, bytes = torn.bytes_cut, records = recovery.records,
@@ -30,7 +38,6 @@ pub(crate) fn open(outside: &Outside, options: &Options) -> Result<Opened, OpenE
         ),
         None => tracing::debug!(records = recovery.records, "journal recovered"),
     }
-    let path = folder.join("state.sqlite");
     let state = match outside {
         Outside::System => {
             if !path.exists() && 0 < journal.durable_end().get() {
@@ -52,6 +59,34 @@ pub(crate) fn open(outside: &Outside, options: &Options) -> Result<Opened, OpenE
     Ok(Opened { journal, state, attempts })
 }
 
+/// What the database knows of the journal, if the two belong together.
+fn remembered(options: &Options, path: &Path) -> Result<Remembered, OpenError> {
+    let remembered = Remembered::read(path).unwrap_or_default();
+    let id = journal::store_id(&options.data_dir.join("journal"));
+    let reason = match (remembered.id, id) {
+        (Some(one), Some(other)) if one != other => {
+            "state.sqlite is the database of another journal: the two do not belong together; restore \
+             both from one backup, or move state.sqlite away to begin all subscriptions anew"
+        }
+        (Some(_), None)
+            if remembered.end != Offset::ZERO && is_empty(&options.data_dir.join("journal")) =>
+        {
+            "there is state.sqlite, but the journal is gone that it belongs to; restore both from one \
+             backup, or move state.sqlite away, too, to begin with an empty journal"
+        }
+        _ => return Ok(remembered),
+    };
+    let path = options.data_dir.display().to_string();
+    Err(OpenError::Folder { path, reason: reason.to_owned() })
+}
+
+/// Whether a journal would be begun here.
+fn is_empty(dir: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(dir) else { return true };
+    let is_part = |name: &str| name == "store" || name.ends_with(".hot");
+    !entries.flatten().any(|entry| entry.file_name().to_str().is_some_and(is_part))
+}
+
 fn open_attempts(outside: &Outside, options: &Options) -> Result<Log, String> {
     let chain = ChainOptions::new(options.data_dir.join("attempts"), "attempts");
     let opened = match outside {
@@ -66,9 +101,14 @@ fn open_attempts(outside: &Outside, options: &Options) -> Result<Log, String> {
     Log::new(chain)
 }
 
-fn open_journal(outside: &Outside, options: &Options) -> Result<(Journal, Recovery), OpenError> {
+fn open_journal(
+    outside: &Outside,
+    options: &Options,
+    end_min: Offset,
+) -> Result<(Journal, Recovery), OpenError> {
     let folder = &options.data_dir;
     let defaults = journal::Options {
+        end_min,
         sealed_dir: folder.join("sealed"),
         archives_dir: folder.join("archives"),
         free_bytes_min: options.free_bytes_min,
@@ -102,6 +142,12 @@ fn sized(mut journal: journal::Options, options: &Options) -> journal::Options {
     journal
 }
 
+/// Writes down which journal the database is of.
+pub(crate) async fn bind(state: &State, options: &Options) -> Result<(), StateError> {
+    let Some(id) = journal::store_id(&options.data_dir.join("journal")) else { return Ok(()) };
+    state.run(move |tx| Remembered::write_id(tx, id)).await
+}
+
 /// A journal that ends before a subscription has read is not the one that was read.
 pub(crate) fn check_belonging(
     options: &Options,
@@ -118,4 +164,25 @@ pub(crate) fn check_belonging(
             ahead.key, ahead.settled
         ),
     })
+}
+
+/// What is wrong with the state database of a stopped router, and up to where its journal must go.
+pub fn verify_state(data_dir: &Path) -> (Vec<journal::Fault>, Offset) {
+    let path = data_dir.join("state.sqlite");
+    let id = journal::store_id(&data_dir.join("journal"));
+    let (complaints, end) = if path.exists() {
+        belonging::verify(&path, id)
+    } else {
+        let what = "the state database is missing; restore it from a copy, or start the router to \
+                    begin all subscriptions anew";
+        return (vec![fault(&path, what.to_owned())], Offset::ZERO);
+    };
+    let mend = "no repair mends this: restore it from a copy, or move it away to begin all \
+                subscriptions anew";
+    let faults = complaints.into_iter().map(|what| fault(&path, format!("{what}; {mend}")));
+    (faults.collect(), end)
+}
+
+fn fault(path: &Path, what: String) -> journal::Fault {
+    journal::Fault { path: path.to_owned(), position: 0, what, offsets: None, records: None }
 }

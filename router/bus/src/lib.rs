@@ -58,6 +58,7 @@ mod trail;
 pub use archives::{Archive, ArchiveChange, ArchiveContents, ArchiveError, NewArchive};
 pub use clock::Clock;
 pub use door::{Deduplication, DeduplicationStatus};
+pub use folder::verify_state;
 pub use ingest::{IngestError, Refusal, Taken};
 pub use key::Key;
 pub use letters::{

@@ -107,6 +107,7 @@ impl Router {
         let folder::Opened { journal, state, attempts } = opened?;
         let dormant = state.run(Subscription::all).await?;
         folder::check_belonging(&options, &dormant, journal.durable_end())?;
+        folder::bind(&state, &options).await?;
         let archives = Archives::new(state.run(ArchiveRow::all).await?);
         let replays = state.run(ReplayRow::all).await?;
         let position = AtomicU64::new(journal.durable_end().get());

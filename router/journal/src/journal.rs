@@ -104,7 +104,7 @@ impl Journal {
         disk.make().map_err(|error| open_error(folder.clone(), "make it", error))?;
         let lock = disk.lock().map_err(|error| open_error(folder.clone(), "lock it", error))?;
         let Some(lock) = lock else { return Err(OpenError::Locked { path: folder }) };
-        let found = recovery::recover(&*disk)?;
+        let found = recovery::recover(&*disk, options.end_min)?;
 
         let log = Arc::new(Log::new(found.written, found.end, found.store.sealed_to));
         let (buses, archives) = (Chains::open(sealed)?, Chains::open(archives)?);

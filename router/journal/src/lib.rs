@@ -73,3 +73,4 @@ pub use recovery::{Recovery, Torn};
 pub use sealed::{ChainRecord, Keys, Summary};
 pub use sealing::{SealError, SealWhat, Sealed, Sealing};
 pub use stats::{Histogram, LATENCY_BOUNDS, Stats};
+pub use store::store_id;

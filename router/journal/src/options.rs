@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use crate::{OpenError, frame, layout};
+use crate::{Offset, OpenError, frame, layout};
 
 /// A clock that only runs forwards; its zero means nothing.
 pub type Monotonic = Arc<dyn Fn() -> Duration + Send + Sync>;
@@ -26,6 +26,9 @@ pub struct Options {
     pub queue_bytes_max: usize,
     /// What preparing a segment leaves free on the disk for the neighbours.
     pub free_bytes_min: u64,
+    /// Somebody remembers that everything below this was there: a journal that ends before it has
+    /// lost its end, and is not opened.
+    pub end_min: Offset,
     /// Measures the latency of syncs.
     pub monotonic: Monotonic,
     /// No threads: `Journal::turn` does their work, one step a call, for simulations.
@@ -44,6 +47,7 @@ impl Options {
             group_bytes_max: 8 << 20,
             queue_bytes_max: 32 << 20,
             free_bytes_min: 16 << 20,
+            end_min: Offset::ZERO,
             monotonic: monotonic(),
             inline: false,
         }

@@ -101,7 +101,8 @@ enum Depth {
     Bodies,
 }
 
-pub(crate) fn recover(disk: &dyn Disk) -> Result<Recovered, OpenError> {
+/// Records below `end_min` must be there.
+pub(crate) fn recover(disk: &dyn Disk, end_min: Offset) -> Result<Recovered, OpenError> {
     let folder = disk.path("");
     let names =
         disk.list().map_err(|error| open_error(folder.clone(), "list the folder", error))?;
@@ -144,13 +145,23 @@ pub(crate) fn recover(disk: &dyn Disk) -> Result<Recovered, OpenError> {
     };
 
     check_sealed(&store, &written, next.offset)?;
+    let end = next.offset.unwrap_or(store.sealed_to);
+    if end < end_min {
+        let what = format!(
+            "the journal ends at offset {end}, but a subscription has had everything below {end_min}"
+        );
+        let last = tail.as_ref().map(|tail| (tail.segment.path.clone(), tail.position));
+        let (path, position) = last.unwrap_or_else(|| {
+            (disk.path(&layout::segment_name(store.first_epoch)), 0) // None is there, or none is whole.
+        });
+        return Err(damaged(path, position, what));
+    }
     let unused = &segments[tail_index.map_or(0, |index| index + 1)..];
     let rests = tail.iter().map(|tail| (&*tail.segment, tail.position));
     let rests = rests.chain(unused.iter().map(|segment| (&**segment, PAGE)));
     let torn = tail::cut(rests)?;
     remove_leftovers(disk, &names, &store)?;
 
-    let end = next.offset.unwrap_or(store.sealed_to);
     let first = written.first().map_or(end, |written| written.first);
     Ok(Recovered {
         report: Recovery { records: end.get() - first.get(), torn, segments: segments.len() },

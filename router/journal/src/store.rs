@@ -4,10 +4,10 @@
 //!
 //! - It is replaced whole: a crash leaves the one before or this one.
 
-use std::io;
+use std::{io, path::Path};
 
 use crate::{
-    disk::Disk,
+    disk::{Disk, PosixDisk},
     layout::{HEADER_LEN, STORE_NAME, Store, unfinished},
 };
 
@@ -21,4 +21,13 @@ impl Store {
         disk.rename(&aside, STORE_NAME)?;
         disk.sync_names()
     }
+}
+
+/// The random id of the journal in this folder, by which others can remember it. `None` when there
+/// is none, or it cannot be read: opening the journal says why.
+pub fn store_id(dir: &Path) -> Option<[u8; 16]> {
+    let file = PosixDisk::new(dir.to_owned()).open(STORE_NAME).ok()?;
+    let mut bytes = [0; HEADER_LEN];
+    file.read_at(&mut bytes, 0).ok()?;
+    Store::decode(&bytes).ok().map(|store| store.id)
 }

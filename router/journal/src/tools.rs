@@ -38,6 +38,7 @@ const ATTEMPTS: &str = "attempts";
 /// The data folder of a router that does not run. It is locked until this is dropped.
 pub struct StoppedData {
     disk: Arc<dyn Disk>,
+    end_min: Offset,
     _lock: Lock,
 }
 
@@ -85,14 +86,20 @@ impl StoppedData {
         }
         let lock = disk.folder(JOURNAL).lock().map_err(io)?;
         let lock = lock.ok_or_else(|| ToolError::Running { path: path.clone() })?;
-        Ok(Self { disk, _lock: lock })
+        Ok(Self { disk, end_min: Offset::ZERO, _lock: lock })
+    }
+
+    /// Somebody remembers that everything below this was in the journal.
+    #[must_use]
+    pub fn expecting(self, end_min: Offset) -> Self {
+        Self { end_min, ..self }
     }
 
     /// Reads everything and names what is not as it was written.
     pub fn verify(&self) -> Result<Verification, ToolError> {
         let mut found = Verification::default();
         let verified = (|| {
-            hot::verify(&*self.disk.folder(JOURNAL), &mut found)?;
+            hot::verify(&*self.disk.folder(JOURNAL), self.end_min, &mut found)?;
             for chain in self.chains()? {
                 found.add(verify::verify(&*chain.disk)?);
             }
@@ -115,7 +122,8 @@ impl StoppedData {
                     sealed_to = sealed_to.max(end.unwrap_or_default());
                 }
             }
-            done.add(mend::repair(&*self.disk.folder(JOURNAL), sealed_to)?);
+            let ends = mend::Ends { sealed_to, end_min: self.end_min };
+            done.add(mend::repair(&*self.disk.folder(JOURNAL), ends)?);
             Ok(())
         })();
         repaired.map_err(|source| self.error(source))?;

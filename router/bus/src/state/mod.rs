@@ -14,6 +14,7 @@
 //!   rendered payload, because a transform runs once per event.
 
 mod archives;
+pub(crate) mod belonging;
 mod dead;
 pub(crate) mod letters;
 mod owing;
@@ -32,6 +33,7 @@ use rusqlite::{Connection, Transaction};
 use tokio::sync::oneshot;
 
 pub(crate) use archives::ArchiveRow;
+pub(crate) use belonging::Remembered;
 pub(crate) use dead::{Dead, Recall, Recalled};
 pub(crate) use letters::Letter;
 pub(crate) use owing::{Owing, owing};

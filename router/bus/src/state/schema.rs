@@ -12,7 +12,8 @@ use rusqlite::Connection;
 use super::StateError;
 
 /// What makes each version out of the one before it, from an empty file on. New ones go to the end.
-const STEPS: [&str; 5] = [TABLES, LETTERS, TARGETS_HELD, PAST, KEPT];
+const STEPS: [&str; 6] = [TABLES, LETTERS, TARGETS_HELD, PAST, KEPT, BELONGING];
+pub(super) const VERSION: usize = STEPS.len();
 
 pub(super) const TABLES: &str = "
 CREATE TABLE subscriptions (
@@ -180,6 +181,13 @@ ALTER TABLE postponed ADD COLUMN ingested_at INTEGER;       -- of that event
 ALTER TABLE subscriptions ADD COLUMN expired INTEGER NOT NULL DEFAULT 0;   -- events that expired before it had looked at them
 ";
 
+/// Which journal the database belongs to.
+const BELONGING: &str = "
+CREATE TABLE journal (
+    id BLOB NOT NULL                    -- the store id of docs/journal-format.md; one row
+) STRICT;
+";
+
 pub(super) fn open(path: &Path) -> Result<Connection, StateError> {
     let connection = Connection::open(path).map_err(|error| wrong(path, &error))?;
     prepare(&connection, path)?;
@@ -189,7 +197,10 @@ pub(super) fn open(path: &Path) -> Result<Connection, StateError> {
 fn wrong(path: &Path, error: &rusqlite::Error) -> StateError {
     StateError::Open {
         path: path.display().to_string(),
-        reason: format!("{error}; is it a slipswitch database, and may this user write here?"),
+        reason: format!(
+            "{error}; if it is damaged, restore it from a copy, or move it away to begin all subscriptions anew \
+             (the events in the journal can be replayed); this user must be able to write here"
+        ),
     }
 }
 

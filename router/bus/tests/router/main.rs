@@ -358,14 +358,26 @@ async fn a_journal_that_lost_its_end_is_noticed() {
     send(&router, 0..5).await;
     accepted(&target, "/t", 5).await;
     stop(router).await;
-    std::fs::remove_dir_all(folder.path().join("journal")).unwrap();
-
-    #[expect(clippy::disallowed_methods, reason = "the clock's beginning")]
-    let clock = Arc::new(System(Instant::now()));
-    let host = plugin::Host::new(plugin::Options::default()).unwrap();
-    let opened = Router::open(options(folder.path()), clock, rules, host).await;
-    let said = opened.err().unwrap().to_string();
-    assert!(said.contains("the journal ends at offset 0, but default/one/t has had"), "{said}");
+    let journal = folder.path().join("journal");
+    for entry in std::fs::read_dir(&journal).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|kind| kind == "hot") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    let refused = async || {
+        #[expect(clippy::disallowed_methods, reason = "the clock's beginning")]
+        let clock = Arc::new(System(Instant::now()));
+        let host = plugin::Host::new(plugin::Options::default()).unwrap();
+        let opened = Router::open(options(folder.path()), clock, Arc::clone(&rules), host).await;
+        opened.err().unwrap().to_string()
+    };
+    let said = refused().await;
+    let lost = "the journal ends at offset 0, but a subscription has had everything below 5";
+    assert!(said.contains(lost) && said.contains("slipswitch journal repair"), "{said}");
+    std::fs::remove_dir_all(journal).unwrap();
+    let said = refused().await;
+    assert!(said.contains("the journal is gone") && said == refused().await, "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,7 +46,8 @@ pub struct Verification {
 }
 
 impl Verification {
-    pub(crate) fn fault(&mut self, fault: Fault) {
+    /// Counts a fault, and keeps it if there is room.
+    pub fn fault(&mut self, fault: Fault) {
         self.faults_count += 1;
         if self.faults.len() < FAULTS_MAX {
             self.faults.push(fault);

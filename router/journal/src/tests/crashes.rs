@@ -68,7 +68,7 @@ struct Model {
 impl Core {
     fn open(disk: &SimulatedDisk) -> Result<Self, OpenError> {
         let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-        let found = recover(&*disk)?;
+        let found = recover(&*disk, Offset::ZERO)?;
         let log = Arc::new(Log::new(found.written, found.end, found.store.sealed_to));
         let recipe = Recipe {
             disk: Arc::clone(&disk),

@@ -5,21 +5,24 @@
 //! - Every whole frame is visited, whatever stands between it and the one before.
 //! - What recovery would refuse is a fault, what it would cut is a note.
 
+mod verify;
+
 use std::io;
+
+pub(super) use verify::verify;
 
 use crate::{
     Offset, Record,
-    chain::{Fault, verify::Verification},
+    chain::Fault,
     disk::Disk,
     frame::{self, FrameError, Header},
-    layout::{HEADER_LEN, PAGE, PAGE_LEN, STORE_NAME, Seed, SegmentHeader, Store, StoreId},
+    layout::{HEADER_LEN, PAGE, STORE_NAME, Seed, SegmentHeader, Store, StoreId},
     layout::{is_unfinished, segment_epoch, segment_name},
     segment::Segment,
     walk::{WalkError, Walker},
 };
 
 const CHUNK: usize = 1 << 20;
-const ZEROES: [u8; PAGE_LEN] = [0; PAGE_LEN];
 
 /// The segments of a hot journal, in order.
 pub(super) struct Hot {
@@ -27,6 +30,8 @@ pub(super) struct Hot {
     pub(super) faults: Vec<Fault>,
     notes: Vec<String>,
     pub(super) first_epoch: u64,
+    /// Where `store` says that sealed segments end, and the time there; `None` when it is damaged.
+    pub(super) sealed: Option<(Offset, i64)>,
     pub(super) store_id: Option<StoreId>,
 }
 
@@ -53,6 +58,7 @@ impl Hot {
             faults: Vec::new(),
             notes: Vec::new(),
             first_epoch: 1,
+            sealed: None,
             store_id: None,
         };
         let mut names = disk.list()?;
@@ -79,6 +85,11 @@ impl Hot {
             expected = epoch + 1;
             hot.segment(disk, epoch, &store_id)?;
         }
+        if hot.segments.is_empty() && hot.sealed.is_some_and(|(to, _)| Offset::ZERO < to) {
+            // There is always one that takes what comes after.
+            let what = "the segment is missing".to_owned();
+            hot.faults.push(plain(disk, &segment_name(hot.first_epoch), 0, what));
+        }
         Ok(hot)
     }
 
@@ -93,6 +104,7 @@ impl Hot {
             match Store::decode(&head(disk, STORE_NAME)?) {
                 Ok(store) => {
                     self.first_epoch = store.first_epoch;
+                    self.sealed = Some((store.sealed_to, store.sealed_time));
                     return Ok(Some(store.id));
                 }
                 Err(error) => error.to_string(),
@@ -200,79 +212,6 @@ impl Hot {
     }
 }
 
-/// Reads every frame of the journal.
-pub(super) fn verify(disk: &dyn Disk, found: &mut Verification) -> io::Result<()> {
-    let hot = Hot::open(disk)?;
-    hot.faults.iter().cloned().for_each(|fault| found.fault(fault));
-    found.notes.extend(hot.notes);
-    let mut expected = (hot.first_epoch == 1).then_some(Offset::ZERO);
-    let (mut rests, mut doubtful) = (Vec::new(), None::<Fault>);
-    for segment in &hot.segments {
-        found.segments += 1;
-        found.bytes += segment.size;
-        Hot::walk(segment, &mut expected, &mut |step| {
-            match step {
-                Step::Fault(fault) => found.fault(fault),
-                Step::Doubtful(fault) => {
-                    rests.clear();
-                    if let Some(before) = doubtful.replace(fault) {
-                        found.fault(before);
-                    }
-                }
-                Step::End { position } => {
-                    if position != PAGE {
-                        rests.clear(); // The tail is not before this segment.
-                    }
-                    rests.push((segment, position));
-                }
-                Step::Frame { position, header, body } => {
-                    if let Some(before) = doubtful.take() {
-                        found.fault(before);
-                    }
-                    found.blocks += 1;
-                    found.records += if header.lost { 0 } else { header.records.into() };
-                    if let Err(error) = frame::decode(header, &bytes::Bytes::copy_from_slice(body))
-                    {
-                        found.fault(Fault {
-                            path: segment.path.clone(),
-                            position,
-                            what: error.to_string(),
-                            offsets: Some(header.first..header.end()),
-                            records: Some(header.records.into()),
-                        });
-                    }
-                }
-            }
-            Ok(())
-        })?;
-    }
-    if let Some(Fault { path, position, .. }) = doubtful {
-        let path = path.display();
-        found
-            .notes
-            .push(format!("{path} at byte {position}: a torn tail, which the next start cuts"));
-        return Ok(());
-    }
-    for (segment, position) in rests.into_iter().filter(|(segment, at)| *at < segment.size) {
-        let mut page = [0; PAGE_LEN];
-        segment.file.read_at(&mut page, position)?;
-        // In a segment that was used before, there may be anything.
-        let is_torn = if segment.used_before {
-            Header::decode(&page, segment.seed).is_ok()
-        } else {
-            page != ZEROES
-        };
-        if is_torn {
-            let path = segment.path.display();
-            found
-                .notes
-                .push(format!("{path} at byte {position}: a torn tail, which the next start cuts"));
-            break;
-        }
-    }
-    Ok(())
-}
-
 /// The next page from `start` on where a frame's header is sound.
 pub(super) fn next_frame(segment: &Segment, start: u64) -> io::Result<Option<u64>> {
     let mut pages = Walker::new(CHUNK);
@@ -305,7 +244,7 @@ fn plain(disk: &dyn Disk, name: &str, position: u64, what: String) -> Fault {
 }
 
 /// What stands at the start of a file, as much as there is of it.
-fn head(disk: &dyn Disk, name: &str) -> io::Result<Vec<u8>> {
+pub(super) fn head(disk: &dyn Disk, name: &str) -> io::Result<Vec<u8>> {
     let file = disk.open(name)?;
     let length = usize::try_from(file.len()?).unwrap_or(HEADER_LEN).min(HEADER_LEN);
     let mut bytes = vec![0; length];

@@ -11,6 +11,8 @@
 //! - No whole frame is touched; what is behind the last one is for recovery to judge.
 //! - A repair that was interrupted is finished by the next.
 
+mod files;
+
 use std::io;
 
 use super::hot::{Hot, next_frame};
@@ -22,12 +24,14 @@ use crate::{
     },
     disk::Disk,
     frame::{self, Header},
-    layout::{PAGE, STORE_NAME, SegmentHeader, Store, StoreId, segment_name, unfinished},
+    layout::{PAGE, STORE_NAME, SegmentHeader, Store, StoreId, segment_name},
     segment::Segment,
     walk::{WalkError, Walker},
 };
 
 const CHUNK: usize = 1 << 20;
+/// Of a segment that is made when none tells its size.
+const SIZE: u64 = 16 << 20;
 
 /// A stretch of one segment whose records are lost.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,33 +52,101 @@ struct Reached {
     doubtful: Option<Scar>,
     /// Where the segment before ended.
     end: Option<(usize, u64)>,
+    /// Where the last segment ended that has frames.
+    tail: Option<(usize, u64)>,
 }
 
-/// Repairs the hot journal in this folder. `sealed_to` is where the chains end: it counts when
-/// nobody else knows.
-pub(super) fn repair(disk: &dyn Disk, sealed_to: Offset) -> io::Result<Repair> {
+/// What others know of the hot journal's end.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Ends {
+    /// Where the chains end.
+    pub(super) sealed_to: Offset,
+    /// Everything below was there.
+    pub(super) end_min: Offset,
+}
+
+/// Repairs the hot journal in this folder.
+pub(super) fn repair(disk: &dyn Disk, ends: Ends) -> io::Result<Repair> {
     let mut done = Repair::default();
     let mut hot = Hot::open(disk)?;
     let Some(store_id) = hot.store_id else { return Ok(done) };
+    let damaged_store = hot.faults.iter().any(|fault| fault.path == disk.path(STORE_NAME));
+    if files::mend(disk, &hot, &store_id, &mut done)? {
+        hot = Hot::open(disk)?;
+        if hot.store_id.is_none() {
+            return Ok(done);
+        }
+    }
     mend_headers(disk, &hot, &store_id, &mut done)?;
     let mut offset = (hot.first_epoch == 1).then_some(Offset::ZERO);
-    if fill_gaps(disk, &hot, &store_id, &mut done)? {
+    if fill_gaps(disk, &hot, (&store_id, ends.end_min), &mut done)? {
         hot = Hot::open(disk)?;
-        offset = offset.or(Some(sealed_to));
+        offset = offset.or(Some(hot.sealed.map_or(ends.sealed_to, |(to, _)| to)));
     }
-    let mut reached = Reached { offset, time: i64::MIN, doubtful: None, end: None };
+    let mut reached = Reached { offset, time: i64::MIN, doubtful: None, end: None, tail: None };
     let mut scars = Vec::new();
     let mut first_frame = None;
     for number in 0..hot.segments.len() {
         walk(&hot.segments, number, &mut reached, &mut scars, &mut first_frame)?;
     }
-    for scar in &scars {
-        cut(disk, &hot.segments[scar.segment], scar, &mut done)?;
+    if reached.lacks_room(&hot, ends) {
+        let (size, epoch) =
+            (size(&hot), hot.segments.last().map_or(hot.first_epoch, |last| last.epoch + 1));
+        files::make(disk, &SegmentHeader { store_id, epoch, size, used_before: false })?;
+        hot = Hot::open(disk)?;
     }
-    if hot.faults.iter().any(|fault| fault.path == disk.path(STORE_NAME)) {
-        mend_store(disk, &hot, store_id, first_frame.unwrap_or((sealed_to, i64::MIN)), &mut done)?;
+    scars.extend(reached.lost_end(&hot, ends));
+    for scar in &scars {
+        cut(disk, &hot, scar, &mut done)?;
+    }
+    if damaged_store {
+        let begin = first_frame.unwrap_or((ends.sealed_to, i64::MIN));
+        mend_store(disk, &hot, store_id, begin, &mut done)?;
     }
     Ok(done)
+}
+
+impl Reached {
+    /// Where the journal ends, and must.
+    fn ends(&self, hot: &Hot, ends: Ends) -> (Offset, Offset) {
+        let sealed_to = hot.sealed.map_or(ends.sealed_to, |(to, _)| to);
+        (self.offset.unwrap_or(sealed_to), ends.end_min.max(sealed_to))
+    }
+
+    /// Behind the frames, else in the first segment that has none.
+    fn place(&self, hot: &Hot) -> Option<(usize, u64)> {
+        let room = |(number, end): &(usize, u64)| end + PAGE <= hot.segments[*number].size;
+        let next = self.tail.map_or(0, |(number, _)| number + 1);
+        self.tail.filter(room).or_else(|| hot.segments.get(next).map(|_| (next, PAGE)))
+    }
+
+    fn lacks_room(&self, hot: &Hot, ends: Ends) -> bool {
+        let (end, must) = self.ends(hot, ends);
+        end < must && self.place(hot).is_none()
+    }
+
+    /// Frames for what must be there behind the last one: later records must not get the offsets of
+    /// those that are lost.
+    fn lost_end(self, hot: &Hot, ends: Ends) -> Vec<Scar> {
+        let ((end, must), place) = (self.ends(hot, ends), self.place(hot));
+        let mut scars: Vec<_> = self.doubtful.into_iter().filter(|one| one.first < must).collect();
+        if let Some((segment, start)) = place.filter(|_| end < must) {
+            let records = must.get() - end.get();
+            scars.push(Scar {
+                segment,
+                start,
+                end: start + PAGE,
+                first: end,
+                records: u32::try_from(records).unwrap_or(u32::MAX),
+                time: self.time.max(hot.sealed.map_or(i64::MIN, |(_, time)| time)),
+            });
+        }
+        scars
+    }
+}
+
+fn size(hot: &Hot) -> u64 {
+    hot.segments.first().map_or(SIZE, |segment| segment.size)
 }
 
 /// Finds the stretches of one segment that are no frames, though frames come after them.
@@ -130,13 +202,15 @@ fn walk(
         }
         (reached.offset, reached.time) = (Some(header.end()), reached.time.max(header.time));
         (position, whole_end) = (end, end);
+        reached.tail = Some((number, end));
     }
     reached.end = Some((number, whole_end));
     Ok(())
 }
 
 /// Makes one frame of a stretch.
-fn cut(disk: &dyn Disk, segment: &Segment, scar: &Scar, done: &mut Repair) -> io::Result<()> {
+fn cut(disk: &dyn Disk, hot: &Hot, scar: &Scar, done: &mut Repair) -> io::Result<()> {
+    let segment = &hot.segments[scar.segment];
     let aside = set_aside(disk, &segment_name(segment.epoch))?;
     let length = usize::try_from(scar.end - scar.start - frame::HEADER_LEN).unwrap_or(0);
     let mut body = vec![0; length];
@@ -156,13 +230,17 @@ fn cut(disk: &dyn Disk, segment: &Segment, scar: &Scar, done: &mut Repair) -> io
     done.actions.push(format!(
         "{path}: bytes {start} up to {end} given up; the segment as it was is {aside}"
     ));
-    done.lost.push(Fault {
-        path: segment.path.clone(),
-        position: scar.start,
-        what: "a damaged stretch of the hot journal".to_owned(),
-        offsets: Some(scar.first..header.end()),
-        records: Some(scar.records.into()),
-    });
+    // What is sealed, too, is not lost.
+    let first = scar.first.max(hot.sealed.map_or(Offset::ZERO, |(to, _)| to));
+    if first < header.end() {
+        done.lost.push(Fault {
+            path: segment.path.clone(),
+            position: scar.start,
+            what: "a damaged stretch of the hot journal".to_owned(),
+            offsets: Some(first..header.end()),
+            records: Some(header.end().get() - first.get()),
+        });
+    }
     Ok(())
 }
 
@@ -170,27 +248,22 @@ fn cut(disk: &dyn Disk, segment: &Segment, scar: &Scar, done: &mut Repair) -> io
 fn fill_gaps(
     disk: &dyn Disk,
     hot: &Hot,
-    store_id: &StoreId,
+    (store_id, end_min): (&StoreId, Offset),
     done: &mut Repair,
 ) -> io::Result<bool> {
-    let Some(size) = hot.segments.first().map(|segment| segment.size) else { return Ok(false) };
+    let size = size(hot);
     let there: Vec<_> = hot.segments.iter().map(|segment| segment.epoch).collect();
-    let end = there.last().copied().unwrap_or(0);
+    let sealed_to = hot.sealed.map_or(Offset::ZERO, |(to, _)| to);
+    let end = match there.last() {
+        Some(last) => *last,
+        None if Offset::ZERO < sealed_to.max(end_min) => hot.first_epoch + 1,
+        None => hot.first_epoch,
+    };
     let missing: Vec<_> = (hot.first_epoch..end).filter(|epoch| !there.contains(epoch)).collect();
     for epoch in &missing {
-        let name = segment_name(*epoch);
-        let header = SegmentHeader { store_id: *store_id, epoch: *epoch, size, used_before: false };
-        let file = disk.create(&unfinished(&name), size)?;
-        let zeroes = vec![0; CHUNK];
-        for position in (0..size).step_by(CHUNK) {
-            let left = usize::try_from(size - position).unwrap_or(CHUNK).min(CHUNK);
-            file.write_at(&zeroes[..left], position)?;
-        }
-        file.write_at(&header.encode(), 0)?;
-        file.sync()?;
-        disk.rename(&unfinished(&name), &name)?;
-        disk.sync_names()?;
-        let path = disk.path(&name);
+        let (store_id, epoch) = (*store_id, *epoch);
+        files::make(disk, &SegmentHeader { store_id, epoch, size, used_before: false })?;
+        let path = disk.path(&segment_name(epoch));
         done.actions.push(format!("{}: missing, an empty one takes its place", path.display()));
     }
     Ok(!missing.is_empty())

@@ -178,3 +178,98 @@ fn a_repaired_hot_journal_opens_without_what_is_lost_and_goes_on() {
     open(&damaged).repair().unwrap();
     assert_eq!(hot_offsets(&damaged), (0..10).collect::<Vec<_>>());
 }
+
+/// What a subscription remembers that has had everything.
+fn open_expecting_all(disk: &SimulatedDisk) -> StoppedData {
+    open(disk).expecting(Offset::new(10))
+}
+
+/// The folder after a repair: no fault, and what is lost is no record's offset any more.
+fn repaired(disk: &SimulatedDisk, what: &str) -> Vec<u64> {
+    let named = open_expecting_all(disk).verify().unwrap().faults;
+    assert!(!named.is_empty(), "{what}: not noticed");
+    let done = open_expecting_all(disk).repair().unwrap();
+    assert!(!done.actions.is_empty(), "{what}: {done:?}");
+    assert_eq!(open_expecting_all(disk).verify().unwrap().faults, [], "{what}: {done:?}");
+    assert_eq!(open_expecting_all(disk).repair().unwrap(), Repair::default(), "{what}");
+    let lost: u64 = done.lost.iter().filter_map(|fault| fault.records).sum();
+    let kept = hot_offsets(disk);
+    assert_eq!(kept.len() as u64 + lost, 10, "{what}: {kept:?} {done:?}");
+    kept
+}
+
+#[test]
+fn a_lost_end_that_somebody_remembers_is_a_fault_and_its_offsets_are_not_given_again() {
+    let disk = data();
+    let journal = disk.below("journal");
+    let names: Vec<_> = journal.names().into_iter().filter(|name| name.ends_with(".hot")).collect();
+    let options = crate::Options { end_min: Offset::new(10), ..journal_options() };
+    let opens = |disk: &SimulatedDisk| Journal::open_on(&disk.below("journal"), options.clone());
+    opens(&disk.copy()).unwrap();
+
+    // All from some segment on, the spare one included.
+    for count in 0..names.len() {
+        let damaged = disk.copy();
+        names[count..].iter().for_each(|name| damaged.below("journal").delete(name));
+        let refused = opens(&damaged).err().map(|error| error.to_string());
+        let Some(refused) = refused else { continue }; // The spare one alone.
+        assert!(refused.contains("went on to 10") || refused.contains("below 10"), "{refused}");
+        let kept = repaired(&damaged, &format!("all from segment {count} on"));
+        assert_eq!(kept, (0..kept.len() as u64).collect::<Vec<_>>());
+        let (journal, _) = opens(&damaged).unwrap();
+        assert!(Offset::new(10) < journal.durable_end(), "a lost offset was given again");
+    }
+    // The last frame alone.
+    let page = |page: u64| page * 4096 + 50;
+    let damaged = disk.copy();
+    let tail = names.iter().rev().find_map(|name| {
+        let file = journal.open(name).unwrap();
+        let mut magic = [0; 4];
+        let pages = (1..file.len().unwrap() / 4096).rev();
+        let mut frames = pages.filter(|page| {
+            file.read_at(&mut magic, page * 4096).unwrap();
+            magic == *b"SLFR"
+        });
+        frames.next().map(|page| (name.clone(), page))
+    });
+    let (name, last) = tail.unwrap();
+    let place = usize::try_from(page(last)).unwrap();
+    damaged.below("journal").edit(&name, |bytes| bytes[place] ^= 1);
+    let before = damaged.copy();
+    opens(&damaged).unwrap_err();
+    let bytes = |disk: &SimulatedDisk| {
+        let file = disk.below("journal").open(&name).unwrap();
+        let mut bytes = vec![0; usize::try_from(file.len().unwrap()).unwrap()];
+        file.read_at(&mut bytes, 0).unwrap();
+        bytes
+    };
+    assert!(bytes(&before) == bytes(&damaged), "a start that refuses changes nothing");
+    assert_eq!(open(&damaged).verify().unwrap().faults, [], "nobody remembers it");
+    assert_eq!(repaired(&damaged, "the last frame"), (0..9).collect::<Vec<_>>());
+}
+
+#[test]
+fn segments_that_are_cut_or_another_journals_are_repaired() {
+    let disk = data();
+    let journal = disk.below("journal");
+    let names: Vec<_> = journal.names().into_iter().filter(|name| name.ends_with(".hot")).collect();
+    let other = SimulatedDisk::new(9).below("journal");
+    let (stranger, _) = Journal::open_on(&other, journal_options()).unwrap();
+    stranger.append_blocking("shop", vec![Bytes::from_static(b"strange")], 1).unwrap();
+    stranger.close().unwrap();
+    let first = other.names().into_iter().find(|name| name.ends_with(".hot")).unwrap();
+    for name in &names {
+        let length = usize::try_from(journal.open(name).unwrap().len().unwrap()).unwrap();
+        for left in [0, 10, 4096, 4099, 8192, length - 4096, length - 1, length + 4096] {
+            let damaged = disk.copy();
+            damaged.below("journal").edit(name, |bytes| bytes.resize(left, 0));
+            repaired(&damaged, &format!("{name} cut to {left}"));
+        }
+        let damaged = disk.copy();
+        let file = other.open(&first).unwrap();
+        let mut foreign = vec![0; usize::try_from(file.len().unwrap()).unwrap()];
+        file.read_at(&mut foreign, 0).unwrap();
+        damaged.below("journal").edit(name, |bytes| *bytes = foreign);
+        repaired(&damaged, &format!("{name} of another journal"));
+    }
+}

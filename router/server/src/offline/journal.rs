@@ -2,6 +2,7 @@
 
 use std::{io, ops::RangeInclusive, path::Path};
 
+pub use bus::journal::Fault;
 use bus::journal::tools::{Export, ExportOf, StoppedData};
 pub use bus::journal::tools::{Exported, Info, InfoKind, Repair, ToolError, Verification};
 
@@ -20,7 +21,11 @@ pub enum JournalError {
 }
 
 /// The data folder of a stopped router, locked.
-pub struct Data(StoppedData);
+pub struct Data {
+    stopped: StoppedData,
+    /// What is wrong with its state database.
+    state: Vec<Fault>,
+}
 
 impl Data {
     /// The folder that is named, else the configuration's.
@@ -29,24 +34,37 @@ impl Data {
             Some(dir) => dir.to_owned(),
             None => read_config(config)?.data_dir,
         };
-        Ok(Self(StoppedData::open(&dir)?))
+        let stopped = StoppedData::open(&dir)?;
+        let (state, end_min) = bus::verify_state(&dir);
+        Ok(Self { stopped: stopped.expecting(end_min), state })
     }
 
+    /// The whole folder, the state database included.
     pub fn verify(&self) -> Result<Verification, JournalError> {
-        Ok(self.0.verify()?)
+        let mut found = self.stopped.verify()?;
+        // Where there is no event yet, no database is missed.
+        if 0 < found.records || 0 < found.faults_count {
+            self.state.iter().cloned().for_each(|fault| found.fault(fault));
+        }
+        Ok(found)
+    }
+
+    /// What is left to do by hand: nobody can mend the database.
+    pub fn state_faults(&self) -> &[Fault] {
+        &self.state
     }
 
     pub fn repair(&self) -> Result<Repair, JournalError> {
-        Ok(self.0.repair()?)
+        Ok(self.stopped.repair()?)
     }
 
     pub fn info(&self) -> Result<Vec<Info>, JournalError> {
-        Ok(self.0.info()?)
+        Ok(self.stopped.info()?)
     }
 
     /// The names of the buses that have events.
     pub fn buses(&self) -> Result<Vec<String>, JournalError> {
-        Ok(self.0.buses()?)
+        Ok(self.stopped.buses()?)
     }
 
     /// Writes the events of a bus, received in these milliseconds since the Unix epoch, one a line.
@@ -71,7 +89,7 @@ impl Data {
 
     fn export(&self, what: Export, out: &mut dyn io::Write) -> Result<Exported, JournalError> {
         let (mut unreadable, mut failed) = (Vec::new(), None);
-        let exported = self.0.export(&what, &mut |record| {
+        let exported = self.stopped.export(&what, &mut |record| {
             let written = match bus::envelope(&record.payload) {
                 Ok(envelope) => write_line(&envelope, out),
                 Err(error) => {

@@ -10,6 +10,7 @@
 //! - Our own crates: what is tested is what a user has.
 
 mod built;
+mod copy;
 mod http;
 mod lines;
 mod process;

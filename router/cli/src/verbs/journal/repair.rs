@@ -38,6 +38,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         if found.faults_count == 0 {
             return Ok(output::line("nothing to repair")?);
         }
+        if found.faults_count == data.state_faults().len() as u64 {
+            return Err(Failure::silent(Exit::Failed));
+        }
         return Err(Failure::usage("nothing was changed; give --yes to repair this"));
     }
     let done = data.repair().map_err(failure)?;

@@ -1,0 +1,87 @@
+//! What the database of a stopped router says of itself and of its journal, read without changing it.
+//!
+//! # Invariants
+//!
+//! - A database is of one journal: it holds that journal's random id from the first start on.
+
+use std::path::Path;
+
+use journal::Offset;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
+
+use super::{StateError, from_sql, schema};
+
+/// More complaints than this are not listed.
+const COMPLAINTS_MAX: u32 = 20;
+
+/// What a database remembers of its journal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Remembered {
+    /// None in one of an earlier version.
+    pub id: Option<[u8; 16]>,
+    /// Some subscription has had everything below.
+    pub end: Offset,
+}
+
+impl Remembered {
+    /// None when there is no database, or it cannot be read: opening it says why.
+    pub(crate) fn read(path: &Path) -> Option<Self> {
+        if !path.exists() {
+            return None;
+        }
+        Self::read_from(&look(path).ok()?).ok()
+    }
+
+    fn read_from(connection: &Connection) -> rusqlite::Result<Self> {
+        let has = |table: &str| {
+            let found = "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+            connection.query_row(found, [table], |row| row.get::<_, bool>(0))
+        };
+        let mut remembered = Self::default();
+        if has("subscriptions")? {
+            let end = "SELECT COALESCE(MAX(settled), 0) FROM subscriptions";
+            remembered.end =
+                Offset::new(from_sql(connection.query_row(end, [], |row| row.get(0))?));
+        }
+        if has("journal")? {
+            let id = connection.query_row("SELECT id FROM journal", [], |row| row.get(0));
+            remembered.id = id.optional()?;
+        }
+        Ok(remembered)
+    }
+
+    /// From now on the database is of this journal.
+    pub(crate) fn write_id(tx: &Transaction<'_>, id: [u8; 16]) -> Result<(), StateError> {
+        tx.execute("DELETE FROM journal", [])?;
+        tx.execute("INSERT INTO journal (id) VALUES (?1)", params![id])?;
+        Ok(())
+    }
+}
+
+/// Reads the whole database. What is wrong with it, in words, and up to where its journal must go.
+pub(crate) fn verify(path: &Path, journal: Option<[u8; 16]>) -> (Vec<String>, Offset) {
+    let read = || -> rusqlite::Result<(Vec<String>, Offset)> {
+        let connection = look(path)?;
+        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if usize::try_from(version).is_ok_and(|version| schema::VERSION < version) {
+            let found = format!("its format {version} was written by a newer slipswitch");
+            return Ok((vec![found], Offset::ZERO));
+        }
+        let mut statement =
+            connection.prepare(&format!("PRAGMA integrity_check({COMPLAINTS_MAX})"))?;
+        let complaints: Vec<String> =
+            statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let mut faults: Vec<_> = complaints.into_iter().filter(|line| line != "ok").collect();
+        let remembered = Remembered::read_from(&connection)?;
+        if remembered.id.zip(journal).is_some_and(|(one, other)| one != other) {
+            faults.push("it is the database of another journal".to_owned());
+            return Ok((faults, Offset::ZERO));
+        }
+        Ok((faults, remembered.end))
+    };
+    read().unwrap_or_else(|error| (vec![error.to_string()], Offset::ZERO))
+}
+
+fn look(path: &Path) -> rusqlite::Result<Connection> {
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}

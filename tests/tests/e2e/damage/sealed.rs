@@ -1,0 +1,139 @@
+//! Sealed segments, archives and the delivery log: damage costs what it hit, and nothing else.
+
+use std::fs;
+use std::ops::Range;
+use std::thread;
+
+use super::{ARCHIVE, BUS, Damaged, EVENTS, Sound, find, flip, is_found, is_refused, is_repaired};
+use crate::harness::Scene;
+
+const FIRST: &str = "00000000000000000000.evs";
+const MIDDLE: &str = "00000000000000000004.evs";
+const NEWEST: &str = "00000000000000000008.evs";
+
+/// When the log names the file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Said {
+    AtTheStart,
+    WhenRead,
+}
+use Said::{AtTheStart, WhenRead};
+
+type Damage = fn(&Scene, &str);
+
+fn block(scene: &Scene, path: &str) -> usize {
+    find(scene, path, b"SLBK", 0)
+}
+
+fn end(scene: &Scene, path: &str) -> usize {
+    fs::read(scene.path(path)).unwrap().len()
+}
+
+const PLANTS: [(&str, Damage, Said, bool); 8] = [
+    (FIRST, |scene, path| flip(scene, path, 20), AtTheStart, false),
+    (MIDDLE, |scene, path| flip(scene, path, block(scene, path) + 30), WhenRead, true),
+    (MIDDLE, |scene, path| flip(scene, path, block(scene, path) + 90), WhenRead, true),
+    // The index, the only one of a block: 64 bytes before the filters and the trailer.
+    (
+        NEWEST,
+        |scene, path| flip(scene, path, find(scene, path, b"SLIPEND", 0) - 120 - 60),
+        WhenRead,
+        false,
+    ),
+    (FIRST, |scene, path| flip(scene, path, end(scene, path) - 60), AtTheStart, false),
+    (NEWEST, |scene, path| scene.edit(path, |bytes| bytes.truncate(100)), AtTheStart, true),
+    (MIDDLE, |scene, path| fs::remove_file(scene.path(path)).unwrap(), AtTheStart, true),
+    (NEWEST, |scene, path| fs::remove_file(scene.path(path)).unwrap(), AtTheStart, true),
+];
+
+fn events_in(name: &str) -> Range<u64> {
+    let first: u64 = name.trim_end_matches(".evs").parse().unwrap();
+    first..first + 4
+}
+
+#[test]
+fn damage_in_sealed_segments_and_archives_costs_what_it_hit() {
+    let sound = Sound::new();
+    thread::scope(|threads| {
+        for (at, (name, damage, said, is_lost)) in PLANTS.into_iter().enumerate() {
+            // Each damage once in the bus's chain, some in the archive's, too.
+            let folders = [(BUS, "--bus"), (ARCHIVE, "--archive")];
+            for (folder, from) in folders.into_iter().take(1 + usize::from(at % 3 == 1)) {
+                let path = format!("{folder}/{name}");
+                let damaged = sound.damaged(|scene| damage(scene, &path));
+                let gone = if is_lost { events_in(name) } else { 0..0 };
+                threads.spawn(move || check(&damaged, (&path, from), said, gone));
+            }
+        }
+    });
+}
+
+fn check(damaged: &Damaged, (path, from): (&str, &str), said: Said, gone: Range<u64>) {
+    let scene = &damaged.scene;
+    is_found(scene, path);
+    let router = scene.serve();
+    if said == AtTheStart {
+        router.process.err.wait_for(path, 0);
+    }
+    let left = (0..EVENTS).filter(|number| !gone.contains(number));
+    damaged.serves(router, from, left).says(&[path]);
+    let done = is_repaired(scene, path);
+    assert_eq!(!gone.is_empty(), done.contains("lost:"), "{done}");
+    let ended = scene.serve().stop().expect(0);
+    assert!(!ended.err.contains("damage"), "it is said once more: {}", ended.err);
+}
+
+#[test]
+fn without_a_manifest_nobody_knows_what_there_was_until_a_repair() {
+    let sound = Sound::new();
+    let remove: Damage = |scene, path| fs::remove_file(scene.path(path)).unwrap();
+    for (folder, damage) in [(BUS, remove), (ARCHIVE, |scene, path| flip(scene, path, 50))] {
+        let path = format!("{folder}/chain");
+        let damaged = sound.damaged(|scene| damage(scene, &path));
+        is_refused(&damaged.scene, &path);
+        is_repaired(&damaged.scene, &path);
+        damaged.serves(damaged.scene.serve(), "--bus", 0..EVENTS);
+    }
+}
+
+#[test]
+fn damage_in_the_delivery_log_costs_the_attempts_it_hit_and_no_delivery() {
+    let sound = Sound::new();
+    let log = "data/attempts/00000000000000000000.evs.open";
+    let Damaged { scene, target: _target } = sound.damaged(|scene| {
+        let second = find(scene, log, b"SLBK", 1);
+        flip(scene, log, second + 200);
+    });
+    is_found(&scene, log);
+    let attempts = |scene: &Scene| {
+        let parts = scene.run(&["journal", "info", "-o", "json"]).expect(0).json();
+        let is_log = |part: &&serde_json::Value| part["part"] == "attempts";
+        parts.as_array().unwrap().iter().find(is_log).unwrap()["records"].as_u64().unwrap()
+    };
+    let (all, left) = (attempts(&sound.scene), attempts(&scene));
+    assert!(all == EVENTS && 0 < left && left < all, "{left} of {all}");
+    let router = scene.serve();
+    router.process.err.wait_for(log, 0);
+    let told = |number: u64| router.run(&["event", &format!("e-{number}")]).expect(0).out;
+    assert!(
+        [0, EVENTS - 1].map(told).iter().all(|told| told.contains("delivered 2")),
+        "both sides of it"
+    );
+    router.stop().expect(0);
+    assert_eq!(attempts(&scene), left);
+    scene.run(&["journal", "verify"]).expect(0);
+    assert!(scene.path("data/attempts/damaged").is_dir());
+
+    let remove = |scene: &Scene| fs::remove_file(scene.path("data/attempts/chain")).unwrap();
+    let damaged = sound.damaged(remove);
+    let scene = &damaged.scene;
+    is_found(scene, "data/attempts/chain");
+    let router = scene.serve();
+    router.process.err.wait_for("data/attempts/chain", 0);
+    damaged
+        .serves(router, "--bus", 0..EVENTS)
+        .says(&["attempts are not recorded", "journal repair"]);
+    is_repaired(scene, "data/attempts/chain");
+    scene.serve().stop().expect(0).says(&["listening"]);
+    assert_eq!(attempts(scene), EVENTS);
+}
