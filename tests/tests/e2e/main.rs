@@ -12,6 +12,7 @@ mod commands;
 mod console;
 mod damage;
 mod harness;
+mod journal;
 mod kills;
 mod letters;
 mod lifecycle;
