@@ -21,5 +21,6 @@ mod plugins;
 mod reload;
 mod replay;
 mod retry;
+mod stopping;
 mod tidy;
 mod trail;
