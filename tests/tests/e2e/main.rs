@@ -11,6 +11,7 @@ mod buses;
 mod commands;
 mod console;
 mod damage;
+mod full_disk;
 mod harness;
 mod journal;
 mod kills;

@@ -53,6 +53,11 @@ impl Lines {
         found.unwrap_or_else(|| panic!("no line with {part:?} came; there is:\n{}", self.text()))
     }
 
+    /// The first line; None when the stream ends without one.
+    pub(crate) fn first(&self) -> Option<String> {
+        self.wait_while(|state| state.lines.is_empty() && !state.has_ended).lines.first().cloned()
+    }
+
     /// Waits for the end of the stream; whether it came.
     pub(crate) fn wait_end(&self) -> bool {
         self.wait_while(|state| !state.has_ended).has_ended

@@ -17,6 +17,7 @@ mod process;
 mod random;
 mod router;
 mod scene;
+mod small_disk;
 
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub(crate) use process::{Ended, Process};
 pub(crate) use random::Random;
 pub(crate) use router::Router;
 pub(crate) use scene::{Scene, Syncs};
+pub(crate) use small_disk::SmallDisk;
 
 /// Longer than anything takes on a loaded machine: only what hangs meets it.
 pub(crate) const LONG: Duration = Duration::from_secs(90);

@@ -43,6 +43,10 @@ impl Process {
         assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success(), "{line}");
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
