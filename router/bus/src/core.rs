@@ -128,10 +128,10 @@ impl Core {
         let asked = playing.as_ref().and_then(|one| usize::try_from(one.concurrency).ok());
         let bounds = Bounds { replaying: asked.unwrap_or(1), ..bounds };
         let lane = Lane::new(stored, route, bounds, dispatched, &self.ready);
-        if let Some(rate) = playing.and_then(|playing| playing.rate) {
-            lane.set_rate(Some(rate));
-        }
         self.lanes().insert(lane.key.clone(), Arc::clone(&lane));
+        if let (Some(playing), Some(name)) = (playing, &lane.key.replay) {
+            self.share_rate(name, &playing);
+        }
         lane.wake();
     }
 

@@ -27,6 +27,7 @@ pub(crate) async fn run(core: Arc<Core>) {
         core.trail.room().await;
         core.flush(forced).await;
         core.reap().await;
+        core.share_rates();
         core.tend_letters().await;
         core.rounds.send_modify(|rounds| *rounds += 1);
     }
@@ -127,7 +128,7 @@ impl Core {
                 }
                 for name in completed.iter().flatten() {
                     self.players.remove(name);
-                    tracing::info!(replay = %name, "replay completed");
+                    tracing::info!(replay = %name, "replay over");
                 }
             }
             Err(error) => tracing::warn!(%error, "an ended subscription is not yet written down"),

@@ -105,6 +105,7 @@ impl Router {
         let (opening, on) = (options.clone(), outside.clone());
         let opened = outside.blocking(move || folder::open(&on, &opening)).await;
         let folder::Opened { journal, state, attempts } = opened?;
+        state.run(ReplayRow::tidy).await?;
         let dormant = state.run(Subscription::all).await?;
         folder::check_belonging(&options, &dormant, journal.durable_end())?;
         folder::bind(&state, &options).await?;

@@ -125,6 +125,10 @@ pub struct SubscriptionStatus {
     pub failed_attempts: u64,
     /// Events of its bus, matched or not, that expired before it had looked at them.
     pub expired: u64,
+    /// Sealed blocks that it read by itself, and passed over because they hold nothing of its rule,
+    /// since the start of the process.
+    pub blocks_read: u64,
+    pub blocks_skipped: u64,
     pub last_error: Option<String>,
 }
 
@@ -213,6 +217,8 @@ impl Core {
                 dead: inner.counts.dead,
                 failed_attempts: inner.counts.failed_attempts,
                 expired: inner.counts.expired,
+                blocks_read: inner.blocks.0,
+                blocks_skipped: inner.blocks.1,
                 last_error: inner.last_error.clone(),
             }
         });

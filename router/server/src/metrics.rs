@@ -73,6 +73,8 @@ mod name {
     pub(super) const DEAD: &str = "subscription_dead";
     pub(super) const FAILED_ATTEMPTS: &str = "subscription_failed_attempts";
     pub(super) const EXPIRED: &str = "subscription_expired_events";
+    pub(super) const BLOCKS_READ: &str = "subscription_blocks_read";
+    pub(super) const BLOCKS_SKIPPED: &str = "subscription_blocks_skipped";
     pub(super) const LAG: &str = "subscription_lag";
     pub(super) const BEHIND: &str = "subscription_behind";
     pub(super) const QUEUED: &str = "subscription_queued";

@@ -166,6 +166,11 @@ impl Feed {
         }
     }
 
+    /// The rule changed, for all that is still to be read.
+    pub(super) fn replace(&mut self, route: Arc<Route>) {
+        self.versions.replace(route);
+    }
+
     /// The span has no end any more.
     pub(super) fn reopen(&mut self, position: Offset) {
         self.until = None;

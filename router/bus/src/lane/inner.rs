@@ -55,6 +55,8 @@ pub(crate) struct Inner {
     gate: Gate,
     waiting: Waiting,
     is_retired: bool,
+    /// Its replay was cancelled: it ends with what is under way.
+    is_cancelled: bool,
     /// Whether all of a span has ended.
     is_over: bool,
     /// Whether the own reader is at work.
@@ -73,6 +75,8 @@ pub(crate) struct Inner {
     done: RoaringTreemap,
     pub(crate) counts: Counts,
     pub(crate) last_error: Option<String>,
+    /// Sealed blocks that the own reader has read, and passed over, since the start of the process.
+    pub(crate) blocks: (u64, u64),
     // What the next change will carry, beside what waits.
     dead: Vec<Dead>,
     newly_disabled: Option<Stopped>,
@@ -97,6 +101,7 @@ impl Inner {
             feed,
             waiting,
             is_retired: false,
+            is_cancelled: false,
             is_over: false,
             is_reading: false,
             running: 0,
@@ -108,6 +113,7 @@ impl Inner {
             done: stored.done,
             counts: stored.counts,
             last_error: None,
+            blocks: (0, 0),
             dead: Vec::new(),
             newly_disabled: None,
             is_dirty: false,
@@ -304,7 +310,12 @@ impl Inner {
 
     /// The rule has this target (again).
     pub(super) fn adopt(&mut self, route: Arc<Route>, position: Offset) {
-        self.feed.adopt(Arc::clone(&route), position);
+        if self.key.replay.is_some() {
+            // Its span lies before any swap: what it has not read meets the rules there are.
+            self.feed.replace(Arc::clone(&route));
+        } else {
+            self.feed.adopt(Arc::clone(&route), position);
+        }
         self.gate.change(route.circuit());
         self.route = route;
         if self.is_retired && self.key.replay.is_none() {
@@ -319,6 +330,12 @@ impl Inner {
     pub(super) fn pause(&mut self, paused: Option<Stopped>) {
         self.gate.paused = paused;
         self.fall_back_if_shut();
+    }
+
+    /// Ends with what is under way; nothing more starts.
+    pub(super) fn cancel(&mut self, stopped: Stopped) {
+        self.is_cancelled = true;
+        self.pause(Some(stopped));
     }
 
     pub(super) fn disable(&mut self, disabled: Option<Stopped>) {
@@ -353,7 +370,8 @@ impl Inner {
             && self.open.is_empty()
             && self.running == 0
             && self.waiting.is_empty();
-        is_over && !std::mem::replace(&mut self.is_over, true)
+        let ends = is_over || self.is_cancelled && self.running == 0;
+        ends && !std::mem::replace(&mut self.is_over, true)
     }
 
     pub(crate) fn circuit(&self) -> &Circuit {
@@ -370,7 +388,7 @@ impl Inner {
 
     /// Whether the span is over, and all of it written down.
     pub(crate) fn is_ended(&self) -> bool {
-        self.is_over && !self.is_dirty
+        (self.is_over || self.is_cancelled && self.running == 0) && !self.is_dirty
     }
 
     pub(crate) fn is_retired(&self) -> bool {

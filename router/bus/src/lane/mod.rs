@@ -162,6 +162,12 @@ impl Lane {
         self.wake();
     }
 
+    /// Its replay is cancelled: it ends with what is under way.
+    pub(crate) fn cancel(self: &Arc<Self>, stopped: Stopped) {
+        self.lock().cancel(stopped);
+        self.wake();
+    }
+
     /// Whether the target has said it is gone. Nothing is sent until somebody says that it is not.
     pub(crate) fn disable(self: &Arc<Self>, disabled: Option<Stopped>) {
         self.lock().disable(disabled);

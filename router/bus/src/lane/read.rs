@@ -9,8 +9,7 @@
 use std::sync::{Arc, PoisonError};
 
 use event::Timestamp;
-use journal::{BusReader, Offset, ReadError, Record};
-use ruleset::Rule;
+use journal::{BusReader, Offset, ReadError, Reading, Record};
 
 use super::versions::Versions;
 use super::{Lane, Owed};
@@ -30,42 +29,69 @@ pub(super) enum Read {
 }
 
 /// A place in the journal, for one lane.
-pub(super) enum Reader {
+pub(super) struct Reader {
+    place: Place,
+    /// The versions that its filter was made of.
+    changes: u64,
+    /// What was counted already.
+    counted: Reading,
+}
+
+enum Place {
     Live(BusReader),
     Replay(Box<Past>, Arc<Playing>),
 }
 
 impl Reader {
-    fn open(core: &Core, (key, rule): (&Key, &Rule), from: Offset) -> Self {
-        match key.replay.as_ref().and_then(|name| core.players.get(name)) {
+    fn open(core: &Core, (key, versions): (&Key, &Versions), from: Offset) -> Self {
+        let filter = versions.filter();
+        let place = match key.replay.as_ref().and_then(|name| core.players.get(name)) {
             Some(playing) => {
-                let past = playing.source.read(&core.journal, from, Some(&rule.pattern));
-                Self::Replay(Box::new(past), playing)
+                let past = playing.source.read(&core.journal, from, versions.only());
+                Place::Replay(Box::new(past), playing)
             }
-            None => Self::Live(core.journal.read_bus(&key.bus, from).skip_damaged()),
-        }
+            None => {
+                let reader = core.journal.read_bus(&key.bus, from).skip_damaged();
+                Place::Live(match filter {
+                    Some(filter) => reader.skipping(filter),
+                    None => reader,
+                })
+            }
+        };
+        Self { place, changes: versions.changes(), counted: Reading::default() }
+    }
+
+    /// Blocks read and passed over since it was asked last.
+    fn blocks(&mut self) -> (u64, u64) {
+        let now = match &self.place {
+            Place::Live(reader) => reader.reading(),
+            Place::Replay(past, _) => past.reading(),
+        };
+        let before = std::mem::replace(&mut self.counted, now);
+        let more = |now: u64, before: u64| now.saturating_sub(before);
+        (more(now.blocks_read, before.blocks_read), more(now.blocks_skipped, before.blocks_skipped))
     }
 
     fn position(&self) -> Offset {
-        match self {
-            Self::Live(reader) => reader.position(),
-            Self::Replay(past, _) => past.position(),
+        match &self.place {
+            Place::Live(reader) => reader.position(),
+            Place::Replay(past, _) => past.position(),
         }
     }
 
     fn next_batch(&mut self) -> Result<Vec<Record>, ReadError> {
-        let batch = match self {
-            Self::Live(reader) => reader.next_batch()?,
-            Self::Replay(past, _) => past.next_batch()?,
+        let batch = match &mut self.place {
+            Place::Live(reader) => reader.next_batch()?,
+            Place::Replay(past, _) => past.next_batch()?,
         };
         Ok(batch.unwrap_or_default())
     }
 
     /// Whether a replay is to send this event, as it shows it.
     fn wants(&self, event: &[u8], asking: &mut Asking) -> bool {
-        match self {
-            Self::Live(_) => true,
-            Self::Replay(_, playing) => playing.source.wants(event, asking),
+        match &self.place {
+            Place::Live(_) => true,
+            Place::Replay(_, playing) => playing.source.wants(event, asking),
         }
     }
 }
@@ -87,18 +113,20 @@ pub(super) async fn read(core: &Arc<Core>, lane: &Arc<Lane>) -> Read {
         return if lane.lock().reads_from().is_some() { Read::Early } else { Read::Done };
     }
     let mut reader = match kept.take() {
-        Some(reader) if reader.position() == from => reader,
-        Some(_) | None => {
-            let route = Arc::clone(&lane.lock().route);
-            Reader::open(core, (&lane.key, &route.rule), from)
-        }
+        Some(reader) if reader.position() == from && reader.changes == versions.changes() => reader,
+        Some(_) | None => Reader::open(core, (&lane.key, &versions), from),
     };
     let key = lane.key.clone();
     let read = core.outside.blocking(move || {
         let found = read_batch(&mut reader, &key, &versions, end);
         (reader, found)
     });
-    let (reader, found) = read.await;
+    let (mut reader, found) = read.await;
+    let (blocks_read, blocks_skipped) = reader.blocks();
+    {
+        let blocks = &mut lane.lock().blocks;
+        *blocks = (blocks.0 + blocks_read, blocks.1 + blocks_skipped);
+    }
     match found {
         Ok((found, to)) => {
             let mut inner = lane.lock();

@@ -16,7 +16,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use journal::Offset;
+use journal::{Filter, Offset};
+use ruleset::pattern::Pattern;
+use ruleset::pattern::keys::Needs;
 
 use crate::routes::Route;
 
@@ -24,11 +26,15 @@ use crate::routes::Route;
 const VERSIONS_MAX: usize = 64;
 
 #[derive(Clone)]
-pub(crate) struct Versions(VecDeque<(Offset, Option<Arc<Route>>)>);
+pub(crate) struct Versions {
+    spans: VecDeque<(Offset, Option<Arc<Route>>)>,
+    /// Told apart by whoever has worked something out of them.
+    changes: u64,
+}
 
 impl Versions {
     pub(super) fn new(route: Arc<Route>) -> Self {
-        Self(VecDeque::from([(Offset::new(0), Some(route))]))
+        Self { spans: VecDeque::from([(Offset::new(0), Some(route))]), changes: 0 }
     }
 
     pub(super) fn present_from(&mut self, from: Offset, route: Arc<Route>) {
@@ -39,27 +45,63 @@ impl Versions {
         self.push(from, None);
     }
 
+    /// From now on it is this one, also for what came before.
+    pub(super) fn replace(&mut self, route: Arc<Route>) {
+        *self = Self { changes: self.changes + 1, ..Self::new(route) };
+    }
+
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// The pattern of the one version that there is.
+    pub(super) fn only(&self) -> Option<&Pattern> {
+        let (first, more) = (self.spans.front()?, self.spans.get(1));
+        let route = first.1.as_ref().filter(|_| more.is_none())?;
+        Some(&route.rule.pattern)
+    }
+
+    /// What sealed blocks must hold to be read at all; none where nothing can be ruled out.
+    pub(super) fn filter(&self) -> Option<Filter> {
+        let needs = |(from, route): &(Offset, Option<Arc<Route>>)| {
+            (*from, route.as_ref().map(|route| route.rule.pattern.needs()))
+        };
+        let spans: Vec<(Offset, Option<Needs>)> = self.spans.iter().map(needs).collect();
+        // A version without needs wants to see everything; no version at all wants nothing.
+        if spans.iter().all(|(_, needs)| needs.as_ref().is_some_and(Needs::is_empty)) {
+            return None;
+        }
+        Some(Arc::new(move |block| {
+            let offsets = block.offsets();
+            let first = spans.partition_point(|(from, _)| *from <= offsets.start).saturating_sub(1);
+            let begun = spans.iter().skip(first).take_while(|(from, _)| *from < offsets.end);
+            let present = begun.filter_map(|(_, needs)| needs.as_ref());
+            present.into_iter().any(|needs| needs.may_match(&|key| block.may_hold_key(key)))
+        }))
+    }
+
     fn push(&mut self, from: Offset, route: Option<Arc<Route>>) {
-        if let Some(last) = self.0.back_mut().filter(|(beginning, _)| *beginning == from) {
+        self.changes += 1;
+        if let Some(last) = self.spans.back_mut().filter(|(beginning, _)| *beginning == from) {
             last.1 = route;
             return;
         }
-        self.0.push_back((from, route));
-        if self.0.len() > VERSIONS_MAX {
-            self.0.pop_front();
+        self.spans.push_back((from, route));
+        if self.spans.len() > VERSIONS_MAX {
+            self.spans.pop_front();
         }
     }
 
     /// What has been read needs no version any more.
     pub(super) fn forget_below(&mut self, read_to: Offset) {
-        while self.0.get(1).is_some_and(|(from, _)| *from <= read_to) {
-            self.0.pop_front();
+        while self.spans.get(1).is_some_and(|(from, _)| *from <= read_to) {
+            self.spans.pop_front();
         }
     }
 
     /// The version at an offset; none where the rule was not there.
     pub(super) fn at(&self, offset: Offset) -> Option<&Arc<Route>> {
-        let after = self.0.partition_point(|(from, _)| *from <= offset);
-        self.0.get(after.saturating_sub(1))?.1.as_ref()
+        let after = self.spans.partition_point(|(from, _)| *from <= offset);
+        self.spans.get(after.saturating_sub(1))?.1.as_ref()
     }
 }

@@ -7,7 +7,6 @@
 use super::{Replay, ReplayError, ReplayState, StartReplay};
 use crate::core::Core;
 use crate::key::Key;
-use crate::lane::Forced;
 use crate::router::Router;
 use crate::state::{ReplayRow, Stopped, Subscription};
 
@@ -93,7 +92,8 @@ impl Router {
         self.replay(name).await
     }
 
-    /// Ends it where it is. What it had not delivered, or was trying again, is let go.
+    /// Ends it where it is. What is under way ends, and is counted; what it had not delivered, or was
+    /// trying again, is let go.
     ///
     /// # Errors
     ///
@@ -112,32 +112,17 @@ impl Router {
                 verb: "cancelled",
             });
         }
-        let now = core.clock.now();
-        let lanes = core.lanes_of(name);
-        let reason = format!("the replay `{name}` is cancelled");
-        for lane in &lanes {
-            lane.pause(Some(Stopped { since: now, reason: reason.clone() }));
-        }
-        core.flush(Forced::Yes).await;
-        let position = before.position;
-        let (asked, keys): (String, Vec<Key>) =
-            (name.to_owned(), lanes.iter().map(|lane| lane.key.clone()).collect());
-        let ended = keys.clone();
-        let written = core.state.run(move |tx| {
-            for key in &ended {
-                ReplayRow::fold(tx, key)?;
-            }
-            Subscription::end_replay(tx, &asked)?;
-            ReplayRow::end(tx, &asked, (ReplayState::Cancelled, position), now)
-        });
+        let (now, position, asked) = (core.clock.now(), before.position, name.to_owned());
+        let written = core
+            .state
+            .run(move |tx| ReplayRow::end(tx, &asked, (ReplayState::Cancelled, position), now));
         written.await?;
-        {
-            let mut all = core.lanes();
-            for key in &keys {
-                all.remove(key);
-            }
+        // They leave, and their figures are added, when what is under way has ended.
+        let reason = format!("the replay `{name}` is cancelled");
+        for lane in core.lanes_of(name) {
+            lane.cancel(Stopped { since: now, reason: reason.clone() });
         }
-        core.players.remove(name);
+        core.lane_over.notify_one();
         tracing::info!(replay = %name, "replay cancelled");
         drop(roster);
         self.replay(name).await

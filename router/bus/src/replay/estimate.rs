@@ -111,7 +111,7 @@ impl<'a> Look<'a> {
         source: &Source,
         (from, to): (u64, u64),
     ) -> Result<(), journal::ReadError> {
-        let mut past = source.read(&core.journal, Offset::new(from), None);
+        let mut past = source.read_whole(&core.journal, Offset::new(from));
         while past.position().get() < to {
             let Some(batch) = past.next_batch()? else { break };
             for record in batch.iter().filter(|record| record.offset.get() < to) {

@@ -17,6 +17,7 @@ mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -56,7 +57,8 @@ pub struct StartReplay {
     pub targets: Vec<String>,
     /// Only events that match it.
     pub pattern: Option<Selection>,
-    /// Events a second, at each target.
+    /// Attempts a second, of all its targets together: those that have not had all share it
+    /// equally.
     pub rate: Option<f64>,
     /// Deliveries of one target under way at a time. More than one gives the order up.
     pub concurrency: u32,
@@ -222,6 +224,8 @@ pub(crate) struct Playing {
     pub source: Source,
     pub rate: Option<f64>,
     pub concurrency: u32,
+    /// Among how many lanes its rate is shared.
+    sharing: AtomicUsize,
     /// Of the journal it needs nothing below: that is in its archive.
     pub journal_from: Offset,
     /// Where it was when it was started or resumed here, by the steady clock.
@@ -239,6 +243,11 @@ impl Players {
 
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Playing>> {
         self.lock().get(name).cloned()
+    }
+
+    fn all(&self) -> Vec<(Arc<str>, Arc<Playing>)> {
+        let all = self.lock();
+        all.iter().map(|(name, playing)| (Arc::clone(name), Arc::clone(playing))).collect()
     }
 
     /// The archives that are being read.
@@ -302,6 +311,7 @@ impl Core {
             source: Source::of(replay, &self.archives.load()),
             rate: replay.rate,
             concurrency: replay.concurrency,
+            sharing: AtomicUsize::new(0),
             journal_from: match &replay.archive {
                 Some(_) => self.journal.sealed_to(),
                 None => Offset::ZERO,
@@ -314,9 +324,39 @@ impl Core {
         self.players.lock().insert(replay.name.as_str().into(), Arc::new(playing));
     }
 
+    /// Gives each lane of a replay that has not ended its part of the rate.
+    pub(crate) fn share_rate(&self, name: &str, playing: &Playing) {
+        let Some(rate) = playing.rate else { return };
+        let mut lanes = self.lanes_of(name);
+        lanes.retain(|lane| !lane.lock().is_ended());
+        let sharing = lanes.len();
+        if playing.sharing.swap(sharing, Ordering::AcqRel) == sharing {
+            return;
+        }
+        let part = ratio(1, u64::try_from(sharing).unwrap_or(u64::MAX)) * rate;
+        for lane in lanes {
+            lane.set_rate(Some(part));
+        }
+    }
+
+    /// What lanes that have ended leave of the rates goes to the others.
+    pub(crate) fn share_rates(&self) {
+        for (name, playing) in self.players.all() {
+            self.share_rate(&name, &playing);
+        }
+    }
+
     /// Adds what its lanes know.
     fn look_at(&self, replay: &mut Replay) {
-        if !replay.state.is_over() {
+        if replay.state == ReplayState::Cancelled {
+            // What is under way still counts where it ends.
+            for lane in self.lanes_of(&replay.name) {
+                let counts = lane.lock().counts;
+                replay.delivered += counts.delivered;
+                replay.dropped += counts.dropped;
+                replay.dead += counts.dead;
+            }
+        } else if !replay.state.is_over() {
             let of_this = self.lanes_of(&replay.name);
             let mut position = replay.to_offset;
             for lane in of_this {

@@ -13,9 +13,7 @@
 use std::sync::Arc;
 
 use event::Timestamp;
-#[cfg(test)]
-use journal::Reading;
-use journal::{BusReader, ChainCursor, Filter, Journal, Offset, ReadError, Record};
+use journal::{BusReader, ChainCursor, Filter, Journal, Offset, ReadError, Reading, Record};
 use ruleset::pattern::Pattern;
 use ruleset::pattern::keys::Needs;
 
@@ -43,7 +41,10 @@ pub(crate) struct Past {
     bus: Arc<str>,
     /// What is left of an archive's chain.
     chain: Option<ChainCursor>,
+    /// What had been read of it when it was over.
+    of_chain: Reading,
     rest: BusReader,
+    filter: Option<Filter>,
     /// Whose pattern the rest must match.
     archive: Option<Arc<Archive>>,
     times: (Timestamp, Option<Timestamp>),
@@ -85,7 +86,15 @@ impl Source {
 
     /// `rule`: the pattern of the rule that the events are for, when it is one alone.
     pub(crate) fn read(&self, journal: &Journal, from: Offset, rule: Option<&Pattern>) -> Past {
-        let filter = self.filter(rule);
+        self.read_with(journal, from, self.filter(rule))
+    }
+
+    /// All of the span, wanted or not.
+    pub(crate) fn read_whole(&self, journal: &Journal, from: Offset) -> Past {
+        self.read_with(journal, from, None)
+    }
+
+    fn read_with(&self, journal: &Journal, from: Offset, filter: Option<Filter>) -> Past {
         let chain = self.archive.as_ref().and_then(|archive| journal.archive(&archive.name));
         let chain = chain.map(|chain| {
             let last = self.until.map_or(i64::MAX, |until| until.as_millis().saturating_sub(1));
@@ -101,10 +110,12 @@ impl Source {
             journal: journal.clone(),
             bus: Arc::clone(&self.bus),
             chain,
-            rest: match filter {
-                Some(filter) => rest.skipping(filter),
+            of_chain: Reading::default(),
+            rest: match &filter {
+                Some(filter) => rest.skipping(Arc::clone(filter)),
                 None => rest,
             },
+            filter,
             archive: self.archive.clone(),
             times: (self.since, self.until),
             asking: Asking::default(),
@@ -143,9 +154,12 @@ impl Past {
     }
 
     /// What was read of sealed files so far.
-    #[cfg(test)]
     pub(crate) fn reading(&self) -> Reading {
-        self.chain.as_ref().map_or(self.rest.reading(), ChainCursor::reading)
+        let mut sum = self.chain.as_ref().map_or(self.of_chain, ChainCursor::reading);
+        let rest = self.rest.reading();
+        sum.blocks_read += rest.blocks_read;
+        sum.blocks_skipped += rest.blocks_skipped;
+        sum
     }
 
     /// The next records, perhaps none yet; `None` at the end of what there is.
@@ -164,8 +178,12 @@ impl Past {
                 return Ok(Some(batch.into_iter().map(record).collect()));
             }
             let from = self.rest.position().max(sealed_to);
-            self.rest = self.journal.read_bus(&self.bus, from).skip_damaged();
-            self.chain = None;
+            let rest = self.journal.read_bus(&self.bus, from).skip_damaged();
+            self.rest = match &self.filter {
+                Some(filter) => rest.skipping(Arc::clone(filter)),
+                None => rest,
+            };
+            self.of_chain = self.chain.take().map(|chain| chain.reading()).unwrap_or_default();
         }
         let Some(mut batch) = self.rest.next_batch()? else { return Ok(None) };
         if let Some(archive) = &self.archive {
@@ -289,11 +307,7 @@ mod tests {
                     found.push(record.offset.get());
                 }
             }
-            let now = past.reading();
-            if reading.blocks_read + reading.blocks_skipped <= now.blocks_read + now.blocks_skipped
-            {
-                reading = now; // The rest of an archive counts anew.
-            }
+            reading = past.reading();
         }
         (found, reading)
     }

@@ -94,6 +94,23 @@ impl ReplayRow {
         Ok(())
     }
 
+    /// Ends the subscriptions that cancelled replays had when the process did.
+    pub(crate) fn tidy(tx: &Transaction<'_>) -> Result<(), StateError> {
+        let cancelled = ReplayState::Cancelled.as_str();
+        tx.execute(
+            "UPDATE replays SET (delivered, dropped, dead) = (
+                SELECT replays.delivered + SUM(s.delivered), replays.dropped + SUM(s.dropped), replays.dead + SUM(s.dead)
+                FROM subscriptions s WHERE s.replay = replays.name)
+             WHERE state = ?1 AND name IN (SELECT replay FROM subscriptions)",
+            [cancelled],
+        )?;
+        tx.execute(
+            "DELETE FROM subscriptions WHERE replay IN (SELECT name FROM replays WHERE state = ?1)",
+            [cancelled],
+        )?;
+        Ok(())
+    }
+
     /// Ends the replays of which no subscription is left.
     pub(crate) fn complete(tx: &Transaction<'_>, now: Timestamp) -> Result<(), StateError> {
         tx.execute(

@@ -199,12 +199,6 @@ impl Subscription {
         stop(tx, key, sql, disabled)
     }
 
-    /// Ends all subscriptions of a replay, and lets go what they had postponed.
-    pub(crate) fn end_replay(tx: &Transaction<'_>, name: &str) -> Result<(), StateError> {
-        tx.execute("DELETE FROM subscriptions WHERE replay = ?1", [name])?;
-        Ok(())
-    }
-
     /// Ends a subscription; what is still postponed must have been dealt with before.
     pub(crate) fn end(tx: &Transaction<'_>, key: &Key) -> Result<(), StateError> {
         if let Some(id) = find(tx, key)? {

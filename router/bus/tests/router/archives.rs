@@ -1,7 +1,8 @@
 //! Archives: what is asked of them, and what is refused.
 
-use slipswitch_bus::{ArchiveChange, NewArchive, Selection};
+use slipswitch_bus::{ArchiveChange, NewArchive, ReplayState, Selection, StartReplay};
 
+use super::retention::{Ahead, HOUR, expired, forgetful, in_journal, open_at};
 use super::*;
 
 fn new(name: &str) -> NewArchive {
@@ -64,5 +65,94 @@ async fn an_archive_that_cannot_be_is_refused_with_the_mend() {
     }
     assert!(router.remove_archive("none").await.is_err());
     assert_eq!(router.archives().len(), 1);
+    stop(router).await;
+}
+
+async fn holds(router: &Router, name: &str) -> u64 {
+    let archive = router.archive(name).unwrap();
+    router.archive_contents(&archive).await.unwrap().event_count
+}
+
+fn replay(archive: &str) -> StartReplay {
+    StartReplay {
+        name: Some(format!("again-{archive}")),
+        archive: Some(archive.to_owned()),
+        rules: vec!["one".to_owned()],
+        ..StartReplay::new("default", Timestamp::from_millis(0))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_outlives_the_journal_and_gives_its_events_back() {
+    let (folder, target, clock) = (tempfile::tempdir().unwrap(), receiver(), Ahead::new());
+    let passes_on = "---\nname: on\npattern: {source: [a]}\ntargets: [{id: t, bus: other}]\n";
+    let text = rules(&(rule("one", &target.url("/t")) + passes_on));
+    let router = open_at(&clock, forgetful(folder.path()), text).await;
+    send(&router, 0..5).await;
+    let pattern = Selection::parse(r#"{"detail":{"n":[{"numeric":["<",8]}]}}"#).unwrap();
+    router.create_archive(NewArchive { pattern: Some(pattern), ..new("early") }).await.unwrap();
+    let of_other = NewArchive { bus: "other".to_owned(), ..new("others") };
+    until(&router, "all is passed on", async || router.status().journal.next_offset == 10).await;
+    router.create_archive(of_other).await.unwrap();
+    send(&router, 5..10).await;
+    accepted(&target, "/t", 10).await;
+    expired(&router, 10).await;
+    assert_eq!(in_journal(&router), 0);
+    until(&router, "sealed", async || router.status().journal.sealed_to == 20).await;
+
+    let early = router.archive("early").unwrap();
+    let contents = router.archive_contents(&early).await.unwrap();
+    let files = folder.path().join("archives/early");
+    let files = std::fs::read_dir(files).unwrap().map(|file| file.unwrap());
+    let segments = files.filter(|file| file.path().extension().is_some_and(|kind| kind == "evs"));
+    let on_disk: u64 = segments.map(|file| file.metadata().unwrap().len()).sum();
+    assert_eq!((contents.event_count, contents.size_bytes, contents.exact), (3, on_disk, true));
+    assert!(contents.oldest.unwrap() <= contents.newest.unwrap());
+    assert_eq!(holds(&router, "others").await, 5, "what came before it was made is not in it");
+
+    target.forget();
+    let all = StartReplay { rules: Vec::new(), ..replay("early") };
+    let estimate = router.estimate_replay(all.clone()).await.unwrap();
+    assert_eq!((estimate.events, estimate.matched, estimate.exact), (3, 3, true));
+    router.start_replay(all).await.unwrap();
+    let requests = accepted(&target, "/t", 3).await;
+    assert_eq!(numbers(&requests), [5, 6, 7]);
+    assert!(requests.iter().all(|one| one.text().contains(r#""replay-name":"again-early""#)));
+    until(&router, "completed", async || {
+        router.replay("again-early").await.unwrap().state == ReplayState::Completed
+    })
+    .await;
+    let ended = router.replay("again-early").await.unwrap();
+    assert_eq!(ended.delivered, estimate.targets.iter().map(|one| one.deliveries).sum::<u64>());
+    // They were passed on to the other bus, whose archive takes in everything but them.
+    assert_eq!(router.status().journal.next_offset, 23);
+    until(&router, "sealed", async || router.status().journal.sealed_to == 23).await;
+    assert_eq!((holds(&router, "early").await, holds(&router, "others").await), (3, 5));
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn archived_events_expire_unless_they_are_being_replayed() {
+    let (folder, target, clock) = (tempfile::tempdir().unwrap(), receiver(), Ahead::new());
+    let text = rules(&rule("one", &target.url("/t")));
+    let router = open_at(&clock, forgetful(folder.path()), text).await;
+    for name in ["one", "two"] {
+        router.create_archive(NewArchive { retention_days: 1, ..new(name) }).await.unwrap();
+    }
+    router.create_archive(new("for-ever")).await.unwrap();
+    send(&router, 0..5).await;
+    accepted(&target, "/t", 5).await;
+    expired(&router, 5).await;
+    router.start_replay(StartReplay { rate: Some(0.001), ..replay("two") }).await.unwrap();
+    router.pause_replay("again-two").await.unwrap();
+    clock.set(25 * HOUR);
+    until(&router, "expired", async || holds(&router, "one").await == 0).await;
+    assert_eq!((holds(&router, "two").await, holds(&router, "for-ever").await), (5, 5));
+    let said = router.remove_archive("two").await.unwrap_err().to_string();
+    assert!(said.contains("is being replayed by `again-two`"), "{said}");
+    router.cancel_replay("again-two").await.unwrap();
+    until(&router, "expired", async || holds(&router, "two").await == 0).await;
+    router.remove_archive("two").await.unwrap();
+    assert_eq!(holds(&router, "for-ever").await, 5);
     stop(router).await;
 }

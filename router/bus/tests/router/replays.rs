@@ -174,11 +174,13 @@ async fn a_cancelled_replay_sends_nothing_more_and_says_how_far_it_was() {
     send(&router, 20..21).await;
     accepted(&target, "/1", 3).await;
     assert_eq!(target.requests_to("/1").len(), 3, "what was under way, and the live one");
-    assert_eq!(router.status().subscriptions.len(), 1);
+    until(&router, "it has left", async || router.status().subscriptions.len() == 1).await;
+    assert_eq!(state(&router, "again").await.delivered, 2, "what was under way counts");
     stop(router).await;
 
     let router = open(options(folder.path()), text).await;
-    assert_eq!(state(&router, "again").await.state, ReplayState::Cancelled);
+    let cancelled = state(&router, "again").await;
+    assert_eq!((cancelled.state, cancelled.delivered), (ReplayState::Cancelled, 2));
     assert_eq!(router.status().subscriptions.len(), 1);
     let said = router.cancel_replay("again").await.unwrap_err().to_string();
     assert!(said.contains("is cancelled; only one that is running or paused"), "{said}");
@@ -278,5 +280,74 @@ async fn a_replay_that_cannot_be_is_refused_with_the_mend() {
         assert!(said.contains(says), "{said}");
     }
     assert!(router.replays().await.unwrap().is_empty());
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_that_was_cancelled_when_the_process_ended_leaves_nothing_behind() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let text = rules(&rule("one", &target.url("/1")));
+    let router = open(options(folder.path()), Arc::clone(&text)).await;
+    send(&router, 0..5).await;
+    accepted(&target, "/1", 5).await;
+    let gate = Gate::shut();
+    target.script("/1", [Answer::status(200), Answer::status(200).behind(&gate)]);
+    router.start_replay(everything(&[])).await.unwrap();
+    until(&router, "the second is under way", async || target.requests_to("/1").len() == 7).await;
+    until(&router, "the first is counted", async || state(&router, "again").await.delivered == 1)
+        .await;
+    router.written().await;
+    router.cancel_replay("again").await.unwrap();
+    router.shutdown(Duration::ZERO).await;
+    drop(router);
+    let router = open(options(folder.path()), text).await;
+    let cancelled = state(&router, "again").await;
+    assert_eq!((cancelled.state, cancelled.delivered), (ReplayState::Cancelled, 1));
+    assert_eq!(router.status().subscriptions.len(), 1);
+    gate.open();
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rate_is_that_of_the_replay_as_a_whole() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let both = rule("one", &target.url("/1")) + &rule("two", &target.url("/2"));
+    let router = open(options(folder.path()), rules(&both)).await;
+    send(&router, 0..10).await;
+    accepted(&target, "/1", 10).await;
+    accepted(&target, "/2", 10).await;
+    let clock = retention::Ahead::new();
+    let before = clock.monotonic();
+    router.start_replay(StartReplay { rate: Some(40.0), ..everything(&[]) }).await.unwrap();
+    reaches(&router, ReplayState::Completed).await;
+    // Each target may begin with a tenth of a second's worth, and has half of the rate then.
+    let took = clock.monotonic().saturating_sub(before);
+    assert!(Duration::from_millis(390) <= took, "{took:?}");
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_replay_has_not_read_meets_the_rules_there_are_now() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let gate = Gate::shut();
+    let with = |path: &str, numeric: &str| {
+        let pattern = format!("{{source: [a], detail: {{n: [{{numeric: {numeric}}}]}}}}");
+        rules(&rule("one", &target.url(path)).replace("{source: [a]}", &pattern))
+    };
+    let few = Options { lane_events_max: 4, ..options(folder.path()) };
+    let router = open(few, with("/1", "['<', 100]")).await;
+    for number in 0..200 {
+        send(&router, number..number + 1).await; // Each is a batch of its own to readers.
+    }
+    accepted(&target, "/1", 100).await;
+    target.forget();
+    target.always("/1", Answer::status(200).behind(&gate));
+    router.start_replay(everything(&[])).await.unwrap();
+    until(&router, "one is under way", async || target.requests_to("/1").len() == 1).await;
+    router.swap(with("/2", "['>=', 50]")).await.unwrap();
+    gate.open();
+    reaches(&router, ReplayState::Completed).await;
+    let now = numbers(&target.requests_to("/2"));
+    assert!(now.contains(&199) && now.contains(&120), "{now:?}");
     stop(router).await;
 }

@@ -6,19 +6,19 @@ use slipswitch_bus::{BusOptions, NewArchive, ReplayState, Retention, StartReplay
 
 use super::*;
 
-const MILLI: Duration = Duration::from_millis(1);
-const HOUR: i64 = 60 * 60 * 1000;
+pub(super) const MILLI: Duration = Duration::from_millis(1);
+pub(super) const HOUR: i64 = 60 * 60 * 1000;
 
 /// The system's clock, set ahead by a test.
-struct Ahead(System, AtomicI64);
+pub(super) struct Ahead(System, AtomicI64);
 
 impl Ahead {
     #[expect(clippy::disallowed_methods, reason = "the clock's beginning")]
-    fn new() -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self(System(Instant::now()), AtomicI64::new(0)))
     }
 
-    fn set(&self, millis: i64) {
+    pub(super) fn set(&self, millis: i64) {
         self.1.store(millis, Ordering::SeqCst);
     }
 }
@@ -35,7 +35,7 @@ impl Clock for Ahead {
 }
 
 /// Seals at once, and lets go of all that nobody needs.
-fn forgetful(folder: &Path) -> Options {
+pub(super) fn forgetful(folder: &Path) -> Options {
     let retention = Retention { age: Some(MILLI), bytes: None };
     let kept = BusOptions { retention, ..BusOptions::default() };
     let mut options = Options {
@@ -49,7 +49,7 @@ fn forgetful(folder: &Path) -> Options {
     options
 }
 
-async fn open_at(clock: &Arc<Ahead>, options: Options, rules: Arc<RuleSet>) -> Router {
+pub(super) async fn open_at(clock: &Arc<Ahead>, options: Options, rules: Arc<RuleSet>) -> Router {
     let host = plugin::Host::new(plugin::Options::default()).unwrap();
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     Router::open(options, clock, rules, host).await.unwrap()
@@ -61,15 +61,15 @@ fn in_order(url: &str) -> Arc<RuleSet> {
     rules(&rule.replace("circuit:", "order_by: $.detail.price\n    circuit:"))
 }
 
-async fn sealed(router: &Router, count: u64) {
+pub(super) async fn sealed(router: &Router, count: u64) {
     until(router, "sealed", async || router.status().journal.sealed_to == count).await;
 }
 
-async fn expired(router: &Router, count: u64) {
+pub(super) async fn expired(router: &Router, count: u64) {
     until(router, "expired", async || router.status().journal.expired_records == count).await;
 }
 
-fn in_journal(router: &Router) -> u64 {
+pub(super) fn in_journal(router: &Router) -> u64 {
     let all = router.status().journal.sealed;
     all.into_iter().find(|one| one.bus == "default").unwrap().events
 }
@@ -84,12 +84,12 @@ async fn waiting(clock: &Arc<Ahead>, folder: &Path, target: &Arc<Receiver>) -> R
     router
 }
 
-async fn paused(router: &Router) {
+pub(super) async fn paused(router: &Router) {
     router.pause(&Key::live("default", "one", "t"), "").await.unwrap();
 }
 
 /// Pauses and resumes: the lane looks at the clock again.
-async fn go_on(router: &Router) {
+pub(super) async fn go_on(router: &Router) {
     paused(router).await;
     assert!(router.resume(&Key::live("default", "one", "t")).await.unwrap());
 }

@@ -1,6 +1,6 @@
 //! Sealed events: read by whoever comes late, expired when nobody needs them.
 
-use slipswitch_bus::{BusOptions, Durability, Retention, StartReplay};
+use slipswitch_bus::{BusOptions, Durability, Retention, Selection, StartReplay};
 
 use super::*;
 
@@ -140,5 +140,88 @@ async fn a_disk_that_is_nearly_full_refuses_events_and_says_why() {
     let router = open(full, Arc::new(RuleSet::empty())).await;
     until(&router, "not sealed", async || router.status().journal.sealing_failed.is_some()).await;
     assert_eq!(router.status().journal.sealed_to, 0);
+    stop(router).await;
+}
+
+/// Ten kilobytes each: a block holds a few of them.
+async fn send_large(router: &Router, numbers: std::ops::Range<usize>) {
+    let filling = "x".repeat(10_000);
+    let large = |n| {
+        let entry = format!(
+            r#"{{"source":"a","detail-type":"Made","detail":{{"n":{n},"filling":"{filling}"}}}}"#
+        );
+        Bytes::from(entry)
+    };
+    let results = router.ingest("default", numbers.map(large).collect()).await.unwrap();
+    assert!(results.iter().all(Result::is_ok));
+}
+
+fn only(numbers: [usize; 2], url: &str) -> Arc<RuleSet> {
+    let pattern = format!("{{source: [a], detail: {{n: {numbers:?}}}}}");
+    rules(&rule("one", url).replace("{source: [a]}", &pattern))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_catches_up_reads_only_blocks_that_may_hold_something_for_it() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let router = open(sealing(folder.path()), only([1, 150], &target.url("/t"))).await;
+    let key = Key::live("default", "one", "t");
+    router.pause(&key, "").await.unwrap();
+    send_large(&router, 0..200).await;
+    sealed(&router, 200).await;
+    router.resume(&key).await.unwrap();
+    assert_eq!(accepted(&target, "/t", 2).await.len(), 2);
+    until(&router, "caught up", async || subscription(&router, "one").settled == 200).await;
+    let read = subscription(&router, "one");
+    assert!(read.blocks_read == 2 && 4 <= read.blocks_skipped, "{read:?}");
+
+    // Each part of the past meets the version of its time, and its needs.
+    router.pause(&key, "").await.unwrap();
+    send_large(&router, 0..200).await;
+    until(&router, "dispatched", async || router.status().dispatched == 400).await;
+    router.swap(only([60, 190], &target.url("/t"))).await.unwrap();
+    send_large(&router, 0..200).await;
+    sealed(&router, 600).await;
+    router.resume(&key).await.unwrap();
+    until(&router, "caught up", async || subscription(&router, "one").settled == 600).await;
+    let mut had = numbers(&target.requests_to("/t"));
+    had.sort_unstable();
+    assert_eq!(had, [1, 1, 60, 150, 150, 190]);
+    let later = subscription(&router, "one");
+    assert!(later.blocks_read <= 8 && 12 <= later.blocks_skipped, "{later:?}");
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_reads_only_the_blocks_it_needs_and_its_estimate_counts_all() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let text = rules(&rule("one", &target.url("/t")));
+    let router = open(sealing(folder.path()), text).await;
+    send_large(&router, 0..200).await;
+    accepted(&target, "/t", 200).await;
+    sealed(&router, 200).await;
+    target.forget();
+    let gate = Gate::shut();
+    target.always("/t", Answer::status(200).behind(&gate));
+    let replay = StartReplay {
+        name: Some("again".to_owned()),
+        pattern: Some(Selection::parse(r#"{"detail":{"n":[150]}}"#).unwrap()),
+        ..StartReplay::new("default", Timestamp::from_millis(0))
+    };
+    let estimate = router.estimate_replay(replay.clone()).await.unwrap();
+    assert_eq!((estimate.events, estimate.matched, estimate.exact), (200, 1, true));
+    router.start_replay(replay).await.unwrap();
+    until(&router, "it is under way, and all is read", async || {
+        let all = router.status().subscriptions;
+        let replaying = all.iter().find(|one| one.replay.is_some()).unwrap();
+        if replaying.in_flight == 1 && replaying.position == 200 {
+            assert!(replaying.blocks_read == 1 && 5 <= replaying.blocks_skipped, "{replaying:?}");
+            return true;
+        }
+        false
+    })
+    .await;
+    gate.open();
+    assert_eq!(numbers(&accepted(&target, "/t", 1).await), [150]);
     stop(router).await;
 }

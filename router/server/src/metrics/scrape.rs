@@ -163,12 +163,16 @@ fn journal(out: &mut DescriptorEncoder<'_>, stats: &Stats) -> std::fmt::Result {
 /// One family per number; a replay's subscriptions are counted by themselves, under its name.
 fn subscriptions(out: &mut DescriptorEncoder<'_>, all: &[SubscriptionStatus]) -> std::fmt::Result {
     type Read = fn(&SubscriptionStatus) -> u64;
-    let counters: [(&str, &str, Read); 5] = [
+    let counters: [(&str, &str, Read); 7] = [
         (name::DELIVERED, "Deliveries that arrived", |one| one.delivered),
         (name::DROPPED, "Events that a transform dropped", |one| one.dropped),
         (name::DEAD, "Deliveries that ended as dead letters", |one| one.dead),
         (name::FAILED_ATTEMPTS, "Attempts that failed", |one| one.failed_attempts),
         (name::EXPIRED, "Events that expired before it had looked at them", |one| one.expired),
+        (name::BLOCKS_READ, "Sealed blocks that it read by itself", |one| one.blocks_read),
+        (name::BLOCKS_SKIPPED, "Sealed blocks without anything for its rule", |one| {
+            one.blocks_skipped
+        }),
     ];
     for (name, help, read) in counters {
         let mut family = out.encode_descriptor(name, help, None, MetricType::Counter)?;

@@ -49,8 +49,8 @@ pub(crate) struct Arguments {
     /// Only events that match this pattern: JSON, or @FILE
     #[arg(long, value_name = "JSON|@FILE")]
     pattern: Option<String>,
-    /// At most this many events a second, at each target
-    #[arg(long, value_name = "EVENTS")]
+    /// At most this many attempts a second, of all targets together
+    #[arg(long, value_name = "ATTEMPTS")]
     rate: Option<f64>,
     /// So many deliveries of one target at a time; more than one gives the order up
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
     let body = asked(arguments)?;
     if arguments.dry_run {
-        return rehearse(&client, &body);
+        return rehearse(&client, &body, arguments.rate);
     }
     let replay: Value = client.post("/api/v1/replays", &body)?;
     let name = replay.get("name").and_then(Value::as_str).unwrap_or_default();
@@ -95,14 +95,20 @@ struct Target {
     deliveries: u64,
 }
 
-fn rehearse(client: &Client, body: &Value) -> Result<(), Failure> {
+fn rehearse(client: &Client, body: &Value, rate: Option<f64>) -> Result<(), Failure> {
     let found: Estimate = client.post("/api/v1/replays?dry_run=true", body)?;
     let Estimate { events, matched, targets, exact, looked_at } = found;
     let about = if exact { "" } else { "about " };
     output::line(&format!("events in the span: {about}{events}"))?;
     output::line(&format!("events to send: {about}{matched}"))?;
+    let all: u64 = targets.iter().map(|one| one.deliveries).sum();
     for Target { rule, target, deliveries } in targets {
         output::line(&output::flat(&format!("  {about}{deliveries}  {rule}/{target}")))?;
+    }
+    if let Some(rate) = rate.filter(|rate| 0.0 < *rate) {
+        #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
+        let seconds = (all as f64 / rate).ceil();
+        output::line(&format!("at {rate} a second, of all targets together: {seconds} s or more"))?;
     }
     if !exact {
         output::complain(&format!("estimated from {looked_at} events that lie evenly in the span"));
