@@ -155,7 +155,8 @@ pub(crate) async fn bury(core: &Core, key: &Key, route: &Route, retry: Retry) ->
                 format!("{} (not tried again: its rule or target was removed)", last.error);
             let order = last.order;
             let (died_at, kind) = (core.clock.now(), ErrorKind::TargetGone);
-            let dead = Dead { last: *last, died_at, kind };
+            let rules = Some(Arc::clone(&route.digest));
+            let dead = Dead { last: *last, died_at, kind, rules };
             let mut outcome = Outcome { ends: vec![End::Dead(dead)], order, ..Outcome::default() };
             if is_written {
                 outcome.keep_rows();
@@ -264,7 +265,9 @@ impl<'a> Course<'a> {
         let line = self.line(waiting.id.clone(), self.now(), AttemptResult::Dead);
         self.core.trail.attempt(Line { error: error.clone(), ..line });
         let last = Postponed { error, made: Made::NotYet, ..waiting.clone() };
-        let dead = Dead { last, died_at: self.now(), kind: ErrorKind::EventGone };
+        let rules = Some(Arc::clone(&self.route.digest));
+        let kind = ErrorKind::EventGone;
+        let dead = Dead { last, died_at: self.now(), kind, rules };
         Outcome { ends: vec![End::Dead(dead)], ..self.outcome() }
     }
 
@@ -416,7 +419,10 @@ impl<'a> Course<'a> {
         let end = match verdict {
             Verdict::Delivered => End::Delivered,
             Verdict::RetryAt(due_at) => End::Postponed(waits(due_at)),
-            Verdict::Dead => End::Dead(Dead { last: waits(now), died_at: now, kind }),
+            Verdict::Dead => {
+                let rules = Some(Arc::clone(&self.route.digest));
+                End::Dead(Dead { last: waits(now), died_at: now, kind, rules })
+            }
         };
         outcome.failed_attempts += u32::from(!matches!(end, End::Delivered));
         outcome.ends.push(end);

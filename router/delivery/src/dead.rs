@@ -105,6 +105,9 @@ pub struct DeadLetter {
     pub kind: ErrorKind,
     /// The last error.
     pub error: String,
+    /// The beginning of the digest of the rules that it died under, as the attempts have it; none
+    /// where the rules did not know it any more.
+    pub rules: Option<String>,
     /// Since it became owed.
     pub attempts: u32,
     /// Since it was owed for the first time.

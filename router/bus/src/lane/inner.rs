@@ -181,7 +181,8 @@ impl Inner {
         found.retain(|owed| {
             !self.done.contains(owed.offset.get()) && !self.open.contains(&owed.offset)
         });
-        self.feed.caught_up(found, span);
+        let held = self.waiting.oldest_held();
+        self.feed.caught_up(found, span, held);
     }
 
     pub(crate) fn until(&self) -> Option<Offset> {
@@ -290,7 +291,8 @@ impl Inner {
     fn bury(&mut self, now: Timestamp, mut last: Postponed) {
         last.error = format!("{} (not tried again: its rule or target was removed)", last.error);
         self.counts.dead += 1;
-        self.dead.push(Dead { last, died_at: now, kind: ErrorKind::TargetGone });
+        let rules = Some(Arc::clone(&self.route.digest));
+        self.dead.push(Dead { last, died_at: now, kind: ErrorKind::TargetGone, rules });
     }
 
     pub(super) fn retire(&mut self, until: Offset) {
@@ -314,7 +316,8 @@ impl Inner {
             // Its span lies before any swap: what it has not read meets the rules there are.
             self.feed.replace(Arc::clone(&route));
         } else {
-            self.feed.adopt(Arc::clone(&route), position);
+            let held = self.waiting.oldest_held();
+            self.feed.adopt(Arc::clone(&route), position, held);
         }
         self.gate.change(route.circuit());
         self.route = route;

@@ -226,6 +226,7 @@ impl Model {
                     last: row,
                     died_at: Timestamp::from_millis(self.now),
                     kind: ErrorKind::Refused,
+                    rules: None,
                 })]
             }
         };

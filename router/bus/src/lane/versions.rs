@@ -74,9 +74,11 @@ impl Versions {
         Some(Arc::new(move |block| {
             let offsets = block.offsets();
             let first = spans.partition_point(|(from, _)| *from <= offsets.start).saturating_sub(1);
-            let begun = spans.iter().skip(first).take_while(|(from, _)| *from < offsets.end);
-            let present = begun.filter_map(|(_, needs)| needs.as_ref());
-            present.into_iter().any(|needs| needs.may_match(&|key| block.may_hold_key(key)))
+            // The first covers everything before the second, wherever it begins.
+            let after = spans.partition_point(|(from, _)| *from < offsets.end).max(first + 1);
+            let mut present =
+                spans.iter().take(after).skip(first).filter_map(|(_, needs)| needs.as_ref());
+            present.any(|needs| needs.may_match(&|key| block.may_hold_key(key)))
         }))
     }
 

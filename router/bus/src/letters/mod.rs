@@ -266,6 +266,7 @@ impl Core {
             state: letter.state,
             kind: letter.kind,
             error: last.error,
+            rules: letter.rules,
             attempts: last.attempts,
             attempts_total: letter.attempts_total,
             owed_at: last.owed_at,

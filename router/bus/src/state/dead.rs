@@ -5,6 +5,8 @@
 //! - A letter keeps its own copy of the event: the journal may expire what nothing is owed any more.
 //! - A delivery that was sent again and dies again is the same letter, with its history.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use delivery::{DeliveryId, ErrorKind};
 use event::Timestamp;
@@ -18,6 +20,8 @@ pub(crate) struct Dead {
     pub last: Postponed,
     pub died_at: Timestamp,
     pub kind: ErrorKind,
+    /// The beginning of the digest of the rules that made it a letter, where that is known.
+    pub rules: Option<Arc<str>>,
 }
 
 /// An event, as its deliveries show it, and when it was taken in.
@@ -62,7 +66,8 @@ impl Dead {
     fn die_again(&self, tx: &Transaction<'_>, letter: i64) -> Result<i64, StateError> {
         let mut update = tx.prepare_cached(
             "UPDATE dead_letters SET state = 'dead', kind = ?2, error = ?3, attempts = ?4,
-                attempts_total = attempts_total + ?4, owed_at = ?5, last_attempt_at = ?6, died_at = ?7
+                attempts_total = attempts_total + ?4, owed_at = ?5, last_attempt_at = ?6, died_at = ?7,
+                rules = COALESCE(?8, rules)
              WHERE id = ?1",
         )?;
         update.execute(params![
@@ -73,6 +78,7 @@ impl Dead {
             self.last.owed_at.as_millis(),
             self.last.last_attempt_at.as_millis(),
             self.died_at.as_millis(),
+            self.rules.as_deref(),
         ])?;
         Ok(letter)
     }
@@ -82,8 +88,8 @@ impl Dead {
         let recalled = recall(&last.id);
         let mut insert = tx.prepare_cached(
             "INSERT INTO dead_letters (bus, rule, target, replay, offset, output, event_id, hops, attempts,
-                attempts_total, owed_at, last_attempt_at, died_at, first_died_at, error, kind, ingested_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15)",
+                attempts_total, owed_at, last_attempt_at, died_at, first_died_at, error, kind, ingested_at, rules)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16)",
         )?;
         insert.execute(params![
             &*last.id.bus,
@@ -101,6 +107,7 @@ impl Dead {
             last.error,
             self.kind.as_str(),
             recalled.as_ref().map(|recalled| recalled.ingested.as_millis()),
+            self.rules.as_deref(),
         ])?;
         let letter = tx.last_insert_rowid();
         let mut contents =

@@ -26,6 +26,8 @@ pub(crate) struct Letter {
     pub redriven_to: RedriveTo,
     pub ended_at: Option<Timestamp>,
     pub event: Option<Recalled>,
+    /// The beginning of the digest of the rules that it died under.
+    pub rules: Option<String>,
 }
 
 /// What is read beside the row itself.
@@ -259,7 +261,7 @@ fn columns(contents: Contents) -> String {
     format!(
         "SELECT id, bus, rule, target, replay, offset, output, event_id, hops, attempts, owed_at, last_attempt_at,
             died_at, error, state, kind, first_died_at, attempts_total, redriven, redriven_at, redriven_to,
-            redriven_rules, ended_at, ingested_at, {event}, {payload} FROM dead_letters{join}"
+            redriven_rules, ended_at, ingested_at, {event}, {payload}, rules FROM dead_letters{join}"
     )
 }
 
@@ -314,6 +316,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Letter> {
         },
         ended_at: some_time(22)?,
         event: recalled(row.get(24)?, row.get(23)?)?,
+        rules: row.get(27)?,
     })
 }
 

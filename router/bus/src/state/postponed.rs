@@ -236,7 +236,8 @@ impl Postponed {
         for InShort { place, .. } in in_short(tx, subscription)? {
             if let Some(mut last) = Self::find(tx, key, &place)? {
                 last.error = format!("{} ({why})", last.error);
-                Dead { last, died_at: now, kind: ErrorKind::TargetGone }.bury(tx, recall)?;
+                let kind = ErrorKind::TargetGone;
+                Dead { last, died_at: now, kind, rules: None }.bury(tx, recall)?;
             }
         }
         Ok(())

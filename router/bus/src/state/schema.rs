@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::StateError;
 
 /// What makes each version out of the one before it, from an empty file on. New ones go to the end.
-const STEPS: [&str; 6] = [TABLES, LETTERS, TARGETS_HELD, PAST, KEPT, BELONGING];
+const STEPS: [&str; 7] = [TABLES, LETTERS, TARGETS_HELD, PAST, KEPT, BELONGING, JUDGED];
 pub(super) const VERSION: usize = STEPS.len();
 
 pub(super) const TABLES: &str = "
@@ -186,6 +186,11 @@ const BELONGING: &str = "
 CREATE TABLE journal (
     id BLOB NOT NULL                    -- the store id of docs/journal-format.md; one row
 ) STRICT;
+";
+
+/// Which rules a delivery died under.
+const JUDGED: &str = "
+ALTER TABLE dead_letters ADD COLUMN rules TEXT;             -- beginning of their digest; NULL: not known
 ";
 
 pub(super) fn open(path: &Path) -> Result<Connection, StateError> {

@@ -66,7 +66,8 @@ async fn apply(state: &State, change: Change) {
 }
 
 fn dead(last: Postponed, died_at: i64) -> Dead {
-    Dead { last, died_at: Timestamp::from_millis(died_at), kind: ErrorKind::Refused }
+    let died_at = Timestamp::from_millis(died_at);
+    Dead { last, died_at, kind: ErrorKind::Refused, rules: Some("0123456789abcdef".into()) }
 }
 
 async fn letter(state: &State, id: i64) -> Letter {

@@ -339,3 +339,143 @@ async fn a_replayed_delivery_that_is_made_anew_stays_the_one_of_its_replay() {
     assert_eq!(ids, [Some("default/0/one/t/0"), replayed, replayed, replayed]);
     stop(router).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_says_under_which_rules_it_died() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    target.always("/1", Answer::status(404));
+    let text = rule("one", &target.url("/1"));
+    let router = open(options(folder.path()), rules(&text)).await;
+    send(&router, 0..1).await;
+    let letter = dead(&router, 1).await.remove(0);
+    until(&router, "the log", async || {
+        !router.dead_letter_attempts(letter.id).await.unwrap().is_empty()
+    })
+    .await;
+    let first = letter.rules.unwrap();
+    let log = router.dead_letter_attempts(letter.id).await.unwrap();
+    assert_eq!(first, log[0].rules.to_string(), "as the attempts have it");
+
+    router.swap(rules(&(text + &rule("two", &target.url("/1"))))).await.unwrap();
+    router.redrive(Redrive::Ids(vec![letter.id]), RedriveTo::Target).await.unwrap();
+    until(&router, "dead again", async || {
+        router.dead_letter(letter.id).await.unwrap().unwrap().attempts_total == 2
+    })
+    .await;
+    let again = router.dead_letter(letter.id).await.unwrap().unwrap().rules.unwrap();
+    assert_ne!(again, first);
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_is_sent_again_keeps_no_order() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    target.always("/1", Answer::status(404));
+    let text = rule("one", &target.url("/1"))
+        .replace("circuit:", "order_by: $.detail.price\n    circuit:");
+    let router = open(options(folder.path()), rules(&text)).await;
+    send(&router, 0..3).await;
+    dead(&router, 3).await;
+    let gate = Gate::shut();
+    target.forget();
+    target.always("/1", Answer::status(200));
+    target.script("/1", [Answer::status(200).behind(&gate)]);
+    send(&router, 3..5).await;
+    until(&router, "one is under way", async || target.requests_to("/1").len() == 1).await;
+    // Its key is held by what is under way; all three letters pass it.
+    router.redrive(Redrive::Matching(all()), RedriveTo::Target).await.unwrap();
+    let mut seen = numbers(&accepted(&target, "/1", 4).await);
+    seen.sort_unstable();
+    assert_eq!(seen, [0, 1, 2, 3], "3 is under way, and holds 4");
+    gate.open();
+    assert_eq!(numbers(&accepted(&target, "/1", 5).await)[4], 4);
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_for_a_target_that_is_stopped_waits_until_it_goes_on() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    target.always("/1", Answer::status(404));
+    let text = rule("one", &target.url("/1"));
+    let router = open(options(folder.path()), rules(&text)).await;
+    send(&router, 0..3).await;
+    dead(&router, 3).await;
+    let key = Key::live("default", "one", "t");
+    router.pause(&key, "").await.unwrap();
+    target.forget();
+    target.always("/1", Answer::status(200));
+    let redriven = router.redrive(Redrive::Matching(all()), RedriveTo::Target).await.unwrap();
+    assert_eq!(redriven.redriven, 3);
+    router.written().await;
+    stop(router).await;
+    let router = open(options(folder.path()), rules(&text)).await;
+    let redriven = DeadLetterFilter { choice: LetterChoice::In(LetterState::Redriven), ..all() };
+    assert_eq!(router.dead_letters(redriven).await.unwrap().items.len(), 3);
+    assert!(target.requests().is_empty(), "nothing is sent while it is paused");
+
+    // A 410 disables it: what is sent again then waits, and is owed.
+    target.script("/1", [Answer::status(410)]);
+    router.resume(&key).await.unwrap();
+    until(&router, "disabled", async || subscription(&router, "one").disabled.is_some()).await;
+    let sent = target.requests_to("/1").len();
+    router.written().await;
+    router.written().await;
+    assert_eq!(target.requests_to("/1").len(), sent);
+    router.enable(&key).await.unwrap();
+    let delivered = DeadLetterFilter { choice: LetterChoice::In(LetterState::Delivered), ..all() };
+    until(&router, "all arrived", async || {
+        router.dead_letters(delivered.clone()).await.unwrap().items.len() == 3
+    })
+    .await;
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_of_a_rule_that_went_reach_the_rules_there_are() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    target.always("/1", Answer::status(404));
+    let router = open(options(folder.path()), rules(&rule("one", &target.url("/1")))).await;
+    send(&router, 0..2).await;
+    dead(&router, 2).await;
+    router.swap(rules(&rule("two", &target.url("/2")))).await.unwrap();
+    until(&router, "the removed one is gone", async || router.status().subscriptions.len() == 1)
+        .await;
+    let done =
+        router.redrive(Redrive::Matching(all()), RedriveTo::Rules(Vec::new())).await.unwrap();
+    assert_eq!((done.redriven, done.refused_total), (2, 0));
+    let mut seen = numbers(&accepted(&target, "/2", 2).await);
+    seen.sort_unstable();
+    assert_eq!(seen, [0, 1]);
+    let moved = DeadLetterFilter { choice: LetterChoice::In(LetterState::Moved), ..all() };
+    assert_eq!(router.dead_letters(moved).await.unwrap().items.len(), 2);
+    depth(&router, 0).await;
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_takes_what_its_filter_says_and_the_depth_follows() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let router = open(options(folder.path()), rules(&two_rules(&target))).await;
+    twelve_letters(&target, &router).await;
+    depth(&router, 12).await;
+    let pattern = Selection::parse(r#"{"detail":{"n":[{"numeric":["<",2]}]}}"#).unwrap();
+    let early = DeadLetterFilter { pattern: Some(pattern), rule: Some("one".into()), ..all() };
+    let purged = router.purge_dead_letters(Redrive::Matching(early)).await.unwrap();
+    assert_eq!((purged.purged, purged.left), (2, 0));
+    depth(&router, 10).await;
+    let two = DeadLetterFilter { rule: Some("two".into()), ..all() };
+    assert_eq!(router.purge_dead_letters(Redrive::Matching(two)).await.unwrap().purged, 6);
+    depth(&router, 4).await;
+    let left = router.dead_letters(all()).await.unwrap().items;
+    assert!(left.iter().all(|letter| letter.rule == "one"), "{left:?}");
+    let oldest = left.iter().map(|letter| letter.died_at).min();
+    let depths = router.dead_letter_depths();
+    assert_eq!((depths.len(), depths.first().map(|one| one.oldest)), (1, oldest));
+    stop(router).await;
+
+    let router = open(options(folder.path()), rules(&two_rules(&target))).await;
+    depth(&router, 4).await;
+    let depths = router.dead_letter_depths();
+    assert_eq!((depths.len(), depths.first().map(|one| one.oldest)), (1, oldest));
+    stop(router).await;
+}
