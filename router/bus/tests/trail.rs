@@ -13,8 +13,8 @@ use ruleset::{
     StepOutput, Values,
 };
 use slipswitch_bus::{
-    AttemptResult, Clock, DeliveryFate, DeliveryState, EventSearch, Fate, Options, Place, Router,
-    Selection, StartReplay, plugin, ruleset,
+    AttemptResult, Clock, DeliveryFate, DeliveryState, EventSearch, Fate, Options, Place, Redrive,
+    Router, Selection, StartReplay, plugin, ruleset,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -280,5 +280,24 @@ async fn events_are_found_by_time_and_pattern_page_by_page() {
     assert_eq!(ids(EventSearch { after: Some(5), ..oldest.clone() }).await, (vec![7, 9], None));
     let future = Some(Timestamp::from_millis(i64::MAX / 2));
     assert_eq!(ids(EventSearch { since: future, ..oldest }).await, (Vec::new(), None));
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_up_and_purged_is_not_told_to_be_on_its_way() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), Receiver::start().unwrap());
+    target.always("/t", Answer::status(503));
+    let retry = "retry: {attempts: 9, backoff: {min: 1h, max: 1h}}";
+    let text = rule("a", &format!("http: '{}', {retry}", target.url("/t")));
+    let router = open(folder.path(), rules(&text)).await;
+    send(&router, "e", "a").await;
+    fate(&router, "e", is(DeliveryState::Postponed)).await;
+    router.swap(rules(&rule("b", &format!("http: '{}'", target.url("/t"))))).await.unwrap();
+    let told = fate(&router, "e", is(DeliveryState::Dead)).await;
+    let letter = only(&told).dead_letter.unwrap();
+    router.purge_dead_letters(Redrive::Ids(vec![letter])).await.unwrap();
+    let told = fate(&router, "e", |fate| only(fate).dead_letter.is_none()).await;
+    assert_eq!(only(&told).state, DeliveryState::Unrecorded);
+    assert_eq!(only(&told).next_attempt_at, None);
     stop(router).await;
 }

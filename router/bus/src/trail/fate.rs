@@ -27,7 +27,7 @@ use crate::core::Core;
 use crate::key::Key;
 use crate::router::Router;
 use crate::routes::short_digest;
-use crate::state::{self, Owing};
+use crate::state;
 
 /// Places of one id that are told; more is a mistake of the sender.
 const PLACES_MAX: usize = 16;
@@ -135,7 +135,7 @@ pub struct NearlyMatched {
 }
 
 /// One output for one target.
-type Course = (String, String, Option<String>, u32);
+pub(super) type Course = (String, String, Option<String>, u32);
 
 impl Router {
     /// What became of the events of this id.
@@ -290,7 +290,7 @@ impl Core {
         });
         let (matches, nearly) = self.verdict(&event).await;
         let mut deliveries = from_attempts(&attempts);
-        owing.into_iter().for_each(|one| join(&mut deliveries, one));
+        self.join(&event, owing, &mut deliveries);
         self.add_silent(&event, &matches, &mut deliveries);
         self.add_stops(&event.bus, &mut deliveries);
         let first = self.trail.log.as_ref().and_then(|log| log.stats().first_time);
@@ -394,7 +394,7 @@ fn is_known(deliveries: &BTreeMap<Course, DeliveryFate>, key: &Key) -> bool {
     })
 }
 
-fn blank(course: &Course, state: DeliveryState) -> DeliveryFate {
+pub(super) fn blank(course: &Course, state: DeliveryState) -> DeliveryFate {
     let (rule, target, replay, output) = course.clone();
     DeliveryFate {
         rule,
@@ -436,31 +436,6 @@ fn from_attempts(attempts: &[AttemptRecord]) -> BTreeMap<Course, DeliveryFate> {
         fate.became.clone_from(&attempt.became);
     }
     deliveries
-}
-
-/// Adds what the state database holds: it is the truth of what is owed.
-fn join(deliveries: &mut BTreeMap<Course, DeliveryFate>, owing: Owing) {
-    let course = (owing.rule, owing.target, owing.replay, owing.output);
-    let fate =
-        deliveries.entry(course.clone()).or_insert_with(|| blank(&course, DeliveryState::Waiting));
-    fate.attempts = fate.attempts.max(owing.attempts);
-    match owing.letter {
-        None => {
-            fate.state = DeliveryState::Postponed;
-            fate.next_attempt_at = Some(owing.due_at);
-            fate.error = Some(owing.error);
-        }
-        Some((number, state)) => {
-            if state == "dead" {
-                fate.state = DeliveryState::Dead;
-                fate.next_attempt_at = None;
-                fate.error = Some(owing.error);
-            }
-            fate.dead_letter = Some(number);
-            fate.dead_letter_state = Some(state);
-        }
-    }
-    fate.last_attempt_at = fate.last_attempt_at.max(Some(owing.last_attempt_at));
 }
 
 /// The time in a UUID of version 7.

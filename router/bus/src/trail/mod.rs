@@ -20,6 +20,7 @@ mod fate;
 mod line;
 mod log;
 mod search;
+mod standing;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

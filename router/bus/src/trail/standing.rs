@@ -1,0 +1,100 @@
+//! How the deliveries of an event stand, beyond what their attempts on record say.
+//!
+//! # Invariants
+//!
+//! - What is owed is told by rows and lanes alone: an attempt after the last one on record may have
+//!   ended it, and its line been lost with a process.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use journal::Offset;
+
+use super::fate::{Course, DeliveryFate, DeliveryState, blank};
+use super::search::FoundEvent;
+use crate::core::Core;
+use crate::key::Key;
+use crate::lane::Lane;
+use crate::state::Owing;
+
+impl Core {
+    /// Adds what the state database and the lanes hold.
+    pub(super) fn join(
+        &self,
+        event: &FoundEvent,
+        owing: Vec<Owing>,
+        deliveries: &mut BTreeMap<Course, DeliveryFate>,
+    ) {
+        let mut rows = BTreeSet::new();
+        for one in owing {
+            let course = (one.rule.clone(), one.target.clone(), one.replay.clone(), one.output);
+            let fate = deliveries
+                .entry(course.clone())
+                .or_insert_with(|| blank(&course, DeliveryState::Waiting));
+            if one.letter.is_none() {
+                rows.insert(course);
+            }
+            fate.take_in(one);
+        }
+        let offset = Offset::new(event.offset);
+        for (course, fate) in deliveries.iter_mut().filter(|(course, _)| !rows.contains(*course)) {
+            if matches!(fate.state, DeliveryState::Postponed | DeliveryState::Waiting) {
+                fate.state = self.standing(&event.bus, offset, (course, fate));
+                if fate.state != DeliveryState::Postponed {
+                    fate.next_attempt_at = None;
+                }
+            }
+        }
+    }
+
+    /// Of a delivery of which no end is on record, and no row.
+    fn standing(
+        &self,
+        bus: &str,
+        offset: Offset,
+        (course, fate): (&Course, &DeliveryFate),
+    ) -> DeliveryState {
+        let (rule, target, replay, output) = course;
+        let live = Key::live(bus, rule, target);
+        let own = replay.as_ref().map_or_else(|| live.clone(), |name| live.replaying(name));
+        let lanes = self.lanes();
+        // A replay's delivery that was sent again is the live subscription's.
+        let waits_in = |lane: &Arc<Lane>| {
+            let inner = lane.lock();
+            let mut waiting = inner.waiting_of(offset);
+            waiting.any(|(id, _)| id.output == *output && id.replay.as_deref() == replay.as_deref())
+        };
+        if [&own, &live].into_iter().filter_map(|key| lanes.get(key)).any(waits_in) {
+            return DeliveryState::Postponed;
+        }
+        match (fate.dead_letter_state.as_deref(), lanes.get(&own)) {
+            (Some("delivered"), _) => DeliveryState::Delivered,
+            (Some(_), _) => DeliveryState::Dead,
+            (None, Some(lane)) if !lane.lock().is_past(offset) => DeliveryState::Waiting,
+            (None, _) => DeliveryState::Unrecorded,
+        }
+    }
+}
+
+impl DeliveryFate {
+    fn take_in(&mut self, owing: Owing) {
+        self.attempts = self.attempts.max(owing.attempts);
+        match owing.letter {
+            None => {
+                self.state = DeliveryState::Postponed;
+                self.next_attempt_at = Some(owing.due_at);
+                self.error = Some(owing.error);
+            }
+            Some((number, state)) => {
+                if state == "dead" {
+                    self.state = DeliveryState::Dead;
+                    self.next_attempt_at = None;
+                    self.error = Some(owing.error);
+                }
+                self.dead_letter = Some(number);
+                self.dead_letter_state = Some(state);
+            }
+        }
+        self.last_attempt_at = self.last_attempt_at.max(Some(owing.last_attempt_at));
+    }
+}
