@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use slipswitch_bus::simulation::World;
 
 use crate::journal::index;
+use crate::letters::{self, Letters, Place};
 use crate::model::{Key, Model, Stored};
 use crate::rules::is_ordered;
 use crate::world::Around;
@@ -17,7 +18,10 @@ use crate::{archives, replays};
 pub(crate) struct Found {
     subscriptions: BTreeMap<Key, Stored>,
     /// Of live subscriptions and of replays, whatever became of them.
-    pub(crate) dead: BTreeSet<(Key, String, u64)>,
+    pub(crate) dead: BTreeSet<Place>,
+    /// Of live subscriptions alone, but with what they have taken over from replays.
+    pub(crate) postponed: BTreeSet<Place>,
+    pub(crate) letters: Letters,
     pub(crate) replays: replays::Rows,
     archives: archives::Rows,
 }
@@ -38,13 +42,14 @@ impl Around {
         model.check_held(&held);
         model.check_archives(&found.archives, &held);
         model.check_replays(&found, is_last);
+        model.check_letters(&found, is_last);
         model.check_claims(&found);
         model.stored = found.subscriptions;
         model.opened_at = model.log.len() as u64;
         model.versions.clear();
     }
 
-    fn read_database(&self) -> Found {
+    pub(crate) fn read_database(&self) -> Found {
         let database = self.database();
         let database = database.lock().expect("nothing panics with it");
         let has_tables = database.prepare("SELECT 1 FROM subscriptions").is_ok();
@@ -81,15 +86,19 @@ fn read(database: &Connection) -> rusqlite::Result<Found> {
         let stored: &mut Stored = subscriptions.get_mut(&key(row)?).expect("it is joined");
         stored.postponed.insert(number(row, 3)?);
     }
-    let mut dead = BTreeSet::new();
-    let mut select =
-        database.prepare("SELECT bus, rule, target, replay, offset FROM dead_letters")?;
+    let mut postponed = BTreeSet::new();
+    let mut select = database.prepare(
+        "SELECT s.bus, s.rule, s.target, p.replay, p.offset FROM postponed p
+         JOIN subscriptions s ON s.id = p.subscription WHERE s.replay = ''",
+    )?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
-        dead.insert((key(row)?, row.get(3)?, number(row, 4)?));
+        postponed.insert((key(row)?, row.get(3)?, number(row, 4)?));
     }
+    let letters = letters::read(database)?;
+    let dead = letters.values().map(|letter| letter.place.clone()).collect();
     let (replays, archives) = (replays::read(database)?, archives::read(database)?);
-    Ok(Found { subscriptions, dead, replays, archives })
+    Ok(Found { subscriptions, dead, postponed, letters, replays, archives })
 }
 
 impl Model {
@@ -129,7 +138,9 @@ impl Model {
             let must = before.postponed.contains(&offset)
                 || (was_owed && claimed && self.must_have(key, offset));
             let place = (key.clone(), String::new(), offset);
-            let is_done = self.has_arrived(key, "", offset) || found.dead.contains(&place);
+            let is_done = self.has_arrived(key, "", offset)
+                || found.dead.contains(&place)
+                || self.is_purgeable(&place);
             if must && !is_kept && !is_done {
                 let said = now.map(|now| now.settled);
                 let event = self.log[index(offset)].event.clone();
@@ -154,6 +165,11 @@ impl Model {
                 let ends = [self.first.get(&place), self.given_up.get(&place)];
                 !ends.into_iter().flatten().any(|end| *end < moment)
             };
+            // What was postponed in a life before waits for no event that only a new rule wants.
+            let is_from_before = |offset: &u64| {
+                self.stored.get(key).is_some_and(|stored| stored.postponed.contains(offset))
+            };
+            let before = before.filter(|at| !is_from_before(offset) || is_from_before(at));
             let mut missed = before.filter(|earlier| {
                 self.key_at(*earlier) == self.key_at(*offset)
                     && self.is_owed_still(key, *earlier)

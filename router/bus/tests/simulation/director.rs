@@ -2,19 +2,19 @@
 
 use std::sync::Mutex;
 
+use slipswitch_bus::Router;
 use slipswitch_bus::journal::SealWhat;
-use slipswitch_bus::{DeadLetterFilter, Redrive, RedriveTo, Router};
 
-use crate::model::{Key, Version};
+use crate::model::Version;
 use crate::rules::{self, Generation};
 use crate::targets::Mood;
 use crate::world::Sim;
-use crate::{archives, replays};
+use crate::{archives, letters, replays};
 
 pub(crate) async fn direct(sim: &Sim, router: &Router, rules: &Mutex<Generation>, is_last: bool) {
     for _ in 0..sim.draw(16) {
         sim.sleep(300).await;
-        match sim.draw(21) {
+        match sim.draw(23) {
             0..=3 => swap(sim, router, rules).await,
             4..=7 => mood(sim),
             8 => {
@@ -33,7 +33,7 @@ pub(crate) async fn direct(sim: &Sim, router: &Router, rules: &Mutex<Generation>
             13 => replays::steer(sim, router).await,
             14..=17 => seal(sim, router).await,
             18 | 19 => archives::change(sim, router).await,
-            _ => redrive(sim, router).await,
+            _ => letters::tend(sim, router).await,
         }
     }
 }
@@ -91,30 +91,6 @@ fn disk(sim: &Sim, is_last: bool) {
         2 => faults.capacity = Some(40_000 + 2000 * after),
         _ => faults.capacity = None,
     });
-}
-
-async fn redrive(sim: &Sim, router: &Router) {
-    let filter = DeadLetterFilter { limit: 1000, ..DeadLetterFilter::default() };
-    let letters = match router.dead_letters(filter.clone()).await {
-        Ok(letters) => letters.items,
-        Err(error) => return sim.note(|| format!("no dead letters: {error}")),
-    };
-    {
-        let mut state = sim.lock();
-        for letter in &letters {
-            let key = Key {
-                bus: letter.bus.clone(),
-                rule: letter.rule.clone(),
-                target: letter.target.clone(),
-            };
-            let replay = letter.replay.clone().unwrap_or_default();
-            state.model.redriven.insert((key, replay, letter.offset));
-        }
-    }
-    let redriven = router
-        .redrive(Redrive::Ids(letters.iter().map(|one| one.id).collect()), RedriveTo::Target)
-        .await;
-    sim.note(|| format!("redrive of {}: {redriven:?}", letters.len()));
 }
 
 /// As the router does now and then.

@@ -16,7 +16,9 @@
 mod archives;
 mod claims;
 mod director;
+mod fates;
 mod journal;
+mod letters;
 mod model;
 mod producers;
 mod random;

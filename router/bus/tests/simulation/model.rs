@@ -19,6 +19,7 @@ use slipswitch_bus::delivery::{Delivery, DeliveryId};
 
 use crate::archives::Archive;
 use crate::journal::{Logged, index, replay_in, without_replay};
+use crate::letters::{Known, Place};
 use crate::replays::Replay;
 use crate::rules::{Facts, Generation, Rule, is_ordered};
 use crate::world::State;
@@ -83,7 +84,12 @@ pub(crate) struct Model {
     pub(crate) replays: BTreeMap<String, Replay>,
     pub(crate) replays_begun: usize,
     pub(crate) archives: BTreeMap<String, Archive>,
-    pub(crate) redriven: BTreeSet<(Key, String, u64)>,
+    pub(crate) redriven: BTreeSet<Place>,
+    /// Sent through the rules: bus, replay and offset.
+    pub(crate) redriven_anew: BTreeSet<(String, String, u64)>,
+    pub(crate) letters: Known,
+    /// No line of the delivery log can be missing.
+    pub(crate) is_log_whole: bool,
     pub(crate) violations: Vec<String>,
     /// Counts arrivals and ends, so that they have an order.
     moment: u64,
@@ -176,6 +182,13 @@ impl Model {
         let again = (key.clone(), id.replay.as_deref().unwrap_or("").to_owned(), id.offset);
         if self.redriven.contains(&again) {
             return self.history.iter().collect();
+        }
+        let anew = (key.bus.clone(), again.1.clone(), id.offset);
+        if self.redriven_anew.contains(&anew) {
+            let facts = Facts { is_replayed: facts.is_replayed || id.replay.is_some(), ..facts };
+            // It is made when there is room, by the rules of then.
+            let is_wanted = self.history.iter().any(|rules| Self::wants(rules, &key, facts));
+            return if is_wanted { self.history.iter().collect() } else { Vec::new() };
         }
         if let Some(name) = id.replay.as_deref() {
             let of_replay = self

@@ -227,8 +227,10 @@ impl Model {
                 let is_wanted = self.is_in(replay, offset)
                     && replay.versions.iter().all(|rules| Self::wants(rules, key, facts));
                 let place = (key.clone(), name.to_owned(), offset);
-                if is_wanted && !self.has_arrived(key, name, offset) && !found.dead.contains(&place)
-                {
+                let is_done = self.has_arrived(key, name, offset)
+                    || found.dead.contains(&place)
+                    || self.is_purgeable(&place);
+                if is_wanted && !is_done {
                     let event = &self.log[index(offset)].event;
                     return Some(format!(
                         "replay {name} is completed, and {key:?} has not got {offset} ({event})"

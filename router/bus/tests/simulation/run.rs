@@ -8,7 +8,9 @@ use slipswitch_bus::{BusOptions, Clock, Options, Retention, Router, plugin};
 use tokio::task::JoinSet;
 
 use crate::director;
+use crate::fates;
 use crate::journal::Watch;
+use crate::letters;
 use crate::model::Version;
 use crate::producers;
 use crate::random::Random;
@@ -45,6 +47,7 @@ pub(crate) fn run(seed: u64, setting: Setting) -> Run {
     let around = Arc::new(Around(Arc::clone(&sim)));
     let lives = 1 + sim.draw(LIVES);
     let mut rules = rules::draw(&mut sim.lock().random, None);
+    sim.lock().model.is_log_whole = true;
     for life in 1..=lives {
         sim.lock().model.lives = usize::try_from(life).expect("lives are few");
         rules = live(&around, rules, life == lives);
@@ -90,7 +93,11 @@ fn live(around: &Arc<Around>, rules: Generation, is_last: bool) -> Generation {
         };
         sim.note(|| format!("end of the process: {end:?}"));
         // After a stop, too, the power may be lost.
-        sim.end(end == End::PowerLost || sim.chance(30));
+        let loses_power = end == End::PowerLost || sim.chance(30);
+        if loses_power || end != End::Stopped {
+            sim.lock().model.is_log_whole = false;
+        }
+        sim.end(loses_power);
     });
     drop(runtime);
     sim.lock().orphans_arrive();
@@ -167,10 +174,20 @@ async fn act(around: &Arc<Around>, rules: &std::sync::Mutex<Generation>, is_last
     if is_last {
         director::clear(sim);
         replays::resume_all(sim, &router).await;
+        if sim.chance(50) {
+            letters::redrive_all(sim, &router).await;
+        }
         settle(sim, &router).await;
+        if router.status().delivery_log.lost != 0 {
+            sim.lock().model.is_log_whole = false;
+        }
+        fates::ask(around, &router).await;
     }
     let drain = if is_last { PATIENCE } else { Duration::from_millis(sim.draw(3000)) };
     let drained = router.shutdown(drain).await;
+    if router.status().delivery_log.lost != 0 || drained.in_flight_left != 0 {
+        sim.lock().model.is_log_whole = false;
+    }
     sim.note(|| format!("stopped: {drained:?}"));
 }
 
@@ -228,7 +245,7 @@ async fn settle(sim: &Sim, router: &Router) {
                     && one.in_flight == 0
                     && one.replay.is_none()
             });
-            if is_done && status.dispatched == end {
+            if is_done && status.dispatched == end && !letters::has_queued(router).await {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(250)).await;
