@@ -133,6 +133,7 @@ impl Running {
         self.stop.send_replace(true);
         while let Some(connections) = self.accepting.join_next().await {
             let connections = connections.expect("a panic ends the process");
+            info!("no longer listening");
             let cut_off = finish(connections, half).await;
             if 0 < cut_off {
                 warn!(connections = cut_off, "requests did not end in time, cut off");
