@@ -3,6 +3,7 @@
 //! # Invariants
 //!
 //! - Disk and memory agree on which subscriptions there are: both change under `roster`.
+//! - What changes both is carried out to its end, whether anybody waits for it or not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use arc_swap::ArcSwap;
 use delivery::Client;
 use journal::{Health, Journal, Offset};
 use ruleset::{Start, TargetKind};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -83,6 +84,25 @@ impl Core {
 
     pub(crate) fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs on its own, so that it ends as it must when nobody waits for the answer any more: the
+    /// server drops what it was asked when the client hangs up, in the middle of it.
+    ///
+    /// # Errors
+    ///
+    /// When the router stops before it has ended.
+    pub(crate) async fn carried_out<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, StateError> {
+        let (done, outcome) = oneshot::channel();
+        {
+            let mut tasks = self.tasks();
+            while tasks.try_join_next().is_some() {} // Ended ones leave nothing behind.
+            tasks.spawn(async move { drop(done.send(work.await)) });
+        }
+        outcome.await.map_err(|_stopped| StateError::Stopping)
     }
 
     pub(crate) fn state_is_well(&self) -> bool {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use event::{Entry, EntryError, IdempotencyKey, Stamp, Timestamp};
 use journal::{AppendError, Offset};
-use tokio::sync::oneshot;
 
 use crate::core::Core;
 use crate::door::Visit;
@@ -154,18 +153,10 @@ impl Router {
 }
 
 impl Visit {
-    /// Runs on its own, so that it ends as it must when nobody waits for the answer any more.
     async fn carried_out(self) -> Result<Vec<Result<Taken, Refusal>>, IngestError> {
-        let (done, outcome) = oneshot::channel();
         let core = Arc::clone(&self.core);
-        {
-            let mut tasks = core.tasks();
-            while tasks.try_join_next().is_some() {} // Ended ones leave nothing behind.
-            tasks.spawn(async move { drop(done.send(self.run().await)) });
-        }
-        outcome.await.map_err(|_stopped| IngestError::Unavailable {
-            reason: "the router is stopping".to_owned(),
-        })?
+        let outcome = core.carried_out(self.run()).await;
+        outcome.map_err(|stopping| IngestError::Unavailable { reason: stopping.to_string() })?
     }
 }
 

@@ -34,16 +34,9 @@ impl Router {
     ///
     /// When there is no such subscription, or it cannot be written down. Nothing is changed then.
     pub async fn pause(&self, key: &Key, reason: &str) -> Result<Stopped, StopError> {
-        let core = &self.core;
-        let _roster = core.roster.lock().await;
-        let lane = core.lane(key)?;
+        let (core, key) = (Arc::clone(&self.core), key.clone());
         let reason = reason.chars().take(REASON_CHARS_MAX).collect();
-        let paused = Stopped { since: core.clock.now(), reason };
-        let (row, owner) = (paused.clone(), key.clone());
-        core.state.run(move |tx| Subscription::pause(tx, &owner, Some(&row))).await?;
-        lane.pause(Some(paused.clone()));
-        tracing::info!(subscription = %key, reason = %paused.reason, "paused: its backlog waits in the journal");
-        Ok(paused)
+        self.core.carried_out(async move { core.pause(key, reason).await }).await?
     }
 
     /// Undoes [`Router::pause`]. False when it was not paused.
@@ -52,15 +45,8 @@ impl Router {
     ///
     /// The same.
     pub async fn resume(&self, key: &Key) -> Result<bool, StopError> {
-        let core = &self.core;
-        let _roster = core.roster.lock().await;
-        let lane = core.lane(key)?;
-        let owner = key.clone();
-        core.state.run(move |tx| Subscription::pause(tx, &owner, None)).await?;
-        let was_paused = lane.lock().paused().is_some();
-        lane.pause(None);
-        tracing::info!(subscription = %key, "resumed");
-        Ok(was_paused)
+        let (core, key) = (Arc::clone(&self.core), key.clone());
+        self.core.carried_out(async move { core.resume(key).await }).await?
     }
 
     /// Sends again to a target that has said it is gone. False when it had not.
@@ -69,19 +55,45 @@ impl Router {
     ///
     /// The same.
     pub async fn enable(&self, key: &Key) -> Result<bool, StopError> {
-        let core = &self.core;
-        let _roster = core.roster.lock().await;
-        let lane = core.lane(key)?;
+        let (core, key) = (Arc::clone(&self.core), key.clone());
+        self.core.carried_out(async move { core.enable(key).await }).await?
+    }
+}
+
+impl Core {
+    async fn pause(&self, key: Key, reason: String) -> Result<Stopped, StopError> {
+        let _roster = self.roster.lock().await;
+        let lane = self.lane(&key)?;
+        let paused = Stopped { since: self.clock.now(), reason };
+        let (row, owner) = (paused.clone(), key.clone());
+        self.state.run(move |tx| Subscription::pause(tx, &owner, Some(&row))).await?;
+        lane.pause(Some(paused.clone()));
+        tracing::info!(subscription = %key, reason = %paused.reason, "paused: its backlog waits in the journal");
+        Ok(paused)
+    }
+
+    async fn resume(&self, key: Key) -> Result<bool, StopError> {
+        let _roster = self.roster.lock().await;
+        let lane = self.lane(&key)?;
         let owner = key.clone();
-        core.state.run(move |tx| Subscription::disable(tx, &owner, None)).await?;
+        self.state.run(move |tx| Subscription::pause(tx, &owner, None)).await?;
+        let was_paused = lane.lock().paused().is_some();
+        lane.pause(None);
+        tracing::info!(subscription = %key, "resumed");
+        Ok(was_paused)
+    }
+
+    async fn enable(&self, key: Key) -> Result<bool, StopError> {
+        let _roster = self.roster.lock().await;
+        let lane = self.lane(&key)?;
+        let owner = key.clone();
+        self.state.run(move |tx| Subscription::disable(tx, &owner, None)).await?;
         let was_disabled = lane.lock().disabled().is_some();
         lane.disable(None);
         tracing::info!(subscription = %key, "enabled");
         Ok(was_disabled)
     }
-}
 
-impl Core {
     fn lane(&self, key: &Key) -> Result<Arc<Lane>, StopError> {
         let lane = self.lanes().get(key).cloned();
         lane.ok_or_else(|| StopError::Unknown { key: key.clone() })

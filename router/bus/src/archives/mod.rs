@@ -198,13 +198,41 @@ impl Router {
     ///
     /// When it cannot be; nothing was made then.
     pub async fn create_archive(&self, new: NewArchive) -> Result<Arc<Archive>, ArchiveError> {
-        let core = &self.core;
-        let _roster = core.roster.lock().await;
+        let core = Arc::clone(&self.core);
+        self.core.carried_out(async move { core.create_archive(new).await }).await?
+    }
+
+    /// # Errors
+    ///
+    /// When it cannot be changed; it is as it was then.
+    pub async fn change_archive(
+        &self,
+        name: &str,
+        change: ArchiveChange,
+    ) -> Result<Arc<Archive>, ArchiveError> {
+        let (core, name) = (Arc::clone(&self.core), name.to_owned());
+        self.core.carried_out(async move { core.change_archive(&name, change).await }).await?
+    }
+
+    /// Removes an archive with all that is in it.
+    ///
+    /// # Errors
+    ///
+    /// When a replay of it is under way, or the state cannot be written.
+    pub async fn remove_archive(&self, name: &str) -> Result<(), ArchiveError> {
+        let (core, name) = (Arc::clone(&self.core), name.to_owned());
+        self.core.carried_out(async move { core.remove_archive(&name).await }).await?
+    }
+}
+
+impl Core {
+    async fn create_archive(&self, new: NewArchive) -> Result<Arc<Archive>, ArchiveError> {
+        let _roster = self.roster.lock().await;
         check(&new)?;
-        if !core.has_bus(&new.bus) {
-            return Err(ArchiveError::UnknownBus { bus: new.bus, known: core.buses() });
+        if !self.has_bus(&new.bus) {
+            return Err(ArchiveError::UnknownBus { bus: new.bus, known: self.buses() });
         }
-        let before = core.archives.load_full();
+        let before = self.archives.load_full();
         if before.get(&new.name).is_some() {
             return Err(ArchiveError::NameTaken { name: new.name });
         }
@@ -217,71 +245,61 @@ impl Router {
             pattern: new.pattern.clone(),
             retention_days: new.retention_days,
             description: new.description.clone(),
-            created_at: core.clock.now(),
+            created_at: self.clock.now(),
             from_offset,
         };
         // What an archive of this name left behind is none of this one's.
-        let (stray, journal) = (new.name.clone(), core.journal.clone());
-        let dropped = core.outside.blocking(move || journal.drop_archive(&stray)).await;
+        let (stray, journal) = (new.name.clone(), self.journal.clone());
+        let dropped = self.outside.blocking(move || journal.drop_archive(&stray)).await;
         dropped.map_err(|error| {
             let (name, reason) = (new.name.clone(), error.to_string());
             ArchiveError::Disk { name, reason }
         })?;
         // Seen by the sealer first, then dated: what it may have sealed without looking lies before.
-        core.archives.store(Arc::new(before.with(archive(core.journal.durable_end()))));
-        let made = archive(core.journal.durable_end());
+        self.archives.store(Arc::new(before.with(archive(self.journal.durable_end()))));
+        let made = archive(self.journal.durable_end());
         let row = made.clone();
-        let written = core.state.run(move |tx| ArchiveRow::insert(tx, &row)).await;
+        let written = self.state.run(move |tx| ArchiveRow::insert(tx, &row)).await;
         if let Err(error) = written {
-            core.archives.store(before);
+            self.archives.store(before);
             return Err(error.into());
         }
-        core.archives.store(Arc::new(before.with(made)));
+        self.archives.store(Arc::new(before.with(made)));
         tracing::info!(archive = %new.name, bus = %new.bus, "archive made");
-        core.archive(&new.name)
+        self.archive(&new.name)
     }
 
-    /// # Errors
-    ///
-    /// When it cannot be changed; it is as it was then.
-    pub async fn change_archive(
+    async fn change_archive(
         &self,
         name: &str,
         change: ArchiveChange,
     ) -> Result<Arc<Archive>, ArchiveError> {
-        let core = &self.core;
-        let _roster = core.roster.lock().await;
-        let before = core.archives.load_full();
-        let mut archive = Archive::clone(&*core.archive(name)?);
+        let _roster = self.roster.lock().await;
+        let before = self.archives.load_full();
+        let mut archive = Archive::clone(&*self.archive(name)?);
         let ArchiveChange { pattern, retention_days, description } = change;
         archive.pattern = pattern.unwrap_or(archive.pattern);
         archive.retention_days = retention_days.unwrap_or(archive.retention_days);
         archive.description = description.unwrap_or(archive.description);
         check_rest(archive.retention_days, &archive.description)?;
         let row = archive.clone();
-        core.state.run(move |tx| ArchiveRow::update(tx, &row)).await?;
-        core.archives.store(Arc::new(before.with(archive)));
-        core.archive(name)
+        self.state.run(move |tx| ArchiveRow::update(tx, &row)).await?;
+        self.archives.store(Arc::new(before.with(archive)));
+        self.archive(name)
     }
 
-    /// Removes an archive with all that is in it.
-    ///
-    /// # Errors
-    ///
-    /// When a replay of it is under way, or the state cannot be written.
-    pub async fn remove_archive(&self, name: &str) -> Result<(), ArchiveError> {
-        let core = &self.core;
-        let _roster = core.roster.lock().await;
-        core.archive(name)?;
+    async fn remove_archive(&self, name: &str) -> Result<(), ArchiveError> {
+        let _roster = self.roster.lock().await;
+        self.archive(name)?;
         let gone = name.to_owned();
-        let replay = core.state.run(move |tx| ArchiveRow::remove(tx, &gone)).await?;
+        let replay = self.state.run(move |tx| ArchiveRow::remove(tx, &gone)).await?;
         if let Some(replay) = replay {
             return Err(ArchiveError::Replaying { name: name.to_owned(), replay });
         }
-        let before = core.archives.load_full();
-        core.archives.store(Arc::new(before.without(name)));
-        let (gone, journal) = (name.to_owned(), core.journal.clone());
-        let dropped = core.outside.blocking(move || journal.drop_archive(&gone)).await;
+        let before = self.archives.load_full();
+        self.archives.store(Arc::new(before.without(name)));
+        let (gone, journal) = (name.to_owned(), self.journal.clone());
+        let dropped = self.outside.blocking(move || journal.drop_archive(&gone)).await;
         let expired = dropped.map_err(|error| {
             let (name, reason) = (name.to_owned(), error.to_string());
             ArchiveError::Disk { name, reason }
@@ -289,9 +307,7 @@ impl Router {
         tracing::info!(archive = %name, events = expired.records, "archive removed");
         Ok(())
     }
-}
 
-impl Core {
     pub(crate) fn archive(&self, name: &str) -> Result<Arc<Archive>, ArchiveError> {
         let all = self.archives.load();
         let unknown = || {

@@ -1,8 +1,11 @@
 //! Letting dead letters go.
 
+use std::sync::Arc;
+
 use delivery::LetterState;
 
 use super::{Redrive, Scan};
+use crate::core::Core;
 use crate::router::Router;
 use crate::state::StateError;
 use crate::state::letters::{self, Contents};
@@ -47,7 +50,18 @@ impl Router {
 
     async fn remove(&self, ids: Vec<i64>, sum: &mut Purged) -> Result<(), StateError> {
         let asked = ids.len();
-        let purged = self.core.state.run(move |tx| {
+        let core = Arc::clone(&self.core);
+        let purged = self.core.carried_out(async move { core.purge(ids).await }).await??;
+        let to_u64 = |count| u64::try_from(count).unwrap_or(u64::MAX);
+        sum.purged += to_u64(purged);
+        sum.left += to_u64(asked - purged);
+        Ok(())
+    }
+}
+
+impl Core {
+    async fn purge(&self, ids: Vec<i64>) -> Result<usize, StateError> {
+        let purged = self.state.run(move |tx| {
             let mut purged = 0_usize;
             for id in ids {
                 let under_way = [LetterState::Queued, LetterState::Redriven];
@@ -60,10 +74,7 @@ impl Router {
             Ok(purged)
         });
         let purged = purged.await?;
-        self.core.letters.set_stale();
-        let to_u64 = |count| u64::try_from(count).unwrap_or(u64::MAX);
-        sum.purged += to_u64(purged);
-        sum.left += to_u64(asked - purged);
-        Ok(())
+        self.letters.set_stale();
+        Ok(purged)
     }
 }

@@ -88,16 +88,27 @@ impl Router {
 }
 
 impl Core {
+    /// Whoever asked for many may hang up between two of these, and not within one.
     async fn redrive(
-        &self,
+        self: &Arc<Self>,
         ids: Vec<i64>,
         to: &RedriveTo,
         sum: &mut Redriven,
     ) -> Result<(), StateError> {
+        let (core, to) = (Arc::clone(self), to.clone());
+        let given = self.carried_out(async move { core.give_back(ids, to).await }).await??;
+        sum.redriven += given.redriven;
+        sum.queued += given.queued;
+        sum.refused_total += given.refused_total;
+        let room = REFUSED_MAX.saturating_sub(sum.refused.len());
+        sum.refused.extend(given.refused.into_iter().take(room));
+        Ok(())
+    }
+
+    async fn give_back(&self, ids: Vec<i64>, to: RedriveTo) -> Result<Redriven, StateError> {
         // No subscription comes or goes meanwhile.
         let _roster = self.roster.lock().await;
         let mut course = Course::new(self);
-        let to = to.clone();
         let given = self.state.run(move |tx| {
             for id in ids {
                 match letters::find(tx, id)? {
@@ -113,16 +124,17 @@ impl Core {
         let course = given.await?;
         self.letters.set_stale();
         let to_u64 = |count| u64::try_from(count).unwrap_or(u64::MAX);
-        sum.redriven += to_u64(course.given);
-        sum.queued += to_u64(course.queued);
-        sum.refused_total += to_u64(course.refused.len());
-        let room = REFUSED_MAX.saturating_sub(sum.refused.len());
-        sum.refused.extend(course.refused.iter().take(room).cloned());
+        let given = Redriven {
+            redriven: to_u64(course.given),
+            queued: to_u64(course.queued),
+            refused_total: to_u64(course.refused.len()),
+            refused: course.refused.clone(),
+        };
         if 0 < course.queued {
             self.letters.set_queued();
         }
         course.wake();
-        Ok(())
+        Ok(given)
     }
 }
 

@@ -4,6 +4,8 @@
 //!
 //! - What a replay was told is on disk before it is done: a restart finds it so.
 
+use std::sync::Arc;
+
 use super::{Replay, ReplayError, ReplayState, StartReplay};
 use crate::core::Core;
 use crate::key::Key;
@@ -17,13 +19,48 @@ impl Router {
     ///
     /// When what it names is not there or cannot be read. Nothing is sent then.
     pub async fn start_replay(&self, start: StartReplay) -> Result<Replay, ReplayError> {
-        let core = &self.core;
-        let _roster = core.roster.lock().await;
-        let replay = core.plan(start, core.clock.now())?;
-        let keys = core.subscriptions_of(&replay)?;
+        let core = Arc::clone(&self.core);
+        self.core.carried_out(async move { core.start_replay(start).await }).await?
+    }
+
+    /// Starts nothing more of it until it is resumed; what is under way ends.
+    ///
+    /// # Errors
+    ///
+    /// When it is not running.
+    pub async fn pause_replay(&self, name: &str) -> Result<Replay, ReplayError> {
+        let (core, name) = (Arc::clone(&self.core), name.to_owned());
+        self.core.carried_out(async move { core.pause_replay(&name).await }).await?
+    }
+
+    /// # Errors
+    ///
+    /// When it is not paused.
+    pub async fn resume_replay(&self, name: &str) -> Result<Replay, ReplayError> {
+        let (core, name) = (Arc::clone(&self.core), name.to_owned());
+        self.core.carried_out(async move { core.resume_replay(&name).await }).await?
+    }
+
+    /// Ends it where it is. What is under way ends, and is counted; what it had not delivered, or was
+    /// trying again, is let go.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended already.
+    pub async fn cancel_replay(&self, name: &str) -> Result<Replay, ReplayError> {
+        let (core, name) = (Arc::clone(&self.core), name.to_owned());
+        self.core.carried_out(async move { core.cancel_replay(&name).await }).await?
+    }
+}
+
+impl Core {
+    async fn start_replay(&self, start: StartReplay) -> Result<Replay, ReplayError> {
+        let _roster = self.roster.lock().await;
+        let replay = self.plan(start, self.clock.now())?;
+        let keys = self.subscriptions_of(&replay)?;
 
         let (planned, begun) = (replay.clone(), keys.clone());
-        let is_new = core.state.run(move |tx| {
+        let is_new = self.state.run(move |tx| {
             let is_new = ReplayRow::insert(tx, &planned)?;
             if is_new {
                 for key in &begun {
@@ -35,8 +72,8 @@ impl Router {
         if !is_new.await? {
             return Err(ReplayError::NameTaken { name: replay.name });
         }
-        core.register(&replay);
-        let routes = core.routes.load_full();
+        self.register(&replay);
+        let routes = self.routes.load_full();
         for key in keys {
             // A swap waits for the roster: what was there a moment ago still is.
             let route = routes.of(&key).expect("the keys are of these routes");
@@ -44,27 +81,22 @@ impl Router {
                 until: Some(replay.to_offset),
                 ..Subscription::new(key, replay.from_offset)
             };
-            core.open_lane(stored, std::sync::Arc::clone(route), core.dispatched());
+            self.open_lane(stored, Arc::clone(route), self.dispatched());
         }
         tracing::info!(replay = %replay.name, from = replay.from_offset.get(), to = replay.to_offset.get(), "replay started");
         Ok(replay)
     }
 
-    /// Starts nothing more of it until it is resumed; what is under way ends.
-    ///
-    /// # Errors
-    ///
-    /// When it is not running.
-    pub async fn pause_replay(&self, name: &str) -> Result<Replay, ReplayError> {
-        let (core, from) = (&self.core, ReplayState::Running);
-        let roster = core.roster.lock().await;
+    async fn pause_replay(&self, name: &str) -> Result<Replay, ReplayError> {
+        let from = ReplayState::Running;
+        let roster = self.roster.lock().await;
         let stopped =
-            Stopped { since: core.clock.now(), reason: format!("the replay `{name}` is paused") };
-        core.turn(name, (from, ReplayState::Paused, "paused"), Some(&stopped)).await?;
-        for lane in core.lanes_of(name) {
+            Stopped { since: self.clock.now(), reason: format!("the replay `{name}` is paused") };
+        self.turn(name, (from, ReplayState::Paused, "paused"), Some(&stopped)).await?;
+        for lane in self.lanes_of(name) {
             lane.pause(Some(stopped.clone()));
         }
-        if let Some(playing) = core.players.get(name) {
+        if let Some(playing) = self.players.get(name) {
             playing.set_mark(None);
         }
         tracing::info!(replay = %name, "replay paused");
@@ -72,17 +104,14 @@ impl Router {
         self.replay(name).await
     }
 
-    /// # Errors
-    ///
-    /// When it is not paused.
-    pub async fn resume_replay(&self, name: &str) -> Result<Replay, ReplayError> {
-        let (core, from) = (&self.core, ReplayState::Paused);
-        let roster = core.roster.lock().await;
-        core.turn(name, (from, ReplayState::Running, "resumed"), None).await?;
-        let lanes = core.lanes_of(name);
+    async fn resume_replay(&self, name: &str) -> Result<Replay, ReplayError> {
+        let from = ReplayState::Paused;
+        let roster = self.roster.lock().await;
+        self.turn(name, (from, ReplayState::Running, "resumed"), None).await?;
+        let lanes = self.lanes_of(name);
         let position = lanes.iter().map(|lane| lane.lock().settled()).min();
-        if let Some(playing) = core.players.get(name) {
-            playing.set_mark(position.map(|position| (core.clock.monotonic(), position)));
+        if let Some(playing) = self.players.get(name) {
+            playing.set_mark(position.map(|position| (self.clock.monotonic(), position)));
         }
         for lane in lanes {
             lane.pause(None);
@@ -92,15 +121,8 @@ impl Router {
         self.replay(name).await
     }
 
-    /// Ends it where it is. What is under way ends, and is counted; what it had not delivered, or was
-    /// trying again, is let go.
-    ///
-    /// # Errors
-    ///
-    /// When it has ended already.
-    pub async fn cancel_replay(&self, name: &str) -> Result<Replay, ReplayError> {
-        let core = &self.core;
-        let roster = core.roster.lock().await;
+    async fn cancel_replay(&self, name: &str) -> Result<Replay, ReplayError> {
+        let roster = self.roster.lock().await;
         let before = self.replay(name).await?;
         if before.state.is_over() {
             let name = name.to_owned();
@@ -112,24 +134,22 @@ impl Router {
                 verb: "cancelled",
             });
         }
-        let (now, position, asked) = (core.clock.now(), before.position, name.to_owned());
-        let written = core
+        let (now, position, asked) = (self.clock.now(), before.position, name.to_owned());
+        let written = self
             .state
             .run(move |tx| ReplayRow::end(tx, &asked, (ReplayState::Cancelled, position), now));
         written.await?;
         // They leave, and their figures are added, when what is under way has ended.
         let reason = format!("the replay `{name}` is cancelled");
-        for lane in core.lanes_of(name) {
+        for lane in self.lanes_of(name) {
             lane.cancel(Stopped { since: now, reason: reason.clone() });
         }
-        core.lane_over.notify_one();
+        self.lane_over.notify_one();
         tracing::info!(replay = %name, "replay cancelled");
         drop(roster);
         self.replay(name).await
     }
-}
 
-impl Core {
     /// Writes down that a replay goes from one state to another, and whether its lanes stand still.
     async fn turn(
         &self,

@@ -295,16 +295,20 @@ impl Router {
     ///
     /// When there is none of this name.
     pub async fn replay(&self, name: &str) -> Result<Replay, ReplayError> {
-        let asked = name.to_owned();
-        let found = self.core.state.run(move |tx| ReplayRow::find(tx, &asked)).await?;
-        let unknown = || ReplayError::Unknown { name: name.chars().take(NAME_CHARS_MAX).collect() };
-        let mut replay = found.ok_or_else(unknown)?;
-        self.core.look_at(&mut replay);
-        Ok(replay)
+        self.core.replay(name).await
     }
 }
 
 impl Core {
+    async fn replay(&self, name: &str) -> Result<Replay, ReplayError> {
+        let asked = name.to_owned();
+        let found = self.state.run(move |tx| ReplayRow::find(tx, &asked)).await?;
+        let unknown = || ReplayError::Unknown { name: name.chars().take(NAME_CHARS_MAX).collect() };
+        let mut replay = found.ok_or_else(unknown)?;
+        self.look_at(&mut replay);
+        Ok(replay)
+    }
+
     /// Registers a replay that has not ended. Its lanes may be opened then.
     pub(crate) fn register(&self, replay: &Replay) {
         let playing = Playing {

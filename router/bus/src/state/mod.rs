@@ -64,6 +64,9 @@ pub enum StateError {
 
     #[error("state database: its thread has ended")]
     Ended,
+
+    #[error("the router is stopping")]
+    Stopping,
 }
 
 impl From<rusqlite::Error> for StateError {
