@@ -176,6 +176,7 @@ impl Core {
         for (key, lane) in lanes {
             match next.of(&key) {
                 Some(route) => lane.adopt(Arc::clone(route), position),
+                None if key.replay.is_some() => (), // It is done, and the others of its replay are not.
                 None => {
                     tracing::info!(subscription = %key, "its rule or target was removed: what it is owed is tried once more");
                     lane.retire(position);
@@ -233,9 +234,6 @@ impl Core {
             for stored in unknown {
                 let why = (now, "its rule or target was removed");
                 Postponed::bury_all(tx, &stored.key, why, &*recall)?;
-                if stored.until.is_some_and(|until| stored.settled < until) {
-                    ReplayRow::fail(tx, &stored.key)?;
-                }
                 ReplayRow::fold(tx, &stored.key)?;
                 Subscription::end(tx, &stored.key)?;
             }

@@ -142,6 +142,7 @@ impl Dispatcher {
         let _roster = core.roster.lock().await;
         let position = self.cursor.position();
         let next = Arc::new(next);
+        self.core.fail_replays(&next).await?;
         self.core.wake_dormant(&next, position).await?;
         let added: Vec<(Key, Offset)> = {
             let lanes = self.core.lanes();

@@ -39,6 +39,7 @@ mod options;
 mod outside;
 mod recall;
 mod record;
+mod removal;
 mod replay;
 mod retention;
 mod router;

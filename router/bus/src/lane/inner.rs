@@ -394,6 +394,11 @@ impl Inner {
         (self.is_over || self.is_cancelled && self.running == 0) && !self.is_dirty
     }
 
+    /// Whether nothing more will start: its span is over, or its replay cancelled.
+    pub(crate) fn has_ended_or_will(&self) -> bool {
+        self.is_over || self.is_cancelled
+    }
+
     pub(crate) fn is_retired(&self) -> bool {
         self.is_retired
     }

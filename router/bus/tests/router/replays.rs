@@ -34,6 +34,36 @@ async fn a_replay_whose_rule_has_gone_says_that_it_did_not_reach_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replay_whose_rule_goes_while_it_runs_fails_at_once_and_sends_nothing_more() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let (one, two) = (rule("one", &target.url("/1")), rule("two", &target.url("/2")));
+    let router = open(options(folder.path()), rules(&(one + &two))).await;
+    send(&router, 0..30).await;
+    accepted(&target, "/1", 30).await;
+    accepted(&target, "/2", 30).await;
+    target.forget();
+    // One a second: it does not end by itself.
+    router.start_replay(StartReplay { rate: Some(1.0), ..everything(&[]) }).await.unwrap();
+    accepted(&target, "/1", 1).await;
+    accepted(&target, "/2", 1).await;
+    router.swap(rules(&two)).await.unwrap();
+    let failed = state(&router, "again").await;
+    assert_eq!(failed.state, ReplayState::Failed);
+    assert!(failed.ended_at.is_some() && failed.percent < 100.0, "{failed:?}");
+    let said = failed.error.unwrap();
+    assert!(said.starts_with("the rule `one` or its target `t` was removed"), "{said}");
+    until(&router, "the lanes are gone", async || router.status().subscriptions.len() == 1).await;
+    let sent = target.requests().len();
+    send(&router, 30..31).await;
+    accepted(&target, "/2", numbers(&target.requests_to("/2")).len() + 1).await;
+    assert!(target.requests().len() <= sent + 1, "only the live one came");
+    stop(router).await;
+    let router = open(options(folder.path()), rules(&two)).await;
+    assert_eq!(state(&router, "again").await.state, ReplayState::Failed);
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_replay_sends_the_past_in_order_to_the_chosen_rule_alone() {
     let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
     let both = rule("one", &target.url("/1")) + &rule("two", &target.url("/2"));
