@@ -25,7 +25,7 @@ pub use export::{Export, ExportOf, Exported};
 pub use info::{Info, InfoKind};
 
 use crate::{
-    Offset, OpenError, ReadError,
+    Fault, Offset, OpenError, ReadError,
     chain::{repair, verify},
     disk::{Disk, Lock, PosixDisk},
 };
@@ -103,10 +103,39 @@ impl StoppedData {
             for chain in self.chains()? {
                 found.add(verify::verify(&*chain.disk)?);
             }
-            Ok(())
+            self.verify_buses(&mut found)
         })();
         verified.map_err(|source| self.error(source))?;
         Ok(found)
+    }
+
+    /// Nothing lists the buses, but what was sealed is somewhere.
+    fn verify_buses(&self, found: &mut Verification) -> io::Result<()> {
+        let sealed_to = hot::sealed_to(&*self.disk.folder(JOURNAL))?;
+        let mut reached = None;
+        for chain in self.chains()?.into_iter().filter(|chain| chain.kind == InfoKind::Bus) {
+            match verify::sound_manifest(&*chain.disk, &chain.disk.list()?)? {
+                Ok(manifest) => reached = reached.max(manifest.map(|manifest| manifest.to)),
+                Err(_damaged) => return Ok(()), // That is said, and nobody knows how far it went.
+            }
+        }
+        let path = self.disk.folder(SEALED).path("");
+        match reached {
+            None if Offset::ZERO < sealed_to => found.fault(Fault {
+                path,
+                position: 0,
+                what: "the sealed segments of all buses are missing".to_owned(),
+                offsets: Some(Offset::ZERO..sealed_to),
+                records: None,
+            }),
+            Some(end) if end < sealed_to => found.notes.push(format!(
+                "{}: records up to {sealed_to} are sealed, the segments there are go up to {end}: \
+                 the folder of a bus may be missing",
+                path.display()
+            )),
+            _ => (),
+        }
+        Ok(())
     }
 
     /// Mends what can be mended. What is damaged is kept in a folder `damaged` beside it.

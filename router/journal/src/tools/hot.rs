@@ -212,6 +212,15 @@ impl Hot {
     }
 }
 
+/// Where sealed segments end, as far as `store` can tell.
+pub(super) fn sealed_to(disk: &dyn Disk) -> io::Result<Offset> {
+    if !disk.list()?.iter().any(|name| name == STORE_NAME) {
+        return Ok(Offset::ZERO);
+    }
+    let store = Store::decode(&head(disk, STORE_NAME)?);
+    Ok(store.map_or(Offset::ZERO, |store| store.sealed_to))
+}
+
 /// The next page from `start` on where a frame's header is sound.
 pub(super) fn next_frame(segment: &Segment, start: u64) -> io::Result<Option<u64>> {
     let mut pages = Walker::new(CHUNK);

@@ -97,6 +97,17 @@ fn without_a_manifest_nobody_knows_what_there_was_until_a_repair() {
 }
 
 #[test]
+fn without_the_folder_of_sealed_segments_the_rest_is_served() {
+    let sound = Sound::new();
+    let damaged = sound.damaged(|scene| fs::remove_dir_all(scene.path("data/sealed")).unwrap());
+    is_found(&damaged.scene, "data/sealed");
+    let router = damaged.scene.serve();
+    router.process.err.wait_for("the sealed segments of all buses are missing", 0);
+    // The archive has a copy of what it was asked to keep.
+    damaged.serves(router, "--archive", 0..EVENTS);
+}
+
+#[test]
 fn damage_in_the_delivery_log_costs_the_attempts_it_hit_and_no_delivery() {
     let sound = Sound::new();
     let log = "data/attempts/00000000000000000000.evs.open";
