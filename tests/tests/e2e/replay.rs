@@ -209,7 +209,11 @@ fn a_replay_is_rehearsed_paused_over_a_restart_and_finished_for_one_target() {
         "slow",
     ];
     let rehearsal = router.run(&[&words[..], &["--dry-run"]].concat()).expect(0).out;
-    assert_eq!(rehearsal, "events in the span: 12\nevents to send: 10\n  10  keeper/out\n");
+    assert_eq!(
+        rehearsal,
+        "events in the span: 12\nevents to send: 10\n  10  keeper/out\n\
+         at 5 a second, of all targets together: 2 s or more\n"
+    );
     assert!(target.requests().is_empty());
 
     assert_eq!(router.run(&words).expect(0).out, "slow\n");
