@@ -9,6 +9,10 @@ use memchr::memmem;
 use crate::load::Dialect;
 use crate::{marks, orders};
 
+/// How many requests with slips there are, and how much of a slip there is.
+const SLIP_REQUESTS: usize = 16;
+const SLIP_CHARS: usize = 64 * 1024;
+
 /// The same requests on every connection.
 pub(crate) struct Http {
     requests: Arc<[Vec<u8>]>,
@@ -35,6 +39,22 @@ impl Http {
             .map(|number| orders::order(number).replace(r#""campaign":null"#, named));
         let lines: Vec<String> = orders.collect();
         Self { requests: Arc::from([request(path, "application/x-ndjson", &lines.join("\n"))]) }
+    }
+
+    /// A hundred events a request, a line each: orders, and every tenth with a scanned slip. Also how long a body is.
+    pub(crate) fn slips(path: &str) -> (Self, u64) {
+        let mut random = Random(1);
+        let mut bytes = 0;
+        let requests = (0..SLIP_REQUESTS).map(|_| {
+            let orders = (0..orders::COUNT).map(|number| match number % 10 {
+                0 => slip(&mut random),
+                _ => orders::order(number),
+            });
+            let body = orders.collect::<Vec<String>>().join("\n");
+            bytes = body.len() as u64;
+            request(path, "application/x-ndjson", &body)
+        });
+        (Self { requests: requests.collect() }, bytes)
     }
 
     /// One event a request, each with an id to be numbered.
@@ -85,6 +105,26 @@ pub(crate) fn content_length(head: &[u8]) -> Option<usize> {
     let start = memmem::find(head, NAME)? + NAME.len();
     let digits = head.iter().skip(start).take_while(|byte| byte.is_ascii_digit());
     Some(digits.fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0')))
+}
+
+/// An event with a scanned page in it.
+fn slip(random: &mut Random) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let page: String = (0..SLIP_CHARS).map(|_| char::from(DIGITS[random.below_64()])).collect();
+    format!(
+        r#"{{"source":"com.shopvn.dispatch","detail-type":"SlipScanned","detail":{{"page":"{page}"}}}}"#
+    )
+}
+
+/// SplitMix64: the same bytes in every run.
+struct Random(u64);
+
+impl Random {
+    fn below_64(&mut self) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        usize::try_from(mixed >> 58).unwrap_or(0)
+    }
 }
 
 fn marked(number: usize) -> String {

@@ -25,6 +25,7 @@ mod process;
 mod reload;
 mod replay;
 mod sample;
+mod start;
 mod table;
 mod target;
 
@@ -44,8 +45,9 @@ const TARGET: &str = "target";
 
 const SECTIONS: [&str; 6] = ["ingest", "peers", "plugins", "reload", "deliver", "replay"];
 
-/// Fills a disk for minutes, so it runs only when it is named: `backlog`, or `backlog=EVENTS`.
+/// These fill a disk for minutes, so they run only when they are named: `backlog`, or `backlog=EVENTS`.
 const BACKLOG: &str = "backlog";
+const START: &str = "start";
 
 /// Rounds of each measurement.
 const ROUNDS: usize = 5;
@@ -59,7 +61,7 @@ fn main() -> ExitCode {
             bench(Path::new(empty), sections)
         }
         _ => Err(anyhow::anyhow!(
-            "usage: slipswitch-bench EMPTY_PLUGIN.wasm [{}|{BACKLOG}[=EVENTS]]…",
+            "usage: slipswitch-bench EMPTY_PLUGIN.wasm [{}|{BACKLOG}[=EVENTS]|{START}[=DELIVERIES]]…",
             SECTIONS.join("|")
         )),
     };
@@ -73,13 +75,15 @@ fn main() -> ExitCode {
 }
 
 fn is_known(section: &str) -> bool {
-    SECTIONS.contains(&section) || backlog_events(section).is_some()
+    SECTIONS.contains(&section)
+        || size(section, BACKLOG, backlog::EVENTS).is_some()
+        || size(section, START, start::DELIVERIES).is_some()
 }
 
-/// How many events are to wait, if the section is the backlog.
-fn backlog_events(section: &str) -> Option<u64> {
-    match section.strip_prefix(BACKLOG)? {
-        "" => Some(backlog::EVENTS),
+/// How many are to wait, if `section` is the one of this name.
+fn size(section: &str, name: &str, otherwise: u64) -> Option<u64> {
+    match section.strip_prefix(name)? {
+        "" => Some(otherwise),
         number => number.strip_prefix('=')?.parse().ok(),
     }
 }
@@ -108,8 +112,12 @@ fn bench(empty: &Path, sections: &[String]) -> anyhow::Result<()> {
     if wanted("replay") {
         replay::bench(&folder.0)?;
     }
-    if let Some(events) = sections.iter().find_map(|section| backlog_events(section)) {
+    let named = |name, otherwise| sections.iter().find_map(|one| size(one, name, otherwise));
+    if let Some(events) = named(BACKLOG, backlog::EVENTS) {
         backlog::bench(&folder.0, events)?;
+    }
+    if let Some(deliveries) = named(START, start::DELIVERIES) {
+        start::bench(&folder.0, deliveries)?;
     }
     line(&format!(
         "done in {:.0} s; load now {}",

@@ -106,6 +106,15 @@ impl Process {
         Ok(Self { child, address })
     }
 
+    /// Ends it in order, and waits until it has ended.
+    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
+        let id = self.child.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status()?;
+        let status = self.child.wait()?;
+        anyhow::ensure!(told.success() && status.success(), "it did not stop in order: {status}");
+        Ok(())
+    }
+
     /// The processor time it has spent so far, all threads and the processes that it started together.
     pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
         let own = Stat::of(self.child.id()).context("it has ended")?;

@@ -91,15 +91,13 @@ impl Inner {
         dispatched: Offset,
     ) -> Self {
         let feed = Feed::new((stored.settled, stored.until), Arc::clone(&route), dispatched);
-        let mut waiting = Waiting::default();
-        waiting.load(stored.waiting);
         Self {
             key: stored.key,
             gate: Gate::new(route.circuit(), stored.paused, stored.disabled),
             route,
             bounds,
             feed,
-            waiting,
+            waiting: Waiting::load(stored.waiting),
             is_retired: false,
             is_cancelled: false,
             is_over: false,
@@ -284,7 +282,7 @@ impl Inner {
 
     pub(super) fn resume(&mut self, waiting: Vec<Postponed>) {
         let rows = waiting.into_iter().map(|row| row.in_short()).collect();
-        self.waiting.load(rows);
+        self.waiting.resume(rows);
     }
 
     /// Makes a dead letter of a delivery whose rule is gone.

@@ -13,6 +13,7 @@
 //! - In memory of a row is only where it is and when it is due; all of it only until it is written.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 use delivery::DeliveryId;
 use event::Timestamp;
@@ -25,34 +26,57 @@ use crate::state::{InShort, Made, Place, Postponed};
 
 #[derive(Default)]
 pub(super) struct Waiting {
-    slots: BTreeMap<Place, Slot>,
+    slots: BTreeMap<Spot, Slot>,
     /// Those that are neither under way nor behind another of their order, by due time.
-    schedule: BTreeSet<(Timestamp, Place)>,
+    schedule: BTreeSet<(Timestamp, Spot)>,
+    /// What [`Spot`] numbers. Cleared when nothing waits.
+    replays: Vec<Arc<str>>,
     lines: HashMap<u64, Line>,
     held: usize,
     /// Held events whose turn has come; their orders count as under way.
     released: VecDeque<Owed>,
-    /// Slots whose rows are to be written.
-    dirty: BTreeSet<Place>,
+    /// Rows that are to be written.
+    dirty: BTreeSet<Spot>,
+    /// Rows that are not written down yet: those, and what is being written.
+    rows: BTreeMap<Spot, Box<Postponed>>,
     /// Rows to be removed.
     resolved: Vec<DeliveryId>,
 }
 
+/// A [`Place`] in as little memory as it takes: there may be a great many.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Spot {
+    offset: u64,
+    output: u32,
+    /// 0 for none; else one more than its index in `replays`.
+    replay: u32,
+}
+
 struct Slot {
     due_at: Timestamp,
-    order: Option<u64>,
+    has_order: bool,
+    order: u64,
     /// Whether the payload is still to be made.
     is_unmade: bool,
-    /// Until it is written down.
-    row: Option<Box<Postponed>>,
     is_under_way: bool,
+}
+
+impl Slot {
+    fn new(due_at: Timestamp, order: Option<u64>, is_unmade: bool) -> Self {
+        let (has_order, order) = (order.is_some(), order.unwrap_or_default());
+        Self { due_at, has_order, order, is_unmade, is_under_way: false }
+    }
+
+    fn order(&self) -> Option<u64> {
+        self.has_order.then_some(self.order)
+    }
 }
 
 /// One order.
 #[derive(Default)]
 struct Line {
     under_way: usize,
-    postponed: BTreeSet<Place>,
+    postponed: BTreeSet<Spot>,
     held: VecDeque<Owed>,
 }
 
@@ -67,23 +91,67 @@ pub(super) enum Turn {
 }
 
 impl Waiting {
-    /// Takes rows that are on disk.
-    pub(super) fn load(&mut self, rows: Vec<InShort>) {
-        for InShort { place, due_at, order, is_unmade } in rows {
-            let slot = Slot { due_at, order, is_unmade, row: None, is_under_way: false };
-            match order {
-                Some(order) => {
-                    self.lines.entry(order).or_default().postponed.insert(place.clone());
-                }
-                None => {
-                    self.schedule.insert((due_at, place.clone()));
-                }
+    /// Of rows that are on disk.
+    pub(super) fn load(rows: Vec<InShort>) -> Self {
+        let mut waiting = Self::default();
+        // Collected at once, they are packed closely.
+        waiting.slots = rows.into_iter().map(|row| waiting.slot_of(row)).collect();
+        waiting.line_up();
+        waiting
+    }
+
+    /// Takes rows that have come onto the disk.
+    pub(super) fn resume(&mut self, rows: Vec<InShort>) {
+        for row in rows {
+            let (spot, slot) = self.slot_of(row);
+            let order = slot.order();
+            // Perhaps it goes before the one whose turn it would have been.
+            let line = order.and_then(|order| self.lines.get(&order));
+            if let Some(first) = line.and_then(|line| line.postponed.first()).copied()
+                && let Some(before) = self.slots.get(&first)
+            {
+                self.schedule.remove(&(before.due_at, first));
             }
-            self.slots.insert(place, slot);
+            self.enter(spot, &slot);
+            self.slots.insert(spot, slot);
+            if let Some(order) = order {
+                self.schedule_first(order);
+            }
         }
-        let orders: Vec<u64> = self.lines.keys().copied().collect();
-        for order in orders {
-            self.schedule_first(order);
+    }
+
+    fn slot_of(&mut self, row: InShort) -> (Spot, Slot) {
+        let InShort { place, due_at, order, is_unmade } = row;
+        (self.spot(&place), Slot::new(due_at, order, is_unmade))
+    }
+
+    fn spot(&mut self, place: &Place) -> Spot {
+        let replay = place.replay.as_ref().map_or(0, |replay| {
+            let known = self.replays.iter().position(|known| known == replay);
+            let index = known.unwrap_or_else(|| {
+                self.replays.push(Arc::clone(replay));
+                self.replays.len() - 1
+            });
+            u32::try_from(index + 1).expect("there are fewer replays than numbers")
+        });
+        Spot { offset: place.offset, output: place.output, replay }
+    }
+
+    fn place(&self, spot: Spot) -> Place {
+        let Spot { offset, output, replay } = spot;
+        let index = usize::try_from(replay).ok().and_then(|number| number.checked_sub(1));
+        Place { offset, output, replay: index.and_then(|index| self.replays.get(index)).cloned() }
+    }
+
+    /// Puts a row in its line, or else in the schedule.
+    fn enter(&mut self, spot: Spot, slot: &Slot) {
+        match slot.order() {
+            Some(order) => {
+                self.lines.entry(order).or_default().postponed.insert(spot);
+            }
+            None => {
+                self.schedule.insert((slot.due_at, spot));
+            }
         }
     }
 
@@ -96,23 +164,22 @@ impl Waiting {
     }
 
     /// The deliveries of one event, with whether their payloads are still to be made.
-    pub(super) fn of_event(&self, offset: u64) -> impl Iterator<Item = (&Place, bool)> {
-        let first = Place { offset, output: 0, replay: None };
-        let from_there = self.slots.range(first..);
-        let of_event = from_there.take_while(move |(place, _)| place.offset == offset);
-        of_event.map(|(place, slot)| (place, slot.is_unmade))
+    pub(super) fn of_event(&self, offset: u64) -> impl Iterator<Item = (Place, bool)> {
+        let from_there = self.slots.range(Spot { offset, output: 0, replay: 0 }..);
+        let of_event = from_there.take_while(move |(spot, _)| spot.offset == offset);
+        of_event.map(|(spot, slot)| (self.place(*spot), slot.is_unmade))
     }
 
     /// The oldest one from `from` on whose payload is still to be made.
     pub(super) fn oldest_unmade(&self, from: Offset) -> Option<Offset> {
-        let first = Place { offset: from.get(), output: 0, replay: None };
+        let first = Spot { offset: from.get(), output: 0, replay: 0 };
         let unmade = self.slots.range(first..).find(|(_, slot)| slot.is_unmade);
-        unmade.map(|(place, _)| Offset::new(place.offset))
+        unmade.map(|(spot, _)| Offset::new(spot.offset))
     }
 
     /// The oldest one whose row is not on disk as it is.
     pub(super) fn oldest_unwritten(&self) -> Option<Offset> {
-        self.dirty.first().map(|place| Offset::new(place.offset))
+        self.dirty.first().map(|spot| Offset::new(spot.offset))
     }
 
     /// The oldest event that waits behind another one of its order.
@@ -131,14 +198,13 @@ impl Waiting {
         if now.is_some_and(|now| now < *due_at) {
             return None;
         }
-        let (_, place) = self.schedule.pop_first()?;
-        let slot = self.slots.get_mut(&place).expect("what is scheduled waits");
+        let (_, spot) = self.schedule.pop_first()?;
+        let slot = self.slots.get_mut(&spot).expect("what is scheduled waits");
         slot.is_under_way = true;
-        let retry = Retry { row: slot.row.clone(), place };
-        if let Some(order) = slot.order {
+        if let Some(order) = slot.order() {
             self.lines.entry(order).or_default().under_way += 1;
         }
-        Some(retry)
+        Some(Retry { row: self.rows.get(&spot).cloned(), place: self.place(spot) })
     }
 
     pub(super) fn turn(&self, order: u64) -> Turn {
@@ -175,48 +241,45 @@ impl Waiting {
     pub(super) fn postpone(&mut self, row: Postponed) {
         // A retry that only updates its row must not be deleted with what was resolved before.
         self.resolved.retain(|id| *id != row.id || row.made != Made::OnDisk);
-        let place = Place::of(&row.id);
-        match row.order {
-            Some(order) => {
-                self.lines.entry(order).or_default().postponed.insert(place.clone());
-            }
-            None => {
-                self.schedule.insert((row.due_at, place.clone()));
-            }
-        }
-        let (due_at, order) = (row.due_at, row.order);
-        self.dirty.insert(place.clone());
-        let is_unmade = row.made == Made::NotYet;
-        let row = Some(Box::new(row));
-        let slot = Slot { due_at, order, is_unmade, row, is_under_way: false };
-        self.slots.insert(place, slot);
+        let spot = self.spot(&Place::of(&row.id));
+        let slot = Slot::new(row.due_at, row.order, row.made == Made::NotYet);
+        self.enter(spot, &slot);
+        self.slots.insert(spot, slot);
+        self.dirty.insert(spot);
+        self.rows.insert(spot, Box::new(row));
     }
 
     /// What was retried leaves; its order, for [`Waiting::end`].
     pub(super) fn leave(&mut self, key: &Key, place: &Place) -> Option<u64> {
-        let slot = self.slots.remove(place).expect("what was retried waits");
-        self.dirty.remove(place);
+        let spot = self.spot(place);
+        let slot = self.slots.remove(&spot).expect("what was retried waits");
+        self.dirty.remove(&spot);
+        self.rows.remove(&spot);
         self.resolved.push(place.in_lane(key));
-        if let Some(line) = slot.order.and_then(|order| self.lines.get_mut(&order)) {
-            line.postponed.remove(place);
+        if let Some(line) = slot.order().and_then(|order| self.lines.get_mut(&order)) {
+            line.postponed.remove(&spot);
         }
-        slot.order
+        if self.slots.is_empty() {
+            self.replays.clear();
+        }
+        slot.order()
     }
 
     /// What was to be retried stays as it is, and is due later.
     pub(super) fn put_off(&mut self, place: &Place, due_at: Timestamp) {
-        let slot = self.slots.get_mut(place).expect("what was retried waits");
+        let spot = self.spot(place);
+        let slot = self.slots.get_mut(&spot).expect("what was retried waits");
         slot.due_at = due_at;
         slot.is_under_way = false;
-        let Some(order) = slot.order else {
-            self.schedule.insert((due_at, place.clone()));
+        let Some(order) = slot.order() else {
+            self.schedule.insert((due_at, spot));
             return;
         };
         // Once the orders are disbanded, nobody else has it in line.
-        let is_in_line = self.lines.get(&order).is_some_and(|line| line.postponed.contains(place));
+        let is_in_line = self.lines.get(&order).is_some_and(|line| line.postponed.contains(&spot));
         self.end(order);
         if !is_in_line {
-            self.schedule.insert((due_at, place.clone()));
+            self.schedule.insert((due_at, spot));
         }
     }
 
@@ -271,29 +334,28 @@ impl Waiting {
         }
         self.lines.retain(|_, line| 0 < line.under_way || !line.held.is_empty());
         let idle = self.slots.iter_mut().filter(|(_, slot)| !slot.is_under_way);
-        let now = |(place, slot): (&Place, &mut Slot)| {
+        let now = |(spot, slot): (&Spot, &mut Slot)| {
             slot.due_at = Timestamp::from_millis(0);
-            (slot.due_at, place.clone())
+            (slot.due_at, *spot)
         };
         self.schedule = idle.map(now).collect();
     }
 
     /// The opposite of [`Waiting::disband`].
     pub(super) fn line_up(&mut self) {
-        self.schedule.clear();
         let mut orders = BTreeSet::new();
-        for (place, slot) in &self.slots {
-            match slot.order {
+        let mut schedule = Vec::new();
+        for (spot, slot) in &self.slots {
+            match slot.order() {
                 Some(order) => {
-                    self.lines.entry(order).or_default().postponed.insert(place.clone());
+                    self.lines.entry(order).or_default().postponed.insert(*spot);
                     orders.insert(order);
                 }
                 None if slot.is_under_way => (),
-                None => {
-                    self.schedule.insert((slot.due_at, place.clone()));
-                }
+                None => schedule.push((slot.due_at, *spot)),
             }
         }
+        self.schedule = schedule.into_iter().collect();
         for order in orders {
             self.schedule_first(order);
         }
@@ -301,17 +363,16 @@ impl Waiting {
 
     fn schedule_first(&mut self, order: u64) {
         let Some(line) = self.lines.get(&order).filter(|line| line.under_way == 0) else { return };
-        let Some(place) = line.postponed.first() else { return };
-        let slot = self.slots.get(place).expect("what is postponed has a slot");
-        self.schedule.insert((slot.due_at, place.clone()));
+        let Some(spot) = line.postponed.first() else { return };
+        let slot = self.slots.get(spot).expect("what is postponed has a slot");
+        self.schedule.insert((slot.due_at, *spot));
     }
 
     /// What the next change is to write and to remove.
     pub(super) fn take_changes(&mut self) -> (Vec<Postponed>, Vec<DeliveryId>) {
-        let slots = &self.slots;
-        let rows = std::mem::take(&mut self.dirty).into_iter().map(|place| {
-            let row = slots.get(&place).and_then(|slot| slot.row.as_deref());
-            row.expect("what is dirty has its row here").clone()
+        let rows = std::mem::take(&mut self.dirty).into_iter().map(|spot| {
+            let row = self.rows.get(&spot).expect("what is dirty has its row here");
+            row.as_ref().clone()
         });
         (rows.collect(), std::mem::take(&mut self.resolved))
     }
@@ -319,13 +380,51 @@ impl Waiting {
     /// After a change is on disk: rows that it wrote leave memory.
     pub(super) fn written(&mut self, rows: &[Postponed]) {
         for written in rows {
-            let place = Place::of(&written.id);
-            if self.dirty.contains(&place) {
-                continue; // It has changed since.
-            }
-            if let Some(slot) = self.slots.get_mut(&place) {
-                slot.row = None;
+            let spot = self.spot(&Place::of(&written.id));
+            // It may have changed since.
+            if !self.dirty.contains(&spot) {
+                self.rows.remove(&spot);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(offset: u64, order: Option<u64>, due_at: i64) -> InShort {
+        let place = Place { offset, output: 0, replay: None };
+        InShort { place, due_at: Timestamp::from_millis(due_at), order, is_unmade: false }
+    }
+
+    #[test]
+    fn what_comes_back_goes_before_what_came_later_and_nothing_beside_it() {
+        let mut waiting = Waiting::load(vec![row(4, Some(7), 0), row(6, Some(7), 0)]);
+        waiting.resume(vec![row(1, Some(7), 9), row(2, None, 9)]);
+        let due = |waiting: &mut Waiting, at| {
+            waiting.take_due(Some(Timestamp::from_millis(at))).map(|retry| retry.place.offset)
+        };
+        assert_eq!(due(&mut waiting, 5), None, "4 and 6 wait for 1");
+        assert_eq!([(); 3].map(|()| due(&mut waiting, 9)), [Some(1), Some(2), None]);
+    }
+
+    #[test]
+    fn replays_are_told_apart() {
+        let again = |name: &str| {
+            let place = Place { offset: 3, output: 1, replay: Some(name.into()) };
+            InShort { place, ..row(3, None, 0) }
+        };
+        let rows = vec![row(3, None, 0), again("a"), again("b")];
+        let places: Vec<Place> = rows.iter().map(|row| row.place.clone()).collect();
+        let mut waiting = Waiting::load(rows);
+        let found: Vec<Place> = waiting.of_event(3).map(|(place, _)| place).collect();
+        assert_eq!(found, places);
+        let key = Key::live("default", "rule", "target");
+        for place in &places {
+            waiting.take_due(None);
+            waiting.leave(&key, place);
+        }
+        assert!(waiting.is_empty() && waiting.replays.is_empty());
     }
 }
