@@ -43,6 +43,9 @@ pub(super) fn ensure(root: &Path) {
 
 fn put(path: &Path, fetch: fn(&Path) -> anyhow::Result<PathBuf>) -> anyhow::Result<()> {
     let parts = path.with_extension("parts");
+    if parts.exists() {
+        fs::remove_dir_all(&parts)?; // Of an attempt before, with what it had fetched.
+    }
     fs::create_dir_all(&parts)?;
     let program = fetch(&parts)?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
@@ -54,7 +57,8 @@ fn from_debian(parts: &Path) -> anyhow::Result<PathBuf> {
     line(
         "to measure beside NATS JetStream as Debian has it: fetching its package nats-server (5 MB)",
     );
-    run::run(Command::new("apt-get").current_dir(parts).args(["download", "-qq", "nats-server"]))?;
+    run::run(Command::new("apt-get").current_dir(parts).args(["download", "-qq", "nats-server"]))
+        .context("`apt-get update` tells it which packages there are")?;
     let package = only(parts, "deb")?;
     run::run(Command::new("dpkg-deb").arg("-x").arg(package).arg(parts))?;
     Ok(parts.join("usr/sbin/nats-server"))
