@@ -22,6 +22,7 @@ use crate::{
     problem::Problem,
 };
 
+const DEFAULT_URL: &str = "http://127.0.0.1:4587";
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(60);
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 const REFUSAL_BYTES_MAX: usize = 64 << 10;
@@ -29,14 +30,19 @@ const REFUSAL_BYTES_MAX: usize = 64 << 10;
 /// Which router a verb talks to.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Address {
-    /// The router's address
-    #[arg(
-        long,
-        env = "SLIPSWITCH_URL",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:4587"
-    )]
-    pub(crate) url: String,
+    /// The router's address [default: the environment's SLIPSWITCH_URL, else http://127.0.0.1:4587]
+    #[arg(long)]
+    url: Option<String>,
+}
+
+impl Address {
+    /// Read here and not by the parser of options, which would show `--url` as required once it is set.
+    fn url(&self) -> String {
+        let from_environment =
+            || std::env::var("SLIPSWITCH_URL").ok().filter(|url| !url.is_empty());
+        let url = self.url.clone().or_else(from_environment);
+        url.unwrap_or_else(|| DEFAULT_URL.to_owned())
+    }
 }
 
 /// A router, as seen from outside.
@@ -54,7 +60,7 @@ pub(crate) struct Answer {
 
 impl Client {
     pub(crate) fn new(address: &Address) -> Result<Self, Failure> {
-        let base = base(&address.url)?;
+        let base = base(&address.url())?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -224,7 +230,7 @@ fn broken_off(path: &str, error: &dyn std::fmt::Display) -> Failure {
 /// Checks an address, and takes the slash off its end.
 fn base(url: &str) -> Result<String, Failure> {
     let base = url.trim_end_matches('/');
-    let mend = "write it as http://127.0.0.1:4587, in --url or SLIPSWITCH_URL";
+    let mend = format!("write it as {}, in --url or SLIPSWITCH_URL", suggested(base));
     let uri: Uri = base
         .parse()
         .map_err(|error| Failure::usage(format!("{url:?} is no address ({error}): {mend}")))?;
@@ -241,7 +247,29 @@ fn base(url: &str) -> Result<String, Failure> {
     if uri.query().is_some() {
         return Err(Failure::usage(format!("{url:?} has a query: {mend}")));
     }
+    let after_host = uri.authority().map_or("", |authority| {
+        let host = authority.host();
+        authority.as_str().rsplit('@').next().and_then(|rest| rest.strip_prefix(host)).unwrap_or("")
+    });
+    if !after_host.is_empty() && uri.port_u16().is_none_or(|port| port == 0) {
+        let port = after_host.trim_start_matches(':');
+        return Err(Failure::usage(format!(
+            "{url:?}: {port:?} is no port: use a number from 1 to 65535"
+        )));
+    }
     Ok(base.to_owned())
+}
+
+/// What was probably meant: what was written, with `http://` before it.
+fn suggested(base: &str) -> String {
+    let bare = base.split_once("://").map_or(base, |(_scheme, rest)| rest);
+    let bare = bare.split(['/', '?', '#', ' ']).next().unwrap_or_default();
+    let meant = format!("http://{bare}");
+    match meant.parse::<Uri>() {
+        Ok(uri) if uri.port_u16().is_some() => meant,
+        Ok(uri) if uri.host().is_some() && !bare.contains(':') => format!("{meant}:4587"),
+        _ => DEFAULT_URL.to_owned(),
+    }
 }
 
 fn with_query(path: &str, query: &[(&str, String)]) -> String {
@@ -276,6 +304,7 @@ mod tests {
     fn an_address_is_http_and_loses_its_last_slash() {
         assert_eq!(base("http://127.0.0.1:4587/").unwrap(), "http://127.0.0.1:4587");
         assert_eq!(base("http://router/under/path").unwrap(), "http://router/under/path");
+        assert_eq!(base("http://[::1]:4587").unwrap(), "http://[::1]:4587");
     }
 
     #[test]
@@ -287,6 +316,11 @@ mod tests {
             ("ftp://router", "does not begin with http://"),
             ("http://", "--url"),
             ("http://a/?b=c", "has a query"),
+            ("127.0.0.1:14587", "http://127.0.0.1:14587,"),
+            ("router", "http://router:4587,"),
+            ("http://127.0.0.1:99999", "65535"),
+            ("http://127.0.0.1:0", "65535"),
+            ("http://127.0.0.1:", "65535"),
         ] {
             let failure = base(url).unwrap_err();
             assert_eq!(failure.exit, Exit::Usage, "{url}");

@@ -15,7 +15,9 @@
 mod client;
 mod clock;
 mod failure;
+mod fit;
 mod input;
+mod name;
 mod output;
 mod problem;
 mod rows;

@@ -3,12 +3,16 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 
-use clap::ValueEnum;
+use clap::{
+    ValueEnum,
+    builder::{RangedU64ValueParser, TypedValueParser},
+};
 use comfy_table::{Table, presets};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
+use terminal_size::{Width, terminal_size_of};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, fit::fit};
 
 /// How a listing is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -25,6 +29,11 @@ pub(crate) struct Output {
     /// Print columns for people, or JSON for programs
     #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "table")]
     pub(crate) format: Format,
+}
+
+/// For clap: a listing of nothing is a slip of the pen.
+pub(crate) fn at_least_one() -> impl TypedValueParser<Value = usize> {
+    RangedU64ValueParser::<usize>::new().range(1..)
 }
 
 /// A line on standard output.
@@ -50,15 +59,30 @@ pub(crate) fn table<const N: usize>(
         complain(nothing);
         return Ok(());
     }
+    let flat = |row: [String; N]| row.iter().map(|cell| flat(cell)).collect();
+    let mut all: Vec<Vec<String>> = vec![heads.map(str::to_owned).to_vec()];
+    all.extend(rows.into_iter().map(flat));
+    let gone = screen_width().map(|width| fit(&mut all, width)).unwrap_or_default();
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(heads);
+    table.load_style(presets::NOTHING).set_header(all.remove(0));
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    for row in rows {
-        table.add_row(row.map(|cell| flat(&cell)));
+    table.add_rows(all);
+    line(&table.trim_fmt())?;
+    if !gone.is_empty() {
+        complain(&format!(
+            "left out to fit: {}; a wider screen or -o json shows all",
+            gone.join(", ")
+        ));
     }
-    line(&table.trim_fmt())
+    Ok(())
+}
+
+/// How many characters fit into a line, when somebody looks at it.
+fn screen_width() -> Option<usize> {
+    let (Width(width), _) = terminal_size_of(io::stdout())?;
+    Some(width.into())
 }
 
 /// A router's listing, as the caller asked for it: JSON leaves as it came, byte for byte.
@@ -125,4 +149,35 @@ pub(crate) fn count(number: impl Display, what: &str) -> String {
 /// What came from outside must not steer a terminal, nor break a row.
 pub(crate) fn flat(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// `12.3 MiB`.
+pub(crate) fn size(number: u64) -> String {
+    let mut rest = number;
+    let mut below = 0;
+    for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
+        if rest < 1024 || unit == "TiB" {
+            let tenths = below * 10 / 1024;
+            return if unit == "B" {
+                format!("{rest} B")
+            } else {
+                format!("{rest}.{tenths} {unit}")
+            };
+        }
+        (below, rest) = (rest % 1024, rest / 1024);
+    }
+    String::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_short() {
+        let cases = [0, 1023, 1024, 1536, 64 << 20, 5 << 40, u64::MAX].map(size);
+        let expected =
+            ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "64.0 MiB", "5.0 TiB", "16777215.9 TiB"];
+        assert_eq!(cases, expected);
+    }
 }

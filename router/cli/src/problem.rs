@@ -18,6 +18,9 @@ pub(crate) struct Problem {
 pub(crate) struct Entry {
     pub(crate) id: Option<String>,
     pub(crate) error: Option<String>,
+    /// It was taken in before, under the same idempotency key.
+    #[serde(default)]
+    pub(crate) duplicate: bool,
 }
 
 /// Body bytes that are no problem document are shown up to here.

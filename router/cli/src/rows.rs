@@ -5,6 +5,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::output;
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct DeadLetter {
@@ -88,6 +90,19 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
+    /// How much of its span is dealt with. It is 100 % at the end, not shortly before it.
+    pub(crate) fn done(&self) -> String {
+        format!("{:.1} %", (self.percent * 10.0).floor() / 10.0)
+    }
+
+    /// Where its events come from.
+    pub(crate) fn from(&self) -> String {
+        match &self.archive {
+            Some(archive) => format!("archive {archive}"),
+            None => format!("bus {}", self.bus),
+        }
+    }
+
     /// The rules and targets it is for.
     pub(crate) fn chosen(&self) -> String {
         let chosen: Vec<&str> =
@@ -113,6 +128,13 @@ pub(crate) struct Archive {
 }
 
 impl Archive {
+    pub(crate) fn kept(&self) -> String {
+        match self.retention_days {
+            0 => "for ever".to_owned(),
+            days => output::count(days, "day"),
+        }
+    }
+
     /// How many events it holds, as far as they were counted.
     pub(crate) fn events(&self) -> String {
         if self.exact { self.event_count.to_string() } else { format!("{}+", self.event_count) }

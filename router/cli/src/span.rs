@@ -2,6 +2,8 @@
 
 use event::Timestamp;
 
+use crate::{clock, failure::Failure};
+
 /// A point in time, relative to now or absolute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
@@ -25,11 +27,40 @@ impl Moment {
         }
     }
 
+    /// What is further back than any event can be is the beginning of time.
     pub(crate) fn before(self, now: Timestamp) -> Timestamp {
         match self {
-            Self::Ago(millis) => Timestamp::from_millis(now.as_millis().saturating_sub(millis)),
+            Self::Ago(millis) => {
+                Timestamp::from_millis(now.as_millis().saturating_sub(millis).max(0))
+            }
             Self::At(time) => time,
         }
+    }
+}
+
+/// The ends of a span, as they were asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) until: Option<Timestamp>,
+}
+
+impl Span {
+    pub(crate) fn read(since: Option<Moment>, until: Option<Moment>) -> Result<Self, Failure> {
+        Self::at(clock::now(), since, until)
+    }
+
+    fn at(now: Timestamp, since: Option<Moment>, until: Option<Moment>) -> Result<Self, Failure> {
+        let at = |moment: Moment| moment.before(now);
+        let span = Self { since: since.map(at), until: until.map(at) };
+        if let (Some(since), Some(until)) = (span.since, span.until)
+            && until <= since
+        {
+            return Err(Failure::usage(format!(
+                "nothing lies between --since ({since}) and --until ({until}): the span must end after it begins"
+            )));
+        }
+        Ok(span)
     }
 }
 
@@ -75,6 +106,18 @@ mod tests {
         }
         let now = Timestamp::from_millis(10_000);
         assert_eq!(Moment::Ago(4_000).before(now), Timestamp::from_millis(6_000));
+    }
+
+    #[test]
+    fn a_span_ends_after_it_begins() {
+        let now = Timestamp::from_millis(10_000);
+        let span = |since, until| Span::at(now, Some(Moment::Ago(since)), Some(Moment::Ago(until)));
+        assert!(span(2_000, 1_000).is_ok());
+        for (since, until) in [(1_000, 1_000), (1_000, 2_000)] {
+            let message = span(since, until).unwrap_err().message;
+            assert!(message.contains("must end after it begins"), "{message}");
+        }
+        assert_eq!(Moment::Ago(i64::MAX).before(now), Timestamp::from_millis(0));
     }
 
     #[test]

@@ -44,6 +44,15 @@ fn wrong_usage_is_two() {
         &["send", "--source", "a"],
         &["status", "--url", "https://router"],
         &["dlq", "ls", "-o", "yaml"],
+        &["dlq", "ls", "--limit", "0"],
+        &["dlq", "ls", "--since", "1h", "--until", "2h"],
+        &["events", "--since", "1h", "--until", "2h"],
+        &["events", "--limit", "0"],
+        &["events", "--pattern", "@nowhere.json"],
+        &["journal", "export", "--since", "1h", "--until", "2h"],
+        &["replay", "start", "--since", "1h", "--until", "2h"],
+        &["event", ""],
+        &["status", "--url", "http://127.0.0.1:99999"],
     ] {
         let outcome = slipswitch("http://127.0.0.1:1", arguments, "");
         assert_eq!(outcome.code, Some(2), "{arguments:?}: {}", outcome.err);
@@ -127,6 +136,42 @@ fn a_problem_shows_its_title_detail_and_entries() {
         expect![[r#"
             --
             events 1 to 2: unknown bus: there is no bus `x`; there are: default
+            events 1 to 2 were not all taken, none was sent before them, and nothing after them; go on with event 1; with --idempotency-key a command may be run again as it is
+        "#]],
+    );
+}
+
+#[test]
+fn a_router_that_takes_no_more_is_told_with_where_to_go_on() {
+    let router = Receiver::start().unwrap();
+    let busy = r#"{"title":"Unavailable","detail":"the disk is full"}"#;
+    let taken = r#"{"entries":[{"id":"1","duplicate":true},{"id":"2"}]}"#;
+    router.script(EVENTS, [Answer::status(202).body(taken), Answer::status(503).body(busy)]);
+    check(
+        &router,
+        &["send", "--batch", "2"],
+        "{}\n{}\n{}\n{}\n{}",
+        1,
+        expect![[r#"
+            1
+            2
+            --
+            events 3 to 4: Unavailable: the disk is full
+            events 3 to 4 were not all taken, events 1 to 2 were sent, and nothing after them; go on with event 3; with --idempotency-key a command may be run again as it is
+        "#]],
+    );
+    let router = Receiver::start().unwrap();
+    router.script(EVENTS, [Answer::status(202).body(taken)]);
+    check(
+        &router,
+        &["send", "--idempotency-key", "k"],
+        "{}\n{}",
+        0,
+        expect![[r#"
+            1
+            2
+            --
+            1 of 2 events had been sent before: nothing was stored again
         "#]],
     );
 }

@@ -69,7 +69,10 @@ fn at_three_in_the_morning_letters_are_counted_understood_and_sent_again() {
     target.always("/busy", Answer::status(200));
     target.forget();
     let rehearsal = router.run(&["dlq", "redrive", "--all", "--kind", "unavailable"]).expect(2);
-    assert_eq!(rehearsal.out, "to redrive: 6\n  6  default/busy/out\n");
+    assert_eq!(
+        rehearsal.out,
+        "to redrive: 6 dead letters\n\nLETTERS  TARGET\n6        default/busy/out\n"
+    );
     assert!(target.requests().is_empty());
     let words = ["dlq", "redrive", "--all", "--kind", "unavailable", "--yes"];
     assert_eq!(router.run(&words).expect(0).out, "redriven: 6\n");

@@ -13,6 +13,7 @@
 
 mod purge;
 mod redrive;
+mod rehearse;
 mod scan;
 mod tend;
 

@@ -279,6 +279,12 @@ impl Course {
         }
     }
 
+    /// Where a letter would go through the rules; nothing is made of it.
+    pub(super) fn targets(&mut self, letter: &Letter, only: &[String]) -> Result<Vec<Key>, String> {
+        let event = self.event(letter).ok_or("its event is gone")?;
+        self.matching(&letter.last.id.bus, &event, only)
+    }
+
     fn event(&self, letter: &Letter) -> Option<Bytes> {
         let copy = letter.event.as_ref().map(|copy| copy.event.clone());
         copy.or_else(|| (self.recall)(&letter.last.id).map(|recalled| recalled.event))

@@ -51,6 +51,28 @@ impl Router {
         let (core, name) = (Arc::clone(&self.core), name.to_owned());
         self.core.carried_out(async move { core.cancel_replay(&name).await }).await?
     }
+
+    /// Forgets one that has ended. Its dead letters stay.
+    ///
+    /// # Errors
+    ///
+    /// When it has not ended.
+    pub async fn remove_replay(&self, name: &str) -> Result<(), ReplayError> {
+        let asked = name.to_owned();
+        let was = self.core.state.run(move |tx| ReplayRow::remove(tx, &asked)).await?;
+        let name: String = name.chars().take(super::NAME_CHARS_MAX).collect();
+        match was {
+            None => Err(ReplayError::Unknown { name }),
+            Some(state) if state.is_over() => {
+                tracing::info!(replay = %name, "replay removed");
+                Ok(())
+            }
+            Some(state) => {
+                let wanted = "completed, cancelled or failed";
+                Err(ReplayError::NotNow { name, state, wanted, verb: "removed" })
+            }
+        }
+    }
 }
 
 impl Core {

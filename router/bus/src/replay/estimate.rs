@@ -42,8 +42,8 @@ pub struct Estimate {
 pub struct TargetEstimate {
     pub rule: String,
     pub target: String,
-    /// Events that would be run; a transform may make none or several deliveries of one.
-    pub deliveries: u64,
+    /// A transform may make none or several deliveries of one.
+    pub events: u64,
 }
 
 impl Router {
@@ -146,7 +146,7 @@ impl<'a> Look<'a> {
         let target = |(key, count): (&Key, u64)| TargetEstimate {
             rule: key.rule.as_ref().to_owned(),
             target: key.target.as_ref().to_owned(),
-            deliveries: scaled(count, factor),
+            events: scaled(count, factor),
         };
         Estimate {
             events: scaled(self.events, factor),

@@ -193,7 +193,7 @@ pub enum ReplayError {
     OtherBus { archive: String, bus: String, asked: String },
 
     #[error(
-        "`{name}` is no name for a replay: 1 to {NAME_CHARS_MAX} of a-z, A-Z, 0-9, `.`, `-` and `_`"
+        "`{name}` is no name for a replay: 1 to {NAME_CHARS_MAX} of a-z, A-Z, 0-9, `.`, `-` and `_`, and not `.` or `..`"
     )]
     BadName { name: String },
 

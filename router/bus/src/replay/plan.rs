@@ -19,7 +19,9 @@ impl Core {
         let StartReplay { name, bus, since, until, .. } = start;
         let name = name.unwrap_or_else(|| format!("replay-{}", now.as_millis()));
         let is_name = (1..=NAME_CHARS_MAX).contains(&name.len())
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
+            && name != "."
+            && name != "..";
         if !is_name {
             return Err(ReplayError::BadName { name: name.chars().take(NAME_CHARS_MAX).collect() });
         }

@@ -81,6 +81,20 @@ impl ReplayRow {
         Ok(())
     }
 
+    /// Forgets one that has ended; says in which state it was, whether it is forgotten or not.
+    pub(crate) fn remove(
+        tx: &Transaction<'_>,
+        name: &str,
+    ) -> Result<Option<ReplayState>, StateError> {
+        let select = "SELECT state FROM replays WHERE name = ?1";
+        let was: Option<String> = tx.query_row(select, [name], |row| row.get(0)).optional()?;
+        let was = was.map(|was| ReplayState::parse(&was));
+        if was.is_some_and(ReplayState::is_over) {
+            tx.execute("DELETE FROM replays WHERE name = ?1", [name])?;
+        }
+        Ok(was)
+    }
+
     /// Adds what one subscription did to its replay, if it is one of a replay.
     pub(crate) fn fold(tx: &Transaction<'_>, key: &Key) -> Result<(), StateError> {
         let Some(name) = &key.replay else { return Ok(()) };

@@ -123,7 +123,7 @@ async fn an_archive_outlives_the_journal_and_gives_its_events_back() {
     })
     .await;
     let ended = router.replay("again-early").await.unwrap();
-    assert_eq!(ended.delivered, estimate.targets.iter().map(|one| one.deliveries).sum::<u64>());
+    assert_eq!(ended.delivered, estimate.targets.iter().map(|one| one.events).sum::<u64>());
     // They were passed on to the other bus, whose archive takes in everything but them.
     assert_eq!(router.status().journal.next_offset, 23);
     until(&router, "sealed", async || router.status().journal.sealed_to == 23).await;

@@ -1,7 +1,9 @@
 //! Dead letters: what could not be delivered, looked at and sent again.
 
 use slipswitch_bus::delivery::{DeadLetter, ErrorKind, LetterState};
-use slipswitch_bus::{GroupBy, LetterChoice, Redrive, RedriveTo, Redriven, Selection, StartReplay};
+use slipswitch_bus::{
+    Counted, GroupBy, LetterChoice, Redrive, RedriveTo, Redriven, Selection, StartReplay,
+};
 
 use super::*;
 
@@ -241,6 +243,14 @@ async fn through_the_rules_a_letter_is_made_anew_for_the_rules_of_today() {
     let ids = |number: usize| Redrive::Ids(vec![letters[number].id]);
     let to =
         |names: &[&str]| RedriveTo::Rules(names.iter().map(|name| (*name).to_owned()).collect());
+    let rehearsed = router.rehearse_redrive(Redrive::Matching(all()), Vec::new()).await.unwrap();
+    let targets = |counted: &Counted| {
+        let groups = counted.groups.iter();
+        groups.map(|group| (group.of.rule.clone().unwrap(), group.letters)).collect::<Vec<_>>()
+    };
+    assert_eq!(targets(&rehearsed), [("one".to_owned(), 3), ("two".to_owned(), 3)]);
+    let narrowed = router.rehearse_redrive(ids(0), vec!["two".to_owned()]).await.unwrap();
+    assert_eq!((narrowed.letters, targets(&narrowed)), (1, vec![("two".to_owned(), 1)]));
     let done = router.redrive(ids(0), to(&[])).await.unwrap();
     assert_eq!((done.redriven, done.refused_total), (1, 0));
     assert_eq!(accepted(&target, "/mended", 1).await[0].text(), r#"{"made":"anew"}"#);

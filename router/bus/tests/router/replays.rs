@@ -241,7 +241,7 @@ async fn an_estimate_says_what_the_replay_then_does() {
         let estimate = router.estimate_replay(start.clone()).await.unwrap();
         assert!(estimate.exact);
         assert_eq!((estimate.events, estimate.matched), (30, matched));
-        let found: Vec<u64> = estimate.targets.iter().map(|one| one.deliveries).collect();
+        let found: Vec<u64> = estimate.targets.iter().map(|one| one.events).collect();
         assert_eq!(found, deliveries);
         assert!(target.requests().is_empty(), "nothing was sent");
 

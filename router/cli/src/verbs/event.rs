@@ -2,7 +2,7 @@
 //!
 //! What an operator wants to know first stands first: one line for each target, with a sign before it.
 
-use clap::Args;
+use clap::{Args, builder::NonEmptyStringValueParser};
 use event::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -26,6 +26,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// The event's id
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     id: String,
     /// Only on this bus
     #[arg(long)]

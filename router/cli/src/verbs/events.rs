@@ -6,10 +6,10 @@ use serde_json::value::RawValue;
 
 use crate::{
     client::{Address, Client},
-    clock,
     failure::Failure,
-    output::{self, Output},
-    span::Moment,
+    output::{self, Output, at_least_one},
+    span::{Moment, Span},
+    verbs::dlq::filter::read,
 };
 
 /// Events asked for in one request.
@@ -32,19 +32,19 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "default")]
     bus: String,
     /// Taken in at this time or later: 15m, 1h, 7d back from now, or an RFC 3339 time
-    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
+    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
     since: Option<Moment>,
     /// Taken in before this time
-    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
+    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
     until: Option<Moment>,
-    /// Only events that this pattern matches
-    #[arg(long, value_name = "JSON")]
+    /// Only events that this pattern matches: JSON, or @FILE
+    #[arg(long, value_name = "JSON|@FILE")]
     pattern: Option<String>,
     /// Which come first
     #[arg(long, default_value = "newest")]
     order: Order,
     /// At most this many
-    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = at_least_one())]
     limit: usize,
     #[command(flatten)]
     output: Output,
@@ -82,16 +82,16 @@ struct Envelope {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
-    let now = clock::now();
+    let span = Span::read(arguments.since, arguments.until)?;
     let mut query = vec![("bus", arguments.bus.clone())];
     query.push(match arguments.order {
         Order::Newest => ("order", "newest".to_owned()),
         Order::Oldest => ("order", "oldest".to_owned()),
     });
-    let moment = |moment: Moment| moment.before(now).to_string();
-    query.extend(arguments.since.map(|since| ("since", moment(since))));
-    query.extend(arguments.until.map(|until| ("until", moment(until))));
-    query.extend(arguments.pattern.clone().map(|pattern| ("pattern", pattern)));
+    query.extend(span.since.map(|since| ("since", since.to_string())));
+    query.extend(span.until.map(|until| ("until", until.to_string())));
+    let pattern = arguments.pattern.as_deref().map(read).transpose()?;
+    query.extend(pattern.map(|pattern| ("pattern", pattern)));
     let (items, is_all) = collect(&client, &query, arguments.limit)?;
     let heads = ["OFFSET", "TAKEN IN", "ID", "SOURCE", "DETAIL-TYPE", "DETAIL"];
     let row = |row: Row| {

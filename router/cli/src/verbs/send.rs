@@ -86,6 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         batch: Vec::new(),
         sent: 0,
         refused: 0,
+        repeated: 0,
         unprinted: None,
         key: arguments.idempotency_key.clone(),
         read: 0,
@@ -101,6 +102,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         _ => sender.send_all(arguments.file.as_deref())?,
     }
     sender.flush()?;
+    if 0 < sender.repeated {
+        let (repeated, sent) = (sender.repeated, output::count(sender.sent, "event"));
+        output::complain(&format!(
+            "{repeated} of {sent} had been sent before: nothing was stored again"
+        ));
+    }
     if sender.refused > 0 {
         output::complain(&format!("{} of {} events were refused", sender.refused, sender.sent));
         return Err(Failure::silent(Exit::Failed));
@@ -153,6 +160,8 @@ struct Sender {
     /// Events the router has answered for.
     sent: usize,
     refused: usize,
+    /// Events that the router had already.
+    repeated: usize,
     /// Why ids are printed no more.
     unprinted: Option<io::Error>,
     /// What the idempotency keys begin with.
@@ -224,7 +233,10 @@ impl Sender {
         }
         let events: Vec<&str> = self.batch.iter().map(|event| event.get()).collect();
         let body = format!("[{}]", events.join(","));
-        let answer = self.client.send(&self.path, body.into())?;
+        let answer = self.client.send(&self.path, body.into()).map_err(|mut failure| {
+            failure.message.push_str(&self.left_off("may have been taken, or not"));
+            failure
+        })?;
         let entries = if (200..300).contains(&answer.status) {
             serde_json::from_slice::<Accepted>(&answer.body)
                 .map_err(|error| {
@@ -250,7 +262,10 @@ impl Sender {
         for entry in entries {
             self.sent += 1;
             match (&entry.id, &entry.error) {
-                (Some(id), None) => self.print(id),
+                (Some(id), None) => {
+                    self.repeated += usize::from(entry.duplicate);
+                    self.print(id);
+                }
                 (_, reason) => {
                     self.refused += 1;
                     let reason = reason.as_deref().unwrap_or("the router gave no reason");
@@ -274,7 +289,33 @@ impl Sender {
         } else {
             format!("events {first} to {last}")
         };
-        Failure::failed(format!("{which}: {}", problem.summary()))
+        Failure::failed(format!(
+            "{which}: {}{}",
+            problem.summary(),
+            self.left_off("were not all taken")
+        ))
+    }
+
+    /// Where it stopped, and how to go on. A single event says it all by itself.
+    fn left_off(&self, fate: &str) -> String {
+        let (first, last) = (self.sent + 1, self.sent + self.batch.len());
+        if last == 1 {
+            return String::new();
+        }
+        let before = match self.sent {
+            0 => "none was sent before them".to_owned(),
+            _ => format!("events 1 to {} were sent", self.sent),
+        };
+        let mend = match &self.key {
+            Some(_) => {
+                "run the same command again: the key keeps what was taken from being stored twice"
+                    .to_owned()
+            }
+            None => format!(
+                "go on with event {first}; with --idempotency-key a command may be run again as it is"
+            ),
+        };
+        format!("\nevents {first} to {last} {fate}, {before}, and nothing after them; {mend}")
     }
 }
 

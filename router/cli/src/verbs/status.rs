@@ -12,7 +12,8 @@ use crate::{
 
 const EXAMPLES: &str = "\
 A subscription is one target of one rule, with its own place in the journal. LAG says how many events of the journal \
-it has not looked at yet, QUEUED how many wait for their turn, POSTPONED how many deliveries wait for another attempt. \
+it has not looked at yet, QUEUED how many wait for their turn, POSTPONED how many deliveries wait for another attempt. STATE is `up`, or why nothing is sent: `down` (the target does \
+not answer, and is probed), `paused`, or `disabled` (it answered 410). \
 DELIVERED, DROPPED (events its transforms let go) and DEAD (deliveries given up) are counted since the subscription \
 began: a redriven dead letter stays counted in DEAD, and `slipswitch dlq ls` shows which ones are still there.
 
@@ -44,17 +45,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         "BUS",
         "RULE",
         "TARGET",
+        "STATE",
         "DELIVERED",
         "DROPPED",
         "DEAD",
         "LAG",
         "QUEUED",
-        "SENDING",
+        "IN FLIGHT",
         "POSTPONED",
         "LAST ERROR",
     ];
+    let stopped = stopped(&status.router.subscriptions);
     let rows = status.router.subscriptions.into_iter().map(row).collect();
     output::table(heads, rows, "no subscriptions: no rule has a target yet")?;
+    if let Some(stopped) = stopped {
+        output::line(&format!("\n{stopped}: `slipswitch target ls` says since when and why"))?;
+    }
     if let Some(error) = &status.last_error {
         let shown = if error.rendered.is_empty() { &error.message } else { &error.rendered };
         let at = error.at.as_deref().unwrap_or("some time ago");
@@ -77,7 +83,7 @@ fn summary(base: &str, status: &Status) -> Vec<String> {
         format!(
             "journal  {}, {} in {}",
             output::count(journal.next_offset, "event"),
-            size(journal.bytes),
+            output::size(journal.bytes),
             output::count(journal.segments, "segment")
         ),
     ];
@@ -98,7 +104,19 @@ fn plugin(plugin: &Plugin) -> String {
     }
 }
 
-fn row(subscription: Subscription) -> [String; 11] {
+/// How many get nothing, and how so; none when all do.
+fn stopped(subscriptions: &[Subscription]) -> Option<String> {
+    let states = ["down", "paused", "disabled"];
+    let counted = states.into_iter().filter_map(|state| {
+        let of_it = subscriptions.iter().filter(|one| one.condition().0 == state).count();
+        (0 < of_it).then(|| format!("{of_it} {state}"))
+    });
+    let counted: Vec<String> = counted.collect();
+    (!counted.is_empty()).then(|| format!("not all deliveries go: {}", counted.join(", ")))
+}
+
+fn row(subscription: Subscription) -> [String; 12] {
+    let (state, _since, _why) = subscription.condition();
     let rule = match &subscription.replay {
         Some(replay) => format!("{} (replay {replay})", subscription.rule),
         None => subscription.rule,
@@ -107,6 +125,7 @@ fn row(subscription: Subscription) -> [String; 11] {
         subscription.bus,
         rule,
         subscription.target,
+        state,
         subscription.delivered.to_string(),
         subscription.dropped.to_string(),
         subscription.dead.to_string(),
@@ -133,23 +152,12 @@ fn span(seconds: u64) -> String {
     words.join(" ")
 }
 
-/// Three digits or so, in binary units.
-fn size(bytes: u64) -> String {
-    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    for (length, unit) in units {
-        if bytes >= length {
-            return format!("{}.{} {unit}", bytes / length, bytes % length * 10 / length);
-        }
-    }
-    format!("{bytes} B")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn spans_and_sizes_read_well() {
+    fn spans_read_well() {
         let spans = [
             (0, "0s"),
             (59, "59s"),
@@ -160,10 +168,6 @@ mod tests {
         ];
         for (seconds, shown) in spans {
             assert_eq!(span(seconds), shown);
-        }
-        let sizes = [(0, "0 B"), (1_023, "1023 B"), (1_536, "1.5 KiB"), (67_108_864, "64.0 MiB")];
-        for (bytes, shown) in sizes {
-            assert_eq!(size(bytes), shown);
         }
     }
 

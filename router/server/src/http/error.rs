@@ -148,11 +148,6 @@ impl Problem {
         self.kind
     }
 
-    /// The same, called otherwise.
-    pub(crate) fn of(self, kind: Kind) -> Self {
-        Self { kind, ..self }
-    }
-
     /// Every entry of a list was refused; `entries` says why, in order.
     pub(crate) fn all_refused(entries: Box<RawValue>) -> Self {
         let detail =

@@ -46,6 +46,8 @@ pub(crate) use front::Front;
 pub(crate) use listen::{ListenError, Listener, finish, serve};
 
 const SHOWN_CHARS_MAX: usize = 200;
+/// Of all the rules, so many are named when one is not there.
+const RULES_NAMED_MAX: usize = 20;
 
 /// What answering a request takes.
 pub(crate) struct App {
@@ -78,7 +80,12 @@ impl App {
         let rule = shown(rule);
         let mend = match config::nearest(&rule, known) {
             Some(word) => format!("did you mean `{word}`?"),
-            None => "`GET /api/v1/rules` says which there are".to_owned(),
+            None if known.is_empty() => "there is none".to_owned(),
+            None => {
+                let named = known.iter().take(RULES_NAMED_MAX).copied().collect::<Vec<_>>();
+                let more = if named.len() < known.len() { " and others" } else { "" };
+                format!("there are: {}{more}", named.join(", "))
+            }
         };
         Kind::UnknownRule.problem(format!("there is no rule `{rule}`; {mend}"))
     }
@@ -114,7 +121,7 @@ fn routes(app: Arc<App>) -> axum::Router {
             "/api/v1/subscriptions/{bus}/{rule}/{target}/enable",
             post(api::subscriptions::enable),
         )
-        .route("/api/v1/replays/{name}", get(api::replays::replay))
+        .route("/api/v1/replays/{name}", get(api::replays::replay).delete(api::replays::remove))
         .route("/api/v1/replays/{name}/pause", post(api::replays::pause))
         .route("/api/v1/replays/{name}/resume", post(api::replays::resume))
         .route("/api/v1/replays/{name}/cancel", post(api::replays::cancel))

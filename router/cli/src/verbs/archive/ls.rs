@@ -27,14 +27,14 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
-    let heads = ["NAME", "BUS", "EVENTS", "BYTES", "OLDEST", "NEWEST", "DAYS", "PATTERN"];
+    let heads = ["NAME", "BUS", "EVENTS", "SIZE", "OLDEST", "NEWEST", "DAYS", "PATTERN"];
     let row = |archive: Archive| {
         let events = archive.events();
         [
             archive.name,
             archive.bus,
             events,
-            archive.size_bytes.to_string(),
+            output::size(archive.size_bytes),
             archive.oldest.unwrap_or_default(),
             archive.newest.unwrap_or_default(),
             if archive.retention_days == 0 {

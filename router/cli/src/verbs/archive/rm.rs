@@ -32,5 +32,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             output::flat(&archive.name)
         )));
     }
-    client.delete(&path)
+    client.delete(&path)?;
+    Ok(output::line(&output::flat(&format!("{}: removed", arguments.name)))?)
 }

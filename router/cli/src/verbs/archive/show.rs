@@ -29,10 +29,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Ok(());
     };
     let events = archive.events();
-    let kept = match archive.retention_days {
-        0 => "for ever".to_owned(),
-        days => output::count(days, "day"),
-    };
+    let kept = archive.kept();
     let lines = [
         ("archive", Some(archive.name)),
         ("for", Some(archive.description).filter(|text| !text.is_empty())),
@@ -41,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ("kept", Some(kept)),
         ("since", archive.created_at),
         ("events", Some(events)),
-        ("bytes", Some(archive.size_bytes.to_string())),
+        ("size", Some(output::size(archive.size_bytes))),
         ("oldest", archive.oldest),
         ("newest", archive.newest),
     ];

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use crate::{
     client::{Address, Client, escaped},
     failure::Failure,
+    output,
+    rows::Archive,
     verbs::dlq::filter::read,
 };
 
@@ -58,6 +60,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let client = Client::new(&arguments.address)?;
     let path = format!("/api/v1/archives/{}", escaped(&arguments.name));
-    let _changed: Value = client.patch(&path, &body)?;
-    Ok(())
+    let changed: Archive = client.patch(&path, &body)?;
+    let (name, kept) = (&changed.name, changed.kept());
+    let pattern = changed.pattern.as_deref().unwrap_or("every event");
+    Ok(output::line(&output::flat(&format!("{name}: {pattern}, kept {kept}")))?)
 }

@@ -5,7 +5,12 @@ use std::fs;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::{clock, failure::Failure, output, span::Moment};
+use crate::{
+    failure::Failure,
+    name::{Name, agreed},
+    output,
+    span::{Moment, Span},
+};
 
 /// Which dead letters.
 #[derive(Debug, Args)]
@@ -16,8 +21,8 @@ pub(super) struct Filter {
     /// Only of this rule
     #[arg(long, value_name = "NAME")]
     rule: Option<String>,
-    /// Only of this target of a rule
-    #[arg(long, value_name = "ID")]
+    /// Only of this target: as it is called in its rule, or RULE/TARGET, or BUS/RULE/TARGET
+    #[arg(long, value_name = "[[BUS/]RULE/]TARGET")]
     target: Option<String>,
     /// Only of this replay
     #[arg(long, value_name = "NAME")]
@@ -49,19 +54,22 @@ pub(super) struct Filter {
 impl Filter {
     /// What was asked for, by the names of the HTTP interface.
     pub(super) fn set(&self) -> Result<Vec<(&'static str, String)>, Failure> {
-        let now = clock::now();
-        let time = |moment: &Option<Moment>| moment.map(|moment| moment.before(now).to_string());
+        let span = Span::read(self.since, self.until)?;
         let pattern = self.pattern.as_deref().map(read).transpose()?;
+        let target = self.target.as_deref().map(Name::of_target).transpose()?.unwrap_or_default();
+        let bus = agreed("bus", self.bus.as_deref(), target.bus)?.map(str::to_owned);
+        let rule = agreed("rule", self.rule.as_deref(), target.rule)?.map(str::to_owned);
+        let target = target.target.map(str::to_owned);
         let state = if self.redriven { Some("history".to_owned()) } else { self.state.clone() };
         let all = [
-            ("bus", self.bus.clone()),
-            ("rule", self.rule.clone()),
-            ("target", self.target.clone()),
+            ("bus", bus),
+            ("rule", rule),
+            ("target", target),
             ("replay", self.replay.clone()),
             ("kind", self.kind.clone()),
             ("error", self.error.clone()),
-            ("since", time(&self.since)),
-            ("until", time(&self.until)),
+            ("since", span.since.map(|since| since.to_string())),
+            ("until", span.until.map(|until| until.to_string())),
             ("pattern", pattern),
             ("state", state),
         ];
@@ -111,7 +119,10 @@ impl Which {
             if !self.filter.is_empty() {
                 return Err(Failure::usage("ids name letters one by one: leave the filters away"));
             }
-            return Ok(json!({ "ids": self.ids }));
+            let mut ids = self.ids.clone();
+            ids.sort_unstable();
+            ids.dedup();
+            return Ok(json!({ "ids": ids }));
         }
         if !self.all {
             return Err(Failure::usage(
@@ -126,6 +137,11 @@ impl Which {
         Ok(body)
     }
 
+    /// Whether no letter was named by itself.
+    pub(super) fn is_all(&self) -> bool {
+        self.all
+    }
+
     pub(super) fn is_sure(&self) -> bool {
         self.yes
     }
@@ -137,9 +153,12 @@ impl Which {
 
     /// After a rehearsal: done, or how to do it.
     pub(super) fn rehearsed(&self, counted: &Counted, does: &str) -> Result<(), Failure> {
-        output::line(&format!("{does}: {}", counted.letters))?;
-        for group in &counted.groups {
-            output::line(&format!("  {}  {}", group.letters, group.name()))?;
+        output::line(&format!("{does}: {}", output::count(counted.letters, "dead letter")))?;
+        if !counted.groups.is_empty() {
+            output::line("")?;
+            let row = |group: &Group| [group.letters.to_string(), group.name()];
+            let rows = counted.groups.iter().map(row).collect();
+            output::table(["LETTERS", "TARGET"], rows, "")?;
         }
         if self.dry_run {
             return Ok(());

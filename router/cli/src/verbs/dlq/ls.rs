@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::{
     client::{Address, Client},
     failure::Failure,
-    output::{self, Output},
+    output::{self, Output, at_least_one},
     rows::DeadLetter,
     verbs::dlq::filter::Filter,
 };
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     filter: Filter,
     /// At most this many
-    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = at_least_one())]
     limit: usize,
     #[command(flatten)]
     output: Output,

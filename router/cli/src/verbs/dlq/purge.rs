@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::{
     client::{Address, Client},
-    failure::Failure,
+    failure::{Exit, Failure},
     output,
     verbs::dlq::filter::{Counted, Which},
 };
@@ -52,6 +52,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             "{} were left alone: they are being sent again, or not there",
             outcome.left
         ));
+        if !arguments.which.is_all() {
+            return Err(Failure::silent(Exit::Failed));
+        }
     }
     Ok(())
 }

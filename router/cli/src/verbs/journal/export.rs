@@ -3,13 +3,13 @@
 use std::io::{self, BufWriter, Write};
 
 use clap::Args;
+use event::Timestamp;
 
 use super::{Place, failure};
 use crate::{
-    clock,
     failure::{Exit, Failure},
     output::{self, count},
-    span::Moment,
+    span::{Moment, Span},
 };
 
 /// What everybody's tools take for granted.
@@ -62,10 +62,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn export(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
-    let now = clock::now();
-    let millis = |moment: Moment| moment.before(now).as_millis();
-    let first = arguments.since.map_or(i64::MIN, millis);
-    let last = arguments.until.map_or(i64::MAX, |until| millis(until).saturating_sub(1));
+    let span = Span::read(arguments.since, arguments.until)?;
+    let first = span.since.map_or(i64::MIN, Timestamp::as_millis);
+    let last = span.until.map_or(i64::MAX, |until| until.as_millis().saturating_sub(1));
     let data = arguments.place.open()?;
     let mut damages = Vec::new();
     if let Some(archive) = &arguments.archive {

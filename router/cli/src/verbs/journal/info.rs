@@ -5,10 +5,10 @@ use event::Timestamp;
 use serde_json::json;
 use server::offline::journal::{Info, InfoKind};
 
-use super::{Place, bytes, failure};
+use super::{Place, failure};
 use crate::{
     failure::Failure,
-    output::{self, Format, Output},
+    output::{self, Format, Output, size},
 };
 
 const EXAMPLES: &str = "\
@@ -45,8 +45,8 @@ fn row(info: &Info) -> [String; 9] {
         info.name.clone(),
         segments,
         info.records.to_string(),
-        bytes(info.bytes),
-        bytes(info.raw_bytes),
+        size(info.bytes),
+        size(info.raw_bytes),
         format!("{}..{}", info.first_offset, info.next_offset),
         time(info.first_time).unwrap_or_default(),
         time(info.last_time).unwrap_or_default(),

@@ -54,34 +54,3 @@ fn failure(error: JournalError) -> Failure {
         JournalError::Write(error) => error.into(),
     }
 }
-
-/// `12.3 MiB`.
-fn bytes(number: u64) -> String {
-    let mut rest = number;
-    let mut below = 0;
-    for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
-        if rest < 1024 || unit == "TiB" {
-            let tenths = below * 10 / 1024;
-            return if unit == "B" {
-                format!("{rest} B")
-            } else {
-                format!("{rest}.{tenths} {unit}")
-            };
-        }
-        (below, rest) = (rest % 1024, rest / 1024);
-    }
-    String::new()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_short() {
-        let cases = [0, 1023, 1024, 1536, 64 << 20, 5 << 40, u64::MAX].map(bytes);
-        let expected =
-            ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "64.0 MiB", "5.0 TiB", "16777215.9 TiB"];
-        assert_eq!(cases, expected);
-    }
-}

@@ -3,16 +3,16 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{Place, bytes, failure};
+use super::{Place, failure};
 use crate::{
     failure::{Exit, Failure},
-    output::{self, Format, Output, count},
+    output::{self, Format, Output, count, size},
 };
 
 const EXAMPLES: &str = "\
 Reads every byte of the journal, the sealed segments, the archives and the delivery log, and names each fault with its \
 file, its position and the offsets of the records that it costs. Nothing is changed. The exit code is 1 when there is a \
-fault.
+fault, and 2 when it could not be looked at: there is no journal, or a router has it open.
 
 Examples:
   slipswitch journal verify --data /var/lib/slipswitch
@@ -29,7 +29,13 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let found = arguments.place.open()?.verify().map_err(failure)?;
+    // 1 says that it was looked at and is damaged, and nothing else does.
+    let unseen = |failure: Failure| match failure.exit {
+        Exit::Failed => Failure { exit: Exit::Usage, ..failure },
+        _ => failure,
+    };
+    let data = arguments.place.open().map_err(unseen)?;
+    let found = data.verify().map_err(failure).map_err(unseen)?;
     let faults = found.faults.iter().map(|fault| {
         json!({
             "path": fault.path,
@@ -62,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
                 count(found.segments, "segment"),
                 count(found.blocks, "block"),
                 count(found.records, "record"),
-                bytes(found.bytes)
+                size(found.bytes)
             );
             if found.faults_count == 0 {
                 output::line(&format!("{all}: no fault"))?;

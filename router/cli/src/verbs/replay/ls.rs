@@ -28,13 +28,14 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
     let heads =
-        ["NAME", "BUS", "STATE", "DONE", "SINCE", "UNTIL", "TO", "DELIVERED", "DROPPED", "DEAD"];
+        ["NAME", "FROM", "STATE", "DONE", "SINCE", "UNTIL", "TO", "DELIVERED", "DROPPED", "DEAD"];
     let row = |replay: Replay| {
-        let done = format!("{:.0}%", replay.percent.floor());
+        let done = replay.done();
+        let from = replay.from();
         let chosen = replay.chosen();
         [
             replay.name,
-            replay.bus,
+            from,
             replay.state,
             done,
             replay.since.unwrap_or_default(),

@@ -21,6 +21,8 @@ pub(crate) enum Verb {
     Resume(control::Arguments),
     /// End a replay where it is
     Cancel(control::Arguments),
+    /// Forget a replay that has ended; its dead letters stay
+    Rm(control::Arguments),
 }
 
 pub(crate) fn run(verb: &Verb) -> Result<(), Failure> {
@@ -31,5 +33,6 @@ pub(crate) fn run(verb: &Verb) -> Result<(), Failure> {
         Verb::Pause(arguments) => control::run(arguments, "pause"),
         Verb::Resume(arguments) => control::run(arguments, "resume"),
         Verb::Cancel(arguments) => control::run(arguments, "cancel"),
+        Verb::Rm(arguments) => control::remove(arguments),
     }
 }

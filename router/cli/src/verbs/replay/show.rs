@@ -35,17 +35,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Ok(());
     };
     let left = replay.eta_seconds.map(|left| format!(", about {left} s left")).unwrap_or_default();
-    let from = replay.archive.as_ref().map(|archive| format!("archive {archive}"));
+    let from = replay.from();
     let to = replay.chosen();
     let counts =
         format!("{} delivered, {} dropped, {} dead", replay.delivered, replay.dropped, replay.dead);
+    let done = replay.done();
     let rate =
         replay.rate.map_or("as fast as it goes".to_owned(), |rate| format!("{rate} a second"));
     let lines = [
         ("replay", Some(replay.name)),
-        ("state", Some(format!("{}, {:.1} %{left}", replay.state, replay.percent))),
+        ("state", Some(format!("{}, {}{left}", replay.state, done))),
         ("error", replay.error),
-        ("from", Some(from.unwrap_or_else(|| format!("the journal of bus {}", replay.bus)))),
+        ("from", Some(from)),
         ("since", replay.since),
         ("until", replay.until),
         ("pattern", replay.pattern),

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Address, Client},
-    clock,
     failure::Failure,
+    name::{Name, agreed},
     output,
-    span::Moment,
+    span::{Moment, Span},
     verbs::dlq::filter::read,
 };
 
@@ -22,7 +22,8 @@ Examples:
   slipswitch replay start --since 1h
   slipswitch replay start --bus shop --since 7d --rule order-confirmation --rule welcome
   slipswitch replay start --archive orders --since 30d --rate 200 --dry-run
-  slipswitch replay start --since 2026-11-23T08:00:00Z --until 2026-11-23T09:30:00Z --name after-the-outage";
+  slipswitch replay start --since 7d --target shop/big-orders/crm --name after-the-outage
+  slipswitch replay start --since 2026-11-23T08:00:00Z --until 2026-11-23T09:30:00Z";
 
 /// Send the events of a span of time through the rules again.
 #[derive(Debug, Args)]
@@ -37,10 +38,10 @@ pub(crate) struct Arguments {
     /// Only for this rule; may be given several times [default: all rules of the bus]
     #[arg(long = "rule", value_name = "NAME")]
     rules: Vec<String>,
-    /// Only for this target, as RULE/TARGET; may be given several times
-    #[arg(long = "target", value_name = "RULE/TARGET")]
+    /// Only for this target; may be given several times. With --rule, it is one more beside the rule's
+    #[arg(long = "target", value_name = "[BUS/]RULE/TARGET")]
     targets: Vec<String>,
-    /// The bus whose past it is [default: the archive's, else default]
+    /// The bus whose past it is [default: the target's, if it says one, the archive's, else default]
     #[arg(long)]
     bus: Option<String>,
     /// Send what this archive holds, instead of what the journal of the bus holds
@@ -55,7 +56,7 @@ pub(crate) struct Arguments {
     /// So many deliveries of one target at a time; more than one gives the order up
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     concurrency: u32,
-    /// Say how many events and deliveries it would be, and start nothing
+    /// Say how many events each target would get, and start nothing
     #[arg(long)]
     dry_run: bool,
     /// What to call it [default: the router chooses]
@@ -92,7 +93,7 @@ struct Estimate {
 struct Target {
     rule: String,
     target: String,
-    deliveries: u64,
+    events: u64,
 }
 
 fn rehearse(client: &Client, body: &Value, rate: Option<f64>) -> Result<(), Failure> {
@@ -101,10 +102,11 @@ fn rehearse(client: &Client, body: &Value, rate: Option<f64>) -> Result<(), Fail
     let about = if exact { "" } else { "about " };
     output::line(&format!("events in the span: {about}{events}"))?;
     output::line(&format!("events to send: {about}{matched}"))?;
-    let all: u64 = targets.iter().map(|one| one.deliveries).sum();
-    for Target { rule, target, deliveries } in targets {
-        output::line(&output::flat(&format!("  {about}{deliveries}  {rule}/{target}")))?;
-    }
+    let all: u64 = targets.iter().map(|one| one.events).sum();
+    let rows = targets.into_iter().map(|Target { rule, target, events }| {
+        [format!("{about}{events}"), format!("{rule}/{target}")]
+    });
+    output::table(["EVENTS", "TARGET"], rows.collect(), "for no target")?;
     if let Some(rate) = rate.filter(|rate| 0.0 < *rate) {
         #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
         let seconds = (all as f64 / rate).ceil();
@@ -116,10 +118,28 @@ fn rehearse(client: &Client, body: &Value, rate: Option<f64>) -> Result<(), Fail
     Ok(())
 }
 
+/// The targets as RULE/TARGET, and the bus that they and `--bus` agree on.
+fn targets(arguments: &Arguments) -> Result<(Vec<String>, Option<String>), Failure> {
+    let mut bus = arguments.bus.as_deref();
+    let mut targets = Vec::new();
+    for text in &arguments.targets {
+        let name = Name::of_target(text)?;
+        bus = agreed("bus", bus, name.bus)?;
+        let (Some(rule), Some(target)) = (name.rule, name.target) else {
+            let message =
+                format!("--target `{text}` does not say of which rule: write RULE/{text}");
+            return Err(Failure::usage(message));
+        };
+        targets.push(format!("{rule}/{target}"));
+    }
+    Ok((targets, bus.map(str::to_owned)))
+}
+
 fn asked(arguments: &Arguments) -> Result<Value, Failure> {
-    let now = clock::now();
-    let mut body = json!({ "since": arguments.since.before(now).to_string() });
-    match (&arguments.bus, &arguments.archive) {
+    let span = Span::read(Some(arguments.since), arguments.until)?;
+    let mut body = json!({ "since": span.since.map(|since| since.to_string()) });
+    let (targets, bus) = targets(arguments)?;
+    match (&bus, &arguments.archive) {
         (None, None) => body["bus"] = "default".into(),
         (bus, archive) => {
             for (name, value) in [("bus", bus), ("archive", archive)] {
@@ -138,11 +158,11 @@ fn asked(arguments: &Arguments) -> Result<Value, Failure> {
     if arguments.concurrency != 1 {
         body["concurrency"] = arguments.concurrency.into();
     }
-    if !arguments.targets.is_empty() {
-        body["targets"] = arguments.targets.clone().into();
+    if !targets.is_empty() {
+        body["targets"] = targets.into();
     }
-    if let Some(until) = arguments.until {
-        body["until"] = until.before(now).to_string().into();
+    if let Some(until) = span.until {
+        body["until"] = until.to_string().into();
     }
     if !arguments.rules.is_empty() {
         body["rules"] = arguments.rules.clone().into();

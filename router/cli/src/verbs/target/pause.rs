@@ -1,42 +1,49 @@
 //! `slipswitch target pause`, `resume` and `enable`.
 
 use clap::Args;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
     client::{Address, Client, escaped},
     failure::Failure,
+    name::{Name, agreed},
     output,
     rows::Subscription,
 };
+
+/// The bus of a name that says none.
+const DEFAULT_BUS: &str = "default";
+/// The most edits between what was written and what is proposed for it.
+const EDITS_MAX: usize = 3;
 
 const PAUSE_EXAMPLES: &str = "\
 Deliveries under way are finished, then nothing more is sent, also after a restart. What comes meanwhile waits in the \
 journal and takes no memory.
 
 Examples:
-  slipswitch target pause big-orders/crm --reason 'the CRM moves on Tuesday'
+  slipswitch target pause shop/big-orders/crm --reason 'the CRM moves on Tuesday'
   slipswitch target pause big-orders --bus shop        all targets of the rule";
 
 const RESUME_EXAMPLES: &str = "\
 Examples:
-  slipswitch target resume big-orders/crm";
+  slipswitch target resume shop/big-orders/crm";
 
 const ENABLE_EXAMPLES: &str = "\
 A target that answered 410 (Gone) is disabled until somebody has looked. What it is owed is kept, and sent then.
 
 Examples:
-  slipswitch target enable big-orders/crm";
+  slipswitch target enable shop/big-orders/crm";
 
 /// Which targets.
 #[derive(Debug, Args)]
 struct Which {
-    /// A rule and one of its targets, or a rule for all of its targets
-    #[arg(value_name = "RULE[/TARGET]")]
+    /// A rule and one of its targets (a bus may stand before it), or a rule for all of its targets
+    #[arg(value_name = "[BUS/]RULE/TARGET|RULE")]
     name: String,
-    /// The bus of the rule
-    #[arg(long, default_value = "default")]
-    bus: String,
+    /// The bus of the rule [default: the one in the name, else default]
+    #[arg(long)]
+    bus: Option<String>,
     #[command(flatten)]
     address: Address,
 }
@@ -68,46 +75,150 @@ pub(crate) struct Enable {
     which: Which,
 }
 
+/// What is done to a target, and how it is told.
+struct Act {
+    verb: &'static str,
+    body: Value,
+    done: &'static str,
+    needless: &'static str,
+}
+
+/// What the router says it did.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Answer {
+    was_paused: Option<bool>,
+    was_disabled: Option<bool>,
+}
+
 pub(crate) fn pause(arguments: &Pause) -> Result<(), Failure> {
-    tell(&arguments.which, "pause", &json!({ "reason": arguments.reason }))
+    let body = json!({ "reason": arguments.reason });
+    tell(&arguments.which, &Act { verb: "pause", body, done: "paused", needless: "paused" })
 }
 
 pub(crate) fn resume(arguments: &Resume) -> Result<(), Failure> {
-    tell(&arguments.which, "resume", &json!({}))
+    let (body, needless) = (json!({}), "was not paused: nothing to do");
+    tell(&arguments.which, &Act { verb: "resume", body, done: "resumed", needless })
 }
 
 pub(crate) fn enable(arguments: &Enable) -> Result<(), Failure> {
-    tell(&arguments.which, "enable", &json!({}))
+    let (body, needless) = (json!({}), "was not disabled: nothing to do");
+    tell(&arguments.which, &Act { verb: "enable", body, done: "enabled", needless })
 }
 
-fn tell(which: &Which, what: &str, body: &Value) -> Result<(), Failure> {
+fn tell(which: &Which, act: &Act) -> Result<(), Failure> {
+    let name = Name::of_rule(&which.name)?;
+    let bus = agreed("bus", which.bus.as_deref(), name.bus)?;
     let client = Client::new(&which.address)?;
-    let (rule, only) = match which.name.split_once('/') {
-        Some((rule, target)) => (rule, Some(target)),
-        None => (which.name.as_str(), None),
-    };
-    let targets: Vec<String> = match only {
-        Some(target) => vec![target.to_owned()],
-        None => {
-            let all: Vec<Subscription> = client.get("/api/v1/subscriptions", &[])?;
-            let of_rule = all
-                .into_iter()
-                .filter(|one| one.bus == which.bus && one.rule == rule && one.replay.is_none());
-            of_rule.map(|one| one.target).collect()
-        }
-    };
-    if targets.is_empty() {
-        let bus = &which.bus;
-        let message = format!(
-            "there is no rule `{rule}` with a target on bus `{bus}`; `slipswitch target ls` shows all"
-        );
-        return Err(Failure::failed(message));
-    }
-    for target in targets {
-        let names = [&which.bus, rule, &target].map(escaped).join("/");
-        let path = format!("/api/v1/subscriptions/{names}/{what}");
-        let _answer: Value = client.post(&path, body)?;
-        output::line(&format!("{}/{rule}/{target}", which.bus))?;
+    let all: Vec<Subscription> = client.get("/api/v1/subscriptions", &[])?;
+    for Subscription { bus, rule, target, paused, disabled, .. } in chosen(all, name, bus)? {
+        let names = [&bus, &rule, &target].map(|name| escaped(name)).join("/");
+        let path = format!("/api/v1/subscriptions/{names}/{}", act.verb);
+        let answer: Answer = client.post(&path, &act.body)?;
+        let is_needless = answer.was_paused == Some(false) || answer.was_disabled == Some(false);
+        let done = if is_needless { act.needless } else { act.done };
+        let other = match act.verb {
+            "resume" => {
+                disabled.map(|_| "; it is disabled: `slipswitch target enable` lets it go on")
+            }
+            "enable" => paused.map(|_| "; it is paused: `slipswitch target resume` lets it go on"),
+            _ => None,
+        };
+        output::line(&format!("{bus}/{rule}/{target}  {done}{}", other.unwrap_or_default()))?;
     }
     Ok(())
+}
+
+/// The live subscriptions that a name means, or why it means none.
+fn chosen(
+    all: Vec<Subscription>,
+    name: Name<'_>,
+    bus: Option<&str>,
+) -> Result<Vec<Subscription>, Failure> {
+    let live: Vec<Subscription> = all.into_iter().filter(|one| one.replay.is_none()).collect();
+    let is_named = |one: &Subscription| {
+        name.rule.is_none_or(|rule| one.rule == rule)
+            && name.target.is_none_or(|target| one.target == target)
+    };
+    let on = bus.unwrap_or(DEFAULT_BUS);
+    if live.iter().any(|one| one.bus == on && is_named(one)) {
+        return Ok(live.into_iter().filter(|one| one.bus == on && is_named(one)).collect());
+    }
+    let asked: Vec<&str> = [name.rule, name.target].into_iter().flatten().collect();
+    let asked = asked.join("/");
+    let mut elsewhere: Vec<&str> =
+        live.iter().filter(|one| is_named(one)).map(|one| one.bus.as_str()).collect();
+    elsewhere.dedup();
+    let mend = match *elsewhere {
+        [only] => format!("bus `{only}` has it: say --bus {only}"),
+        [] => nearest(&live, name, on, &asked),
+        _ => format!("the buses {} have it: say which with --bus", elsewhere.join(", ")),
+    };
+    let what = if name.target.is_some() { "target" } else { "rule with a target" };
+    Err(Failure::failed(format!("there is no {what} `{asked}` on bus `{on}`; {mend}")))
+}
+
+/// The name that was probably meant; one on the bus that was asked for before one elsewhere.
+fn nearest(live: &[Subscription], name: Name<'_>, on: &str, asked: &str) -> String {
+    let candidates = live.iter().map(|Subscription { bus, rule, target, .. }| {
+        let named = if name.target.is_some() { format!("{rule}/{target}") } else { rule.clone() };
+        (strsim::damerau_levenshtein(asked, &named), bus != on, bus, named)
+    });
+    match candidates.min() {
+        Some((distance, is_elsewhere, bus, named)) if distance <= EDITS_MAX => {
+            let beside = if is_elsewhere { format!(" (with --bus {bus})") } else { String::new() };
+            format!("did you mean `{named}`{beside}?")
+        }
+        _ => "`slipswitch target ls` shows all".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str, bus: Option<&str>) -> Result<Vec<String>, String> {
+        let one = |bus: &str, rule: &str, target: &str| Subscription {
+            bus: bus.to_owned(),
+            rule: rule.to_owned(),
+            target: target.to_owned(),
+            ..Subscription::default()
+        };
+        let all = vec![
+            one("default", "audit", "log"),
+            one("default", "audit", "file"),
+            one("shop", "big-orders", "crm"),
+            one("a", "both", "t"),
+            one("b", "both", "t"),
+        ];
+        let name = Name::of_rule(text).unwrap();
+        let found = chosen(all, name, bus.or(name.bus)).map_err(|failure| failure.message)?;
+        Ok(found
+            .into_iter()
+            .map(|one| format!("{}/{}/{}", one.bus, one.rule, one.target))
+            .collect())
+    }
+
+    #[test]
+    fn a_name_is_of_the_default_bus_unless_it_says_otherwise() {
+        assert_eq!(said("audit/log", None).unwrap(), ["default/audit/log"]);
+        assert_eq!(said("audit", None).unwrap(), ["default/audit/log", "default/audit/file"]);
+        assert_eq!(said("shop/big-orders/crm", None).unwrap(), ["shop/big-orders/crm"]);
+        assert_eq!(said("big-orders/crm", Some("shop")).unwrap(), ["shop/big-orders/crm"]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_with_where_it_is_or_what_is_near() {
+        for (text, says) in [
+            ("big-orders/crm", "bus `shop` has it: say --bus shop"),
+            ("big-orders", "bus `shop` has it: say --bus shop"),
+            ("both/t", "the buses a, b have it: say which with --bus"),
+            ("audit/lgo", "did you mean `audit/log`?"),
+            ("big-ordes/crm", "did you mean `big-orders/crm` (with --bus shop)?"),
+            ("something/else", "`slipswitch target ls` shows all"),
+        ] {
+            let message = said(text, None).unwrap_err();
+            assert!(message.ends_with(says), "{text}: {message}");
+        }
+    }
 }

@@ -16,7 +16,7 @@ use axum::response::Response;
 use bus::{EventSearch, Selection};
 use serde::Deserialize;
 
-use super::{query, time};
+use super::{query, span};
 use crate::http::error::{Kind, Problem};
 use crate::http::{App, json, shown};
 
@@ -62,11 +62,11 @@ pub(in crate::http) async fn events(
     if !app.router.has_bus(&bus) {
         return Err(app.unknown_bus(&bus));
     }
-    let moment = |key, text: Option<String>| text.map(|text| time(key, &text)).transpose();
+    let (since, until) = span(asked.since.as_deref(), asked.until.as_deref(), Kind::BadParameter)?;
     let search = EventSearch {
         bus,
-        since: moment("since", asked.since)?,
-        until: moment("until", asked.until)?,
+        since,
+        until,
         pattern: asked.pattern.as_deref().map(pattern).transpose()?,
         is_oldest_first: matches!(asked.order, Some(Order::Oldest)),
         after: asked.after,
@@ -85,7 +85,11 @@ pub(in crate::http) async fn event(
     if let Some(bus) = bus.as_deref().filter(|bus| !app.router.has_bus(bus)) {
         return Err(app.unknown_bus(bus));
     }
-    let fate = app.router.fate(&id, bus.as_deref()).await?;
+    let mut fate = app.router.fate(&id, bus.as_deref()).await?;
+    if fate.places.is_empty() && is_uuid_in_capitals(&id) {
+        // Ids of the router's own making are small; some tools show them in capitals.
+        fate = app.router.fate(&id.to_ascii_lowercase(), bus.as_deref()).await?;
+    }
     if fate.places.is_empty() {
         let id = shown(&id);
         let why = if fate.complete {
@@ -96,6 +100,15 @@ pub(in crate::http) async fn event(
         return Err(Kind::NotFound.problem(format!("there is no event `{id}`: {why}")));
     }
     Ok(json(&fate))
+}
+
+fn is_uuid_in_capitals(id: &str) -> bool {
+    let is_uuid = id.len() == 36
+        && id.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        });
+    is_uuid && id.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 fn pattern(text: &str) -> Result<Selection, Problem> {

@@ -28,8 +28,23 @@ fn named(name: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
     Ok(name)
 }
 
-fn time(key: &str, text: &str) -> Result<Timestamp, Problem> {
-    Timestamp::parse(text).map_err(|error| Kind::BadRequest.problem(format!("`{key}`: {error}")))
+/// `bad` is how a mistake is called here.
+fn time(key: &str, text: &str, bad: Kind) -> Result<Timestamp, Problem> {
+    Timestamp::parse(text).map_err(|error| bad.problem(format!("`{key}`: {error}")))
+}
+
+/// The ends of a span; it must hold something.
+fn span(
+    since: Option<&str>,
+    until: Option<&str>,
+    bad: Kind,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
+    let at = |key, text: Option<&str>| text.map(|text| time(key, text, bad)).transpose();
+    let (since, until) = (at("since", since)?, at("until", until)?);
+    if since.zip(until).is_some_and(|(since, until)| until <= since) {
+        return Err(bad.problem("`until` is not after `since`: nothing lies between"));
+    }
+    Ok((since, until))
 }
 
 /// A pattern as an object, or, with its numbers as they are written, as the text of one.
@@ -46,8 +61,19 @@ fn pattern(value: &serde_json::Value, bad: Kind) -> Result<Selection, Problem> {
 
 fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
     let query = Query::try_from_uri(uri)
-        .map_err(|rejection| Kind::BadParameter.problem(rejection.body_text()))?;
+        .map_err(|rejection| Kind::BadParameter.problem(query_mistake(&rejection.body_text())))?;
     Ok(query.0)
+}
+
+/// What is wrong with a query, without the words of those who read it for us.
+fn query_mistake(text: &str) -> String {
+    let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
+    let text = text
+        .replace("invalid digit found in string", "not a whole number")
+        .replace("cannot parse integer from empty string", "empty; use a whole number")
+        .replace("number too large to fit in target type", "too large a number")
+        .replace("provided string was not `true` or `false`", "neither `true` nor `false`");
+    format!("the query: {text}")
 }
 
 /// Reads a body of JSON, whatever its content type says.

@@ -6,13 +6,15 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bus::StartReplay;
+use bus::ruleset::Rule;
+use bus::{ReplayError, StartReplay};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{body, named, pattern, query, time};
+use super::{body, named, pattern, query, span, time};
+use crate::config::nearest;
 use crate::http::error::{Kind, Problem};
-use crate::http::{App, json};
+use crate::http::{App, json, shown};
 
 pub(in crate::http) async fn replays(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     Ok(json(&app.router.replays().await?))
@@ -53,13 +55,8 @@ impl ReplayRequest {
         if !app.router.has_bus(&bus) {
             return Err(app.unknown_bus(&bus));
         }
-        let since = time("since", &self.since)?;
-        let until = self.until.map(|until| time("until", &until)).transpose()?;
-        if until.is_some_and(|until| until <= since) {
-            return Err(
-                Kind::BadRequest.problem("`until` is not after `since`: nothing lies between")
-            );
-        }
+        let since = time("since", &self.since, Kind::BadRequest)?;
+        let (_since, until) = span(Some(&self.since), self.until.as_deref(), Kind::BadRequest)?;
         Ok(StartReplay {
             name: self.name,
             archive: self.archive,
@@ -81,11 +78,52 @@ pub(in crate::http) async fn start_replay(
     let mode: Mode = query(request.uri())?;
     let asked: ReplayRequest = body(&app, request).await?;
     let start = asked.read(&app)?;
+    let refused = |error| refused(&app, error);
     if mode.dry_run {
-        return Ok(json(&app.router.estimate_replay(start).await?));
+        return Ok(json(&app.router.estimate_replay(start).await.map_err(refused)?));
     }
-    let replay = app.router.start_replay(start).await?;
+    let replay = app.router.start_replay(start).await.map_err(refused)?;
     Ok((StatusCode::CREATED, json(&replay)).into_response())
+}
+
+/// Who names no bus means `default`: what is on another one is told with its bus.
+fn refused(app: &App, error: ReplayError) -> Problem {
+    let (name, on) = match &error {
+        ReplayError::UnknownRule { rule, bus, .. } => (rule, bus),
+        ReplayError::UnknownTarget { target, bus, .. } => (target, bus),
+        _ => return error.into(),
+    };
+    let rules = app.router.rules();
+    let (rule, target) = match name.split_once('/') {
+        Some((rule, target)) => (rule, Some(target)),
+        None => (name.as_str(), None),
+    };
+    let has = |one: &Rule| target.is_none_or(|id| one.targets.iter().any(|target| target.id == id));
+    let on_others = rules.rules().iter().filter(|one| one.bus != *on && one.enabled);
+    let mut buses: Vec<&str> =
+        on_others.filter(|one| one.name == rule && has(one)).map(|one| one.bus.as_str()).collect();
+    buses.sort_unstable();
+    buses.dedup();
+    let what = if target.is_some() { "target" } else { "rule" };
+    let mend = match *buses {
+        [] => match near(&error, name) {
+            Some(word) => format!("did you mean `{word}`?"),
+            None => return error.into(),
+        },
+        [bus] => format!("bus `{bus}` has it: name that bus"),
+        _ => format!("the buses {} have it: name one", buses.join(", ")),
+    };
+    let name = shown(name);
+    Kind::UnknownRule.problem(format!("there is no enabled {what} `{name}` on bus `{on}`; {mend}"))
+}
+
+fn near<'a>(error: &'a ReplayError, name: &str) -> Option<&'a str> {
+    let (ReplayError::UnknownRule { known, .. } | ReplayError::UnknownTarget { known, .. }) = error
+    else {
+        return None;
+    };
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    nearest(name, &known)
 }
 
 type Name = Result<Path<String>, PathRejection>;
@@ -116,4 +154,12 @@ pub(in crate::http) async fn cancel(
     name: Name,
 ) -> Result<Response, Problem> {
     Ok(json(&app.router.cancel_replay(&named(name)?).await?))
+}
+
+pub(in crate::http) async fn remove(
+    State(app): State<Arc<App>>,
+    name: Name,
+) -> Result<Response, Problem> {
+    app.router.remove_replay(&named(name)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -33,6 +33,34 @@ fn events_are_taken_one_by_one_as_arrays_and_as_lines() {
 }
 
 #[test]
+fn a_question_that_cannot_be_meant_is_refused_in_our_own_words() {
+    let scene = Scene::start(&[], Mode::Serve);
+    let asked = |path: &str| scene.get(path).problem(400, "bad-parameter");
+    let backwards = "since=2026-11-23T08:00:00Z&until=2026-11-23T08:00:00Z";
+    for listing in ["events", "dead-letters", "dead-letters/count", "dead-letters/export"] {
+        let detail = asked(&format!("/api/v1/{listing}?{backwards}"));
+        assert!(detail.contains("nothing lies between"), "{detail}");
+        assert!(asked(&format!("/api/v1/{listing}?since=soon")).contains("RFC 3339"));
+    }
+    for listing in ["events", "dead-letters"] {
+        let detail = asked(&format!("/api/v1/{listing}?limit=abc"));
+        assert!(detail.ends_with("limit: not a whole number"), "{detail}");
+    }
+    let detail = scene.get("/api/v1/dead-letters/abc").problem(404, "not-found");
+    assert_eq!(detail, "there is no dead letter `abc`: they have numbers");
+}
+
+#[test]
+fn an_event_is_found_by_its_id_in_capitals() {
+    let scene = Scene::start(&[], Mode::Serve);
+    let taken = scene.send("POST", "/events", EVENT).json();
+    let id = taken["entries"][0]["id"].as_str().unwrap().to_owned();
+    let found = scene.get(&format!("/api/v1/events/{}", id.to_uppercase()));
+    assert_eq!((found.status, &found.json()["id"]), (200, &id.into()));
+    assert_eq!(scene.get("/api/v1/events/E-1").status, 404);
+}
+
+#[test]
 fn what_is_refused_gets_a_problem_with_the_reason() {
     let scene = Scene::start(&[], Mode::Serve);
     let post = |body: &[u8]| scene.send("POST", "/events", body);
@@ -222,6 +250,37 @@ fn a_replay_that_is_not_understood_is_not_started() {
     let estimate = scene.send("POST", dry, body).json();
     assert_eq!((&estimate["exact"], &estimate["events"]), (&true.into(), &0.into()), "{estimate}");
     assert_eq!(scene.get("/api/v1/replays").json(), serde_json::json!([]), "nothing was started");
+}
+
+#[test]
+fn a_replay_for_what_is_on_another_bus_or_misspelt_says_so() {
+    let scene = Scene::start(&[("a.yaml", RULE)], Mode::Serve);
+    for (more, says) in [
+        (r#""rules":["all"]"#, "rule `all` on bus `default`; bus `shop` has it"),
+        (r#""targets":["all/file"]"#, "target `all/file` on bus `default`; bus `shop` has it"),
+        (r#""bus":"shop","targets":["all/flie"]"#, "did you mean `all/file`?"),
+    ] {
+        let body = format!(r#"{{"since":"2026-01-02T00:00:00Z",{more}}}"#);
+        let detail = scene.send("POST", "/api/v1/replays", body).problem(404, "unknown-rule");
+        assert!(detail.contains(says), "{detail}");
+    }
+}
+
+#[test]
+fn only_a_replay_that_has_ended_is_removed() {
+    let scene = Scene::start(&[("a.yaml", RULE)], Mode::Serve);
+    scene.send("POST", "/buses/shop/events", EVENT);
+    let body = r#"{"bus":"shop","since":"2026-01-02T00:00:00Z","name":"NAME","rate":0.001}"#;
+    scene.send("POST", "/api/v1/replays", body.replace("NAME", "..")).problem(400, "bad-request");
+    scene.send("POST", "/buses/shop/events", EVENT);
+    let path = "/api/v1/replays/once";
+    let made = scene.send("POST", "/api/v1/replays", body.replace("NAME", "once"));
+    assert_eq!(made.status, 201, "{}", made.body);
+    let detail = scene.send("DELETE", path, "").problem(409, "conflict");
+    assert!(detail.contains("running"), "{detail}");
+    assert_eq!(scene.send("POST", &format!("{path}/cancel"), "").status, 200);
+    assert_eq!(scene.send("DELETE", path, "").status, 204);
+    scene.send("DELETE", path, "").problem(404, "not-found");
 }
 
 #[test]

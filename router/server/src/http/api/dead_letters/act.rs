@@ -94,7 +94,13 @@ pub(in crate::http) async fn redrive(
     }
     let which = asked.which(&app).await?;
     if dry_run {
-        return rehearse(&app, which).await;
+        return match to {
+            RedriveTo::Target => rehearse(&app, which).await,
+            RedriveTo::Rules(rules) => {
+                let counted = app.router.rehearse_redrive(which, rules).await?;
+                Ok(json(&Rehearsed { dry_run: true, counted }))
+            }
+        };
     }
     let done = app.router.redrive(which, to).await?;
     let refused = done.refused.into_iter().map(|(id, reason)| Refused { id, reason }).collect();

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::config::nearest;
-use crate::http::api::{pattern, time};
+use crate::http::api::{pattern, span};
 use crate::http::error::{Kind, Problem};
 use crate::http::{App, shown};
 
@@ -51,13 +51,11 @@ impl Filter {
 
     /// `bad` is how a mistake is called here.
     pub(super) async fn read(self, app: &App, bad: Kind) -> Result<DeadLetterFilter, Problem> {
-        let at = |key: &str, text: Option<String>| {
-            text.map(|text| time(key, &text)).transpose().map_err(|problem| problem.of(bad))
-        };
+        let (since, until) = span(self.since.as_deref(), self.until.as_deref(), bad)?;
         let filter = DeadLetterFilter {
             kind: self.kind.as_deref().map(|text| kind(text, bad)).transpose()?,
-            since: at("since", self.since)?,
-            until: at("until", self.until)?,
+            since,
+            until,
             pattern: self.pattern.map(|value| pattern(&value, bad)).transpose()?,
             choice: choice(self.state.as_deref(), bad)?,
             bus: self.bus,

@@ -23,9 +23,9 @@ use bus::delivery::DeadLetter;
 use bus::{AttemptRecord, DeadLetterFilter, GroupBy};
 use serde::{Deserialize, Serialize};
 
-use super::query;
+use super::{named, query};
 use crate::http::error::{Kind, Problem};
-use crate::http::{App, json};
+use crate::http::{App, json, shown};
 use filter::{Filter, Rest, nothing_else};
 
 const PAGE_DEFAULT: usize = 100;
@@ -90,7 +90,7 @@ pub(in crate::http) async fn count(
 
 pub(in crate::http) async fn dead_letter(
     State(app): State<Arc<App>>,
-    id: Result<Path<i64>, PathRejection>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     #[derive(Serialize)]
     struct View {
@@ -99,7 +99,11 @@ pub(in crate::http) async fn dead_letter(
         log: Vec<AttemptRecord>,
     }
 
-    let Path(id) = id.map_err(|rejection| Kind::NotFound.problem(rejection.body_text()))?;
+    let id = named(id)?;
+    let id: i64 = id.parse().map_err(|_no_number| {
+        Kind::NotFound
+            .problem(format!("there is no dead letter `{}`: they have numbers", shown(&id)))
+    })?;
     let found = app.router.dead_letter(id).await?;
     let letter = found.ok_or_else(|| {
         Kind::NotFound.problem(format!("there is no dead letter {id}; it may have been purged"))
