@@ -138,9 +138,7 @@ fn a_stop_in_the_middle_of_sealing_costs_nothing() {
         sent += 1;
     }
     let folder = scene.path("data/sealed/default");
-    while !folder.exists() {
-        std::thread::yield_now();
-    }
+    router.wait_for_status(|_| folder.exists());
     router.stop().expect(0);
     let verified = scene.run(&["journal", "verify"]).expect(0);
     assert!(verified.out.contains("no fault"), "{verified:?}");
