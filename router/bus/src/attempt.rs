@@ -20,7 +20,7 @@ use crate::trail::{AttemptResult, Line, Sent};
 /// Said of what waits behind an earlier delivery of its order.
 pub(crate) const NOT_TRIED: &str = "not tried yet: an earlier delivery of the same order is owed";
 /// How long a target is left alone at most because it asked for it.
-const HOLD_MAX: Duration = Duration::from_secs(60 * 60);
+pub(crate) const HOLD_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// What became of one output.
 #[derive(Debug)]
@@ -175,6 +175,11 @@ impl Retry {
 }
 
 impl Outcome {
+    /// Whether something of it is still to be delivered.
+    pub(crate) fn is_owed(&self) -> bool {
+        self.ends.iter().any(|end| matches!(end, End::Postponed(_) | End::PutOff(_)))
+    }
+
     /// A payload that was read from its row is still there.
     fn keep_rows(&mut self) {
         for end in &mut self.ends {

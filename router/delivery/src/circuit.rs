@@ -13,7 +13,7 @@
 //!
 //! - Open, nothing is tried; half-open, one delivery is, and what it tells decides.
 //! - Probes never stop: the delay between them grows up to [`PROBE_AFTER_MAX`] and no further.
-//! - Pure: the time comes as a value. A clock that steps back delays a probe, at most by one delay.
+//! - Pure: the time comes as a value. Whoever sees the clock step back says so, and no probe is late by it.
 
 use std::time::Duration;
 
@@ -105,10 +105,19 @@ impl Circuit {
         self.state = CircuitState::HalfOpen;
     }
 
-    /// The probe told nothing, because it never reached the target.
+    /// The probe ended without reaching the target: another one may take its place at once.
     pub fn probe_again(&mut self) {
         if self.state == CircuitState::HalfOpen {
             self.state = CircuitState::Open;
+        }
+    }
+
+    /// The probe never reached the target, and is still owed: the next one comes after the same
+    /// delay as after a failure, which does not grow by it.
+    pub fn probe_later(&mut self, now: Timestamp) {
+        if self.state == CircuitState::HalfOpen {
+            self.state = CircuitState::Open;
+            self.probe_at = now.after(self.delay);
         }
     }
 
@@ -142,6 +151,11 @@ impl Circuit {
         self.probe_at = now.after(self.delay);
         let longest = PROBE_AFTER_MAX.max(self.options.probe_after);
         self.delay = self.delay.saturating_mul(2).min(longest);
+    }
+
+    /// The clock was set back.
+    pub fn step_back(&mut self, back: Duration) {
+        self.probe_at = self.probe_at.before(back);
     }
 
     pub fn state(&self) -> CircuitState {
@@ -209,12 +223,17 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_tells_nothing_is_made_again_at_once() {
+    fn a_probe_that_tells_nothing_is_made_again_at_once_if_it_has_ended_and_else_later() {
         let mut circuit = Circuit::new(CircuitOptions { failures: 1, ..OPTIONS });
         circuit.failed(at(0), false);
         circuit.probe();
         circuit.probe_again();
         assert_eq!(circuit.permit(at(1)), Permit::Probe);
+        for now in [1, 3, 5] {
+            circuit.probe();
+            circuit.probe_later(at(now));
+            assert_eq!(circuit.permit(at(now)), Permit::NotBefore(at(now + 2)));
+        }
     }
 
     proptest! {

@@ -97,7 +97,13 @@ impl Gate {
     }
 
     /// Takes in what the attempts of one work told. Whether the target is gone, in its words.
-    pub(super) fn hear(&mut self, heard: &[Heard], is_full: bool, now: Now) -> Option<String> {
+    /// `is_owed`: something of the work is still to be delivered.
+    pub(super) fn hear(
+        &mut self,
+        heard: &[Heard],
+        (is_full, is_owed): (bool, bool),
+        now: Now,
+    ) -> Option<String> {
         let requests: u32 = heard.iter().map(|one| one.requests).sum();
         if let Some(rate) = &mut self.rate
             && 1 < requests
@@ -117,10 +123,18 @@ impl Gate {
             self.hold_until = self.hold_until.max(one.hold_until);
             gone = gone.or_else(|| one.gone.clone());
         }
-        if !has_told {
+        if !has_told && is_owed && gone.is_none() {
+            self.circuit.probe_later(now.wall);
+        } else if !has_told {
             self.circuit.probe_again();
         }
         gone
+    }
+
+    /// The clock was set back.
+    pub(super) fn step_back(&mut self, back: Duration) {
+        self.hold_until = self.hold_until.map(|until| until.before(back));
+        self.circuit.step_back(back);
     }
 
     pub(super) fn circuit(&self) -> &Circuit {

@@ -54,6 +54,8 @@ pub(crate) struct Inner {
     feed: Feed,
     gate: Gate,
     waiting: Waiting,
+    /// The clock at the last look.
+    seen: Option<Now>,
     is_retired: bool,
     /// Its replay was cancelled: it ends with what is under way.
     is_cancelled: bool,
@@ -98,6 +100,7 @@ impl Inner {
             bounds,
             feed,
             waiting: Waiting::load(stored.waiting),
+            seen: None,
             is_retired: false,
             is_cancelled: false,
             is_over: false,
@@ -144,7 +147,7 @@ impl Inner {
 
     /// Whether an event is needed to find out whether the target is back: nothing else could be sent.
     fn needs_a_probe(&self) -> bool {
-        self.gate.is_only_broken() && self.waiting.next_due().is_none() && self.running == 0
+        self.gate.is_only_broken() && !self.waiting.has_probe() && self.running == 0
     }
 
     /// Whether the own reader should be at work, and is not.
@@ -195,8 +198,11 @@ impl Inner {
     /// Takes in what became of a work.
     pub(crate) fn finish(&mut self, finished: Finished, now: Now) {
         self.running -= 1;
+        self.notice(now);
         let (mut orders, mut heard) = (Vec::new(), Vec::new());
+        let mut is_owed = false;
         for (part, outcome) in finished.parts {
+            is_owed |= outcome.is_owed();
             let put_off = outcome.ends.iter().find_map(|end| match end {
                 End::PutOff(due_at) => Some(*due_at),
                 End::Delivered | End::Postponed(_) | End::Dead(_) => None,
@@ -225,15 +231,15 @@ impl Inner {
             // Once for each of its events: the last one frees it.
             self.waiting.end(order);
         }
-        self.hear(&heard, now);
+        self.hear(&heard, is_owed, now);
         self.fall_back_if_shut();
     }
 
     /// What the attempts told about the target.
-    fn hear(&mut self, heard: &[Heard], now: Now) {
+    fn hear(&mut self, heard: &[Heard], is_owed: bool, now: Now) {
         let is_full = self.waiting.len() >= self.bounds.postponed_max;
         let was_closed = self.gate.circuit().state() == CircuitState::Closed;
-        let gone = self.gate.hear(heard, is_full, now);
+        let gone = self.gate.hear(heard, (is_full, is_owed), now);
         let circuit = self.gate.circuit();
         match (was_closed, circuit.state() == CircuitState::Closed) {
             (true, false) => {

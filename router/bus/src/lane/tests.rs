@@ -1,6 +1,8 @@
 //! The lane against a model: whatever the order of dispatching, reading, finishing, writing down
 //! and crashing, every matched event is handed out, and `settled` never claims too much.
 
+mod probing;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use delivery::{DeliveryId, ErrorKind};

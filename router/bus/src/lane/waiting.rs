@@ -29,6 +29,8 @@ pub(super) struct Waiting {
     slots: BTreeMap<Spot, Slot>,
     /// Those that are neither under way nor behind another of their order, by due time.
     schedule: BTreeSet<(Timestamp, Spot)>,
+    /// The same of those that cannot be tried before: probing does not choose them.
+    put_off: BTreeSet<(Timestamp, Spot)>,
     /// What [`Spot`] numbers. Cleared when nothing waits.
     replays: Vec<Arc<str>>,
     lines: HashMap<u64, Line>,
@@ -59,12 +61,14 @@ struct Slot {
     /// Whether the payload is still to be made.
     is_unmade: bool,
     is_under_way: bool,
+    /// Whether the router itself could not make its last attempt.
+    is_put_off: bool,
 }
 
 impl Slot {
     fn new(due_at: Timestamp, order: Option<u64>, is_unmade: bool) -> Self {
         let (has_order, order) = (order.is_some(), order.unwrap_or_default());
-        Self { due_at, has_order, order, is_unmade, is_under_way: false }
+        Self { due_at, has_order, order, is_unmade, is_under_way: false, is_put_off: false }
     }
 
     fn order(&self) -> Option<u64> {
@@ -111,6 +115,7 @@ impl Waiting {
                 && let Some(before) = self.slots.get(&first)
             {
                 self.schedule.remove(&(before.due_at, first));
+                self.put_off.remove(&(before.due_at, first));
             }
             self.enter(spot, &slot);
             self.slots.insert(spot, slot);
@@ -189,22 +194,55 @@ impl Waiting {
     }
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.schedule.first().map(|(due_at, _)| *due_at)
+        let first = |set: &BTreeSet<(Timestamp, Spot)>| set.first().map(|(due_at, _)| *due_at);
+        first(&self.schedule).into_iter().chain(first(&self.put_off)).min()
     }
 
-    /// The first that is due by `now`; whichever is first when that does not matter.
-    pub(super) fn take_due(&mut self, now: Option<Timestamp>) -> Option<Retry> {
-        let (due_at, _) = self.schedule.first()?;
-        if now.is_some_and(|now| now < *due_at) {
-            return None;
+    /// Whether something here may find out whether the target is back, whenever it would be due.
+    pub(super) fn has_probe(&self) -> bool {
+        !self.schedule.is_empty()
+    }
+
+    /// What is owed longest, whenever it would be due; what was put off only when it is due.
+    pub(super) fn take_probe(&mut self, now: Timestamp) -> Option<Retry> {
+        match self.schedule.pop_first() {
+            Some((_, spot)) => Some(self.begin_retry(spot)),
+            None => self.take_due(now),
         }
-        let (_, spot) = self.schedule.pop_first()?;
+    }
+
+    /// Gives everything that waits another due time, which keeps their order.
+    pub(super) fn move_due(&mut self, moved: impl Fn(Timestamp) -> Timestamp) {
+        let mut has_moved = false;
+        for slot in self.slots.values_mut() {
+            has_moved |= slot.due_at != moved(slot.due_at);
+            slot.due_at = moved(slot.due_at);
+        }
+        if !has_moved {
+            return;
+        }
+        for set in [&mut self.schedule, &mut self.put_off] {
+            let times = std::mem::take(set).into_iter();
+            *set = times.map(|(due_at, spot)| (moved(due_at), spot)).collect();
+        }
+    }
+
+    /// The first that is due by `now`.
+    pub(super) fn take_due(&mut self, now: Timestamp) -> Option<Retry> {
+        let due_at = self.next_due().filter(|due_at| *due_at <= now)?;
+        let is_regular = self.schedule.first().is_some_and(|(first, _)| *first == due_at);
+        let from = if is_regular { &mut self.schedule } else { &mut self.put_off };
+        let (_, spot) = from.pop_first()?;
+        Some(self.begin_retry(spot))
+    }
+
+    fn begin_retry(&mut self, spot: Spot) -> Retry {
         let slot = self.slots.get_mut(&spot).expect("what is scheduled waits");
-        slot.is_under_way = true;
+        (slot.is_under_way, slot.is_put_off) = (true, false);
         if let Some(order) = slot.order() {
             self.lines.entry(order).or_default().under_way += 1;
         }
-        Some(Retry { row: self.rows.get(&spot).cloned(), place: self.place(spot) })
+        Retry { row: self.rows.get(&spot).cloned(), place: self.place(spot) }
     }
 
     pub(super) fn turn(&self, order: u64) -> Turn {
@@ -270,16 +308,16 @@ impl Waiting {
         let spot = self.spot(place);
         let slot = self.slots.get_mut(&spot).expect("what was retried waits");
         slot.due_at = due_at;
-        slot.is_under_way = false;
+        (slot.is_under_way, slot.is_put_off) = (false, true);
         let Some(order) = slot.order() else {
-            self.schedule.insert((due_at, spot));
+            self.put_off.insert((due_at, spot));
             return;
         };
         // Once the orders are disbanded, nobody else has it in line.
         let is_in_line = self.lines.get(&order).is_some_and(|line| line.postponed.contains(&spot));
         self.end(order);
         if !is_in_line {
-            self.schedule.insert((due_at, spot));
+            self.put_off.insert((due_at, spot));
         }
     }
 
@@ -339,6 +377,7 @@ impl Waiting {
             (slot.due_at, *spot)
         };
         self.schedule = idle.map(now).collect();
+        self.put_off.clear();
     }
 
     /// The opposite of [`Waiting::disband`].
@@ -356,6 +395,7 @@ impl Waiting {
             }
         }
         self.schedule = schedule.into_iter().collect();
+        self.put_off.clear();
         for order in orders {
             self.schedule_first(order);
         }
@@ -365,7 +405,8 @@ impl Waiting {
         let Some(line) = self.lines.get(&order).filter(|line| line.under_way == 0) else { return };
         let Some(spot) = line.postponed.first() else { return };
         let slot = self.slots.get(spot).expect("what is postponed has a slot");
-        self.schedule.insert((slot.due_at, *spot));
+        let into = if slot.is_put_off { &mut self.put_off } else { &mut self.schedule };
+        into.insert((slot.due_at, *spot));
     }
 
     /// What the next change is to write and to remove.
@@ -403,7 +444,7 @@ mod tests {
         let mut waiting = Waiting::load(vec![row(4, Some(7), 0), row(6, Some(7), 0)]);
         waiting.resume(vec![row(1, Some(7), 9), row(2, None, 9)]);
         let due = |waiting: &mut Waiting, at| {
-            waiting.take_due(Some(Timestamp::from_millis(at))).map(|retry| retry.place.offset)
+            waiting.take_due(Timestamp::from_millis(at)).map(|retry| retry.place.offset)
         };
         assert_eq!(due(&mut waiting, 5), None, "4 and 6 wait for 1");
         assert_eq!([(); 3].map(|()| due(&mut waiting, 9)), [Some(1), Some(2), None]);
@@ -422,7 +463,7 @@ mod tests {
         assert_eq!(found, places);
         let key = Key::live("default", "rule", "target");
         for place in &places {
-            waiting.take_due(None);
+            waiting.take_due(Timestamp::from_millis(0));
             waiting.leave(&key, place);
         }
         assert!(waiting.is_empty() && waiting.replays.is_empty());

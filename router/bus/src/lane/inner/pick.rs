@@ -7,33 +7,36 @@ use event::Timestamp;
 use ruleset::Batch;
 
 use super::{Inner, Work};
-use crate::attempt::NOT_TRIED;
+use crate::attempt::{HOLD_MAX, NOT_TRIED};
 use crate::lane::gate::Pass;
 use crate::lane::waiting::Turn;
 use crate::lane::{Now, Owed};
 use crate::state::{Made, Postponed};
 
+/// A clock that is so much behind was set back; less is how clocks are.
+const STEP_MIN: Duration = Duration::from_secs(1);
+
 impl Inner {
     /// The next thing to do: first what is due again, then what is new.
     pub(crate) fn next(&mut self, now: Now) -> Option<Work> {
+        self.notice(now);
         if self.running >= self.concurrency() {
             return None;
         }
         self.gate.limit(self.route.target.flow.rate, now.steady);
         if self.is_retired
-            && let Some(retry) = self.waiting.take_due(Some(now.wall))
+            && let Some(retry) = self.waiting.take_due(now.wall)
         {
             self.running += 1;
             return Some(Work::Bury(retry));
         }
         let pass = if self.is_retired { Pass::Free } else { self.gate.pass(now) };
-        let due_by = match pass {
+        let due = match pass {
             Pass::Shut(_) => return None,
-            Pass::Free => Some(now.wall),
-            // What is owed longest finds out, whenever it would be due.
-            Pass::Probe => None,
-        };
-        let due = self.waiting.take_due(due_by).map(Work::Retry);
+            Pass::Free => self.waiting.take_due(now.wall),
+            Pass::Probe => self.waiting.take_probe(now.wall),
+        }
+        .map(Work::Retry);
         let work = match (due, self.route.target.flow.batch) {
             (Some(due), _) => due,
             (None, None) => Work::Event(self.next_event(now, &BTreeSet::new())?),
@@ -45,6 +48,27 @@ impl Inner {
         self.running += 1;
         self.gate.take(now);
         Some(work)
+    }
+
+    /// Sees to it that a clock that stepped back makes nothing wait longer than it was to wait.
+    pub(super) fn notice(&mut self, now: Now) {
+        let Some(seen) = self.seen else {
+            self.seen = Some(now);
+            // What was written down may have been so before the clock was set.
+            let latest = now.wall.after(self.route.policy.backoff_max.max(HOLD_MAX));
+            self.waiting.move_due(|due_at| due_at.min(latest));
+            return;
+        };
+        if now.steady < seen.steady {
+            return; // It was read before the other one.
+        }
+        self.seen = Some(now);
+        let back = seen.wall.after(now.steady - seen.steady).since(now.wall);
+        if back < STEP_MIN {
+            return;
+        }
+        self.waiting.move_due(|due_at| due_at.before(back));
+        self.gate.step_back(back);
     }
 
     /// As many events as a batch holds; fewer when the first has waited long enough.

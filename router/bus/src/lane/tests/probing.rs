@@ -1,0 +1,119 @@
+//! What a lane tries, and when: while its circuit is open, and when the clock is set.
+
+use super::*;
+use crate::attempt::Heard;
+
+/// What a lane with the default circuit waits after ten failures, in milliseconds.
+const PROBE_AFTER: i64 = 1000;
+
+impl Model {
+    fn work(&self) -> Option<Work> {
+        self.lane.lock().next(self.clock())
+    }
+
+    fn finish_with(&self, part: Part, outcome: Outcome) {
+        let now = self.clock();
+        self.lane.lock().finish(Finished { parts: vec![(part, outcome)] }, now);
+    }
+
+    /// A model whose first event is postponed and has opened the circuit.
+    fn broken(events: usize) -> Self {
+        let mut model = Model::new(vec![true; events]);
+        model.dispatch();
+        let Some(Work::Event(owed)) = model.work() else { panic!("it is new") };
+        let heard = Heard { requests: 10, failures: 10, ..Heard::default() };
+        let ends = vec![End::Postponed(postponed(0, 1, 100))];
+        model.finish_with(Part::Event(owed.offset), Outcome { ends, heard, ..Outcome::default() });
+        assert_eq!(model.lane.lock().circuit().state(), delivery::CircuitState::Open);
+        model
+    }
+}
+
+fn put_off(until: i64) -> Outcome {
+    let until = Timestamp::from_millis(until);
+    Outcome { ends: vec![End::PutOff(until)], ..Outcome::default() }
+}
+
+#[test]
+fn a_probe_that_could_not_be_made_waits_and_the_next_is_something_else() {
+    let mut model = Model::broken(2);
+    model.now = PROBE_AFTER;
+    let Some(Work::Retry(probe)) = model.work() else { panic!("what is owed longest probes") };
+    model.finish_with(Part::Retry(probe.place), put_off(60_000));
+    assert!(model.work().is_none(), "it told nothing: the next probe has its time");
+    model.dispatch();
+    model.now += 2 * PROBE_AFTER;
+    model.read(8);
+    let Some(Work::Event(owed)) = model.work() else { panic!("what was put off does not probe") };
+    model.finish_with(Part::Event(owed.offset), Outcome::default());
+    assert!(model.work().is_none(), "the one is put off, and there is nothing else");
+    model.now = 60_000;
+    assert!(matches!(model.work(), Some(Work::Retry(_))), "its time has come");
+}
+
+#[test]
+fn a_probe_that_a_transform_drops_makes_room_for_the_next_at_once() {
+    let mut model = Model::broken(3);
+    model.now = PROBE_AFTER;
+    let Some(Work::Retry(probe)) = model.work() else { panic!("what is owed longest probes") };
+    model.finish_with(Part::Retry(probe.place), Outcome::default());
+    for _ in 0..2 {
+        model.dispatch();
+        model.read(8);
+        let Some(Work::Event(owed)) = model.work() else { panic!("nothing else is to be done") };
+        model.finish_with(Part::Event(owed.offset), Outcome::default());
+    }
+}
+
+#[test]
+fn a_probe_whose_transform_fails_for_now_waits() {
+    let model = Model::broken(1);
+    let at = |now: i64| Now { wall: Timestamp::from_millis(now), ..model.clock() };
+    let mut inner = model.lane.lock();
+    let Some(Work::Retry(probe)) = inner.next(at(PROBE_AFTER)) else { panic!("it probes") };
+    let ends = vec![End::Postponed(postponed(0, 2, PROBE_AFTER))];
+    let outcome = Outcome { ends, ..Outcome::default() };
+    inner.finish(Finished { parts: vec![(Part::Retry(probe.place), outcome)] }, at(PROBE_AFTER));
+    assert!(inner.next(at(PROBE_AFTER)).is_none());
+    assert!(inner.next(at(3 * PROBE_AFTER)).is_some());
+}
+
+#[test]
+fn a_clock_that_is_set_back_delays_neither_a_retry_nor_a_probe_nor_what_a_target_asked_for() {
+    let (day, second) = (24 * 60 * 60 * 1000, 1000);
+    let later = |millis: i64| Timestamp::from_millis(day + millis);
+    let heard = |failures, until| Heard {
+        requests: failures,
+        failures,
+        hold_until: until,
+        ..Heard::default()
+    };
+    for heard in [heard(1, None), heard(10, None), heard(1, Some(later(2 * second)))] {
+        let mut model = Model::new(vec![true; 1]);
+        model.dispatch();
+        model.now = day;
+        let Some(Work::Event(owed)) = model.work() else { panic!("it is new") };
+        let ends = vec![End::Postponed(postponed(0, 1, day + second))];
+        model.finish_with(Part::Event(owed.offset), Outcome { ends, heard, ..Outcome::default() });
+        let steady = |millis| Duration::from_millis(u64::try_from(day + millis).unwrap());
+        let wall = |millis| Timestamp::from_millis(millis);
+        let mut inner = model.lane.lock();
+        // A day back, half a second later.
+        assert!(inner.next(Now { wall: wall(500), steady: steady(500) }).is_none());
+        let wait = inner.wake_in(Now { wall: wall(500), steady: steady(500) }).unwrap();
+        assert!(wait <= Duration::from_secs(2), "{wait:?}");
+        let work = inner.next(Now { wall: wall(2 * second), steady: steady(2 * second) });
+        assert!(matches!(work, Some(Work::Retry(_))), "it is late");
+    }
+}
+
+#[test]
+fn what_was_written_down_before_the_clock_was_set_back_is_due_within_the_longest_delay() {
+    let mut model = Model::new(vec![true; 1]);
+    model.stored.settled = Offset::new(1);
+    model.rows = vec![postponed(0, 1, i64::MAX / 2)];
+    model.crash();
+    assert!(model.work().is_none());
+    model.now = 60 * 60 * 1000; // As long as a target may ask for.
+    assert!(matches!(model.work(), Some(Work::Retry(_))));
+}
