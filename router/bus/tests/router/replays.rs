@@ -97,6 +97,22 @@ async fn a_replay_sends_the_past_in_order_to_the_chosen_rule_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replay_one_by_one_keeps_the_order_also_when_an_attempt_fails() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let router = open(options(folder.path()), rules(&rule("one", &target.url("/t")))).await;
+    send(&router, 0..8).await;
+    accepted(&target, "/t", 8).await;
+    target.forget();
+    let (yes, no) = (|| Answer::status(200), || Answer::status(503));
+    target.script("/t", [yes(), yes(), yes(), no(), no(), yes(), no(), yes()]);
+    router.start_replay(everything(&[])).await.unwrap();
+    let requests = accepted(&target, "/t", 8).await;
+    let tried: Vec<usize> = requests.iter().map(|request| number(&request.text())).collect();
+    assert_eq!(tried, [0, 1, 2, 3, 3, 3, 4, 4, 5, 6, 7]);
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_replay_goes_on_after_a_restart() {
     let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
     let gate = Gate::shut();

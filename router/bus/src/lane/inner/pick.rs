@@ -13,6 +13,8 @@ use crate::lane::waiting::Turn;
 use crate::lane::{Now, Owed};
 use crate::state::{Made, Postponed};
 
+/// The order of everything in a replay that keeps it. It is on disk: it never changes.
+const ONE_BY_ONE: u64 = 0;
 /// A clock that is so much behind was set back; less is how clocks are.
 const STEP_MIN: Duration = Duration::from_secs(1);
 
@@ -110,7 +112,7 @@ impl Inner {
                 return None;
             }
             let front = self.feed.front()?;
-            let order = front.route.order_of(&front.event);
+            let order = self.order_of(front);
             let turn = match order {
                 Some(order) if company.contains(&order) => Turn::Free,
                 Some(order) => self.waiting.turn(order),
@@ -118,6 +120,9 @@ impl Inner {
             };
             if turn == Turn::UnderWay && self.waiting.held() >= self.bounds.queue_max {
                 return None;
+            }
+            if turn == Turn::Postponed && order == Some(ONE_BY_ONE) {
+                return None; // All that comes would stand in this line.
             }
             let mut owed = self.feed.pop().expect("there is one in front");
             owed.order = order;
@@ -132,6 +137,15 @@ impl Inner {
                 (_, None) => return Some(owed),
             }
         }
+    }
+
+    /// A replay that sends one event at a time keeps the order, also when its target asks for none.
+    fn order_of(&self, owed: &Owed) -> Option<u64> {
+        let is_asked = owed.route.target.flow.order_by.is_some();
+        if self.key.replay.is_some() && self.concurrency() == 1 && !is_asked {
+            return Some(ONE_BY_ONE);
+        }
+        owed.route.order_of(&owed.event)
     }
 
     /// So much waits or is done out of order that nothing new may start.
