@@ -4,9 +4,11 @@
 //!
 //! - A letter leaves the state `dead` in the transaction that makes a postponed delivery of it, or
 //!   puts it into the queue for one.
+//! - What is made anew takes along every letter that there is of it: no delivery has two letters.
 //! - Every delivery of a redrive has the id that the event, the rule and the target gave it the first
 //!   time: a target that has had it can tell.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -113,6 +115,7 @@ impl Core {
             for id in ids {
                 match letters::find(tx, id)? {
                     None => course.refuse(id, "there is no dead letter of this id"),
+                    Some(_) if course.along.contains(&id) => course.given += 1,
                     Some(letter) => match standing(letter.state) {
                         Some(reason) => course.refuse(id, reason),
                         None => course.give(tx, letter, &to)?,
@@ -159,6 +162,8 @@ pub(super) struct Course {
     scratch: ruleset::Scratch,
     /// What the lanes get once it is on disk.
     pub(super) moved: Vec<(Arc<Lane>, Postponed)>,
+    /// Letters of deliveries that are made anew for others.
+    pub(super) along: BTreeSet<i64>,
     /// Letters, not deliveries.
     given: usize,
     pub(super) queued: usize,
@@ -183,6 +188,7 @@ impl Course {
             postponed_max: core.options.postponed_max,
             scratch: ruleset::Scratch::default(),
             moved: Vec::new(),
+            along: BTreeSet::new(),
             given: 0,
             queued: 0,
             refused: Vec::new(),
@@ -230,6 +236,9 @@ impl Course {
         letters::mark(tx, &letter, (state, to), self.now)?;
         for (key, mut delivery) in fitting {
             postpone(tx, &key, &delivery)?;
+            if let RedriveTo::Rules(_) = to {
+                self.along.extend(letters::send_along(tx, &delivery.id, letter.id, self.now)?);
+            }
             if let Made::Here(_) = delivery.made {
                 delivery.made = Made::OnDisk;
             }

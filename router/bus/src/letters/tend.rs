@@ -125,6 +125,9 @@ impl Core {
             let fed = self.state.run(move |tx| {
                 for letter in letters::queued(tx, &of_key, FED_MAX)? {
                     let id = letter.id;
+                    if course.along.contains(&id) {
+                        continue;
+                    }
                     let to = letter.redriven_to.clone();
                     course.give(tx, letter, &to)?;
                     if let Some(refused) = course.refused.pop() {

@@ -3,14 +3,15 @@
 //! # Invariants
 //!
 //! - A letter keeps its own copy of the event: the journal may expire what nothing is owed any more.
-//! - A delivery that was sent again and dies again is the same letter, with its history.
+//! - A delivery that has a letter and dies again is the same letter, with its history, whoever sent it
+//!   again: there is never a second one.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use delivery::{DeliveryId, ErrorKind};
 use event::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 
 use super::{Made, Postponed, StateError, to_sql};
 
@@ -35,39 +36,56 @@ pub(crate) type Recall = dyn Fn(&DeliveryId) -> Option<Recalled> + Send + Sync;
 
 impl Dead {
     pub(crate) fn bury(&self, tx: &Transaction<'_>, recall: &Recall) -> Result<(), StateError> {
-        let letter = match self.letter_before(tx)? {
-            Some(letter) => self.die_again(tx, letter)?,
-            None => self.insert(tx, recall)?,
-        };
-        let (body, content_type) = match &self.last.made {
-            Made::Here(payload) => (Some(payload.body.as_ref()), Some(&payload.content_type)),
-            Made::NotYet => (None, None),
+        let mut letters = self.letters_before(tx)?;
+        for letter in &letters {
+            self.die_again(tx, *letter)?;
+        }
+        if letters.is_empty() {
+            letters.push(self.insert(tx, recall)?);
+        }
+        letters.into_iter().try_for_each(|letter| self.keep_payload(tx, letter))
+    }
+
+    /// What could not be made anew leaves a letter the payload that it had.
+    fn keep_payload(&self, tx: &Transaction<'_>, letter: i64) -> Result<(), StateError> {
+        let payload = match &self.last.made {
+            Made::Here(payload) => payload,
+            Made::NotYet => return Ok(()),
             Made::OnDisk => return self.take_payload(tx, letter),
         };
         let mut update = tx.prepare_cached(
             "UPDATE dead_letter_contents SET payload = ?2, content_type = ?3 WHERE letter = ?1",
         )?;
-        update.execute(params![letter, body, content_type])?;
+        update.execute(params![letter, payload.body.as_ref(), payload.content_type])?;
         Ok(())
     }
 
-    /// The letter that this delivery was, when it was sent again.
-    fn letter_before(&self, tx: &Transaction<'_>) -> Result<Option<i64>, StateError> {
+    /// The letter that this delivery was before. When nothing could be made anew of its event, all
+    /// letters that were to be: the run had the id of the first output.
+    fn letters_before(&self, tx: &Transaction<'_>) -> Result<Vec<i64>, StateError> {
         let id = &self.last.id;
         let mut select = tx.prepare_cached(
-            "SELECT id FROM dead_letters WHERE state = 'redriven' AND bus = ?1 AND rule = ?2 AND target = ?3
-                AND offset = ?4 AND replay = ?5 AND output = ?6",
+            "SELECT id, state = 'redriven', output FROM dead_letters
+             WHERE bus = ?1 AND rule = ?2 AND target = ?3 AND offset = ?4 AND replay = ?5 ORDER BY id",
         )?;
         let replay = id.replay.as_deref().unwrap_or("");
-        let names = params![&*id.bus, &*id.rule, &*id.target, to_sql(id.offset), replay, id.output];
-        Ok(select.query_row(names, |row| row.get(0)).optional()?)
+        let names = params![&*id.bus, &*id.rule, &*id.target, to_sql(id.offset), replay];
+        let rows = select.query_map(names, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let rows: Vec<(i64, bool, u32)> = rows.collect::<Result<_, _>>()?;
+        let redriven = rows.iter().filter(|(_, is_redriven, _)| *is_redriven);
+        if self.last.made == Made::NotYet && redriven.clone().next().is_some() {
+            return Ok(redriven.map(|(letter, ..)| *letter).collect());
+        }
+        let own = rows.iter().filter(|(_, _, output)| *output == id.output);
+        let last = own.max_by_key(|(letter, is_redriven, _)| (*is_redriven, *letter));
+        Ok(last.map(|(letter, ..)| *letter).into_iter().collect())
     }
 
-    fn die_again(&self, tx: &Transaction<'_>, letter: i64) -> Result<i64, StateError> {
+    fn die_again(&self, tx: &Transaction<'_>, letter: i64) -> Result<(), StateError> {
         let mut update = tx.prepare_cached(
-            "UPDATE dead_letters SET state = 'dead', kind = ?2, error = ?3, attempts = ?4,
+            "UPDATE dead_letters SET state = CASE state WHEN 'queued' THEN state ELSE 'dead' END, kind = ?2, error = ?3, attempts = ?4,
                 attempts_total = attempts_total + ?4, owed_at = ?5, last_attempt_at = ?6, died_at = ?7,
-                rules = COALESCE(?8, rules)
+                rules = COALESCE(?8, rules), ended_at = NULL
              WHERE id = ?1",
         )?;
         update.execute(params![
@@ -80,7 +98,7 @@ impl Dead {
             self.died_at.as_millis(),
             self.rules.as_deref(),
         ])?;
-        Ok(letter)
+        Ok(())
     }
 
     fn insert(&self, tx: &Transaction<'_>, recall: &Recall) -> Result<i64, StateError> {

@@ -145,6 +145,35 @@ pub(crate) fn mark(
     Ok(())
 }
 
+/// Letters of a delivery that is made anew for another letter go with it, and are what dies again.
+/// Gives their ids.
+pub(crate) fn send_along(
+    tx: &Transaction<'_>,
+    id: &DeliveryId,
+    letter: i64,
+    now: Timestamp,
+) -> Result<Vec<i64>, StateError> {
+    let mut update = tx.prepare_cached(
+        "UPDATE dead_letters SET state = 'redriven', redriven = redriven + (state = 'dead'),
+            redriven_to = 'rules', redriven_rules = NULL, redriven_at = ?7
+         WHERE state IN ('dead', 'queued') AND id <> ?6
+            AND bus = ?1 AND rule = ?2 AND target = ?3 AND offset = ?4 AND replay = ?5
+         RETURNING id",
+    )?;
+    let replay = id.replay.as_deref().unwrap_or("");
+    let which = params![
+        &*id.bus,
+        &*id.rule,
+        &*id.target,
+        to_sql(id.offset),
+        replay,
+        letter,
+        now.as_millis()
+    ];
+    let ids = update.query_map(which, |row| row.get(0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
 /// A letter that waited for room cannot be sent again after all.
 pub(crate) fn unqueue(tx: &Transaction<'_>, id: i64) -> Result<(), StateError> {
     tx.execute("UPDATE dead_letters SET state = 'dead' WHERE id = ? AND state = 'queued'", [id])?;

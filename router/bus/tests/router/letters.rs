@@ -64,15 +64,15 @@ async fn what_a_rule_was_owed_that_went_while_the_router_was_down_is_dead_and_no
     stop(router).await;
 }
 
-fn all() -> DeadLetterFilter {
+pub(super) fn all() -> DeadLetterFilter {
     DeadLetterFilter { limit: 100, ..DeadLetterFilter::default() }
 }
 
-fn whole_history() -> DeadLetterFilter {
+pub(super) fn whole_history() -> DeadLetterFilter {
     DeadLetterFilter { choice: LetterChoice::All, ..all() }
 }
 
-async fn dead(router: &Router, count: usize) -> Vec<DeadLetter> {
+pub(super) async fn dead(router: &Router, count: usize) -> Vec<DeadLetter> {
     until(router, "the letters", async || {
         router.dead_letters(all()).await.unwrap().items.len() == count
     })

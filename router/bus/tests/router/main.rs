@@ -4,6 +4,7 @@
 mod archives;
 mod hangup;
 mod letters;
+mod redrives;
 mod replays;
 mod retention;
 mod sealing;
