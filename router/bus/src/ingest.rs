@@ -154,9 +154,15 @@ impl Router {
 
 impl Visit {
     async fn carried_out(self) -> Result<Vec<Result<Taken, Refusal>>, IngestError> {
-        let core = Arc::clone(&self.core);
+        let (core, Progress { kept, entries }) = (Arc::clone(&self.core), self.progress);
         let outcome = core.carried_out(self.run()).await;
-        outcome.map_err(|stopping| IngestError::Unavailable { reason: stopping.to_string() })?
+        outcome.map_err(|stopping| {
+            let reason = stopping.to_string();
+            match kept {
+                0 => IngestError::Unavailable { reason },
+                kept => IngestError::Partly { kept, entries, reason },
+            }
+        })?
     }
 }
 

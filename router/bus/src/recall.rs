@@ -36,13 +36,6 @@ impl Core {
         read_event(&self.journal, &self.archives.load(), id)
     }
 
-    /// The event at an offset of a bus.
-    pub(crate) fn event_on(&self, bus: &str, offset: Offset) -> Result<Event, Missing> {
-        let found = find(&self.journal, &self.archives.load(), (bus, offset))?;
-        let (event, _) = decode(&found)?;
-        Ok(event)
-    }
-
     /// The event of a delivery; where the journal does not have it any more, the copy of its own
     /// row or of a dead letter.
     pub(crate) async fn event_or_copy(

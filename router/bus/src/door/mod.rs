@@ -29,20 +29,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use event::{Entry, Event, IdempotencyKey, Timestamp};
-use journal::Offset;
 use tokio::sync::OnceCell;
 
 use crate::core::Core;
 use crate::ingest::{APPEND_BYTES, IngestError, Progress, Refusal, Taken};
 use crate::record;
-use window::{Bounds, Claim, Hold, Print, Window};
+use window::{Bounds, Claim, First, Hold, Print, Window};
 
 /// How events that are sent again are told from others.
 #[derive(Debug, Clone)]
 pub struct Deduplication {
     /// How long a key is remembered.
     pub window: Duration,
-    /// Keys that are remembered at most, the oldest are forgotten first. One takes about 100 bytes.
+    /// Keys that are remembered at most, the oldest are forgotten first. One takes about 130 bytes.
     pub keys_max: usize,
     /// Buses on which events without a key have their source and id as one.
     pub by_source_and_id: BTreeSet<String>,
@@ -99,7 +98,14 @@ struct Visitor {
 struct Group {
     payloads: Vec<Bytes>,
     bytes: usize,
-    members: Vec<(usize, String, Option<Hold>)>,
+    members: Vec<Member>,
+}
+
+struct Member {
+    index: usize,
+    id: String,
+    /// What is said of its key once it is stored.
+    known: Option<(Hold, First)>,
 }
 
 /// The entries of one request that may have keys, and what becomes of them.
@@ -134,7 +140,10 @@ impl Visit {
             }
         }
         while !coming.is_empty() {
-            coming = self.round(coming, &mut outcomes).await?;
+            coming = match self.round(coming, &mut outcomes).await {
+                Ok(waited) => waited,
+                Err(error) => return Err(self.partly(error, &outcomes)),
+            };
         }
         Ok(outcomes.into_iter().map(|outcome| outcome.expect("each has come to an end")).collect())
     }
@@ -173,7 +182,7 @@ impl Visit {
             let claim = visitor.print.map(|print| self.core.door.window.claim(print, self.now));
             match claim {
                 Some(Claim::Stored(first)) => {
-                    outcomes[visitor.index] = Some(self.repeat(first, &visitor)?);
+                    outcomes[visitor.index] = Some(repeat(&first, &visitor));
                     continue;
                 }
                 Some(Claim::Taken(over)) => {
@@ -201,41 +210,45 @@ impl Visit {
         group: Group,
         outcomes: &mut [Option<Result<Taken, Refusal>>],
     ) -> Result<(), IngestError> {
-        let is_keyed = group.members.iter().any(|(_, _, hold)| hold.is_some());
-        let range = self.progress.append(&self.core, &self.bus, group.payloads, is_keyed).await?;
-        for (offset, (index, id, hold)) in (range.start.get()..).zip(group.members) {
-            if let Some(hold) = hold {
-                hold.stored(Offset::new(offset), self.now);
+        let is_keyed = group.members.iter().any(|member| member.known.is_some());
+        self.progress.append(&self.core, &self.bus, group.payloads, is_keyed).await?;
+        for Member { index, id, known } in group.members {
+            if let Some((hold, first)) = known {
+                hold.stored(first, self.now);
             }
             outcomes[index] = Some(Ok(Taken { id, is_duplicate: false }));
         }
         Ok(())
     }
 
-    /// Answers for the event that is there already.
-    fn repeat(
+    /// Says how much of the request was done before the journal took no more.
+    fn partly(
         &self,
-        first: Offset,
-        visitor: &Visitor,
-    ) -> Result<Result<Taken, Refusal>, IngestError> {
-        let before = self.core.event_on(&self.bus, first).map_err(|reason| {
-            let reason =
-                format!("the event that came first under this key cannot be read: {reason}");
-            IngestError::Unavailable { reason }
-        })?;
-        let again = &visitor.event;
-        let is_same = before.source() == again.source()
-            && before.detail_type() == again.detail_type()
-            && before.resources() == again.resources()
-            && before.detail() == again.detail();
-        let id = before.id().to_owned();
-        Ok(if is_same {
-            Ok(Taken { id, is_duplicate: true })
-        } else {
-            let key = visitor.key.as_ref().map(ToString::to_string);
-            Err(Refusal::KeyReused { key, id })
-        })
+        error: IngestError,
+        outcomes: &[Option<Result<Taken, Refusal>>],
+    ) -> IngestError {
+        let (IngestError::Unavailable { reason } | IngestError::Partly { reason, .. }) = error
+        else {
+            return error;
+        };
+        let entries = self.progress.entries;
+        let before = entries - outcomes.len();
+        let kept = before + outcomes.iter().take_while(|outcome| outcome.is_some()).count();
+        if kept == 0 {
+            return IngestError::Unavailable { reason };
+        }
+        IngestError::Partly { kept, entries, reason }
     }
+}
+
+/// Answers for the event that was taken in already.
+fn repeat(first: &First, visitor: &Visitor) -> Result<Taken, Refusal> {
+    let id = first.id();
+    if first.has_content_of(&visitor.event) {
+        return Ok(Taken { id, is_duplicate: true });
+    }
+    let key = visitor.key.as_ref().map(ToString::to_string);
+    Err(Refusal::KeyReused { key, id })
 }
 
 impl Group {
@@ -243,7 +256,9 @@ impl Group {
         let payload = record::encode(&visitor.event, 0, visitor.key.as_ref());
         self.bytes += payload.len();
         self.payloads.push(payload);
-        self.members.push((visitor.index, visitor.event.id().to_owned(), hold));
+        let known = hold.map(|hold| (hold, First::of(&visitor.event)));
+        let (index, id) = (visitor.index, visitor.event.id().to_owned());
+        self.members.push(Member { index, id, known });
     }
 }
 

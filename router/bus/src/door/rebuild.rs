@@ -3,11 +3,10 @@
 //! It costs a look at each record that is younger than the window, once, when the first key comes:
 //! events without keys do not wait for it.
 
-use bytes::Bytes;
 use event::{Event, Timestamp};
 use journal::{Offset, ReadError, Record};
 
-use super::window::Print;
+use super::window::{First, Print};
 use crate::core::Core;
 use crate::record::{self, Parts};
 
@@ -57,27 +56,29 @@ async fn read_hot(core: &Core, from: Offset, end: Offset) -> Result<(), ReadErro
 
 async fn remember(core: &Core, batch: &[Record]) {
     for record in batch {
-        if let Some(print) = print(core, record) {
+        if let Some((print, first)) = first(core, record) {
             let time = Timestamp::from_millis(record.time);
-            core.door.window.remember(print, record.offset, time);
+            core.door.window.remember(print, first, time);
         }
     }
     tokio::task::yield_now().await;
 }
 
-/// The key that the record's event came with.
-fn print(core: &Core, entry: &Record) -> Option<Print> {
+/// The key that the record's event came with, and what a repeat of it is answered with.
+fn first(core: &Core, entry: &Record) -> Option<(Print, First)> {
     let Parts { envelope, hops, key } = record::parts(&entry.payload).ok()?;
-    if !key.is_empty() {
-        return Some(Print::of_key(&entry.bus, &key));
-    }
     // What another bus passed on did not come through the door.
-    (hops == 0 && core.deduplicates(&entry.bus)).then(|| pair(&entry.bus, envelope))?
-}
-
-fn pair(bus: &str, envelope: Bytes) -> Option<Print> {
+    let is_pair = key.is_empty() && hops == 0 && core.deduplicates(&entry.bus);
+    if key.is_empty() && !is_pair {
+        return None;
+    }
     let event = Event::read(envelope).ok()?;
-    Some(Print::of_source_and_id(bus, event.source(), event.id()))
+    let print = if is_pair {
+        Print::of_source_and_id(&entry.bus, event.source(), event.id())
+    } else {
+        Print::of_key(&entry.bus, &key)
+    };
+    Some((print, First::of(&event)))
 }
 
 fn millis(duration: std::time::Duration) -> i64 {

@@ -11,6 +11,7 @@
 //! - Of those who claim one key, one has it at a time; the others wait for what becomes of it.
 //! - bounded: at most `keys_max` keys are remembered, the oldest are forgotten first. Claims are bounded
 //!   by the requests under way.
+//! - A repeat is answered out of memory: also when its bus has let the first one go.
 //!
 //! # Not here
 //!
@@ -20,10 +21,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use event::Timestamp;
-use journal::Offset;
+use event::{Event, Timestamp};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// 128 bits of SHA-256: nobody finds two keys with one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +51,43 @@ impl Print {
     }
 }
 
+/// What a repeat is answered with, and told from another event by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct First {
+    id: Id,
+    content: Print,
+}
+
+/// Most ids are UUIDs as the router writes them, in a third of their text's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Id {
+    Uuid(Uuid),
+    Text(Box<str>),
+}
+
+impl First {
+    pub(super) fn of(event: &Event) -> Self {
+        let uuid = Uuid::try_parse(event.id()).ok().filter(|uuid| uuid.to_string() == event.id());
+        let (kind, resources) = (event.detail_type(), event.resources());
+        let parts = [event.source(), kind, resources, event.detail()].map(str::as_bytes);
+        Self {
+            id: uuid.map_or_else(|| Id::Text(event.id().into()), Id::Uuid),
+            content: Print::of(b'c', &parts),
+        }
+    }
+
+    pub(super) fn id(&self) -> String {
+        match &self.id {
+            Id::Uuid(uuid) => uuid.to_string(),
+            Id::Text(text) => text.as_ref().to_owned(),
+        }
+    }
+
+    pub(super) fn has_content_of(&self, event: &Event) -> bool {
+        self.content == Self::of(event).content
+    }
+}
+
 /// Bounds by name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
@@ -61,8 +99,8 @@ pub(super) struct Bounds {
 pub(super) enum Claim {
     /// Nothing: whoever asked sends the event, and says what became of it.
     Yours(Hold),
-    /// Its event is in the journal.
-    Stored(Offset),
+    /// Its event was taken in.
+    Stored(First),
     /// Somebody else has it now. Ask again when this is cancelled.
     Taken(CancellationToken),
 }
@@ -82,7 +120,7 @@ struct Inner {
 
 enum Known {
     Claimed(CancellationToken),
-    Stored { at: Offset, time: Timestamp },
+    Stored { first: First, time: Timestamp },
 }
 
 impl Window {
@@ -94,7 +132,7 @@ impl Window {
         let mut inner = self.lock();
         inner.forget(&self.bounds, now);
         match inner.known.get(&print) {
-            Some(Known::Stored { at, .. }) => Claim::Stored(*at),
+            Some(Known::Stored { first, .. }) => Claim::Stored(first.clone()),
             Some(Known::Claimed(over)) => Claim::Taken(over.clone()),
             None => {
                 let over = CancellationToken::new();
@@ -105,9 +143,9 @@ impl Window {
     }
 
     /// Remembers what the journal holds.
-    pub(super) fn remember(&self, print: Print, at: Offset, time: Timestamp) {
+    pub(super) fn remember(&self, print: Print, first: First, time: Timestamp) {
         let mut inner = self.lock();
-        inner.known.insert(print, Known::Stored { at, time });
+        inner.known.insert(print, Known::Stored { first, time });
         inner.order.push_back((time, print));
         inner.forget(&self.bounds, time);
     }
@@ -165,9 +203,9 @@ pub(super) struct Hold {
 }
 
 impl Hold {
-    pub(super) fn stored(mut self, at: Offset, time: Timestamp) {
+    pub(super) fn stored(mut self, first: First, time: Timestamp) {
         self.is_over = true;
-        self.window.remember(self.print, at, time);
+        self.window.remember(self.print, first, time);
     }
 }
 
@@ -198,16 +236,21 @@ mod tests {
         Print::of_key("default", key.as_bytes())
     }
 
-    fn store(window: &Arc<Window>, key: &str, offset: u64, seconds: i64) {
+    fn event(number: u64) -> First {
+        let content = Print::of_key("", &number.to_le_bytes());
+        First { id: Id::Text(number.to_string().into()), content }
+    }
+
+    fn store(window: &Arc<Window>, key: &str, number: u64, seconds: i64) {
         match window.claim(print(key), at(seconds)) {
-            Claim::Yours(hold) => hold.stored(Offset::new(offset), at(seconds)),
+            Claim::Yours(hold) => hold.stored(event(number), at(seconds)),
             _ => panic!("{key} is known"),
         }
     }
 
     fn stored(window: &Arc<Window>, key: &str, seconds: i64) -> Option<u64> {
         match window.claim(print(key), at(seconds)) {
-            Claim::Stored(offset) => Some(offset.get()),
+            Claim::Stored(first) => first.id().parse().ok(),
             Claim::Yours(_) => None,
             Claim::Taken(_) => panic!("{key} is taken"),
         }
@@ -228,8 +271,8 @@ mod tests {
     #[test]
     fn beyond_the_bound_the_oldest_is_forgotten_and_counted() {
         let window = window(2);
-        for (offset, key) in (0..).zip(["a", "b", "c"]) {
-            store(&window, key, offset, 1);
+        for (number, key) in (0..).zip(["a", "b", "c"]) {
+            store(&window, key, number, 1);
         }
         assert_eq!(stored(&window, "a", 1), None);
         assert_eq!((stored(&window, "b", 1), stored(&window, "c", 1)), (Some(1), Some(2)));
@@ -245,7 +288,7 @@ mod tests {
         drop(hold); // It was not stored: the next one may try.
         assert!(over.is_cancelled());
         let Claim::Yours(hold) = window.claim(print("a"), at(0)) else { panic!("it is free") };
-        hold.stored(Offset::new(3), at(0));
+        hold.stored(event(3), at(0));
         assert_eq!(stored(&window, "a", 0), Some(3));
     }
 

@@ -235,3 +235,29 @@ async fn a_replay_of_an_archive_retries_what_the_journal_has_no_more() {
     .await;
     stop(router).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_is_answered_also_when_the_journal_has_let_its_event_go() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), Ahead::new());
+    let router = open_at(&clock, forgetful(folder.path()), Arc::new(RuleSet::empty())).await;
+    let key = || Some(event::IdempotencyKey::new("k").unwrap());
+    let once = async |entries| router.ingest_once("default", entries, key()).await.unwrap();
+    let first = once(vec![entry(1)]).await[0].clone().unwrap();
+    expired(&router, 1).await;
+    let again = once(vec![entry(1)]).await[0].clone().unwrap();
+    assert_eq!((again.id.as_str(), again.is_duplicate), (first.id.as_str(), true));
+    let other = once(vec![entry(2)]).await;
+    assert!(
+        matches!(&other[0], Err(slipswitch_bus::Refusal::KeyReused { id, .. }) if *id == first.id)
+    );
+    // One that is refused takes nothing of its request with it.
+    let keyed = |number, key: &str| {
+        let text = String::from_utf8(entry(number).to_vec()).unwrap();
+        Bytes::from(text.replacen('{', &format!(r#"{{"idempotency-key":"{key}","#), 1))
+    };
+    let several = vec![keyed(3, "l"), keyed(1, "k"), keyed(4, "k")];
+    let several = router.ingest("default", several).await.unwrap();
+    let known = several.iter().map(|one| one.as_ref().ok().map(|taken| taken.is_duplicate));
+    assert_eq!(known.collect::<Vec<_>>(), [Some(false), Some(true), None]);
+    stop(router).await;
+}
