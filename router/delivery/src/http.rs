@@ -3,6 +3,10 @@
 //! One `POST` per attempt. 2xx is acceptance. 408, 409, 423, 425, 429, 5xx, a timeout and a broken
 //! connection mean "not now". 410 means that the target is gone, whatever is sent. Every other answer is final, redirects included: they are not
 //! followed, because a payload goes where its rule says and nowhere else.
+//!
+//! # Invariants
+//!
+//! - No error shows what may be secret of a URL: user, password and query.
 
 use std::error::Error;
 use std::time::Duration;
@@ -24,6 +28,8 @@ use crate::target::{Answer, Delivery, RetryAfter, Sending, Target};
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// How much of an answer is repeated in an error.
 const ANSWER_SHOWN_CHARS: usize = 200;
+/// A value in a query that is shorter is a word like any other, where an answer has it.
+const SECRET_CHARS_MIN: usize = 6;
 /// How long the body of an answer is waited for, once its status is there.
 const ANSWER_BODY_TIME_MAX: Duration = Duration::from_secs(5);
 const IDLE_MAX: Duration = Duration::from_secs(30);
@@ -84,6 +90,7 @@ pub struct HttpOptions {
 /// Why an HTTP target cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpTargetError {
+    /// Without what may be secret of it.
     #[error("`{url}` is no http or https URL with a host")]
     Url { url: String },
 
@@ -94,6 +101,10 @@ pub enum HttpTargetError {
 pub struct HttpTarget {
     client: Client,
     url: Uri,
+    /// For errors.
+    url_shown: String,
+    /// Parts of the URL that no error shows, also when the target's answer repeats them.
+    secrets: Vec<String>,
     headers: HeaderMap,
     timeout: Duration,
 }
@@ -109,7 +120,8 @@ impl HttpTarget {
             .ok()
             .filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")))
             .filter(|uri| uri.host().is_some_and(|host| !host.is_empty()));
-        let Some(parsed) = parsed else { return Err(HttpTargetError::Url { url }) };
+        let url_shown = shown_url(&url);
+        let Some(parsed) = parsed else { return Err(HttpTargetError::Url { url: url_shown }) };
 
         let mut map = HeaderMap::new();
         for (name, value) in headers {
@@ -121,7 +133,8 @@ impl HttpTarget {
             value.set_sensitive(true);
             map.append(key, value);
         }
-        Ok(Self { client, url: parsed, headers: map, timeout })
+        let secrets = secrets(&parsed);
+        Ok(Self { client, url: parsed, url_shown, secrets, headers: map, timeout })
     }
 
     fn request(&self, delivery: &Delivery) -> Request<Full<Bytes>> {
@@ -183,9 +196,11 @@ impl HttpTarget {
         let request = self.client.0.request(request);
         let response = match tokio::time::timeout(self.timeout, request).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return unavailable(format!("POST {}: {}", self.url, causes(&error))),
+            Ok(Err(error)) => {
+                return unavailable(format!("POST {}: {}", self.url_shown, causes(&error)));
+            }
             Err(_elapsed) => {
-                let (url, timeout) = (&self.url, self.timeout);
+                let (url, timeout) = (&self.url_shown, self.timeout);
                 let reason = format!("POST {url}: no answer within {timeout:?}");
                 return Answer::TimedOut { reason };
             }
@@ -194,7 +209,7 @@ impl HttpTarget {
         for delivery in deliveries {
             delivery.receipt.http_status.get_or_init(|| status.as_u16());
         }
-        let said = read_answer(response).await;
+        let said = self.shown(&read_answer(response).await);
         if status.is_success() {
             return Answer::Accepted;
         }
@@ -203,8 +218,8 @@ impl HttpTarget {
             _ => said,
         };
         let reason = match said.as_str() {
-            "" => format!("POST {}: {status}", self.url),
-            said => format!("POST {}: {status}: {said}", self.url),
+            "" => format!("POST {}: {status}", self.url_shown),
+            said => format!("POST {}: {status}: {said}", self.url_shown),
         };
         if status == StatusCode::GONE {
             Answer::Gone { reason }
@@ -214,6 +229,37 @@ impl HttpTarget {
             Answer::Refused { reason }
         }
     }
+
+    /// The beginning of what a target answered, on one line and without secrets of its URL.
+    fn shown(&self, said: &str) -> String {
+        let without = |said: String, secret: &String| said.replace(secret.as_str(), "…");
+        let said = self.secrets.iter().fold(said.trim().to_owned(), without);
+        let plain = said.chars().map(|c| if c.is_control() { ' ' } else { c });
+        plain.take(ANSWER_SHOWN_CHARS).collect()
+    }
+}
+
+/// A URL without user, password, query and fragment.
+pub fn shown_url(url: &str) -> String {
+    let plain = url.split(['?', '#']).next().unwrap_or_default();
+    match plain.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}://{host}{path}")
+        }
+        None => plain.to_owned(),
+    }
+}
+
+/// User with password, the query, and the values in it.
+fn secrets(url: &Uri) -> Vec<String> {
+    let user = url.authority().and_then(|authority| authority.as_str().rsplit_once('@'));
+    let whole = user.map(|(user, _)| user).into_iter().chain(url.query());
+    let values = url.query().into_iter().flat_map(|query| query.split('&'));
+    let values = values.filter_map(|pair| pair.split_once('=')).map(|(_, value)| value);
+    let long = values.filter(|value| SECRET_CHARS_MIN <= value.len());
+    whole.chain(long).filter(|secret| !secret.is_empty()).map(ToOwned::to_owned).collect()
 }
 
 impl Target for HttpTarget {
@@ -250,11 +296,7 @@ fn retry_after(response: &Response<hyper::body::Incoming>) -> Option<RetryAfter>
 async fn read_answer(response: Response<hyper::body::Incoming>) -> String {
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect();
     match tokio::time::timeout(ANSWER_BODY_TIME_MAX, body).await {
-        Ok(Ok(body)) => {
-            let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
-            let shown = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
-            shown.take(ANSWER_SHOWN_CHARS).collect()
-        }
+        Ok(Ok(body)) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
         // The status has come, and it alone decides.
         Ok(Err(_)) | Err(_) => String::new(),
     }

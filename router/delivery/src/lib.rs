@@ -29,7 +29,7 @@ mod target;
 
 pub use circuit::{Circuit, CircuitOptions, CircuitState, Permit};
 pub use dead::{DeadLetter, ErrorKind, LetterState};
-pub use http::{Client, HttpOptions, HttpTarget, HttpTargetError};
+pub use http::{Client, HttpOptions, HttpTarget, HttpTargetError, shown_url};
 pub use id::DeliveryId;
 pub use log::LogTarget;
 pub use rate::Rate;

@@ -1,6 +1,7 @@
 //! Targets against real sockets and files.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,8 +118,8 @@ async fn nobody_listening_is_worth_a_retry() {
 #[tokio::test(start_paused = true)]
 async fn a_target_that_never_answers_is_given_up_after_its_timeout() {
     // A listener that nobody accepts from: the kernel takes the request, and silence follows.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/x", silent.local_addr().unwrap());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/x", listener.local_addr().unwrap());
     let answer = target(url, &[]).send(&delivery("{}", "application/json")).await;
     let Answer::TimedOut { reason } = answer else { panic!("{answer:?}") };
     assert!(reason.ends_with("no answer within 30s"), "{reason}");
@@ -189,4 +190,37 @@ async fn a_log_that_cannot_be_written_is_worth_a_retry() {
     let answer = LogTarget::file(folder.path()).send(&delivery("{}", "application/json")).await;
     let Answer::Unavailable { reason, .. } = answer else { panic!("{answer:?}") };
     assert!(reason.contains("Is a directory"), "{reason}");
+}
+
+#[tokio::test]
+async fn no_error_shows_what_is_secret_of_a_url() {
+    let receiver = Receiver::start().unwrap();
+    let url = receiver.url("/x").replace("http://", "http://joe:sesame@") + "?token=TOPSECRET&n=1";
+    let echo = "Cannot POST /x?token=TOPSECRET&n=1 for joe:sesame, token TOPSECRET";
+    for status in [200, 302, 400, 404, 410, 429, 500, 503] {
+        receiver.script("/x", [Reply::status(status).body(echo)]);
+    }
+    let mut said = String::new();
+    let options = |url: &str, timeout| HttpOptions { url: url.into(), headers: vec![], timeout };
+    let target = |url: &str, timeout| HttpTarget::new(Client::new(4), options(url, timeout));
+    let patient = target(&url, Duration::from_secs(30)).unwrap();
+    for _ in 0..8 {
+        let answer = patient.send(&delivery("{}", "application/json")).await;
+        writeln!(said, "{answer:?}").unwrap();
+    }
+    assert_eq!(receiver.requests()[0].query.as_deref(), Some("token=TOPSECRET&n=1"), "it is sent");
+    receiver.stop();
+    let answer = patient.send(&delivery("{}", "application/json")).await;
+    writeln!(said, "{answer:?}").unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("http://joe:sesame@{}/x?token=TOPSECRET", listener.local_addr().unwrap());
+    let hasty = target(&silent, Duration::from_millis(1)).unwrap();
+    writeln!(said, "{:?}", hasty.send(&delivery("{}", "application/json")).await).unwrap();
+    let wrong = target("ftp://joe:sesame@there/x?token=TOPSECRET", Duration::ZERO);
+    writeln!(said, "{}", wrong.err().unwrap()).unwrap();
+    assert_eq!(said.lines().count(), 11);
+    assert!(said.contains("no answer within") && said.contains("`ftp://there/x`"), "{said}");
+    for secret in ["joe", "sesame", "TOPSECRET", "token=", "n=1"] {
+        assert!(!said.contains(secret), "{secret}:\n{said}");
+    }
 }

@@ -73,17 +73,7 @@ fn shown_url(url: &str) -> String {
     if url.contains("${") {
         return url.to_owned();
     }
-    let plain = url.split(['?', '#']).next().unwrap_or_default();
-    let Some((scheme, rest)) = plain.split_once("://") else { return plain.to_owned() };
-    let (host, path) = match rest.split_once('/') {
-        Some((host, path)) => (host, Some(path)),
-        None => (rest, None),
-    };
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    match path {
-        Some(path) => format!("{scheme}://{host}/{path}"),
-        None => format!("{scheme}://{host}"),
-    }
+    bus::delivery::shown_url(url)
 }
 
 #[cfg(test)]
