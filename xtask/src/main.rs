@@ -31,7 +31,7 @@ usage: cargo xtask <command>
   test            everything that must pass: the router, the plugins, end to end
   ci              format, clippy, and the demonstration
   bench [SECTION] measure: ingest, peers, plugins, reload, deliver, replay; backlog[=EVENTS]
-                  only when it is named; docs/benchmarks.md
+                  and start[=DELIVERIES] only when they are named; docs/benchmarks.md
   bench match [FAMILY]
                   measure matching alone; `bench match --help` says what else
   fuzz [TARGET] [--seconds N]
