@@ -57,6 +57,11 @@ pub(crate) fn ordered_route() -> Arc<Route> {
     Arc::clone(ROUTE.get_or_init(|| route_with(", order_by: $.detail.k")))
 }
 
+/// The same, with two events in a request.
+pub(crate) fn batched_route() -> Arc<Route> {
+    route_with(", order_by: $.detail.k, batch: {events: 2, within: 0ms}")
+}
+
 /// Another version of [`route`].
 pub(crate) fn fresh_route() -> Arc<Route> {
     route_with("")

@@ -318,7 +318,7 @@ impl Model {
     }
 }
 
-fn open(
+pub(super) fn open(
     stored: &Subscription,
     (rows, route): (&[Postponed], &Arc<Route>),
     dispatched: u64,
@@ -329,7 +329,7 @@ fn open(
 }
 
 /// Every fourth has no key, the others one of three.
-fn owed(offset: u64, route: &Arc<Route>) -> Owed {
+pub(super) fn owed(offset: u64, route: &Arc<Route>) -> Owed {
     let stamp = Stamp { id: "1", time: Timestamp::from_millis(0), account: "0", region: "r" };
     let key = if offset % 4 == 3 { "null".to_owned() } else { (offset % 3).to_string() };
     let entry = format!(r#"{{"source":"a","detail-type":"b","detail":{{"k":{key}}}}}"#);

@@ -253,6 +253,11 @@ impl Waiting {
         }
     }
 
+    /// Whether events of an order are held.
+    pub(super) fn holds(&self, order: u64) -> bool {
+        self.lines.get(&order).is_some_and(|line| !line.held.is_empty())
+    }
+
     pub(super) fn begin(&mut self, order: u64) {
         self.lines.entry(order).or_default().under_way += 1;
     }

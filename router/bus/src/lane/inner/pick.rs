@@ -114,7 +114,8 @@ impl Inner {
             let front = self.feed.front()?;
             let order = self.order_of(front);
             let turn = match order {
-                Some(order) if company.contains(&order) => Turn::Free,
+                // Unless others of its order are put aside: they go before it.
+                Some(order) if company.contains(&order) && !self.waiting.holds(order) => Turn::Free,
                 Some(order) => self.waiting.turn(order),
                 None => Turn::Free,
             };
@@ -187,5 +188,44 @@ impl Inner {
         let batch = self.route.target.flow.batch.and_then(|batch| self.batch_wait(batch, now));
         // What is ripe and did not start waits for something else than time.
         due.into_iter().chain(batch.filter(|wait| !wait.is_zero())).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use journal::Offset;
+
+    use super::*;
+    use crate::attempt::{End, Outcome};
+    use crate::key::Key;
+    use crate::lane::tests::{open, owed};
+    use crate::lane::{Finished, Part};
+    use crate::state::Subscription;
+    use crate::testing;
+
+    #[test]
+    fn what_is_put_aside_goes_before_what_comes_later_in_a_batch_too() {
+        let route = testing::batched_route();
+        let stored = Subscription::new(Key::live("default", "rule", "target"), Offset::new(0));
+        let lane = open(&stored, (&[], &route), 0);
+        let now = Now { wall: Timestamp::from_millis(0), steady: Duration::ZERO };
+        let offer = |offset| lane.offer(|| owed(offset, &route), Offset::new(offset));
+        let next = || match lane.lock().next(now) {
+            Some(Work::Batch(all)) => all.iter().map(|owed| owed.offset.get()).collect(),
+            Some(work) => panic!("{work:?}"),
+            None => Vec::new(),
+        };
+        // All of one order.
+        offer(0);
+        assert_eq!(next(), [0]);
+        offer(6);
+        offer(9);
+        assert_eq!(next(), [0_u64; 0]);
+        offer(12);
+        let order = route.order_of(&owed(0, &route).event);
+        let ends = Outcome { ends: vec![End::Delivered], order, ..Outcome::default() };
+        let parts = vec![(Part::Event(Offset::new(0)), ends)];
+        lane.lock().finish(Finished { parts }, now);
+        assert_eq!(next(), [6], "12 does not pass 9 by");
     }
 }
