@@ -49,7 +49,8 @@ impl Router {
         self.core.carried_out(async move { core.resume(key).await }).await?
     }
 
-    /// Sends again to a target that has said it is gone. False when it had not.
+    /// Sends again to a target that has said it is gone, replays of its subscription included. False
+    /// when it had not.
     ///
     /// # Errors
     ///
@@ -85,11 +86,19 @@ impl Core {
 
     async fn enable(&self, key: Key) -> Result<bool, StopError> {
         let _roster = self.roster.lock().await;
-        let lane = self.lane(&key)?;
-        let owner = key.clone();
-        self.state.run(move |tx| Subscription::disable(tx, &owner, None)).await?;
-        let was_disabled = lane.lock().disabled().is_some();
-        lane.disable(None);
+        self.lane(&key)?;
+        let is_its = |lane: &&Arc<Lane>| lane.key == key || lane.key.without_replay() == key;
+        let lanes: Vec<Arc<Lane>> = self.lanes().values().filter(is_its).cloned().collect();
+        let owners: Vec<Key> = lanes.iter().map(|lane| lane.key.clone()).collect();
+        let enabled = self.state.run(move |tx| {
+            owners.iter().try_for_each(|owner| Subscription::disable(tx, owner, None).map(drop))
+        });
+        enabled.await?;
+        let mut was_disabled = false;
+        for lane in lanes {
+            was_disabled |= lane.lock().disabled().is_some();
+            lane.disable(None);
+        }
         tracing::info!(subscription = %key, "enabled");
         Ok(was_disabled)
     }

@@ -397,3 +397,21 @@ async fn what_a_replay_has_not_read_meets_the_rules_there_are_now() {
     assert!(now.contains(&199) && now.contains(&120), "{now:?}");
     stop(router).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_goes_on_when_its_target_that_was_gone_is_enabled() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let router = open(options(folder.path()), rules(&rule("one", &target.url("/1")))).await;
+    send(&router, 0..3).await;
+    accepted(&target, "/1", 3).await;
+    target.script("/1", [Answer::status(410)]);
+    router.start_replay(everything(&[])).await.unwrap();
+    until(&router, "disabled", async || {
+        let all = router.status().subscriptions;
+        all.iter().any(|one| one.replay.is_some() && one.disabled.is_some())
+    })
+    .await;
+    assert!(router.enable(&Key::live("default", "one", "t")).await.unwrap());
+    reaches(&router, ReplayState::Completed).await;
+    stop(router).await;
+}
