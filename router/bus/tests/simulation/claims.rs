@@ -16,12 +16,15 @@ use crate::{archives, replays};
 /// What the database holds.
 #[derive(Default)]
 pub(crate) struct Found {
-    subscriptions: BTreeMap<Key, Stored>,
+    pub(crate) subscriptions: BTreeMap<Key, Stored>,
     /// Of live subscriptions and of replays, whatever became of them.
     pub(crate) dead: BTreeSet<Place>,
     /// Of live subscriptions alone, but with what they have taken over from replays.
     pub(crate) postponed: BTreeSet<Place>,
     pub(crate) letters: Letters,
+    pub(crate) paused: BTreeSet<Key>,
+    /// Paused ones, and those that have said they are gone.
+    pub(crate) held: BTreeSet<Key>,
     pub(crate) replays: replays::Rows,
     archives: archives::Rows,
 }
@@ -44,6 +47,9 @@ impl Around {
         model.check_replays(&found, is_last);
         model.check_letters(&found, is_last);
         model.check_claims(&found);
+        model.check_stops(&found);
+        model.early.clear();
+        model.first_of.clone_from(&held.first);
         model.stored = found.subscriptions;
         model.opened_at = model.log.len() as u64;
         model.versions.clear();
@@ -95,10 +101,19 @@ fn read(database: &Connection) -> rusqlite::Result<Found> {
     while let Some(row) = rows.next()? {
         postponed.insert((key(row)?, row.get(3)?, number(row, 4)?));
     }
+    let held = |which: &str| {
+        let sql =
+            format!("SELECT bus, rule, target FROM subscriptions WHERE replay = '' AND ({which})");
+        let mut select = database.prepare(&sql)?;
+        let rows = select.query_map([], key)?;
+        rows.collect::<rusqlite::Result<BTreeSet<Key>>>()
+    };
+    let paused = held("paused IS NOT NULL")?;
+    let held = held("paused IS NOT NULL OR disabled IS NOT NULL")?;
     let letters = letters::read(database)?;
     let dead = letters.values().map(|letter| letter.place.clone()).collect();
     let (replays, archives) = (replays::read(database)?, archives::read(database)?);
-    Ok(Found { subscriptions, dead, postponed, letters, replays, archives })
+    Ok(Found { subscriptions, dead, postponed, letters, paused, held, replays, archives })
 }
 
 impl Model {
@@ -125,6 +140,9 @@ impl Model {
     }
 
     fn check_of(&mut self, key: &Key, now: Option<&Stored>, found: &Found) {
+        // What a stopped target had not been sent is given up with its rule.
+        let is_given_up = self.stopped.contains(key)
+            && self.versions.iter().any(|version| !Self::has(&version.rules, key));
         let end = self.log.len() as u64;
         let from = self.owed_from(key);
         let before = self.stored.get(key).cloned().unwrap_or_default();
@@ -136,7 +154,7 @@ impl Model {
             let is_kept = now.is_some_and(|now| now.postponed.contains(&offset));
             let was_owed = from <= offset && !before.done.contains(&offset);
             let must = before.postponed.contains(&offset)
-                || (was_owed && claimed && self.must_have(key, offset));
+                || (was_owed && claimed && !is_given_up && self.must_have(key, offset));
             let place = (key.clone(), String::new(), offset);
             let is_done = self.has_arrived(key, "", offset)
                 || found.dead.contains(&place)

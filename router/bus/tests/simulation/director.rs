@@ -9,12 +9,12 @@ use crate::model::Version;
 use crate::rules::{self, Generation};
 use crate::targets::Mood;
 use crate::world::Sim;
-use crate::{archives, letters, replays};
+use crate::{archives, letters, replays, stops};
 
 pub(crate) async fn direct(sim: &Sim, router: &Router, rules: &Mutex<Generation>, is_last: bool) {
     for _ in 0..sim.draw(16) {
         sim.sleep(300).await;
-        match sim.draw(23) {
+        match sim.draw(26) {
             0..=3 => swap(sim, router, rules).await,
             4..=7 => mood(sim),
             8 => {
@@ -33,7 +33,9 @@ pub(crate) async fn direct(sim: &Sim, router: &Router, rules: &Mutex<Generation>
             13 => replays::steer(sim, router).await,
             14..=17 => seal(sim, router).await,
             18 | 19 => archives::change(sim, router).await,
-            _ => letters::tend(sim, router).await,
+            20..=22 => letters::tend(sim, router).await,
+            23 => stops::end_all(sim, router).await,
+            _ => stops::change(sim, router).await,
         }
     }
 }
@@ -45,6 +47,8 @@ async fn swap(sim: &Sim, router: &Router, rules: &Mutex<Generation>) {
         let before = rules.lock().expect("nothing panics with it");
         let next = rules::draw(&mut state.random, Some(&before));
         state.note(|| format!("swap, not before {from}, to {next:?}"));
+        state.model.note_early(&next, |bus| router.journal().first_offset(bus).get());
+        state.model.forget_paused(&next);
         state.model.versions.push(Version { from, surely: None, rules: next.clone() });
         state.model.history.push(next.clone());
         for replay in state.model.replays.values_mut() {
@@ -69,13 +73,14 @@ fn mood(sim: &Sim) {
     let mut state = sim.lock();
     let target = format!("r{}.{}", state.random.below(5), ["x", "y"][state.random.index(2)]);
     let random = &mut state.random;
-    let mood = match random.below(6) {
-        0 => Mood { target, fails: 100, hangs: 0, refuses: 0, slow: 20 },
-        1 => Mood { target, fails: 20, hangs: 0, refuses: 0, slow: 50 },
-        2 => Mood { target, fails: 0, hangs: 50, refuses: 0, slow: 5 },
-        3 => Mood { target, fails: 10, hangs: 10, refuses: 30, slow: 5 },
-        4 => Mood { target, fails: 0, hangs: 0, refuses: 0, slow: 3000 },
-        _ => Mood { target, fails: 0, hangs: 0, refuses: 0, slow: 0 },
+    let mood = match random.below(7) {
+        0 => Mood { target, fails: 100, hangs: 0, refuses: 0, goes: 0, slow: 20 },
+        1 => Mood { target, fails: 20, hangs: 0, refuses: 0, goes: 0, slow: 50 },
+        2 => Mood { target, fails: 0, hangs: 50, refuses: 0, goes: 0, slow: 5 },
+        3 => Mood { target, fails: 10, hangs: 10, refuses: 30, goes: 0, slow: 5 },
+        4 => Mood { target, fails: 0, hangs: 0, refuses: 0, goes: 0, slow: 3000 },
+        5 => Mood { target, fails: 10, hangs: 0, refuses: 0, goes: 30, slow: 20 },
+        _ => Mood { target, fails: 0, hangs: 0, refuses: 0, goes: 0, slow: 0 },
     };
     state.note(|| format!("{mood:?}"));
     state.moods.retain(|old| old.target != mood.target);

@@ -14,6 +14,7 @@
 //! - A replay that is completed has sent what the first run has (`replays`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use slipswitch_bus::delivery::{Delivery, DeliveryId};
 
@@ -90,6 +91,14 @@ pub(crate) struct Model {
     pub(crate) letters: Known,
     /// No line of the delivery log can be missing.
     pub(crate) is_log_whole: bool,
+    /// Targets that are paused, since when.
+    pub(crate) paused: BTreeMap<Key, Duration>,
+    /// Those that were stopped at some time in this life.
+    pub(crate) stopped: BTreeSet<Key>,
+    /// Subscriptions of this life that begin in the past, and where.
+    pub(crate) early: BTreeMap<Key, u64>,
+    /// Where each bus begins.
+    pub(crate) first_of: BTreeMap<String, u64>,
     pub(crate) violations: Vec<String>,
     /// Counts arrivals and ends, so that they have an order.
     moment: u64,
@@ -148,7 +157,13 @@ impl Model {
     pub(crate) fn versions_at(&self, key: &Key, offset: u64) -> Vec<&Generation> {
         let mut versions: Vec<&Generation> = Vec::new();
         let waits = self.waits_for_rules(key);
+        let is_early = self.early.contains_key(key);
         for version in &self.versions {
+            if is_early && versions.is_empty() && Self::has(&version.rules, key) {
+                // It begins before its rule.
+                versions.push(&version.rules);
+                continue;
+            }
             // What waits for its rules meets the first that come, wherever it is.
             let (from, surely) = if waits && versions.iter().all(|rules| rules.is_empty()) {
                 (0, version.surely.map(|_| 0))
@@ -170,9 +185,24 @@ impl Model {
             && self.versions.first().is_some_and(|first| first.rules.is_empty())
     }
 
+    /// Subscriptions that are new with these rules, and begin in the past.
+    pub(crate) fn note_early(&mut self, rules: &Generation, first_of: impl Fn(&str) -> u64) {
+        for rule in rules.iter().filter(|rule| rule.flow.is_early) {
+            for key in Key::all(&vec![rule.clone()]) {
+                let was_there = self.stored.contains_key(&key)
+                    || self.versions.iter().any(|version| Self::has(&version.rules, &key));
+                if !was_there {
+                    let first = first_of(&key.bus);
+                    self.early.insert(key, first);
+                }
+            }
+        }
+    }
+
     /// Below, this life owes a subscription nothing new.
     pub(crate) fn owed_from(&self, key: &Key) -> u64 {
-        self.stored.get(key).map_or(self.opened_at, |stored| stored.settled)
+        let begin = || self.early.get(key).copied().unwrap_or(self.opened_at);
+        self.stored.get(key).map_or_else(begin, |stored| stored.settled)
     }
 
     /// The rules that may have wanted a delivery.
@@ -204,12 +234,20 @@ impl Model {
         if is_postponed {
             return self.history.iter().collect();
         }
+        // It may have ended, and have begun anew.
+        let versions = self.versions.iter().map(|version| &version.rules);
+        let early: Vec<&Generation> = versions
+            .filter(|rules| {
+                let mut all = rules.iter();
+                all.any(|rule| key.is_of(rule) && rule.flow.is_early && rule.wants(facts))
+            })
+            .collect();
         let is_done = stored.is_some_and(|stored| stored.done.contains(&id.offset));
         if id.offset < self.owed_from(&key) || is_done {
-            return Vec::new();
+            return early;
         }
         let versions = self.versions_at(&key, id.offset).into_iter();
-        versions.filter(|rules| Self::wants(rules, &key, facts)).collect()
+        versions.filter(|rules| Self::wants(rules, &key, facts)).chain(early).collect()
     }
 
     /// What a rule makes of the event of a delivery.
@@ -271,7 +309,12 @@ impl Model {
         let body = String::from_utf8_lossy(&delivery.body).into_owned();
         let id = delivery.id.to_string();
         let before = self.tried.insert(id.clone(), body.clone());
-        if 1 < delivery.attempt && before.as_ref().is_some_and(|before| *before != body) {
+        // Through the rules it may be made anew while a replay still tries what it was.
+        let of = &delivery.id;
+        let replay = of.replay.as_deref().unwrap_or("").to_owned();
+        let is_anew = self.redriven_anew.contains(&(of.bus.to_string(), replay, of.offset));
+        let has_changed = before.as_ref().is_some_and(|before| *before != body);
+        if 1 < delivery.attempt && has_changed && !is_anew {
             let attempt = delivery.attempt;
             self.wrong(format!("attempt {attempt} of {id} sends {body}, and before it {before:?}"));
         }

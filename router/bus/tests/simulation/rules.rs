@@ -34,6 +34,45 @@ pub(crate) struct Rule {
     pub(crate) is_live_only: bool,
     /// The number that its template puts into what it sends; without, the event goes as it is.
     pub(crate) template: Option<u64>,
+    /// Of all its targets.
+    pub(crate) flow: Flow,
+}
+
+/// How deliveries go to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Flow {
+    pub(crate) batch: Option<u64>,
+    concurrency: Option<u64>,
+    rate: Option<u64>,
+    /// After how many failures in a row its circuit opens.
+    failures: u64,
+    /// A new target begins with the first event there is.
+    pub(crate) is_early: bool,
+}
+
+impl Flow {
+    fn draw(random: &mut Random) -> Self {
+        let mut some = |percent, most| random.chance(percent).then(|| 1 + random.below(most));
+        Self {
+            batch: some(25, 4),
+            concurrency: some(25, 4),
+            rate: some(15, 200),
+            failures: some(50, 3).unwrap_or(1000),
+            is_early: some(25, 1).is_some(),
+        }
+    }
+
+    fn lines(&self) -> String {
+        let Self { batch, concurrency, rate, failures, is_early } = self;
+        let mut lines = format!("    circuit: {{failures: {failures}, probe_after: 50ms}}\n");
+        let mut line =
+            |text: Option<String>| lines.extend(text.map(|text| format!("    {text}\n")));
+        line(batch.map(|events| format!("batch: {{events: {events}, within: 20ms}}")));
+        line(concurrency.map(|most| format!("concurrency: {most}")));
+        line(rate.map(|rate| format!("rate: {}", 20 + rate)));
+        line(is_early.then(|| "start: earliest".to_owned()));
+        lines
+    }
 }
 
 /// The rules of one moment.
@@ -52,6 +91,7 @@ impl Rule {
             attempts: [2, 4, 100][random.index(3)],
             is_live_only: random.chance(20),
             template: random.chance(40).then(|| random.below(1000)),
+            flow: Flow::draw(random),
         }
     }
 
@@ -89,16 +129,18 @@ impl Rule {
                 "    transform:\n      - input:\n          paths: {{id: $.id, kind: $.detail.kind, key: $.detail.key, n: $.detail.n}}\n          template: '{{\"v\": {v}, \"id\": <id>, \"kind\": <kind>, \"key\": <key>, \"n\": <n>}}'\n"
             )
         });
+        let flow = self.flow.lines();
         for target in &self.targets {
             let url = format!("http://{}.{target}.invalid/", self.name);
             writeln!(
                 file,
-                "  - id: {target}\n    http: {{url: '{url}', timeout: 2s}}\n{transform}    {retry}"
+                "  - id: {target}\n    http: {{url: '{url}', timeout: 2s}}\n{transform}{flow}    {retry}"
             )
             .expect("a string takes all");
         }
         if self.forwards {
-            writeln!(file, "  - id: on\n    bus: side\n    {retry}").expect("a string takes all");
+            writeln!(file, "  - id: on\n    bus: side\n{flow}    {retry}")
+                .expect("a string takes all");
         }
         file
     }

@@ -16,6 +16,7 @@ use crate::producers;
 use crate::random::Random;
 use crate::replays;
 use crate::rules::{self, Generation};
+use crate::stops;
 use crate::world::{Around, Setting, Sim};
 
 /// What became of a run.
@@ -174,6 +175,7 @@ async fn act(around: &Arc<Around>, rules: &std::sync::Mutex<Generation>, is_last
     if is_last {
         director::clear(sim);
         replays::resume_all(sim, &router).await;
+        stops::end_all(sim, &router).await;
         if sim.chance(50) {
             letters::redrive_all(sim, &router).await;
         }
@@ -203,6 +205,10 @@ fn begin(sim: &Sim, rules: &std::sync::Mutex<Generation>, is_last: bool) {
     }
     let version = Version { from: 0, surely: Some(0), rules: rules.clone() };
     state.note(|| format!("start with {:?}", version.rules));
+    let first_of = state.model.first_of.clone();
+    state.model.versions = Vec::new();
+    state.model.note_early(&rules, |bus| first_of.get(bus).copied().unwrap_or(0));
+    state.model.forget_paused(&rules);
     state.model.versions = vec![version];
     state.model.history.push(rules.clone());
     for replay in state.model.replays.values_mut() {
@@ -248,6 +254,8 @@ async fn settle(sim: &Sim, router: &Router) {
             if is_done && status.dispatched == end && !letters::has_queued(router).await {
                 return;
             }
+            // An answer that was on its way may have disabled its target.
+            stops::end_all(sim, router).await;
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     };

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use delivery::{Answer, Delivery, RetryAfter, Sending, Target};
-use slipswitch_bus::{Key, delivery};
+use slipswitch_bus::{Clock, Key as Subscription, delivery};
 
+use crate::model::Key;
 use crate::world::{Sim, State};
 
 /// How a target behaves for a while.
@@ -20,6 +21,8 @@ pub(crate) struct Mood {
     pub(crate) fails: u64,
     pub(crate) hangs: u64,
     pub(crate) refuses: u64,
+    /// So many say that the target is gone.
+    pub(crate) goes: u64,
     /// Up to so many milliseconds each way.
     pub(crate) slow: u64,
 }
@@ -34,6 +37,7 @@ enum Fate {
     Taken,
     Failed(Option<RetryAfter>),
     Refused,
+    Gone,
     Hangs,
 }
 
@@ -45,7 +49,7 @@ struct Plan {
 }
 
 impl Simulated {
-    pub(crate) fn new(sim: Arc<Sim>, key: &Key, timeout: Duration) -> Self {
+    pub(crate) fn new(sim: Arc<Sim>, key: &Subscription, timeout: Duration) -> Self {
         Self { sim, name: format!("{}.{}", key.rule, key.target), timeout }
     }
 
@@ -58,6 +62,7 @@ impl Simulated {
             fails: 0,
             hangs: 0,
             refuses: 0,
+            goes: 0,
             slow: 10,
         });
         let fate = match random.below(100) {
@@ -68,6 +73,7 @@ impl Simulated {
             }
             dice if dice < mood.fails + mood.hangs => Fate::Hangs,
             dice if dice < mood.fails + mood.hangs + mood.refuses => Fate::Refused,
+            dice if dice < mood.fails + mood.hangs + mood.refuses + mood.goes => Fate::Gone,
             _ => Fate::Taken,
         };
         let mut way = || Duration::from_millis(random.below(mood.slow + 1));
@@ -77,7 +83,16 @@ impl Simulated {
 
     async fn attempt(&self, delivery: &Delivery) -> Answer {
         let plan = self.plan();
-        self.sim.lock().model.note_attempt(delivery);
+        let now = self.sim.monotonic();
+        {
+            let model = &mut self.sim.lock().model;
+            model.note_attempt(delivery);
+            model.check_paused(delivery, now);
+        }
+        self.under_way(delivery, plan).await
+    }
+
+    async fn under_way(&self, delivery: &Delivery, plan: Plan) -> Answer {
         let mut on_its_way = OnItsWay { sim: &self.sim, delivery: Some(delivery) };
         tokio::time::sleep(plan.there).await;
         if self.sim.lock().is_dead {
@@ -97,6 +112,10 @@ impl Simulated {
                 Answer::Unavailable { reason: "503".to_owned(), retry_after }
             }
             Fate::Refused => Answer::Refused { reason: "400".to_owned() },
+            Fate::Gone => {
+                self.sim.lock().model.stopped.insert(Key::of(&delivery.id));
+                Answer::Gone { reason: "410".to_owned() }
+            }
             Fate::Hangs => std::future::pending().await,
         }
     }
@@ -151,6 +170,25 @@ impl Target for Simulated {
             self.sim
                 .note(|| format!("attempt {} of {}: {answer:?}", delivery.attempt, delivery.id));
             answer
+        })
+    }
+
+    /// One by one, until one fails; all of them count as tried then.
+    fn send_together<'a>(&'a self, deliveries: &'a [Delivery]) -> Sending<'a> {
+        Box::pin(async move {
+            for delivery in deliveries {
+                self.sim.lock().model.note_attempt(delivery);
+            }
+            for delivery in deliveries {
+                let answer = self.send(delivery).await;
+                if answer != Answer::Accepted {
+                    for delivery in deliveries {
+                        self.sim.lock().model.note_end(delivery, false);
+                    }
+                    return answer;
+                }
+            }
+            Answer::Accepted
         })
     }
 }

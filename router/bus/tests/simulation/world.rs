@@ -126,9 +126,11 @@ impl Sim {
 
     /// The process does nothing more from here on.
     pub(crate) fn die(&self) {
-        self.lock().is_dead = true;
+        let was_dead = std::mem::replace(&mut self.lock().is_dead, true);
         self.disk.faults(|faults| faults.power_after = Some(0));
-        self.over.notify_one();
+        if !was_dead {
+            self.over.notify_one(); // Once: the next life is another one's.
+        }
     }
 
     /// Waits for the end of the process.
