@@ -162,6 +162,21 @@ async fn other_content_under_a_known_key_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_key_for_two_contents_in_one_request_is_refused_where_it_stands_second() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(Hand::default()));
+    let router = open(folder.path(), &clock).await;
+    let entries = vec![keyed(1, "k"), keyed(2, "k"), keyed(1, "k"), keyed(3, "l")];
+    let results = router.ingest_once("default", entries, None).await.unwrap();
+    let first = results[0].as_ref().unwrap();
+    let reused = Refusal::KeyReused { key: Some("k".to_owned()), id: first.id.clone() };
+    assert_eq!(results[1], Err(reused));
+    assert_eq!(results[2], Ok(Taken { id: first.id.clone(), is_duplicate: true }));
+    assert!(results[3].as_ref().is_ok_and(|taken| !taken.is_duplicate));
+    assert_eq!(stored(&router), 2);
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_outlive_a_restart_and_end_with_the_window() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(Hand::default()));
     let router = open(folder.path(), &clock).await;

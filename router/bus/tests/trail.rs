@@ -267,7 +267,7 @@ async fn events_are_found_by_time_and_pattern_page_by_page() {
     }
     let ids = async |search: EventSearch| {
         let found =
-            router.search(EventSearch { bus: "default".to_owned(), ..search }).await.unwrap();
+            router.search(EventSearch { bus: Some("default".to_owned()), ..search }).await.unwrap();
         let ids = found.items.iter().map(|found| found.offset).collect::<Vec<_>>();
         (ids, found.next)
     };
@@ -299,5 +299,75 @@ async fn what_was_given_up_and_purged_is_not_told_to_be_on_its_way() {
     let told = fate(&router, "e", |fate| only(fate).dead_letter.is_none()).await;
     assert_eq!(only(&told).state, DeliveryState::Unrecorded);
     assert_eq!(only(&told).next_attempt_at, None);
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_all_buses_are_found_in_the_order_of_the_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = open(folder.path(), Arc::new(RuleSet::empty())).await;
+    for number in 0..10 {
+        let bus = if number % 3 == 0 { "other" } else { "default" };
+        let entry = r#"{"source":"a","detail-type":"Made","detail":{}}"#;
+        router.ingest(bus, vec![Bytes::from_static(entry.as_bytes())]).await.unwrap();
+    }
+    for is_oldest_first in [false, true] {
+        let mut search = EventSearch { limit: 4, is_oldest_first, ..EventSearch::default() };
+        let mut found = Vec::new();
+        loop {
+            let page = router.search(search.clone()).await.unwrap();
+            found.extend(page.items.iter().map(|one| (one.offset, one.bus.clone())));
+            search.after = page.next;
+            if page.next.is_none() {
+                break;
+            }
+        }
+        let bus = |number: u64| if number.is_multiple_of(3) { "other" } else { "default" };
+        let mut all: Vec<_> = (0..10).map(|number| (number, bus(number).to_owned())).collect();
+        if !is_oldest_first {
+            all.reverse();
+        }
+        assert_eq!(found, all);
+    }
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attempts_under_several_generations_and_dropped_ones_are_told_apart() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), Receiver::start().unwrap());
+    target.always("/t", Answer::status(503));
+    let to = |path: &str| {
+        let retry =
+            "retry: {attempts: 185, backoff: {min: 1ms, max: 5ms}}, circuit: {failures: 1000}";
+        rule("a", &format!("http: {}, {retry}", target.url(path)))
+    };
+    let router = open(folder.path(), rules(&to("/t"))).await;
+    send(&router, "e", "a").await;
+    fate(&router, "e", |fate| fate.places.iter().any(|place| 2 <= place.attempts.len())).await;
+    router.swap(rules(&to("/mended"))).await.unwrap();
+    let told = fate(&router, "e", is(DeliveryState::Delivered)).await;
+    let attempts = &place(&told).attempts;
+    let (first, last) = (attempts.first().unwrap(), attempts.last().unwrap());
+    assert_ne!(first.rules, last.rules, "each under its own rules");
+    assert_eq!((&last.rules, last.result), (&told.rules, AttemptResult::Delivered));
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_log_a_router_delivers_and_says_so() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), Receiver::start().unwrap());
+    target.script("/t", [Answer::status(503)]);
+    // No folder can be made here.
+    std::fs::write(folder.path().join("attempts"), "in the way").unwrap();
+    let retry = "retry: {backoff: {min: 1ms, max: 5ms}}";
+    let text = rule("a", &format!("http: {}, {retry}", target.url("/t")));
+    let router = open(folder.path(), rules(&text)).await;
+    send(&router, "e", "a").await;
+    let told = fate(&router, "e", |_| target.requests_to("/t").len() == 2).await;
+    assert!(place(&told).attempts.is_empty(), "{told:#?}");
+    let log = router.status().delivery_log;
+    assert!(log.stopped.is_some() && log.queued == 0 && log.attempts == 0, "{log:?}");
+    send(&router, "f", "a").await;
+    router.written().await;
     stop(router).await;
 }

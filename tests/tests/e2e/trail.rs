@@ -110,6 +110,10 @@ fn events_are_searched_by_pattern() {
     assert!(listed.out.contains("e-0") && listed.out.contains("e-1"), "{}", listed.out);
     assert!(listed.err.contains("more than 2"), "{}", listed.err);
     router.run(&["events", "--pattern", "{"]).expect(1).says(&["`pattern`"]);
+    assert!(listed.out.contains("BUS") && listed.out.contains("default"), "{}", listed.out);
+    let nowhere = router.run(&["events", "--pattern", r#"{"source": ["nobody"]}"#]).expect(0);
+    assert!(nowhere.err.contains("on any bus") || nowhere.out.contains("on any bus"));
+    router.run(&["events", "--within", "soon"]).expect(2).says(&["not a span"]);
 }
 
 #[test]

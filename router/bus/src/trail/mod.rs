@@ -214,3 +214,6 @@ impl Core {
         self.outside.blocking(move || log.expire(&keep, now)).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

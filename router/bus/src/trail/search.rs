@@ -2,12 +2,14 @@
 //!
 //! # Invariants
 //!
-//! - bounded: a page looks at [`LOOKED_AT_MAX`] records at most, in steps; whoever goes away ends it after
-//!   the step.
+//! - bounded: a page looks at [`LOOKED_AT_MAX`] records at most, and for [`TIME_MAX`] or so, in steps;
+//!   whoever goes away ends it after the step.
+//! - A page of all buses is in the order of the journal, as that of one is.
 //! - Blocks of sealed segments that cannot hold what is looked for are not read.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use event::Timestamp;
 use journal::{Filter, Offset, ReadError, Record};
@@ -23,14 +25,17 @@ use crate::selection::{Asking, Selection};
 
 /// Records looked at for one page; then the page ends where it is.
 const LOOKED_AT_MAX: u64 = 2_000_000;
+/// A page of which this much time has gone ends with the step that is under way.
+const TIME_MAX: Duration = Duration::from_secs(5);
 /// Offsets of the first step, and of the longest.
 const STEP_MIN: u64 = 4_096;
 const STEP_MAX: u64 = 1 << 18;
 
-/// Which events of a bus.
+/// Which events.
 #[derive(Debug, Clone, Default)]
 pub struct EventSearch {
-    pub bus: String,
+    /// None: of all buses.
+    pub bus: Option<String>,
     /// Taken in at this time or later.
     pub since: Option<Timestamp>,
     /// Taken in before this time.
@@ -132,17 +137,29 @@ impl Router {
     /// When there is no such bus, or the journal cannot be read.
     pub async fn search(&self, search: EventSearch) -> Result<FoundEvents, SearchError> {
         let core = &self.core;
-        core.know(&search.bus)?;
+        let buses = match &search.bus {
+            Some(bus) => {
+                core.know(bus)?;
+                vec![bus.clone()]
+            }
+            None => core.buses_in_journal(),
+        };
         let span = core.span_of(&search).await?;
         let wanted = search.pattern.clone().map_or(Wanted::Any, Wanted::Matching);
         let newest = !search.is_oldest_first;
         let mut page = Page { items: VecDeque::new(), limit: search.limit.max(1), newest };
         let (mut left, mut step, mut looked_at) = (span, STEP_MIN, 0);
+        let begun = core.clock.monotonic();
         while left.from < left.to && page.items.len() < page.limit && looked_at < LOOKED_AT_MAX {
+            if TIME_MAX <= core.clock.monotonic().saturating_sub(begun) {
+                break;
+            }
             let part = left.take(step, newest);
             let before = page.items.len();
-            page = core.look(&search.bus, part, wanted.clone(), page).await?;
-            looked_at += part.to - part.from;
+            page = core.look_on(&buses, part, &wanted, page).await?;
+            // Each bus is a reading of its own.
+            let readings = u64::try_from(buses.len()).unwrap_or(u64::MAX);
+            looked_at += (part.to - part.from).saturating_mul(readings);
             if page.items.len() == before {
                 step = (step * 2).min(STEP_MAX);
             }
@@ -215,6 +232,35 @@ impl Core {
                 Ok(Span { from, to })
             })
             .await
+    }
+
+    /// All buses of which there may be events.
+    fn buses_in_journal(&self) -> Vec<String> {
+        let sealed = self.journal.sealed_buses().into_iter().map(|(bus, _)| bus);
+        let all: BTreeSet<String> = self.buses().into_iter().chain(sealed).collect();
+        all.into_iter().collect()
+    }
+
+    /// Looks through a part on several buses, and adds what it finds to the page.
+    async fn look_on(
+        self: &Arc<Self>,
+        buses: &[String],
+        part: Span,
+        wanted: &Wanted,
+        mut page: Page,
+    ) -> Result<Page, ReadError> {
+        let (limit, newest) = (page.limit.saturating_sub(page.items.len()), page.newest);
+        let mut found = Vec::new();
+        for bus in buses {
+            let of_bus = Page { items: VecDeque::new(), limit, newest };
+            found.extend(self.look(bus, part, wanted.clone(), of_bus).await?.items);
+        }
+        found.sort_by_key(|one| one.offset);
+        if newest {
+            found.reverse();
+        }
+        page.items.extend(found.into_iter().take(limit));
+        Ok(page)
     }
 
     /// Looks through a part, and adds what it finds to the page.

@@ -1,11 +1,13 @@
 //! `slipswitch events`: what is in the journal.
 
 use clap::{Args, ValueEnum};
+use event::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     client::{Address, Client},
+    clock,
     failure::Failure,
     output::{self, Output, at_least_one},
     span::{Moment, Span},
@@ -28,9 +30,9 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The bus to look on
-    #[arg(long, default_value = "default")]
-    bus: String,
+    /// The bus to look on [default: all of them]
+    #[arg(long)]
+    bus: Option<String>,
     /// Taken in at this time or later: 15m, 1h, 7d back from now, or an RFC 3339 time
     #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
     since: Option<Moment>,
@@ -46,6 +48,9 @@ pub(crate) struct Arguments {
     /// At most this many
     #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = at_least_one())]
     limit: usize,
+    /// For how long to look
+    #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = span_millis)]
+    within: i64,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
@@ -67,6 +72,7 @@ struct Page {
 #[derive(Deserialize)]
 struct Row {
     offset: u64,
+    bus: String,
     taken_at: String,
     event: Envelope,
 }
@@ -82,8 +88,10 @@ struct Envelope {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
+    let now = clock::now();
     let span = Span::read(arguments.since, arguments.until)?;
-    let mut query = vec![("bus", arguments.bus.clone())];
+    let mut query = Vec::new();
+    query.extend(arguments.bus.clone().map(|bus| ("bus", bus)));
     query.push(match arguments.order {
         Order::Newest => ("order", "newest".to_owned()),
         Order::Oldest => ("order", "oldest".to_owned()),
@@ -92,20 +100,45 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     query.extend(span.until.map(|until| ("until", until.to_string())));
     let pattern = arguments.pattern.as_deref().map(read).transpose()?;
     query.extend(pattern.map(|pattern| ("pattern", pattern)));
-    let (items, is_all) = collect(&client, &query, arguments.limit)?;
-    let heads = ["OFFSET", "TAKEN IN", "ID", "SOURCE", "DETAIL-TYPE", "DETAIL"];
+    let until = Timestamp::from_millis(now.as_millis().saturating_add(arguments.within));
+    let (items, end) = collect(&client, &query, (arguments.limit, until))?;
+    let heads = ["OFFSET", "BUS", "TAKEN IN", "ID", "SOURCE", "DETAIL-TYPE", "DETAIL"];
     let row = |row: Row| {
         let Envelope { id, source, detail_type, detail } = row.event;
         let detail = detail.map(|detail| brief(detail.get())).unwrap_or_default();
-        [row.offset.to_string(), row.taken_at, id, source, detail_type, detail]
+        [row.offset.to_string(), row.bus, row.taken_at, id, source, detail_type, detail]
     };
-    let nothing = format!("no such events on the bus {}", arguments.bus);
+    let nothing = match &arguments.bus {
+        Some(bus) => format!("no such events on the bus {bus}"),
+        None => "no such events on any bus".to_owned(),
+    };
     output::listing(arguments.output.format, &items, heads, row, &nothing)?;
-    if !is_all {
-        let limit = arguments.limit;
-        output::complain(&format!("there may be more than {limit}; see them with --limit"));
+    match end {
+        End::All => (),
+        End::Limit => {
+            let limit = arguments.limit;
+            output::complain(&format!("there may be more than {limit}; see them with --limit"));
+        }
+        End::Time { offset } => output::complain(&format!(
+            "looked for {} s, as far as offset {offset}: there may be more beyond it; give --since, --until or a pattern with exact values, or more time with --within",
+            arguments.within / 1000
+        )),
     }
     Ok(())
+}
+
+/// Why nothing more was looked for.
+enum End {
+    All,
+    Limit,
+    Time { offset: u64 },
+}
+
+fn span_millis(text: &str) -> Result<i64, String> {
+    match Moment::parse(text) {
+        Ok(Moment::Ago(millis)) if 0 < millis => Ok(millis),
+        _ => Err("not a span, such as 30s, 5m or 1h".to_owned()),
+    }
 }
 
 /// As much of a detail as fits into a row.
@@ -117,18 +150,18 @@ fn brief(detail: &str) -> String {
     }
 }
 
-/// Up to the limit, page after page, and whether that is all.
+/// Page after page, up to the limit or as long as there is time.
 fn collect(
     client: &Client,
     filter: &[(&'static str, String)],
-    limit: usize,
-) -> Result<(Vec<Box<RawValue>>, bool), Failure> {
+    (limit, until): (usize, Timestamp),
+) -> Result<(Vec<Box<RawValue>>, End), Failure> {
     let mut items = Vec::new();
     let mut after: Option<u64> = None;
     loop {
         let wanted = PAGE.min(limit - items.len());
         if wanted == 0 {
-            return Ok((items, after.is_none()));
+            return Ok((items, if after.is_none() { End::All } else { End::Limit }));
         }
         let mut query = filter.to_vec();
         query.push(("limit", wanted.to_string()));
@@ -137,8 +170,13 @@ fn collect(
         items.extend(page.items);
         let stands_still = page.next == after;
         after = page.next;
-        if after.is_none() || stands_still {
-            return Ok((items, true));
+        match after {
+            Some(_) if stands_still => return Ok((items, End::All)),
+            Some(offset) if items.len() < limit && until <= clock::now() => {
+                return Ok((items, End::Time { offset }));
+            }
+            Some(_) => (),
+            None => return Ok((items, End::All)),
         }
     }
 }

@@ -58,13 +58,12 @@ pub(in crate::http) async fn events(
         let detail = format!("`limit` is {limit}; use a number from 1 to {PAGE_MAX}");
         return Err(Kind::BadParameter.problem(detail));
     }
-    let bus = asked.bus.unwrap_or_else(|| "default".to_owned());
-    if !app.router.has_bus(&bus) {
-        return Err(app.unknown_bus(&bus));
+    if let Some(bus) = asked.bus.as_deref().filter(|bus| !app.router.has_bus(bus)) {
+        return Err(app.unknown_bus(bus));
     }
     let (since, until) = span(asked.since.as_deref(), asked.until.as_deref(), Kind::BadParameter)?;
     let search = EventSearch {
-        bus,
+        bus: asked.bus,
         since,
         until,
         pattern: asked.pattern.as_deref().map(pattern).transpose()?,
