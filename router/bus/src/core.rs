@@ -28,7 +28,7 @@ use crate::outside::Outside;
 use crate::replay::Players;
 use crate::routes::{Route, Routes};
 use crate::sealing;
-use crate::state::{Change, Postponed, ReplayRow, State, StateError, Subscription};
+use crate::state::{Change, State, StateError, Subscription};
 use crate::status::{Ingested, JournalStatus};
 use crate::trail::Trail;
 
@@ -56,7 +56,7 @@ pub(crate) struct Core {
     pub tasks: Mutex<JoinSet<()>>,
     /// Held while subscriptions come or go, so that disk and memory agree on which there are.
     pub roster: tokio::sync::Mutex<()>,
-    /// Subscriptions on disk whose rule has not been seen since the start.
+    /// Subscriptions on disk without a rule: it has not been seen since the start, or was removed.
     pub dormant: Mutex<Vec<Subscription>>,
     /// Outcomes that the database has refused so far.
     pub unwritten: tokio::sync::Mutex<Option<Arc<Vec<Change>>>>,
@@ -70,6 +70,8 @@ pub(crate) struct Core {
     pub archives: ArcSwap<Archives>,
     pub players: Players,
     pub counts: sealing::Counts,
+    /// Events that removed subscriptions had not looked at when their time was over.
+    pub given_up: AtomicU64,
     pub sealing_trouble: Mutex<Option<String>>,
 }
 
@@ -185,61 +187,8 @@ impl Core {
         }
     }
 
-    /// Opens the lanes of what was on disk at the start, and ends what has no rule any more.
-    ///
-    /// # Errors
-    ///
-    /// When the ends cannot be written down; all of it stays dormant then.
-    pub(crate) async fn wake_dormant(
-        self: &Arc<Self>,
-        next: &Routes,
-        position: Offset,
-    ) -> Result<(), StateError> {
-        let dormant = std::mem::take(&mut *self.dormant());
-        let (known, unknown): (Vec<_>, Vec<_>) =
-            dormant.into_iter().partition(|stored| next.of(&stored.key).is_some());
-        if next.rules.rules().is_empty() {
-            self.dormant().extend(unknown);
-        } else if let Err(error) = self.end_stored(unknown.clone(), position).await {
-            self.dormant().extend(known.into_iter().chain(unknown));
-            return Err(error);
-        }
-        for stored in known {
-            let route = Arc::clone(next.of(&stored.key).expect("just found"));
-            self.open_lane(stored, route, position);
-        }
-        Ok(())
-    }
-
     pub(crate) fn dormant(&self) -> MutexGuard<'_, Vec<Subscription>> {
         self.dormant.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends subscriptions that have no lane: what is postponed becomes dead letters.
-    async fn end_stored(
-        &self,
-        unknown: Vec<Subscription>,
-        position: Offset,
-    ) -> Result<(), StateError> {
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        for stored in &unknown {
-            let behind = position.get().saturating_sub(stored.settled.get());
-            tracing::warn!(subscription = %stored.key, behind, "its rule or target is not among the rules: it ends here, and what it had not tried is given up");
-        }
-        let (now, recall) = (self.clock.now(), self.recall());
-        self.letters.set_stale();
-        let ending = move |tx: &rusqlite::Transaction<'_>| {
-            for stored in unknown {
-                let why = (now, "its rule or target was removed");
-                Postponed::bury_all(tx, &stored.key, why, &*recall)?;
-                ReplayRow::fold(tx, &stored.key)?;
-                Subscription::end(tx, &stored.key)?;
-            }
-            ReplayRow::complete(tx, now)
-        };
-        self.state.run(ending).await
     }
 
     pub(crate) fn journal_trouble(&self) -> Option<String> {

@@ -27,6 +27,7 @@ pub(crate) async fn run(core: Arc<Core>) {
         core.trail.room().await;
         core.flush(forced).await;
         core.reap().await;
+        core.end_removed().await;
         core.share_rates();
         core.tend_letters().await;
         core.rounds.send_modify(|rounds| *rounds += 1);

@@ -42,6 +42,8 @@ pub struct Options {
     pub in_flight_max: usize,
     /// Deliveries of one subscription that wait for a retry; beyond, it takes no new events.
     pub postponed_max: usize,
+    /// How long a subscription keeps its place after its rule or target was removed.
+    pub removed_kept: Duration,
     /// Events of one subscription that may be done above the oldest that is not.
     pub window_max: u64,
     /// How many buses an event may be passed on to.
@@ -76,6 +78,7 @@ impl Options {
             lane_bytes_max: 8 * 1024 * 1024,
             in_flight_max: 4096,
             postponed_max: 10_000,
+            removed_kept: Duration::from_secs(24 * 60 * 60),
             window_max: 1 << 20,
             hops_max: 8,
             flush_every: Duration::from_millis(250),

@@ -1,11 +1,19 @@
 //! Rules and targets that go: what becomes of their subscriptions, and of the replays to them.
 //!
+//! ```text
+//! has a rule ──▶ removed: has no rule, keeps its place ──▶ over, after `removed_kept`
+//!      ▲                              │ the rule comes back
+//!      └──────────────────────────────┘
+//! ```
+//!
 //! # Invariants
 //!
+//! - nothing silent: what a subscription had not looked at when its time was over is said and counted.
 //! - A replay that cannot reach its end says so at once, and sends nothing more.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use journal::Offset;
 
@@ -17,6 +25,108 @@ use crate::routes::Routes;
 use crate::state::{Postponed, ReplayRow, StateError, Stopped, Subscription};
 
 impl Core {
+    /// Opens the lanes of what was on disk and has a rule; what has none keeps its place for a while.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be written down; all of it stays as it is then.
+    pub(crate) async fn wake_dormant(
+        self: &Arc<Self>,
+        next: &Routes,
+        position: Offset,
+    ) -> Result<(), StateError> {
+        let dormant = std::mem::take(&mut *self.dormant());
+        let (known, mut unknown): (Vec<_>, Vec<_>) =
+            dormant.into_iter().partition(|stored| next.of(&stored.key).is_some());
+        // Without any rules, what was on disk waits for them.
+        let orphans = if next.rules.rules().is_empty() { Vec::new() } else { unknown.clone() };
+        if let Err(error) = self.write_removals(&known, &orphans).await {
+            self.dormant().extend(known.into_iter().chain(unknown));
+            return Err(error);
+        }
+        if !orphans.is_empty() {
+            let now = self.clock.now();
+            unknown.retain(|stored| stored.key.replay.is_none());
+            for stored in unknown.iter_mut().filter(|stored| stored.removed.is_none()) {
+                let behind = position.get().saturating_sub(stored.settled.get());
+                tracing::warn!(subscription = %stored.key, behind, kept = ?self.options.removed_kept, "its rule or target is not among the rules: it keeps its place for a while, in case it comes back; what waited for a retry are dead letters");
+                stored.removed = Some(now);
+                stored.waiting.clear();
+            }
+        }
+        self.dormant().extend(unknown);
+        for stored in known {
+            let route = Arc::clone(next.of(&stored.key).expect("just found"));
+            if stored.removed.is_some() {
+                tracing::info!(subscription = %stored.key, from = stored.settled.get(), "its rule or target is back: it goes on from its place");
+            }
+            self.open_lane(Subscription { removed: None, ..stored }, route, position);
+        }
+        Ok(())
+    }
+
+    async fn write_removals(
+        &self,
+        back: &[Subscription],
+        orphans: &[Subscription],
+    ) -> Result<(), StateError> {
+        let key = |stored: &Subscription| stored.key.clone();
+        let back: Vec<Key> = back.iter().filter(|one| one.removed.is_some()).map(key).collect();
+        let of_replays = orphans.iter().filter(|one| one.key.replay.is_some());
+        let over: Vec<Key> = of_replays.map(key).collect();
+        let live = orphans.iter().filter(|one| one.key.replay.is_none() && one.removed.is_none());
+        let removed: Vec<Key> = live.map(key).collect();
+        if back.is_empty() && over.is_empty() && removed.is_empty() {
+            return Ok(());
+        }
+        let (now, recall) = (self.clock.now(), self.recall());
+        self.letters.set_stale();
+        let written = self.state.run(move |tx| {
+            for key in &back {
+                Subscription::remove(tx, key, None)?;
+            }
+            for key in &removed {
+                let why = (now, "its rule or target was removed");
+                Postponed::bury_all(tx, key, why, &*recall)?;
+                Subscription::let_go(tx, key)?;
+                Subscription::remove(tx, key, Some(now))?;
+            }
+            for key in &over {
+                ReplayRow::fold(tx, key)?;
+                Subscription::end(tx, key)?;
+            }
+            ReplayRow::complete(tx, now)
+        });
+        written.await
+    }
+
+    /// Ends the subscriptions that have been without a rule for too long.
+    pub(crate) async fn end_removed(&self) {
+        let (now, kept) = (self.clock.now(), self.options.removed_kept);
+        let is_over =
+            |stored: &Subscription| stored.removed.is_some_and(|since| since.after(kept) <= now);
+        if !self.dormant().iter().any(is_over) {
+            return;
+        }
+        let _roster = self.roster.lock().await;
+        let over: Vec<Subscription> =
+            self.dormant().iter().filter(|stored| is_over(stored)).cloned().collect();
+        let keys: Vec<Key> = over.iter().map(|stored| stored.key.clone()).collect();
+        let written =
+            self.state.run(move |tx| keys.iter().try_for_each(|key| Subscription::end(tx, key)));
+        if let Err(error) = written.await {
+            tracing::warn!(%error, "the end of a removed subscription is not yet written down");
+            return;
+        }
+        self.dormant().retain(|stored| !is_over(stored));
+        for stored in over {
+            let behind = self.dispatched().get().saturating_sub(stored.settled.get());
+            let unseen = behind.saturating_sub(stored.done.len());
+            self.given_up.fetch_add(unseen, Ordering::Relaxed);
+            tracing::warn!(subscription = %stored.key, unseen, "its rule or target did not come back: it ends, and what it had not looked at is given up");
+        }
+    }
+
     /// Ends the replays of which the next rules do not have every target.
     ///
     /// # Errors

@@ -24,7 +24,8 @@ use crate::core::Core;
 use crate::sealing::Retention;
 use crate::state::{Postponed, StateError};
 
-/// How long a subscription holds events back whose rule has not been seen since the start.
+/// How long a subscription without a rule holds events back at least: what `retry.max_age` says is
+/// not known any more.
 const DORMANT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Rows that get their events in one transaction.
 const ROWS: usize = 200;
@@ -114,8 +115,9 @@ impl Core {
             };
             needed = needed.min(lane.lock().needed_from(begin));
         }
+        let dormant_age_max = self.options.removed_kept.max(DORMANT_AGE_MAX);
         for stored in self.dormant().iter().filter(|stored| *stored.key.bus == *bus) {
-            needed = needed.min(stored.settled.max(begin(DORMANT_AGE_MAX)));
+            needed = needed.min(stored.settled.max(begin(dormant_age_max)));
         }
         needed
     }

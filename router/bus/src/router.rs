@@ -82,7 +82,7 @@ impl Router {
     /// Opens the data folder, recovers, and resumes what was owed.
     ///
     /// An empty `rules` keeps all that is on disk waiting for its rules to come with a swap; the
-    /// first set with rules in it ends the subscriptions that have none.
+    /// first set with rules in it makes the subscriptions that have none dormant.
     ///
     /// # Errors
     ///
@@ -141,6 +141,7 @@ impl Router {
             archives: ArcSwap::from_pointee(archives),
             players: Players::default(),
             counts: sealing::Counts::default(),
+            given_up: AtomicU64::default(),
             sealing_trouble: Mutex::default(),
         });
         for replay in replays.iter().filter(|replay| !replay.state.is_over()) {

@@ -8,7 +8,7 @@ use crate::core::Core;
 use crate::door::DeduplicationStatus;
 use crate::ingest::{Refusal, Taken};
 use crate::router::Router;
-use crate::state::Stopped;
+use crate::state::{Stopped, Subscription};
 use crate::trail::DeliveryLogStatus;
 
 #[derive(Debug, Clone, Serialize)]
@@ -24,6 +24,9 @@ pub struct Status {
     pub dispatched: u64,
     pub journal: JournalStatus,
     pub subscriptions: Vec<SubscriptionStatus>,
+    /// Events of the journal that subscriptions had not looked at when they ended, because their rule
+    /// or target was removed and did not come back. Since the start of the process.
+    pub removed_unseen: u64,
 }
 
 /// What a subscription knows of its target.
@@ -130,6 +133,8 @@ pub struct SubscriptionStatus {
     pub blocks_read: u64,
     pub blocks_skipped: u64,
     pub last_error: Option<String>,
+    /// Since when it has no rule: it keeps its place for a while, in case the rule comes back.
+    pub removed: Option<Timestamp>,
 }
 
 /// Counted where events come in.
@@ -153,7 +158,39 @@ impl Router {
             dispatched: core.dispatched().get(),
             journal: core.journal_status(),
             subscriptions: core.subscription_status(),
+            removed_unseen: core.given_up.load(Ordering::Relaxed),
         }
+    }
+}
+
+/// Of a subscription that has no rule any more, or not yet.
+fn without_rule(stored: &Subscription, end: u64) -> SubscriptionStatus {
+    let (key, counts) = (&stored.key, stored.counts);
+    SubscriptionStatus {
+        bus: key.bus.as_ref().to_owned(),
+        rule: key.rule.as_ref().to_owned(),
+        target: key.target.as_ref().to_owned(),
+        replay: key.replay.as_deref().map(ToOwned::to_owned),
+        settled: stored.settled.get(),
+        position: stored.settled.get(),
+        lag: end.saturating_sub(stored.settled.get()),
+        behind: true,
+        queued: 0,
+        in_flight: 0,
+        postponed: 0,
+        next_attempt_at: None,
+        paused: stored.paused.clone(),
+        disabled: stored.disabled.clone(),
+        circuit: CircuitStatus { state: "closed", since: None, next_probe_at: None, failures: 0 },
+        delivered: counts.delivered,
+        dropped: counts.dropped,
+        dead: counts.dead,
+        failed_attempts: counts.failed_attempts,
+        expired: counts.expired,
+        blocks_read: 0,
+        blocks_skipped: 0,
+        last_error: None,
+        removed: stored.removed,
     }
 }
 
@@ -220,8 +257,11 @@ impl Core {
                 blocks_read: inner.blocks.0,
                 blocks_skipped: inner.blocks.1,
                 last_error: inner.last_error.clone(),
+                removed: None,
             }
         });
-        status.collect()
+        let dormant = self.dormant();
+        let removed = dormant.iter().filter(|stored| stored.removed.is_some());
+        status.chain(removed.map(|stored| without_rule(stored, end))).collect()
     }
 }

@@ -213,6 +213,7 @@ pub(crate) struct Subscription {
     pub(crate) last_error: Option<String>,
     pub(crate) paused: Option<Stopped>,
     pub(crate) disabled: Option<Stopped>,
+    pub(crate) removed: Option<String>,
     pub(crate) circuit: Circuit,
 }
 
@@ -237,6 +238,10 @@ impl Subscription {
         let stopped = |state: &str, stopped: &Stopped| {
             (state.to_owned(), stopped.since.clone(), stopped.reason.clone())
         };
+        if let Some(removed) = &self.removed {
+            let why = "its rule or target was removed: it goes on when that comes back";
+            return ("removed".to_owned(), removed.clone(), why.to_owned());
+        }
         if let Some(disabled) = &self.disabled {
             return stopped("disabled", disabled);
         }

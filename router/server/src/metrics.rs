@@ -72,6 +72,7 @@ mod name {
     pub(super) const DROPPED: &str = "subscription_dropped";
     pub(super) const DEAD: &str = "subscription_dead";
     pub(super) const FAILED_ATTEMPTS: &str = "subscription_failed_attempts";
+    pub(super) const REMOVED_UNSEEN: &str = "removed_subscription_unseen_events";
     pub(super) const EXPIRED: &str = "subscription_expired_events";
     pub(super) const BLOCKS_READ: &str = "subscription_blocks_read";
     pub(super) const BLOCKS_SKIPPED: &str = "subscription_blocks_skipped";

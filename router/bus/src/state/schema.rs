@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::StateError;
 
 /// What makes each version out of the one before it, from an empty file on. New ones go to the end.
-const STEPS: [&str; 7] = [TABLES, LETTERS, TARGETS_HELD, PAST, KEPT, BELONGING, JUDGED];
+const STEPS: [&str; 8] = [TABLES, LETTERS, TARGETS_HELD, PAST, KEPT, BELONGING, JUDGED, REMOVED];
 pub(super) const VERSION: usize = STEPS.len();
 
 pub(super) const TABLES: &str = "
@@ -191,6 +191,11 @@ CREATE TABLE journal (
 /// Which rules a delivery died under.
 const JUDGED: &str = "
 ALTER TABLE dead_letters ADD COLUMN rules TEXT;             -- beginning of their digest; NULL: not known
+";
+
+/// Rules and targets that went, and may come back.
+const REMOVED: &str = "
+ALTER TABLE subscriptions ADD COLUMN removed INTEGER;       -- since when it has no rule; NULL: it has one
 ";
 
 pub(super) fn open(path: &Path) -> Result<Connection, StateError> {

@@ -34,6 +34,8 @@ pub(crate) struct Subscription {
     pub waiting: Vec<InShort>,
     pub paused: Option<Stopped>,
     pub disabled: Option<Stopped>,
+    /// Since when it has no rule.
+    pub removed: Option<Timestamp>,
 }
 
 /// Since when, and why, nothing is sent to a target.
@@ -113,6 +115,7 @@ impl Subscription {
             waiting: Vec::new(),
             paused: None,
             disabled: None,
+            removed: None,
         }
     }
 
@@ -142,7 +145,7 @@ impl Subscription {
     pub(crate) fn all(tx: &Transaction<'_>) -> Result<Vec<Subscription>, StateError> {
         let mut select = tx.prepare(
             "SELECT id, bus, rule, target, replay, settled, done, until, delivered, dropped, dead, failed_attempts,
-                paused, paused_reason, disabled_at, disabled, expired
+                paused, paused_reason, disabled_at, disabled, expired, removed
              FROM subscriptions ORDER BY id",
         )?;
         let mut rows = select.query([])?;
@@ -173,6 +176,7 @@ impl Subscription {
                 waiting: postponed::in_short(tx, row.get(0)?)?,
                 paused: stopped(row, 12)?,
                 disabled: stopped(row, 14)?,
+                removed: row.get::<_, Option<i64>>(17)?.map(Timestamp::from_millis),
                 key,
             });
         }
@@ -197,6 +201,27 @@ impl Subscription {
     ) -> Result<bool, StateError> {
         let sql = "UPDATE subscriptions SET disabled_at = ?2, disabled = ?3 WHERE id = ?1";
         stop(tx, key, sql, disabled)
+    }
+
+    /// Writes down since when a subscription has no rule, or that it has one.
+    pub(crate) fn remove(
+        tx: &Transaction<'_>,
+        key: &Key,
+        since: Option<Timestamp>,
+    ) -> Result<(), StateError> {
+        if let Some(id) = find(tx, key)? {
+            let update = "UPDATE subscriptions SET removed = ?2 WHERE id = ?1";
+            tx.execute(update, params![id, since.map(Timestamp::as_millis)])?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of what waits for a retry; it must have been dealt with before.
+    pub(crate) fn let_go(tx: &Transaction<'_>, key: &Key) -> Result<(), StateError> {
+        if let Some(id) = find(tx, key)? {
+            tx.execute("DELETE FROM postponed WHERE subscription = ?1", [id])?;
+        }
+        Ok(())
     }
 
     /// Ends a subscription; what is still postponed must have been dealt with before.

@@ -5,6 +5,7 @@ mod archives;
 mod hangup;
 mod letters;
 mod redrives;
+mod removal;
 mod replays;
 mod retention;
 mod sealing;

@@ -158,14 +158,15 @@ impl Model {
         let mut versions: Vec<&Generation> = Vec::new();
         let waits = self.waits_for_rules(key);
         let is_early = self.early.contains_key(key);
-        for version in &self.versions {
+        for (number, version) in self.versions.iter().enumerate() {
             if is_early && versions.is_empty() && Self::has(&version.rules, key) {
                 // It begins before its rule.
                 versions.push(&version.rules);
                 continue;
             }
-            // What waits for its rules meets the first that come, wherever it is.
-            let (from, surely) = if waits && versions.iter().all(|rules| rules.is_empty()) {
+            // What waits for its rule meets the first that comes, wherever it is.
+            let mut before = self.versions.iter().take(number);
+            let (from, surely) = if waits && before.all(|one| !Self::has(&one.rules, key)) {
                 (0, version.surely.map(|_| 0))
             } else {
                 (version.from, version.surely)
@@ -179,10 +180,10 @@ impl Model {
         versions
     }
 
-    /// It was on disk when a life began that had no rules at all.
+    /// It was on disk when a life began that did not have its rule.
     fn waits_for_rules(&self, key: &Key) -> bool {
         self.stored.contains_key(key)
-            && self.versions.first().is_some_and(|first| first.rules.is_empty())
+            && self.versions.first().is_some_and(|first| !Self::has(&first.rules, key))
     }
 
     /// Subscriptions that are new with these rules, and begin in the past.

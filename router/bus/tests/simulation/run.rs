@@ -245,7 +245,9 @@ async fn settle(sim: &Sim, router: &Router) {
         loop {
             let status = router.status();
             let end = status.journal.next_offset;
-            let is_done = status.subscriptions.iter().all(|one| {
+            // What has no rule any more keeps its place, wherever that is.
+            let mut present = status.subscriptions.iter().filter(|one| one.removed.is_none());
+            let is_done = present.all(|one| {
                 one.settled == end
                     && one.postponed == 0
                     && one.in_flight == 0

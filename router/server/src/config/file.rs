@@ -29,6 +29,8 @@ const DELIVERY_LOG_AGE: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(3_650 * 86_400);
 const SEAL_AFTER: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(24 * 3_600);
+const REMOVED_KEPT: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(365 * 86_400);
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 
 #[derive(Default, Deserialize)]
@@ -94,6 +96,7 @@ struct Delivery {
     lane_bytes: Option<Spanned<Size>>,
     in_flight_max: Option<Spanned<u64>>,
     postponed_max: Option<Spanned<u64>>,
+    removed_kept: Option<Spanned<Age>>,
     hops_max: Option<Spanned<u64>>,
 }
 
@@ -287,6 +290,7 @@ impl Checks<'_> {
         self.bytes("lane_bytes", file.lane_bytes, 64 << 10..=1 << 30, &mut into.lane_bytes);
         self.number("in_flight_max", file.in_flight_max, 1..=100_000, &mut into.in_flight_max);
         self.number("postponed_max", file.postponed_max, 1..=10_000_000, &mut into.postponed_max);
+        self.age("removed_kept", file.removed_kept, REMOVED_KEPT, &mut into.removed_kept);
         self.number("hops_max", file.hops_max, 1..=64, &mut into.hops_max);
     }
 

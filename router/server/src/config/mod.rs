@@ -126,6 +126,8 @@ pub(crate) struct Delivery {
     pub(crate) lane_bytes: usize,
     pub(crate) in_flight_max: usize,
     pub(crate) postponed_max: usize,
+    /// How long a subscription keeps its place after its rule or target was removed.
+    pub(crate) removed_kept: Duration,
     pub(crate) hops_max: u8,
 }
 
@@ -212,6 +214,7 @@ impl Default for Config {
                 lane_bytes: 8 << 20,
                 in_flight_max: 4096,
                 postponed_max: 10_000,
+                removed_kept: Duration::from_secs(24 * 60 * 60),
                 hops_max: 8,
             },
             journal: Journal {

@@ -51,6 +51,9 @@ impl Collector for Scrape {
         journal(out, &self.router.journal_stats())?;
         sealed(out, &status.journal)?;
         weakened(out, &self.router.weakened())?;
+        let help = "Events that subscriptions had not looked at when they ended, because their rule was removed";
+        let unseen = ConstCounter::new(status.removed_unseen);
+        one(out, name::REMOVED_UNSEEN, help, &unseen)?;
         subscriptions(out, &status.subscriptions)?;
         dead_letters(out, &self.router.dead_letter_depths(), self.clock.now())
     }

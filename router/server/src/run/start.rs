@@ -247,6 +247,7 @@ fn bus_options(config: &Config) -> bus::Options {
         lane_bytes_max: config.delivery.lane_bytes,
         in_flight_max: config.delivery.in_flight_max,
         postponed_max: config.delivery.postponed_max,
+        removed_kept: config.delivery.removed_kept,
         hops_max: config.delivery.hops_max,
         dead_letters_age_max: Duration::from_secs(config.dead_letters.days * 24 * 60 * 60),
         dead_letters_max: config.dead_letters.count,
