@@ -156,3 +156,55 @@ impl Gate {
         !self.is_stopped() && self.circuit.state() == CircuitState::Open
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now(millis: u64) -> Now {
+        let wall = Timestamp::from_millis(i64::try_from(millis).unwrap());
+        Now { wall, steady: Duration::from_millis(millis) }
+    }
+
+    fn gate(failures: u32) -> Gate {
+        let probe_after = Duration::from_secs(1);
+        Gate::new(CircuitOptions { failures, probe_after }, None, None)
+    }
+
+    #[test]
+    fn every_request_of_a_work_counts_for_the_rate() {
+        let mut gate = gate(10);
+        gate.limit(Some(10.0), now(0).steady);
+        assert_eq!(gate.pass(now(0)), Pass::Free);
+        gate.take(now(0));
+        assert_eq!(gate.pass(now(0)), Pass::Shut(Some(Duration::from_millis(100))));
+        // It took five requests: the other four are owed.
+        let heard = Heard { requests: 5, has_answered: true, ..Heard::default() };
+        gate.hear(&[heard], (false, false), now(0));
+        assert_eq!(gate.pass(now(0)), Pass::Shut(Some(Duration::from_millis(500))));
+        assert_eq!(gate.pass(now(500)), Pass::Free);
+    }
+
+    #[test]
+    fn what_was_asked_for_comes_before_the_rules_rate() {
+        let mut gate = gate(10);
+        gate.ask(Some(1.0));
+        gate.limit(Some(1000.0), now(0).steady);
+        gate.take(now(0));
+        assert_eq!(gate.pass(now(0)), Pass::Shut(Some(Duration::from_secs(1))));
+        gate.ask(None);
+        gate.limit(None, now(1).steady);
+        assert_eq!(gate.pass(now(1)), Pass::Free);
+    }
+
+    #[test]
+    fn nothing_starts_before_the_target_wants_it() {
+        let mut gate = gate(10);
+        let until = |millis| Some(Timestamp::from_millis(millis));
+        let heard = |hold_until| Heard { requests: 1, failures: 1, hold_until, ..Heard::default() };
+        gate.hear(&[heard(until(700)), heard(until(300))], (false, false), now(0));
+        gate.hear(&[heard(None)], (false, false), now(0));
+        assert_eq!(gate.pass(now(100)), Pass::Shut(Some(Duration::from_millis(600))));
+        assert_eq!(gate.pass(now(700)), Pass::Free);
+    }
+}
