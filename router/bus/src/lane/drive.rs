@@ -136,6 +136,7 @@ impl Driver {
             self.core.lane_over.notify_one();
         }
         self.timers.set(lane, wait.map(|wait| now.steady + wait.min(WAIT_MAX)));
+        self.core.ready.pass_on();
         self.read(lane);
     }
 
