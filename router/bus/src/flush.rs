@@ -96,6 +96,10 @@ impl Core {
         if !self.state_is_well() {
             return; // What ended subscriptions have to say last may not be written down yet.
         }
+        // Most rounds find nothing, and wait for nobody who changes the roster.
+        if !self.lanes().values().any(|lane| lane.lock().is_ended()) {
+            return;
+        }
         let _roster = self.roster.lock().await;
         let over: Vec<Key> = {
             let lanes = self.lanes();
