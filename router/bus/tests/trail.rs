@@ -371,3 +371,35 @@ async fn without_its_log_a_router_delivers_and_says_so() {
     router.written().await;
     stop(router).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_says_whether_it_is_under_way_and_what_keeps_its_target() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), Receiver::start().unwrap());
+    let gate = receiver::Gate::shut();
+    target.script("/t", [Answer::status(503).behind(&gate)]);
+    let url = target.url("/t");
+    let keys = format!("http: {url}, concurrency: 1, circuit: {{failures: 1, probe_after: 1h}}");
+    let router = open(folder.path(), rules(&rule("a", &keys))).await;
+    send(&router, "first", "a").await;
+    let is_under_way = |fate: &Fate| {
+        fate.places.iter().flat_map(|place| &place.deliveries).any(|one| one.under_way)
+    };
+    let fate_now = fate(&router, "first", is_under_way).await;
+    assert_eq!(only(&fate_now).stopped, None);
+    gate.open();
+    send(&router, "second", "a").await;
+    let is_stopped = |what: &'static str| {
+        move |fate: &Fate| {
+            let mut all = fate.places.iter().flat_map(|place| &place.deliveries);
+            all.any(|one| one.stopped.as_ref().is_some_and(|why| why.starts_with(what)))
+        }
+    };
+    for id in ["first", "second"] {
+        let fate_now = fate(&router, id, is_stopped("down since ")).await;
+        assert!(only(&fate_now).stopped.as_ref().unwrap().contains(", probed again at "));
+        assert!(!only(&fate_now).under_way, "{fate_now:#?}");
+    }
+    router.pause(&slipswitch_bus::Key::live("default", "a", "t"), "a move").await.unwrap();
+    fate(&router, "second", is_stopped("paused since ")).await;
+    stop(router).await;
+}

@@ -413,6 +413,13 @@ impl Inner {
         of_event.map(|(place, is_unmade)| (place.in_lane(&self.key), is_unmade))
     }
 
+    /// Whether an attempt at a delivery is being made, or the first run of its event.
+    pub(crate) fn is_under_way(&self, id: &DeliveryId) -> bool {
+        let offset = Offset::new(id.offset);
+        let first = || self.open.contains(&offset) && !self.waiting.holds_back(offset);
+        self.waiting.is_under_way(&Place::of(id)).unwrap_or_else(first)
+    }
+
     /// Whether an event has had its first run here, or none is owed to it any more.
     pub(crate) fn is_past(&self, offset: Offset) -> bool {
         offset < self.settled || self.done.contains(offset.get())

@@ -175,6 +175,20 @@ impl Waiting {
         of_event.map(|(spot, slot)| (self.place(*spot), slot.is_unmade))
     }
 
+    /// Whether a postponed delivery is being tried; none when it is not postponed.
+    pub(super) fn is_under_way(&self, place: &Place) -> Option<bool> {
+        let from_there = self.slots.range(Spot { offset: place.offset, output: 0, replay: 0 }..);
+        let mut of_event = from_there.take_while(|(spot, _)| spot.offset == place.offset);
+        let own = of_event.find(|(spot, _)| self.place(**spot) == *place);
+        own.map(|(_, slot)| slot.is_under_way)
+    }
+
+    /// Whether an event waits behind another one of its order.
+    pub(super) fn holds_back(&self, offset: Offset) -> bool {
+        let held = self.lines.values().flat_map(|line| &line.held);
+        held.chain(&self.released).any(|owed| owed.offset == offset)
+    }
+
     /// The oldest one from `from` on whose payload is still to be made.
     pub(super) fn oldest_unmade(&self, from: Offset) -> Option<Offset> {
         let first = Spot { offset: from.get(), output: 0, replay: 0 };

@@ -107,6 +107,9 @@ pub struct DeliveryFate {
     /// Why nothing is sent to the target now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
+    /// An attempt at it is being made.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub under_way: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -292,7 +295,7 @@ impl Core {
         let mut deliveries = from_attempts(&attempts);
         self.join(&event, owing, &mut deliveries);
         self.add_silent(&event, &matches, &mut deliveries);
-        self.add_stops(&event.bus, &mut deliveries);
+        self.add_stops(&event, &mut deliveries);
         let first = self.trail.log.as_ref().and_then(|log| log.stats().first_time);
         Ok(Place {
             dispatched: offset < self.dispatched().get(),
@@ -368,26 +371,6 @@ impl Core {
     }
 }
 
-impl Core {
-    /// Says of what waits whether somebody has stopped it.
-    fn add_stops(&self, bus: &str, deliveries: &mut BTreeMap<Course, DeliveryFate>) {
-        let lanes = self.lanes();
-        for fate in deliveries.values_mut() {
-            if !matches!(fate.state, DeliveryState::Waiting | DeliveryState::Postponed) {
-                continue;
-            }
-            let Some(lane) = lanes.get(&Key::live(bus, &fate.rule, &fate.target)) else { continue };
-            let inner = lane.lock();
-            let said = |what: &str, stopped: &state::Stopped| {
-                format!("{what} since {}: {}", stopped.since, stopped.reason)
-            };
-            let disabled = inner.disabled().map(|stopped| said("disabled", stopped));
-            fate.stopped =
-                disabled.or_else(|| inner.paused().map(|stopped| said("paused", stopped)));
-        }
-    }
-}
-
 fn is_known(deliveries: &BTreeMap<Course, DeliveryFate>, key: &Key) -> bool {
     deliveries.keys().any(|(rule, target, replay, _)| {
         **rule == *key.rule && **target == *key.target && replay.is_none()
@@ -411,6 +394,7 @@ pub(super) fn blank(course: &Course, state: DeliveryState) -> DeliveryFate {
         became: None,
         behind: None,
         stopped: None,
+        under_way: false,
     }
 }
 

@@ -8,14 +8,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use delivery::CircuitState;
 use journal::Offset;
 
 use super::fate::{Course, DeliveryFate, DeliveryState, blank};
 use super::search::FoundEvent;
 use crate::core::Core;
 use crate::key::Key;
-use crate::lane::Lane;
-use crate::state::Owing;
+use crate::lane::{Inner, Lane};
+use crate::state::{Owing, Stopped};
 
 impl Core {
     /// Adds what the state database and the lanes hold.
@@ -73,6 +74,46 @@ impl Core {
             (None, Some(lane)) if !lane.lock().is_past(offset) => DeliveryState::Waiting,
             (None, _) => DeliveryState::Unrecorded,
         }
+    }
+}
+
+impl Core {
+    /// Says of what waits whether it is under way, and whether something has stopped its target.
+    pub(super) fn add_stops(
+        &self,
+        event: &FoundEvent,
+        deliveries: &mut BTreeMap<Course, DeliveryFate>,
+    ) {
+        let lanes = self.lanes();
+        let waiting = [DeliveryState::Waiting, DeliveryState::Postponed];
+        for fate in deliveries.values_mut().filter(|fate| waiting.contains(&fate.state)) {
+            let live = Key::live(&event.bus, &fate.rule, &fate.target);
+            let own = fate.replay.as_ref().map(|name| live.replaying(name));
+            let id = own.as_ref().unwrap_or(&live).delivery(Offset::new(event.offset), fate.output);
+            let own = own.and_then(|own| lanes.get(&own));
+            let Some(lane) = own.or_else(|| lanes.get(&live)) else { continue };
+            let inner = lane.lock();
+            fate.under_way = inner.is_under_way(&id);
+            fate.stopped = stop(&inner);
+        }
+    }
+}
+
+/// What keeps a target from being sent anything, in words.
+fn stop(inner: &Inner) -> Option<String> {
+    let said = |what: &str, by: &Stopped| Some(format!("{what} since {}: {}", by.since, by.reason));
+    if let Some(disabled) = inner.disabled() {
+        return said("disabled", disabled);
+    }
+    if let Some(paused) = inner.paused() {
+        return said("paused", paused);
+    }
+    let circuit = inner.circuit();
+    let since = || circuit.since().map(|since| format!(" since {since}")).unwrap_or_default();
+    match (circuit.state(), circuit.probe_at()) {
+        (CircuitState::Closed, _) => None,
+        (_, Some(at)) => Some(format!("down{}, probed again at {at}", since())),
+        (_, None) => Some(format!("down{}, and probed right now", since())),
     }
 }
 

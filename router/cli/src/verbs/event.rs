@@ -81,6 +81,7 @@ struct Delivery {
     became: Option<String>,
     behind: Option<u64>,
     stopped: Option<String>,
+    under_way: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -185,6 +186,12 @@ fn said(one: &Delivery, now: Timestamp) -> (char, String) {
             ('✓', format!("delivered {}, {after}{became}{letter}", at(&one.last_attempt_at)))
         }
         "dropped" => ('·', format!("dropped by its transform, {}", at(&one.last_attempt_at))),
+        "postponed" | "waiting" if one.under_way => {
+            let number = one.attempts.saturating_add(1);
+            let before = one.error.as_ref().map(|error| format!("; the last one: {error}"));
+            ('…', format!("under way now: attempt {number}{}", before.unwrap_or_default()))
+        }
+        "postponed" if one.stopped.is_some() => ('↻', format!("waits, after {after}: {error}")),
         "postponed" => {
             let next = at(&one.next_attempt_at);
             ('↻', format!("waits: next attempt {next}, after {after}: {error}"))
@@ -201,7 +208,7 @@ fn said(one: &Delivery, now: Timestamp) -> (char, String) {
         }
         "waiting" => match one.behind {
             Some(behind) => ('…', format!("waits for its turn: {behind} events come before it")),
-            None => ('…', "under way, or waits for its turn".to_owned()),
+            None => ('…', "waits for its turn".to_owned()),
         },
         "unrecorded" => {
             ('?', "matches now, but nothing is on record: it may not have matched then".to_owned())
