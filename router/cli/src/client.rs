@@ -207,7 +207,8 @@ impl Client {
             exit: Exit::Unreachable,
             message: format!(
                 "no router answers at {}: {reason}\n\
-                 is it running? start it with `slipswitch dev`, or name another with --url or SLIPSWITCH_URL",
+                 is it running? start it with `slipswitch dev`,\n\
+                 or name another with --url or SLIPSWITCH_URL",
                 self.base
             ),
         }

@@ -8,7 +8,7 @@
 //! - What is no screen (a file, a pipe) gets everything: this is not called for it.
 
 /// Columns that may go, the first one first.
-const LEAST_NEEDED: [&str; 17] = [
+const LEAST_NEEDED: [&str; 18] = [
     "OFFSET",
     "RAW",
     "OFFSETS",
@@ -20,6 +20,7 @@ const LEAST_NEEDED: [&str; 17] = [
     "EVENT",
     "ATTEMPTS",
     "IN FLIGHT",
+    "LAST ERROR",
     "SINCE",
     "SOURCE",
     "POSTPONED",
@@ -29,8 +30,9 @@ const LEAST_NEEDED: [&str; 17] = [
 ];
 /// Columns of free text: their end may go.
 const FREE_TEXT: [&str; 5] = ["ERROR", "LAST ERROR", "WHY", "DETAIL", "PATTERN"];
-/// Of free text, at least so much stays.
+/// Of free text, at least so much stays while there is a column that may go, and so much in any case.
 const TEXT_CHARS_MIN: usize = 24;
+const TEXT_CHARS_LEAST: usize = 6;
 /// Between two columns.
 const GAP: usize = 2;
 
@@ -76,7 +78,7 @@ fn shorten_text(table: &mut [Vec<String>], width: usize) {
     };
     let others: usize =
         all.iter().enumerate().filter(|(at, _)| *at != column).map(|(_, w)| w + GAP).sum();
-    let room = width.saturating_sub(others).max(TEXT_CHARS_MIN);
+    let room = width.saturating_sub(others).max(TEXT_CHARS_LEAST);
     for cell in table.iter_mut().filter_map(|row| row.get_mut(column)) {
         if room < cell.chars().count() {
             *cell = cell.chars().take(room - 1).chain(['…']).collect();

@@ -3,10 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 
-use clap::{
-    ValueEnum,
-    builder::{RangedU64ValueParser, TypedValueParser},
-};
+use clap::ValueEnum;
 use comfy_table::{Table, presets};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -32,8 +29,11 @@ pub(crate) struct Output {
 }
 
 /// For clap: a listing of nothing is a slip of the pen.
-pub(crate) fn at_least_one() -> impl TypedValueParser<Value = usize> {
-    RangedU64ValueParser::<usize>::new().range(1..)
+pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..) => Ok(number),
+        _ => Err("use a whole number from 1".to_owned()),
+    }
 }
 
 /// A line on standard output.
@@ -71,10 +71,7 @@ pub(crate) fn table<const N: usize>(
     table.add_rows(all);
     line(&table.trim_fmt())?;
     if !gone.is_empty() {
-        complain(&format!(
-            "left out to fit: {}; a wider screen or -o json shows all",
-            gone.join(", ")
-        ));
+        complain(&format!("not shown: {} (-o json)", gone.join(", ")));
     }
     Ok(())
 }

@@ -149,7 +149,16 @@ pub(crate) struct Status {
     pub(crate) generation: Generation,
     pub(crate) last_error: Option<LastError>,
     pub(crate) plugins: Vec<Plugin>,
+    pub(crate) weakened: Vec<Weakened>,
     pub(crate) router: Router,
+}
+
+/// A bus that acknowledges events before they are synced.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Weakened {
+    pub(crate) bus: String,
+    pub(crate) interval_ms: u64,
 }
 
 /// The rules that run.
@@ -232,6 +241,11 @@ pub(crate) struct Circuit {
     pub(crate) next_probe_at: Option<String>,
 }
 
+/// The time of day of an RFC 3339 time in UTC.
+fn clock_time(at: &str) -> String {
+    at.get(11..19).map_or_else(|| at.to_owned(), |time| format!("{time}Z"))
+}
+
 impl Subscription {
     /// Whether deliveries go, since when not, and why.
     pub(crate) fn condition(&self) -> (String, String, String) {
@@ -253,7 +267,10 @@ impl Subscription {
             ("" | "closed", _) => ("up".to_owned(), String::new(), error),
             (_, next) => {
                 let since = self.circuit.since.clone().unwrap_or_default();
-                let next = next.as_ref().map(|at| format!("probe at {at}; ")).unwrap_or_default();
+                let next = next
+                    .as_ref()
+                    .map(|at| format!("probe at {}; ", clock_time(at)))
+                    .unwrap_or_default();
                 ("down".to_owned(), since, format!("{next}{error}"))
             }
         }

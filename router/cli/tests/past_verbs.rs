@@ -205,7 +205,7 @@ fn one_letter_is_shown_whole() {
             delivery      shop/3/big/crm/0
             state         dead
             error         refused: 400
-            attempts      1 (since its first: 3)
+            attempts      1, and 2 before it was sent again
             owed since    
             last attempt  
             first died    

@@ -12,6 +12,7 @@
 //! - A second signal ends the process at once.
 
 mod hopeless;
+mod last_stop;
 mod start;
 #[cfg(test)]
 mod tests;

@@ -77,7 +77,7 @@ fn below_its_reserve_the_router_refuses_events_and_serves_everything_else() {
     router.run(&["events", "--since", "1h", "--limit", "3"]).expect(0);
     router.run(&["event", &taken[0]]).expect(0);
     let status = router.run(&["status"]).expect(0).out;
-    assert!(status.contains("REFUSES EVENTS"), "{status}");
+    assert!(status.contains("SOON REFUSES EVENTS: the disk is nearly full"), "{status}");
     router.stop().expect(0);
 
     scene.write("slipswitch.yaml", "journal: { segment_bytes: 16MiB, free_bytes_min: 0B }\n");

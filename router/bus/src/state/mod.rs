@@ -69,6 +69,13 @@ pub enum StateError {
     Stopping,
 }
 
+impl StateError {
+    /// Whether room on the disk would help.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
+    }
+}
+
 impl From<rusqlite::Error> for StateError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(Arc::new(error))

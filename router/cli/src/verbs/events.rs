@@ -46,7 +46,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "newest")]
     order: Order,
     /// At most this many
-    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = at_least_one())]
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = at_least_one)]
     limit: usize,
     /// For how long to look
     #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = span_millis)]

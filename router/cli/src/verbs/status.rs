@@ -7,7 +7,7 @@ use crate::{
     client::{Address, Client},
     failure::Failure,
     output::{self, Output},
-    rows::{Plugin, Status, Subscription},
+    rows::{Plugin, Status, Subscription, Weakened},
 };
 
 const EXAMPLES: &str = "\
@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let rows = status.router.subscriptions.into_iter().map(row).collect();
     output::table(heads, rows, "no subscriptions: no rule has a target yet")?;
     if let Some(stopped) = stopped {
-        output::line(&format!("\n{stopped}: `slipswitch target ls` says since when and why"))?;
+        output::line(&format!("\n{stopped}; see `slipswitch target ls`"))?;
     }
     if let Some(error) = &status.last_error {
         let shown = if error.rendered.is_empty() { &error.message } else { &error.rendered };
@@ -88,7 +88,15 @@ fn summary(base: &str, status: &Status) -> Vec<String> {
         ),
     ];
     if let Some(reason) = &journal.stopped {
-        lines.push(format!("journal  REFUSES EVENTS: {reason}"));
+        // What still fits into the last segment is taken.
+        let refuses =
+            if reason.starts_with("the disk is nearly full") { "SOON REFUSES" } else { "REFUSES" };
+        lines.push(format!("journal  {refuses} EVENTS: {reason}"));
+    }
+    for Weakened { bus, interval_ms } in &status.weakened {
+        lines.push(format!(
+            "journal  bus {bus} acknowledges events up to {interval_ms} ms before they are synced"
+        ));
     }
     if !plugins.is_empty() {
         lines.push(format!("plugins  {}", plugins.join(", ")));
@@ -112,7 +120,7 @@ fn stopped(subscriptions: &[Subscription]) -> Option<String> {
         (0 < of_it).then(|| format!("{of_it} {state}"))
     });
     let counted: Vec<String> = counted.collect();
-    (!counted.is_empty()).then(|| format!("not all deliveries go: {}", counted.join(", ")))
+    (!counted.is_empty()).then(|| format!("not everything goes out: {}", counted.join(", ")))
 }
 
 fn row(subscription: Subscription) -> [String; 12] {
@@ -180,6 +188,22 @@ mod tests {
         assert_eq!(
             summary("http://a", &status).get(2..).unwrap(),
             ["journal  1 event, 90 B in 1 segment", "journal  REFUSES EVENTS: the disk is full"]
+        );
+    }
+
+    #[test]
+    fn what_weakens_a_promise_is_shown() {
+        let status: Status = serde_json::from_str(
+            r#"{"weakened":[{"bus":"clicks","interval_ms":1000}],
+                "router":{"journal":{"stopped":"the disk is nearly full: no room"}}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            summary("http://a", &status).get(3..).unwrap(),
+            [
+                "journal  SOON REFUSES EVENTS: the disk is nearly full: no room",
+                "journal  bus clicks acknowledges events up to 1000 ms before they are synced"
+            ]
         );
     }
 

@@ -201,17 +201,21 @@ impl From<SearchError> for Problem {
 
 impl From<StateError> for Problem {
     fn from(error: StateError) -> Self {
+        if error.is_full() {
+            return Kind::Unavailable.problem(
+                "the disk is full: the state cannot be written; make room on the data folder's disk",
+            );
+        }
         Kind::Internal.problem(error.to_string())
     }
 }
 
 impl From<StopError> for Problem {
     fn from(error: StopError) -> Self {
-        let kind = match &error {
-            StopError::Unknown { .. } => Kind::NotFound,
-            StopError::State { .. } => Kind::Internal,
-        };
-        kind.problem(error.to_string())
+        match error {
+            StopError::Unknown { .. } => Kind::NotFound.problem(error.to_string()),
+            StopError::State(error) => error.into(),
+        }
     }
 }
 

@@ -20,8 +20,10 @@ POST /buses/{bus}/events     the same, to a bus by name
 GET  /api/v1/status          what runs, and how far it has come
 GET  /api/v1/events          what was taken in; /api/v1/events/{id}: what became of it
 GET  /api/v1/rules
-GET  /api/v1/dead-letters    POST /api/v1/dead-letters/redrive
-GET  /api/v1/replays         POST /api/v1/replays
+GET  /api/v1/subscriptions   POST /api/v1/subscriptions/{bus}/{rule}/{target}/pause, resume, enable
+GET  /api/v1/dead-letters    POST /api/v1/dead-letters/redrive, purge; GET .../count, export
+GET  /api/v1/replays         POST /api/v1/replays; DELETE /api/v1/replays/{name}
+GET  /api/v1/archives        POST /api/v1/archives; PATCH, DELETE /api/v1/archives/{name}
 GET  /healthz  /readyz  /metrics
 "
 );
@@ -46,14 +48,16 @@ fn readiness(weakened: &[(String, Duration)]) -> serde_json::Value {
     if weakened.is_empty() {
         return serde_json::json!({ "status": "ready" });
     }
-    let buses: Vec<_> = weakened
-        .iter()
-        .map(|(bus, within)| {
-            let interval_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-            serde_json::json!({ "bus": bus, "durability": "interval", "interval_ms": interval_ms })
-        })
-        .collect();
-    serde_json::json!({ "status": "ready", "weakened": buses })
+    serde_json::json!({ "status": "ready", "weakened": weak_buses(weakened) })
+}
+
+/// Each with what it promises instead.
+pub(super) fn weak_buses(weakened: &[(String, Duration)]) -> Vec<serde_json::Value> {
+    let buses = weakened.iter().map(|(bus, within)| {
+        let interval_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        serde_json::json!({ "bus": bus, "durability": "interval", "interval_ms": interval_ms })
+    });
+    buses.collect()
 }
 
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {

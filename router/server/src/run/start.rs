@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
+use super::last_stop::Mark;
 use super::{Mode, RunError, folders, plugin_limits};
 use crate::clock::SystemClock;
 use crate::config::{Bus, Config};
@@ -29,6 +30,7 @@ pub(super) struct Running {
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     drain: Duration,
+    mark: Mark,
     stop: watch::Sender<bool>,
     /// Ends with the connections that are still open.
     accepting: JoinSet<JoinSet<()>>,
@@ -60,6 +62,11 @@ impl Running {
         let router =
             Router::open(bus_options(&config), Arc::clone(&clock), Arc::clone(&rules), host)
                 .await?;
+        let mark = Mark::set(&config.data_dir);
+        mark.tell(&router);
+        for (bus, within) in router.weakened() {
+            warn!(%bus, ?within, "this bus acknowledges events before they are synced: a kill or a loss of power takes those of this time");
+        }
 
         let generation = Generation {
             number: 1,
@@ -99,7 +106,7 @@ impl Running {
         let mut accepting = JoinSet::new();
         accepting.spawn(serve(listener, Front::new(app), config.http, metrics.clone(), stopped));
         let drain = config.drain;
-        Ok(Self { address, router, board, clock, metrics, drain, stop, accepting, reloading })
+        Ok(Self { address, router, board, clock, metrics, drain, mark, stop, accepting, reloading })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -149,6 +156,7 @@ impl Running {
             let left = drained.in_flight_left;
             info!(deliveries = left, "deliveries under way are repeated at the next start");
         }
+        self.mark.clear();
     }
 }
 

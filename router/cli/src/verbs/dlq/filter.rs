@@ -93,11 +93,18 @@ pub(crate) fn read(pattern: &str) -> Result<String, Failure> {
     }
 }
 
+/// For clap: the id of a dead letter.
+pub(super) fn letter_id(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_no_number| {
+        "dead letters have numbers, as `slipswitch dlq ls` shows them".to_owned()
+    })
+}
+
 /// Letters by id, or all that the filters leave.
 #[derive(Debug, Args)]
 pub(super) struct Which {
     /// The ids, as `slipswitch dlq ls` shows them
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = letter_id)]
     ids: Vec<i64>,
     /// All of them, or all that the filters leave; says how many they are, and does it with --yes
     #[arg(long, conflicts_with = "ids")]

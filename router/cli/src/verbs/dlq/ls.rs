@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     filter: Filter,
     /// At most this many
-    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = at_least_one())]
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = at_least_one)]
     limit: usize,
     #[command(flatten)]
     output: Output,

@@ -9,6 +9,7 @@ use crate::{
     output,
     output::Output,
     rows::{AttemptRow, LetterView},
+    verbs::dlq::filter::letter_id,
 };
 
 const EXAMPLES: &str = "\
@@ -21,6 +22,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Its id, as `slipswitch dlq ls` shows it
+    #[arg(value_parser = letter_id)]
     id: i64,
     #[command(flatten)]
     output: Output,
@@ -35,15 +37,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Some(letter) = output::shown::<LetterView>(arguments.output.format, &found)? else {
         return Ok(());
     };
-    let attempts = format!("{} (since its first: {})", letter.attempts, letter.attempts_total);
+    let attempts = match letter.attempts_total.checked_sub(letter.attempts) {
+        Some(before @ 1..) => format!("{}, and {before} before it was sent again", letter.attempts),
+        _ => letter.attempts.to_string(),
+    };
+    // What has arrived has no error; it had one when it died.
+    let (error, last, then) = match letter.state.as_str() {
+        "dead" => ("error", "last attempt", ""),
+        _ => ("died of", "last failed", " until it died"),
+    };
     let lines = [
         ("letter", letter.id.to_string()),
         ("delivery", letter.delivery_id),
-        ("state", letter.state),
-        ("error", format!("{}: {}", letter.kind, letter.error)),
-        ("attempts", attempts),
+        ("state", letter.state.clone()),
+        (error, format!("{}: {}", letter.kind, letter.error)),
+        ("attempts", format!("{attempts}{then}")),
         ("owed since", letter.owed_at.unwrap_or_default()),
-        ("last attempt", letter.last_attempt_at.unwrap_or_default()),
+        (last, letter.last_attempt_at.unwrap_or_default()),
         ("first died", letter.first_died_at.unwrap_or_default()),
         ("died", letter.died_at.unwrap_or_default()),
     ];
@@ -52,8 +62,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     if 0 < letter.redriven {
         let at = letter.redriven_at.unwrap_or_default();
-        let ended = letter.ended_at.map(|at| format!(", ended {at}")).unwrap_or_default();
-        output::line(&format!("{:<14}{} times, last {at}{ended}", "redriven", letter.redriven))?;
+        let ended =
+            letter.ended_at.map(|at| format!(", {} {at}", letter.state)).unwrap_or_default();
+        let times = output::count(letter.redriven, "time");
+        output::line(&format!("{:<14}{times}, last {at}{ended}", "redriven"))?;
     }
     if !letter.log.is_empty() {
         output::line("")?;

@@ -22,8 +22,9 @@ Examples:
   slipswitch replay start --since 1h
   slipswitch replay start --bus shop --since 7d --rule order-confirmation --rule welcome
   slipswitch replay start --archive orders --since 30d --rate 200 --dry-run
-  slipswitch replay start --since 7d --target shop/big-orders/crm --name after-the-outage
-  slipswitch replay start --since 2026-11-23T08:00:00Z --until 2026-11-23T09:30:00Z";
+  slipswitch replay start --since 7d --target shop/big-orders/crm
+  slipswitch replay start --name after-the-outage \\
+      --since 2026-11-23T08:00:00Z --until 2026-11-23T09:30:00Z";
 
 /// Send the events of a span of time through the rules again.
 #[derive(Debug, Args)]

@@ -39,7 +39,7 @@ Examples:
 #[derive(Debug, Args)]
 struct Which {
     /// A rule and one of its targets (a bus may stand before it), or a rule for all of its targets
-    #[arg(value_name = "[BUS/]RULE/TARGET|RULE")]
+    #[arg(value_name = "[BUS/]RULE[/TARGET]")]
     name: String,
     /// The bus of the rule [default: the one in the name, else default]
     #[arg(long)]
@@ -144,6 +144,12 @@ fn chosen(
     if live.iter().any(|one| one.bus == on && is_named(one)) {
         return Ok(live.into_iter().filter(|one| one.bus == on && is_named(one)).collect());
     }
+    // Two parts may be meant as the bus and a rule, too.
+    if let (None, Some(of), Some(rule)) = (bus, name.rule, name.target)
+        && live.iter().any(|one| one.bus == of && one.rule == rule)
+    {
+        return Ok(live.into_iter().filter(|one| one.bus == of && one.rule == rule).collect());
+    }
     let asked: Vec<&str> = [name.rule, name.target].into_iter().flatten().collect();
     let asked = asked.join("/");
     let mut elsewhere: Vec<&str> =
@@ -204,6 +210,7 @@ mod tests {
         assert_eq!(said("audit/log", None).unwrap(), ["default/audit/log"]);
         assert_eq!(said("audit", None).unwrap(), ["default/audit/log", "default/audit/file"]);
         assert_eq!(said("shop/big-orders/crm", None).unwrap(), ["shop/big-orders/crm"]);
+        assert_eq!(said("shop/big-orders", None).unwrap(), ["shop/big-orders/crm"]);
         assert_eq!(said("big-orders/crm", Some("shop")).unwrap(), ["shop/big-orders/crm"]);
     }
 

@@ -8,6 +8,7 @@ use bus::PluginStatus;
 use event::Timestamp;
 use serde::Serialize;
 
+use crate::http::probe::weak_buses;
 use crate::http::{App, json};
 use crate::reload::{Generation, LastError};
 
@@ -19,6 +20,8 @@ struct Overview {
     generation: Generation,
     last_error: Option<LastError>,
     plugins: Vec<PluginStatus>,
+    /// Buses that acknowledge events before they are synced.
+    weakened: Vec<serde_json::Value>,
     router: bus::Status,
 }
 
@@ -31,6 +34,7 @@ pub(in crate::http) async fn status(State(app): State<Arc<App>>) -> Response {
         generation: reloads.generation,
         last_error: reloads.last_error,
         plugins: reloads.plugins,
+        weakened: weak_buses(&app.router.weakened()),
         router: app.router.status(),
     })
 }

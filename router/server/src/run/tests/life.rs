@@ -156,3 +156,12 @@ fn a_wrong_flag_or_file_is_bad_configuration() {
     let named = ServeOptions { config: Some("/nowhere.yaml".into()), ..ServeOptions::default() };
     assert_eq!(configure(named).unwrap_err().exit_code(), 78);
 }
+
+#[test]
+fn the_mark_of_a_running_router_goes_with_a_stop_in_order() {
+    let mut scene = Scene::start(&[("a.yaml", RULE)], Mode::Serve);
+    let mark = scene.dir.path().join("data/running");
+    assert!(mark.exists());
+    scene.stop();
+    assert!(!mark.exists());
+}
