@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::Notify;
+use tokio::time::{Interval, MissedTickBehavior};
 
 pub use fate::{DeliveryFate, DeliveryState, Fate, NearlyMatched, Place};
 pub use line::{AttemptRecord, AttemptResult};
@@ -173,20 +174,37 @@ impl Trail {
 
 /// Writes the log until the router stops; the rest is the shutdown's.
 pub(crate) async fn run(core: Arc<Core>) {
-    let mut turn = 0_u32;
+    let (mut turn, mut times) = (0_u32, times());
     while !core.stop.is_cancelled() {
-        tokio::select! {
+        let wholly = tokio::select! {
             biased;
             () = core.stop.cancelled() => return,
-            () = core.trail.filled.notified() => core.write_trail(Wholly::No).await,
-            () = tokio::time::sleep(WRITE_EVERY) => {
-                core.write_trail(Wholly::Yes).await;
-                turn = turn.wrapping_add(1);
-                if turn.is_multiple_of(EXPIRE_EVERY) {
-                    core.expire_trail().await;
-                }
+            wholly = due(&mut times, &core.trail.filled) => wholly,
+        };
+        core.write_trail(wholly).await;
+        if wholly == Wholly::Yes {
+            turn = turn.wrapping_add(1);
+            if turn.is_multiple_of(EXPIRE_EVERY) {
+                core.expire_trail().await;
             }
         }
+    }
+}
+
+/// When the log is written in any case; the first time after a while.
+fn times() -> Interval {
+    let mut times = tokio::time::interval(WRITE_EVERY);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    times.reset();
+    times
+}
+
+/// Waits until the log is to be written. However fast the queue fills, the time comes.
+async fn due(times: &mut Interval, filled: &Notify) -> Wholly {
+    tokio::select! {
+        biased;
+        _ = times.tick() => Wholly::Yes,
+        () = filled.notified() => Wholly::No,
     }
 }
 

@@ -93,3 +93,15 @@ fn what_the_disk_does_not_take_is_counted_and_said_until_it_does() {
     let status = trail.status();
     assert_eq!((status.lost, status.stopped), (6, None));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_log_is_written_wholly_in_time_however_fast_the_queue_fills() {
+    let (filled, mut times) = (Notify::new(), times());
+    let mut wholly = 0;
+    for _batch in 0..100 {
+        filled.notify_one();
+        wholly += u32::from(due(&mut times, &filled).await == Wholly::Yes);
+        tokio::time::advance(WRITE_EVERY / 10).await;
+    }
+    assert!((9..=11).contains(&wholly), "{wholly}");
+}
