@@ -89,6 +89,7 @@ impl Core {
             newest: stats.last_time.map(Timestamp::from_millis),
             exact: true,
         };
-        (contents, archive.from_offset.max(sealed_to))
+        // While a round of sealing ends, its chains are there before the journal says so.
+        (contents, archive.from_offset.max(sealed_to).max(stats.next_offset))
     }
 }

@@ -177,7 +177,8 @@ impl Past {
                 };
                 return Ok(Some(batch.into_iter().map(record).collect()));
             }
-            let from = self.rest.position().max(sealed_to);
+            // While a round of sealing ends, its chains are there before the journal says so.
+            let from = self.rest.position().max(sealed_to).max(chain.position());
             let rest = self.journal.read_bus(&self.bus, from).skip_damaged();
             self.rest = match &self.filter {
                 Some(filter) => rest.skipping(Arc::clone(filter)),
@@ -347,6 +348,22 @@ mod tests {
             assert!(!found.contains(&4000) && found.contains(&4001));
             journal.seal(&names, SealWhat::All).unwrap();
         }
+    }
+
+    #[test]
+    fn what_a_round_of_sealing_has_put_into_the_chain_comes_once_before_the_round_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let even = archive(r#"{"detail":{"even":[true]}}"#);
+        let names = Names(Archives::new(vec![even.clone()]));
+        let journal = filled(folder.path(), &names);
+        // The round writes down last, in the hot folder, that it is over: here it cannot.
+        let store = folder.path().join("journal/store.new");
+        std::fs::create_dir(&store).unwrap();
+        let failed = journal.seal(&names, SealWhat::All).unwrap_err();
+        assert!(matches!(failed, journal::SealError::Store { .. }), "{failed}");
+        assert_eq!(journal.archive("even").unwrap().stats().records, 1995);
+        let (found, _) = read(&source(Some(&even), None), &journal, None);
+        assert_eq!(found, (10..4000).step_by(2).collect::<Vec<u64>>());
     }
 
     #[test]
