@@ -116,7 +116,7 @@ fn open_journal(
     };
     match outside {
         Outside::System => {
-            std::fs::create_dir_all(folder).map_err(|error| OpenError::Folder {
+            journal::make_folder(folder).map_err(|error| OpenError::Folder {
                 path: folder.display().to_string(),
                 reason: format!("{error}; choose a folder that this user may write to (--data)"),
             })?;

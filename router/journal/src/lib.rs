@@ -62,6 +62,7 @@ pub use chain::{
     Fault, Filter, Reading, Retention, SealedSpan, Sealer,
 };
 pub use cursor::Cursor;
+pub use disk::make_folder;
 #[cfg(any(test, feature = "simulation"))]
 pub use disk::simulated::{Faults, SimulatedDisk};
 pub use error::{AppendError, CloseError, OpenError, ReadError};

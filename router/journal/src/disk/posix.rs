@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{self, ErrorKind},
     ops::Range,
-    os::unix::fs::FileExt,
+    os::unix::fs::{DirBuilderExt, FileExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -143,7 +143,17 @@ impl File for fs::File {
     }
 }
 
+/// Makes a folder for data, and those above it, durably: a crash takes none of their names away
+/// again. The folder itself is its owner's alone. Nothing happens when it is there.
+pub fn make_folder(dir: &Path) -> io::Result<()> {
+    make_as(dir, fs::DirBuilder::new().mode(0o700))
+}
+
 fn make(dir: &Path) -> io::Result<()> {
+    make_as(dir, &mut fs::DirBuilder::new())
+}
+
+fn make_as(dir: &Path, builder: &mut fs::DirBuilder) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
@@ -151,8 +161,8 @@ fn make(dir: &Path) -> io::Result<()> {
     if let Some(parent) = parent {
         make(parent)?;
     }
-    match fs::create_dir(dir) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => (),
+    match builder.create(dir) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && dir.is_dir() => (),
         result => result?,
     }
     fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()

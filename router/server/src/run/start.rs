@@ -198,7 +198,7 @@ fn app(config: &Config, router: &Router, clock: &Arc<dyn Clock>, board: &Arc<Boa
 
 fn make_data_dir(config: &Config) -> Result<(), RunError> {
     let folder = &config.data_dir;
-    std::fs::create_dir_all(folder).map_err(|error| {
+    bus::journal::make_folder(folder).map_err(|error| {
         let folder = folder.display();
         RunError::Config(format!(
             "data folder {folder}: {error}; name a folder that can be written with --data"

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use bus::{OpenError, StateError, journal};
@@ -90,6 +90,14 @@ fn a_journal_of_an_unknown_version_or_with_damage_is_refused_with_78() {
         let (code, message) = refusal(&data);
         assert!(code == 78 && message.contains(word), "{code} {message}");
     }
+}
+
+#[test]
+fn a_new_data_folder_is_its_owners_alone() {
+    let mut scene = Scene::start(&[("a.yaml", RULE)], Mode::Serve);
+    let mode = fs::metadata(scene.dir.path().join("data")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    scene.stop();
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
