@@ -130,6 +130,11 @@ impl Chain {
         &self.inner.options.name
     }
 
+    /// Where it lies.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.inner.path("")
+    }
+
     /// The offsets that the chain covers. Those of them that it has no record of are not in it.
     pub fn covered(&self) -> Range<Offset> {
         let end = self.inner.lock_tail().as_ref().map(|tail| tail.next);

@@ -35,6 +35,15 @@ pub enum OpenError {
     )]
     Damaged { path: PathBuf, position: u64, what: String },
 
+    /// What was sealed reaches further than what it was sealed from.
+    #[error(
+        "open journal {path}: it ends at offset {end}, but what is sealed in {sealed} reaches offset {sealed_end}: \
+         the journal that belongs to it is gone or has lost its end, and no offset is given twice; \
+         restore the data folder from a backup, or move it aside to begin an empty one: \
+         `slipswitch journal export` reads what is sealed in it"
+    )]
+    Behind { path: PathBuf, end: Offset, sealed: PathBuf, sealed_end: Offset },
+
     #[error("open journal: {what}")]
     Options { what: String },
 }

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     ops::Range,
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Wake, Waker},
@@ -15,7 +15,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::{
-    AppendError, CloseError, Cursor, Offset, OpenError, Options, Recovery, Stats,
+    AppendError, Chain, CloseError, Cursor, Offset, OpenError, Options, Recovery, Stats,
     chains::Chains,
     commit::{Mark, Shared},
     disk::{Disk, PosixDisk},
@@ -108,6 +108,7 @@ impl Journal {
 
         let log = Arc::new(Log::new(found.written, found.end, found.store.sealed_to));
         let (buses, archives) = (Chains::open(sealed)?, Chains::open(archives)?);
+        check_reach(&folder, found.end, buses.all().iter().chain(&archives.all()))?;
         if Offset::ZERO < found.store.sealed_to && buses.all().is_empty() {
             tracing::error!(
                 path = %options.sealed_dir.display(), sealed_to = found.store.sealed_to.get(),
@@ -274,6 +275,22 @@ impl Journal {
     pub fn close(&self) -> Result<(), CloseError> {
         self.inner.close()
     }
+}
+
+/// Offsets that were given once are never given again: others know events by them.
+fn check_reach<'a>(
+    dir: &Path,
+    end: Offset,
+    chains: impl Iterator<Item = &'a Chain>,
+) -> Result<(), OpenError> {
+    for chain in chains {
+        let sealed_end = chain.covered().end;
+        if end < sealed_end {
+            let (path, sealed) = (dir.to_owned(), chain.folder());
+            return Err(OpenError::Behind { path, end, sealed, sealed_end });
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Journal {

@@ -308,3 +308,38 @@ fn a_disk_that_is_nearly_full_takes_events_again_when_something_has_expired() {
     let kept = read_bus(&journal, "shop", 0).unwrap();
     assert!(kept.contains(&refused.get()) || content(refused.get()).0 != "shop");
 }
+
+#[test]
+fn a_journal_that_ends_before_what_was_sealed_from_it_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name| folder.path().join(name);
+    let open = || {
+        let options = Options {
+            sealed_dir: at("sealed"),
+            archives_dir: at("archives"),
+            ..Options::new(at("journal"))
+        };
+        Journal::open(options).map(|(journal, _)| journal)
+    };
+    let journal = open().unwrap();
+    for _ in 0..5 {
+        assert!(append(&journal));
+    }
+    journal.seal(&Archiving::default(), SealWhat::All).unwrap();
+    journal.close().unwrap();
+    drop(journal);
+    std::fs::remove_dir_all(at("journal")).unwrap();
+    for left in ["sealed", "archives"] {
+        // A second start gives no offset anew either.
+        for _start in 0..2 {
+            let error = open().err().unwrap();
+            let OpenError::Behind { end, sealed, sealed_end, .. } = &error else {
+                panic!("{error}")
+            };
+            assert_eq!((end.get(), sealed_end.get()), (0, 5));
+            assert!(sealed.starts_with(at(left)), "{error}");
+        }
+        std::fs::remove_dir_all(at(left)).unwrap();
+    }
+    assert!(append(&open().unwrap()));
+}

@@ -28,6 +28,7 @@ fn is_journal_hopeless(error: &journal::OpenError) -> bool {
         journal::OpenError::NewerFormat { .. }
         | journal::OpenError::ReadOnly { .. }
         | journal::OpenError::Damaged { .. }
+        | journal::OpenError::Behind { .. }
         | journal::OpenError::Options { .. } => true,
         journal::OpenError::Locked { .. } => false,
         // Something else stands where a file or a folder should.
