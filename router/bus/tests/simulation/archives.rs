@@ -64,7 +64,7 @@ async fn make(sim: &Sim, router: &Router, name: &str) {
         (archive, new)
     };
     let before = router.journal().durable_end().get();
-    let made = router.create_archive(new).await;
+    let Some(made) = sim.ask(router.create_archive(new)).await else { return };
     let after = router.journal().durable_end().get();
     let mut state = sim.lock();
     state.note(|| format!("archive {name} of {archive:?}: {made:?}"));
@@ -86,7 +86,7 @@ async fn remove(sim: &Sim, router: &Router, name: &str) {
     let before = sim.lock().model.archives.get(name).cloned().expect("it was just there");
     let open = Archive { is_open: true, ..before.clone() };
     sim.lock().model.archives.insert(name.to_owned(), open);
-    let removed = router.remove_archive(name).await;
+    let Some(removed) = sim.ask(router.remove_archive(name)).await else { return };
     let mut state = sim.lock();
     state.note(|| format!("archive {name} is removed: {removed:?}"));
     let is_there = router.archives().iter().any(|archive| *archive.name == *name);

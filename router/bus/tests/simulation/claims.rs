@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use roaring::RoaringTreemap;
 use rusqlite::Connection;
+use slipswitch_bus::Clock;
 use slipswitch_bus::simulation::World;
 
 use crate::journal::index;
@@ -41,8 +42,10 @@ impl Around {
                 return sim.lock().model.wrong(format!("the journal cannot be read: {error}"));
             }
         };
+        let wall = sim.now().as_millis();
         let model = &mut sim.lock().model;
-        model.check_held(&held);
+        model.check_held(&held, wall);
+        model.check_keys(&held.first);
         model.check_archives(&found.archives, &held);
         model.check_replays(&found, is_last);
         model.check_letters(&found, is_last);
@@ -175,7 +178,13 @@ impl Model {
                 && self.versions.iter().all(|version| Self::has(&version.rules, key))
         };
         let mut wrong = Vec::new();
-        for (key, offset) in self.new.iter().filter(|(key, _)| ordered(key)) {
+        // What was dead and is sent again has lost its place.
+        let is_redriven = |key: &Key, offset: u64| {
+            self.redriven.contains(&(key.clone(), String::new(), offset))
+                || self.redriven_anew.contains(&(key.bus.clone(), String::new(), offset))
+        };
+        let in_order = |(key, offset): &&(Key, u64)| ordered(key) && !is_redriven(key, *offset);
+        for (key, offset) in self.new.iter().filter(in_order) {
             let moment = self.first[&(key.clone(), *offset)];
             let before = (self.owed_from(key)..*offset).rev();
             let is_late = |earlier: &u64| {

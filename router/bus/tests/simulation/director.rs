@@ -9,7 +9,7 @@ use crate::model::Version;
 use crate::rules::{self, Generation};
 use crate::targets::Mood;
 use crate::world::Sim;
-use crate::{archives, letters, replays, stops};
+use crate::{archives, keys, letters, replays, stops};
 
 pub(crate) async fn direct(sim: &Sim, router: &Router, rules: &Mutex<Generation>, is_last: bool) {
     for _ in 0..sim.draw(16) {
@@ -24,10 +24,9 @@ pub(crate) async fn direct(sim: &Sim, router: &Router, rules: &Mutex<Generation>
             }
             9 => disk(sim, is_last),
             10 => {
-                let mut state = sim.lock();
-                let by = i64::try_from(state.random.below(20_000)).expect("small") - 10_000;
-                state.note(|| format!("the wall clock jumps by {by} ms"));
-                state.skew += by;
+                let by = i64::try_from(sim.draw(20_000)).expect("small") - 10_000;
+                sim.note(|| format!("the wall clock jumps by {by} ms"));
+                keys::jump(sim, by);
             }
             11 | 12 => replays::start(sim, router).await,
             13 => replays::steer(sim, router).await,

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use journal::{BusReader, ChainCursor, Cursor, Journal, Offset, Record};
 use slipswitch_bus::simulation::World;
-use slipswitch_bus::{Router, journal};
+use slipswitch_bus::{Clock, Router, journal};
 
 use crate::model::Model;
 use crate::rules::{BUSES, Facts};
@@ -82,16 +82,18 @@ impl Watch {
 
     pub(crate) fn look(&mut self, sim: &Sim) {
         while let Ok(Some(batch)) = self.0.next_batch() {
+            let wall = sim.now().as_millis();
             let model = &mut sim.lock().model;
             for record in batch {
-                model.take_in(record.offset.get(), Logged::of(&record.bus, &record.payload));
+                let logged = Logged::of(&record.bus, &record.payload);
+                model.take_in(record.offset.get(), logged, wall);
             }
         }
     }
 }
 
 impl Model {
-    fn take_in(&mut self, offset: u64, logged: Logged) {
+    fn take_in(&mut self, offset: u64, logged: Logged, wall: i64) {
         if offset != self.log.len() as u64 {
             let end = self.log.len();
             self.wrong(format!("offset {offset} follows on {end} records"));
@@ -101,6 +103,9 @@ impl Model {
         if *first != without_replay(&logged.envelope) {
             let what = format!("{} was passed on as {}", logged.event, logged.envelope);
             self.wrong(what);
+        }
+        if logged.replay.is_none() {
+            self.note_stored(&logged.bus, &logged.event, offset, wall);
         }
         self.log.push(logged);
     }
@@ -112,7 +117,7 @@ impl Model {
     }
 
     /// Compares a disk with what was durable before, and goes on from there.
-    pub(crate) fn check_held(&mut self, held: &Held) {
+    pub(crate) fn check_held(&mut self, held: &Held, wall: i64) {
         for offset in 0..self.log.len() as u64 {
             let known = &self.log[index(offset)];
             let has_expired = held.first.get(&known.bus).is_some_and(|first| offset < *first);
@@ -128,7 +133,7 @@ impl Model {
         }
         for offset in self.log.len() as u64..held.end {
             match held.records.get(&offset) {
-                Some(logged) => self.take_in(offset, logged.clone()),
+                Some(logged) => self.take_in(offset, logged.clone(), wall),
                 None => return self.wrong(format!("there is no record at {offset}")),
             }
         }

@@ -103,7 +103,7 @@ async fn redrive(
             }
         }
     }
-    let redriven = router.redrive(which, to.clone()).await;
+    let redriven = sim.ask(router.redrive(which, to.clone())).await;
     sim.note(|| format!("redrive of {} to {to:?}: {redriven:?}", letters.len()));
 }
 
@@ -113,7 +113,7 @@ async fn purge(sim: &Sim, router: &Router, letters: &[DeadLetter], which: Redriv
         known.purged.extend(letters.iter().map(|letter| letter.id));
         known.may_be_gone.extend(letters.iter().map(place));
     }
-    let purged = router.purge_dead_letters(which).await;
+    let purged = sim.ask(router.purge_dead_letters(which)).await;
     sim.note(|| format!("purge among {}: {purged:?}", letters.len()));
 }
 

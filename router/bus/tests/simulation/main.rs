@@ -18,6 +18,7 @@ mod claims;
 mod director;
 mod fates;
 mod journal;
+mod keys;
 mod letters;
 mod model;
 mod producers;

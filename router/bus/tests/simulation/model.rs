@@ -10,7 +10,7 @@
 //! - What arrives again has the `DeliveryId` that it had; what is tried again is what was tried.
 //! - `settled` and the window claim nothing that is not delivered, postponed or dead (`claims`).
 //! - Every acknowledged event is in the journal (`journal`), and in the archives that are of it
-//!   (`archives`).
+//!   (`archives`); under one idempotency key it is there once (`keys`).
 //! - A replay that is completed has sent what the first run has (`replays`).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +20,7 @@ use slipswitch_bus::delivery::{Delivery, DeliveryId};
 
 use crate::archives::Archive;
 use crate::journal::{Logged, index, replay_in, without_replay};
+use crate::keys::Keys;
 use crate::letters::{Known, Place};
 use crate::replays::Replay;
 use crate::rules::{Facts, Generation, Rule, is_ordered};
@@ -64,6 +65,7 @@ pub(crate) struct Model {
     pub(crate) lives: usize,
     pub(crate) sent: BTreeMap<String, Sent>,
     pub(crate) acknowledged: BTreeSet<String>,
+    pub(crate) keys: Keys,
     /// The rules of this life, in order.
     pub(crate) versions: Vec<Version>,
     /// The database when this life began.

@@ -53,7 +53,7 @@ pub(crate) async fn start(sim: &Sim, router: &Router) {
     let (name, start, replay) = plan(sim, router);
     // Known before it starts: its first delivery may come before the answer.
     sim.lock().model.replays.insert(name.clone(), replay.clone());
-    let started = router.start_replay(start).await;
+    let Some(started) = sim.ask(router.start_replay(start)).await else { return };
     let mut state = sim.lock();
     state.note(|| {
         let said = started.as_ref().map(|one| (one.from_offset, one.to_offset));
@@ -75,7 +75,7 @@ fn plan(sim: &Sim, router: &Router) -> (String, StartReplay, Replay) {
     let (random, model) = (&mut state.random, &mut state.model);
     model.replays_begun += 1;
     let name = format!("again-{}", model.replays_begun);
-    let of_archive = model.archives.iter().find(|_| random.chance(50));
+    let of_archive = model.archives.iter().find(|(_, one)| one.from.is_some() && random.chance(50));
     let of_archive = of_archive.map(|(name, archive)| (name.clone(), archive.clone()));
     let bus = match &of_archive {
         Some((_, archive)) => archive.bus.clone(),
@@ -135,10 +135,11 @@ pub(crate) async fn steer(sim: &Sim, router: &Router) {
         state.model.replays.get_mut(&name).expect("none goes").may_be_cancelled = true;
     }
     let steered = match what {
-        0 | 1 => router.pause_replay(&name).await,
-        2 | 3 => router.resume_replay(&name).await,
-        _ => router.cancel_replay(&name).await,
+        0 | 1 => sim.ask(router.pause_replay(&name)).await,
+        2 | 3 => sim.ask(router.resume_replay(&name)).await,
+        _ => sim.ask(router.cancel_replay(&name)).await,
     };
+    let Some(steered) = steered else { return };
     let mut state = sim.lock();
     let said = steered.as_ref().map(|replay| replay.state);
     state.note(|| format!("replay {name} is steered, {what}: {said:?}"));

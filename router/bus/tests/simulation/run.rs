@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use slipswitch_bus::{BusOptions, Clock, Options, Retention, Router, plugin};
+use slipswitch_bus::{BusOptions, Clock, Deduplication, Options, Retention, Router, plugin};
 use tokio::task::JoinSet;
 
 use crate::director;
@@ -49,6 +49,8 @@ pub(crate) fn run(seed: u64, setting: Setting) -> Run {
     let lives = 1 + sim.draw(LIVES);
     let mut rules = rules::draw(&mut sim.lock().random, None);
     sim.lock().model.is_log_whole = true;
+    let window = if sim.chance(70) { 300_000 } else { 1 + sim.draw(20_000) };
+    sim.lock().model.keys.window = Duration::from_millis(window);
     for life in 1..=lives {
         sim.lock().model.lives = usize::try_from(life).expect("lives are few");
         rules = live(&around, rules, life == lives);
@@ -112,6 +114,7 @@ fn live(around: &Arc<Around>, rules: Generation, is_last: bool) -> Generation {
 
 fn options(sim: &Sim) -> Options {
     let mut state = sim.lock();
+    let window = state.model.keys.window;
     let random = &mut state.random;
     let small = |random: &mut Random, most| 1 + random.index(most);
     Options {
@@ -124,6 +127,7 @@ fn options(sim: &Sim) -> Options {
         bus_options: rules::BUSES.map(|bus| (bus.to_owned(), bus_options(random))).into(),
         seal_after: Duration::from_millis(200 + random.below(3000)),
         expire_every: Duration::from_millis(500 + random.below(3000)),
+        deduplication: Deduplication { window, ..Deduplication::default() },
         window_max: 1 + random.below(30),
         flush_every: Duration::from_millis(1 + random.below(200)),
         ..Options::new("simulated")

@@ -40,13 +40,15 @@ pub(crate) async fn change(sim: &Sim, router: &Router) {
         }
         (key, pauses)
     };
+    let subscription = subscription(&key);
     let said = if pauses {
-        router.pause(&subscription(&key), "the director wants it").await.map(|_| true)
+        let said = sim.ask(router.pause(&subscription, "the director wants it")).await;
+        said.map(|said| said.map(|_| true))
     } else {
-        router.resume(&subscription(&key)).await
+        sim.ask(router.resume(&subscription)).await
     };
     sim.note(|| format!("{key:?} is paused: {pauses}: {said:?}"));
-    if said.is_ok() && pauses {
+    if matches!(said, Some(Ok(_))) && pauses {
         let now = sim.monotonic();
         sim.lock().model.paused.insert(key, now);
     }

@@ -169,6 +169,21 @@ impl Sim {
         self.lock().random.chance(percent)
     }
 
+    /// Asks the router for something, as a client that may hang up before the answer: None then.
+    pub(crate) async fn ask<T>(&self, what: impl Future<Output = T>) -> Option<T> {
+        if !self.chance(15) {
+            return Some(what.await);
+        }
+        tokio::select! {
+            biased;
+            answer = what => Some(answer),
+            () = self.sleep(30) => {
+                self.note(|| "a client hangs up".to_owned());
+                None
+            }
+        }
+    }
+
     /// Sleeps for up to so many milliseconds.
     pub(crate) async fn sleep(&self, millis: u64) {
         let millis = self.draw(millis + 1);
