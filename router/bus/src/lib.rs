@@ -56,7 +56,9 @@ mod stop;
 mod testing;
 mod trail;
 
-pub use archives::{Archive, ArchiveChange, ArchiveContents, ArchiveError, NewArchive};
+pub use archives::{
+    Archive, ArchiveChange, ArchiveContents, ArchiveError, NewArchive, stored_archives,
+};
 pub use clock::Clock;
 pub use door::{Deduplication, DeduplicationStatus};
 pub use folder::verify_state;

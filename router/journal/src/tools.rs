@@ -25,7 +25,7 @@ pub use export::{Export, ExportOf, Exported};
 pub use info::{Info, InfoKind};
 
 use crate::{
-    Fault, Offset, OpenError, ReadError,
+    Fault, Offset, OpenError, ReadError, Record,
     chain::{repair, verify},
     disk::{Disk, Lock, PosixDisk},
 };
@@ -39,7 +39,22 @@ const ATTEMPTS: &str = "attempts";
 pub struct StoppedData {
     disk: Arc<dyn Disk>,
     end_min: Offset,
+    archives: Vec<KnownArchive>,
     _lock: Lock,
+}
+
+/// What no file of the journal says of an archive.
+pub struct KnownArchive {
+    pub name: String,
+    pub bus: String,
+    /// Whether it takes in a record of its bus.
+    pub wants: Box<dyn Fn(&Record) -> bool>,
+}
+
+impl KnownArchive {
+    fn holds(&self, record: &Record) -> bool {
+        *record.bus == *self.bus && (self.wants)(record)
+    }
 }
 
 /// Why the folder could not be worked on.
@@ -86,13 +101,19 @@ impl StoppedData {
         }
         let lock = disk.folder(JOURNAL).lock().map_err(io)?;
         let lock = lock.ok_or_else(|| ToolError::Running { path: path.clone() })?;
-        Ok(Self { disk, end_min: Offset::ZERO, _lock: lock })
+        Ok(Self { disk, end_min: Offset::ZERO, archives: Vec::new(), _lock: lock })
     }
 
     /// Somebody remembers that everything below this was in the journal.
     #[must_use]
     pub fn expecting(self, end_min: Offset) -> Self {
         Self { end_min, ..self }
+    }
+
+    /// Somebody remembers these archives.
+    #[must_use]
+    pub fn knowing(self, archives: Vec<KnownArchive>) -> Self {
+        Self { archives, ..self }
     }
 
     /// Reads everything and names what is not as it was written.

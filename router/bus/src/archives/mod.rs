@@ -11,6 +11,7 @@
 //! - What the sealer asks is answered from memory.
 
 mod contents;
+mod stored;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use journal::Offset;
 use serde::Serialize;
 
 pub use contents::ArchiveContents;
+pub use stored::stored_archives;
 
 use crate::core::Core;
 use crate::router::Router;

@@ -1,9 +1,12 @@
 //! The rows of archives.
 
+use std::path::Path;
+
 use event::Timestamp;
 use journal::Offset;
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::belonging::look;
 use super::{StateError, from_sql, to_sql};
 use crate::archives::Archive;
 use crate::selection::Selection;
@@ -55,6 +58,16 @@ impl ArchiveRow {
             tx.execute("DELETE FROM archives WHERE name = ?1", [name])?;
         }
         Ok(replay)
+    }
+
+    /// Those of a stopped router: none, where the database cannot be read.
+    pub(crate) fn read(path: &Path) -> Vec<Archive> {
+        let read = || -> Result<Vec<Archive>, StateError> {
+            let mut connection = look(path)?;
+            let tx = connection.transaction()?;
+            Self::all(&tx)
+        };
+        read().unwrap_or_default()
     }
 
     /// All of them, by name.

@@ -82,6 +82,6 @@ pub(crate) fn verify(path: &Path, journal: Option<[u8; 16]>) -> (Vec<String>, Of
     read().unwrap_or_else(|error| (vec![error.to_string()], Offset::ZERO))
 }
 
-fn look(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn look(path: &Path) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }

@@ -3,6 +3,7 @@
 //! # Invariants
 //!
 //! - A record comes once, also when it is sealed and hot.
+//! - What is not sealed yet comes too, or it is said how much is left out.
 //! - Damage is passed over and counted: what can be read is exported.
 
 use std::{collections::BTreeSet, io, ops::RangeInclusive};
@@ -64,36 +65,69 @@ impl StoppedData {
             ExportOf::Bus(name) => (InfoKind::Bus, name),
             ExportOf::Archive(name) => (InfoKind::Archive, name),
         };
+        let known = self.archives.iter().find(|archive| archive.name == *name);
         let sealed_to = self.export_chain((kind, name), what, each, &mut exported)?;
-        if kind == InfoKind::Archive {
-            if sealed_to.is_none() {
-                let known = self.chain_names(kind).map_err(|source| self.error(source))?;
-                return Err(self.unknown(format!("archive {name:?}"), &known));
-            }
-            return Ok(exported);
-        }
-        let from = sealed_to.unwrap_or_default();
-        let mut met = sealed_to.is_some();
+        let hot = Hot::open(&*self.disk.folder(JOURNAL)).map_err(|source| self.error(source))?;
+        let from = match kind {
+            // A chain ends with the last round that had something for it.
+            InfoKind::Archive => sealed_to.max(self.sealed_to(&hot)?).unwrap_or_default(),
+            _ => sealed_to.unwrap_or_default(),
+        };
+        let (mut met, mut left_out) = (sealed_to.is_some(), 0_u64);
         let mut take = |record: Record| {
-            if *record.bus != **name {
+            let is_wanted = match kind {
+                InfoKind::Archive => known.is_some_and(|archive| archive.holds(&record)),
+                _ => *record.bus == **name,
+            };
+            met |= is_wanted;
+            if record.offset < from || !what.times.contains(&record.time) {
                 return Ok(());
             }
-            met = true;
-            if record.offset < from || !what.times.contains(&record.time) {
+            left_out += u64::from(!is_wanted);
+            if !is_wanted {
                 return Ok(());
             }
             exported.records += 1;
             each(&ChainRecord { offset: record.offset, time: record.time, payload: record.payload })
         };
-        let hot = Hot::open(&*self.disk.folder(JOURNAL)).map_err(|source| self.error(source))?;
         for segment in &hot.segments {
             Hot::records(segment, &mut take).map_err(|source| self.error(source))?;
         }
-        if !met {
-            return Err(self.unknown(format!("bus {name:?}"), &self.buses()?));
+        match (kind, known) {
+            (InfoKind::Archive, Some(_)) => (),
+            (InfoKind::Archive, None) if met && 0 < left_out => exported.damages.push(format!(
+                "archive {name:?}: state.sqlite does not say what belongs to it, so that of the {left_out} events \
+                 from offset {from} on, which are not sealed yet, none is written; an export of \
+                 their bus has them"
+            )),
+            (InfoKind::Archive, None) if !met => {
+                let mut all = self.chain_names(kind).map_err(|source| self.error(source))?;
+                all.extend(self.archives.iter().map(|archive| archive.name.clone()));
+                all.sort();
+                all.dedup();
+                return Err(self.unknown(format!("archive {name:?}"), &all));
+            }
+            _ if !met => return Err(self.unknown(format!("bus {name:?}"), &self.buses()?)),
+            _ => (),
         }
         exported.damages.extend(hot.faults.iter().map(Fault::to_string));
         Ok(exported)
+    }
+
+    /// Where sealed segments end: what is behind is hot alone.
+    fn sealed_to(&self, hot: &Hot) -> Result<Option<Offset>, ToolError> {
+        if let Some((to, _)) = hot.sealed {
+            return Ok(Some(to));
+        }
+        let ends = || -> io::Result<Option<Offset>> {
+            let mut end = None;
+            for chain in self.chains()?.iter().filter(|chain| chain.kind == InfoKind::Bus) {
+                let manifest = sound_manifest(&*chain.disk, &chain.disk.list()?)?;
+                end = end.max(manifest.ok().flatten().map(|manifest| manifest.to));
+            }
+            Ok(end)
+        };
+        ends().map_err(|source| self.error(source))
     }
 
     /// Where the chain ends; `None` when there is none.

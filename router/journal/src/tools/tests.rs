@@ -78,11 +78,45 @@ fn an_export_has_what_is_sealed_and_what_is_hot_once() {
     assert_eq!(some, expected[2..4]);
     let hot = export(&data, ExportOf::Bus("till".to_owned()), 0..=2000);
     assert_eq!(hot, [1, 3, 5, 7, 9].map(|n| format!("{n} {} event {n}", 1000 + n)));
-    let archived = export(&data, ExportOf::Archive("thirds".to_owned()), 0..=2000);
-    assert_eq!(archived, [0, 3].map(|n| format!("{n} {} event {n}", 1000 + n)));
     let none = Export { of: ExportOf::Bus("moon".to_owned()), times: 0..=1 };
     let error = data.export(&none, &mut |_| Ok(())).unwrap_err().to_string();
     assert!(error.contains("no events of bus \"moon\"; there are: shop, till"), "{error}");
+}
+
+/// Every third event of any number of buses is in the archive.
+fn thirds(bus: &str, name: &str) -> KnownArchive {
+    KnownArchive {
+        name: name.to_owned(),
+        bus: bus.to_owned(),
+        wants: Box::new(|record| record.offset.get().is_multiple_of(3)),
+    }
+}
+
+#[test]
+fn an_export_of_an_archive_has_what_is_not_sealed_yet_or_says_that_it_is_left_out() {
+    let disk = data();
+    let known = || open(&disk).knowing(vec![thirds("till", "thirds"), thirds("shop", "fresh")]);
+    let of = |name: &str| ExportOf::Archive(name.to_owned());
+    let line = |n: u64| format!("{n} {} event {n}", 1000 + n);
+    assert_eq!(export(&known(), of("thirds"), 0..=2000), [0, 3, 9].map(line));
+    assert_eq!(export(&known(), of("thirds"), 1003..=1008), [3].map(line));
+    assert_eq!(export(&known(), of("fresh"), 0..=2000), [0, 6].map(line), "nothing sealed yet");
+    disk.below("journal").edit("store", |bytes| {
+        let mut store = crate::layout::Store::decode(bytes).unwrap();
+        store.sealed_to = Offset::new(7);
+        bytes.copy_from_slice(&store.encode());
+    });
+    assert_eq!(export(&known(), of("thirds"), 0..=2000), [0, 3, 9].map(line));
+    // It has nothing of what is sealed.
+    assert_eq!(export(&known(), of("fresh"), 0..=2000), [""; 0]);
+
+    let archive = |name: &str| Export { of: of(name), times: 0..=2000 };
+    let exported = open(&disk).export(&archive("thirds"), &mut |_| Ok(())).unwrap();
+    assert_eq!(exported.records, 2);
+    let [said] = &exported.damages[..] else { panic!("{:?}", exported.damages) };
+    assert!(said.contains("of the 3 events from offset 7 on"), "{said}");
+    let error = known().export(&archive("moon"), &mut |_| Ok(())).unwrap_err().to_string();
+    assert!(error.contains("archive \"moon\"; there are: fresh, thirds"), "{error}");
 }
 
 #[test]

@@ -36,7 +36,8 @@ impl Data {
         };
         let stopped = StoppedData::open(&dir)?;
         let (state, end_min) = bus::verify_state(&dir);
-        Ok(Self { stopped: stopped.expecting(end_min), state })
+        let stopped = stopped.expecting(end_min).knowing(bus::stored_archives(&dir));
+        Ok(Self { stopped, state })
     }
 
     /// The whole folder, the state database included.
@@ -77,7 +78,7 @@ impl Data {
         self.export(Export { of: ExportOf::Bus(bus.to_owned()), times }, out)
     }
 
-    /// The same for an archive.
+    /// The same for an archive, with what of it is not sealed yet.
     pub fn export_archive(
         &self,
         archive: &str,

@@ -17,7 +17,8 @@ const ZSTD_LEVEL: i32 = 3;
 
 const EXAMPLES: &str = "\
 One event a line, in the order in which they were received, as they are stored. Without --bus and --archive, those of \
-all buses, one bus after the other. What is damaged is passed over, said on standard error, and makes the exit code 1.
+all buses, one bus after the other. An archive comes with what of it is not sealed yet. What is damaged, or left out \
+because state.sqlite is gone that says what belongs to an archive, is said on standard error, and makes the exit code 1.
 
 Examples:
   slipswitch journal export --bus shop --since 7d > shop.ndjson
@@ -84,6 +85,6 @@ fn export(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     for damage in &damages {
         output::complain(&output::flat(damage));
     }
-    let message = format!("{} passed over", count(damages.len(), "damage"));
+    let message = format!("the export is not whole: {}", count(damages.len(), "complaint"));
     Err(Failure { exit: Exit::Failed, message })
 }
