@@ -221,6 +221,39 @@ impl Core {
     }
 }
 
+impl Core {
+    /// What a target is sent of an event. Plugins run on the plugin host's threads; templates take
+    /// microseconds and run here.
+    pub(crate) async fn transform(
+        &self,
+        route: &Route,
+        event: &Event,
+        ingested: Timestamp,
+    ) -> Result<Vec<Payload>, TransformError> {
+        let payloads = if route.target.calls_plugins() {
+            // no neighbour: a subscription whose plugin is slow leaves threads to the others.
+            let _turn = route.plugin_turns.acquire().await.expect("turns are never closed");
+            let (rule, target, event) =
+                (Arc::clone(&route.rule), Arc::clone(&route.target), event.clone());
+            self.host
+                .run(move || {
+                    let about =
+                        About { rule: &rule.name, target: &target.id, bus: &rule.bus, ingested };
+                    target.transform(&event, &about)
+                })
+                .await
+        } else {
+            let (rule, target) = (&route.rule, &route.target);
+            let about = About { rule: &rule.name, target: &target.id, bus: &rule.bus, ingested };
+            target.transform(event, &about)
+        }?;
+        let payloads = payloads.into_iter();
+        Ok(payloads
+            .map(|made| Payload { body: Bytes::from(made.body), content_type: made.content_type })
+            .collect())
+    }
+}
+
 impl<'a> Course<'a> {
     /// Of an event's first run.
     pub(crate) fn new(core: &'a Core, owed: &'a Owed) -> Self {
@@ -291,35 +324,12 @@ impl<'a> Course<'a> {
         self.judge(id, (Made::NotYet, nothing_sent), &answer, outcome);
     }
 
-    /// Plugins run on the plugin host's threads; templates take microseconds and run here.
     pub(crate) async fn transform(
         &self,
         event: &Event,
         ingested: Timestamp,
     ) -> Result<Vec<Payload>, TransformError> {
-        let route = self.route;
-        let payloads = if route.target.calls_plugins() {
-            // no neighbour: a subscription whose plugin is slow leaves threads to the others.
-            let _turn = route.plugin_turns.acquire().await.expect("turns are never closed");
-            let (rule, target, event) =
-                (Arc::clone(&route.rule), Arc::clone(&route.target), event.clone());
-            self.core
-                .host
-                .run(move || {
-                    let about =
-                        About { rule: &rule.name, target: &target.id, bus: &rule.bus, ingested };
-                    target.transform(&event, &about)
-                })
-                .await
-        } else {
-            let (rule, target) = (&route.rule, &route.target);
-            let about = About { rule: &rule.name, target: &target.id, bus: &rule.bus, ingested };
-            target.transform(event, &about)
-        }?;
-        let payloads = payloads.into_iter();
-        Ok(payloads
-            .map(|made| Payload { body: Bytes::from(made.body), content_type: made.content_type })
-            .collect())
+        self.core.transform(self.route, event, ingested).await
     }
 
     async fn send(&self, id: delivery::DeliveryId, payload: Payload, outcome: &mut Outcome) {

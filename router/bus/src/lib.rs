@@ -80,6 +80,7 @@ pub use state::{StateError, Stopped};
 pub use status::{CircuitStatus, JournalStatus, SealedStatus, Status, SubscriptionStatus};
 pub use stop::StopError;
 pub use trail::{
-    AttemptRecord, AttemptResult, DeliveryFate, DeliveryLog, DeliveryLogStatus, DeliveryState,
-    EventSearch, Fate, FoundEvent, FoundEvents, NearlyMatched, Place, SearchError,
+    AttemptRecord, AttemptResult, DeliveryFate, DeliveryLog, DeliveryLogStatus, DeliveryPayload,
+    DeliveryState, EventSearch, Fate, FoundEvent, FoundEvents, NearlyMatched, PayloadMade, Place,
+    SearchError,
 };

@@ -47,6 +47,7 @@ fn an_operator_sees_at_once_what_became_of_an_event() {
     let told = |id: &str| router.run(&["event", id]).expect(0).out;
     let good = told("e-good");
     assert!(good.starts_with("event     e-good  on bus default, offset 0\ntaken in  "), "{good}");
+    assert!(good.contains(" bytes, sent without an idempotency key\n"), "{good}");
     assert!(good.contains("\n  ✓ good → out  delivered 2"), "{good}");
     assert!(good.contains(", 2 attempts\n"), "{good}");
     let slow = told("e-slow");
@@ -54,6 +55,11 @@ fn an_operator_sees_at_once_what_became_of_an_event() {
     assert!(slow.contains("after 1 attempt: POST "), "{slow}");
     let bad = told("e-bad");
     assert!(bad.contains("✗ bad → out  dead letter 1 (dead; slipswitch dlq show 1)"), "{bad}");
+    let carried = router.run(&["event", "e-good", "--payloads"]).expect(0).out;
+    let head = "\npayload of good → out (made now, by the rules of its last attempt, application/json):\n{";
+    assert!(carried.contains(head) && !good.contains("payload of"), "{carried}");
+    let carried = router.run(&["event", "e-bad", "--payloads"]).expect(0).out;
+    assert!(carried.contains("payload of bad → out (as it was made, application/json):\n{"));
     let nobody = told("e-nobody");
     assert!(nobody.contains("– no rule matches it, nothing was sent"), "{nobody}");
     assert!(nobody.contains("good  0 of 1 fields fit; source: "), "{nobody}");
@@ -66,6 +72,19 @@ fn an_operator_sees_at_once_what_became_of_an_event() {
     let after = router.run(&["event", "e-good", "-o", "json"]).expect(0).json();
     assert_eq!(before["places"][0]["attempts"], after["places"][0]["attempts"]);
     assert_eq!(after["places"][0]["attempts"][0]["status"], 503);
+
+    // Under other rules, what is made now may not be what was sent; and a rule that went is named.
+    router.run(&["target", "pause", "slow/out"]).expect(0);
+    router.send(&event("e-late", "slow")).ids();
+    router.wait_until("/api/v1/events/e-late", |fate| fate["places"][0]["dispatched"] == true);
+    router.stop();
+    scene.write("rules/all.yaml", rules[0].as_str());
+    let router = scene.serve();
+    let carried = router.run(&["event", "e-good", "--payloads"]).expect(0).out;
+    assert!(carried.contains("(made now; THE RULES HAVE CHANGED since its last attempt, "));
+    let late = router.run(&["event", "e-late"]).expect(0).out;
+    assert!(late.contains("? slow → out  its rule or target was removed 2"), "{late}");
+    assert!(late.contains("it is matched if that comes back before 2"), "{late}");
 }
 
 #[test]
@@ -137,5 +156,5 @@ fn an_event_that_is_sent_again_under_its_key_is_delivered_once() {
     assert_eq!(status["router"]["events_duplicate"], 1);
     assert_eq!(status["router"]["journal"]["next_offset"], 1);
     let said = router.run(&["event", first.trim()]).expect(0).out;
-    assert!(said.contains("idempotency key k-1"), "{said}");
+    assert!(said.contains("bytes, sent with the idempotency key k-1\n"), "{said}");
 }

@@ -22,6 +22,7 @@ use serde::Serialize;
 
 use super::Wholly;
 use super::line::{self, AttemptRecord, AttemptResult};
+use super::payloads::DeliveryPayload;
 use super::search::{FoundEvent, Page, SearchError, Span, Wanted};
 use crate::core::Core;
 use crate::key::Key;
@@ -110,6 +111,15 @@ pub struct DeliveryFate {
     /// An attempt at it is being made.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub under_way: bool,
+    /// When its rule or target was removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub removed_at: Option<Timestamp>,
+    /// Until when the place of a removed one is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_until: Option<Timestamp>,
+    /// What it carried, when that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<DeliveryPayload>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -125,6 +135,9 @@ pub enum DeliveryState {
     Waiting,
     /// The rule matches, its subscription is past it, and no attempt is on record.
     Unrecorded,
+    /// Its rule or target was removed before the subscription came to it; it is matched when that
+    /// comes back in time.
+    Removed,
 }
 
 /// A rule that does not match.
@@ -295,6 +308,7 @@ impl Core {
         let mut deliveries = from_attempts(&attempts);
         self.join(&event, owing, &mut deliveries);
         self.add_silent(&event, &matches, &mut deliveries);
+        self.add_removed(&event, &matches, &mut deliveries);
         self.add_stops(&event, &mut deliveries);
         let first = self.trail.log.as_ref().and_then(|log| log.stats().first_time);
         Ok(Place {
@@ -371,7 +385,7 @@ impl Core {
     }
 }
 
-fn is_known(deliveries: &BTreeMap<Course, DeliveryFate>, key: &Key) -> bool {
+pub(super) fn is_known(deliveries: &BTreeMap<Course, DeliveryFate>, key: &Key) -> bool {
     deliveries.keys().any(|(rule, target, replay, _)| {
         **rule == *key.rule && **target == *key.target && replay.is_none()
     })
@@ -395,6 +409,9 @@ pub(super) fn blank(course: &Course, state: DeliveryState) -> DeliveryFate {
         behind: None,
         stopped: None,
         under_way: false,
+        removed_at: None,
+        kept_until: None,
+        payload: None,
     }
 }
 

@@ -19,6 +19,7 @@
 mod fate;
 mod line;
 mod log;
+mod payloads;
 mod search;
 mod standing;
 
@@ -34,6 +35,7 @@ pub use fate::{DeliveryFate, DeliveryState, Fate, NearlyMatched, Place};
 pub use line::{AttemptRecord, AttemptResult};
 pub(crate) use line::{Line, Sent};
 pub(crate) use log::Log;
+pub use payloads::{DeliveryPayload, PayloadMade};
 pub use search::{EventSearch, FoundEvent, FoundEvents, SearchError};
 
 use crate::core::Core;

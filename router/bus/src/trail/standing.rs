@@ -11,7 +11,7 @@ use std::sync::Arc;
 use delivery::CircuitState;
 use journal::Offset;
 
-use super::fate::{Course, DeliveryFate, DeliveryState, blank};
+use super::fate::{Course, DeliveryFate, DeliveryState, blank, is_known};
 use super::search::FoundEvent;
 use crate::core::Core;
 use crate::key::Key;
@@ -95,6 +95,38 @@ impl Core {
             let inner = lane.lock();
             fate.under_way = inner.is_under_way(&id);
             fate.stopped = stop(&inner);
+        }
+    }
+}
+
+impl Core {
+    /// The subscriptions without a rule that have not come to it. Whether their rules matched is not
+    /// known any more, unless only the target is gone.
+    pub(super) fn add_removed(
+        &self,
+        event: &FoundEvent,
+        matches: &[String],
+        deliveries: &mut BTreeMap<Course, DeliveryFate>,
+    ) {
+        let rules = Arc::clone(&self.routes.load().rules);
+        let runs = |key: &Key| {
+            let mut rules = rules.rules().iter().filter(|rule| rule.enabled);
+            rules.any(|rule| *rule.bus == *key.bus && *rule.name == *key.rule)
+        };
+        let dormant = self.dormant();
+        let on_bus = dormant.iter().filter(|stored| *stored.key.bus == event.bus);
+        for stored in on_bus.filter(|stored| stored.key.replay.is_none()) {
+            let key = &stored.key;
+            let is_past = event.offset < stored.settled.get() || stored.done.contains(event.offset);
+            let may_match = matches.iter().any(|rule| **rule == *key.rule) || !runs(key);
+            if is_past || !may_match || is_known(deliveries, key) {
+                continue;
+            }
+            let course = (key.rule.as_ref().to_owned(), key.target.as_ref().to_owned(), None, 0);
+            let mut fate = blank(&course, DeliveryState::Removed);
+            fate.removed_at = stored.removed;
+            fate.kept_until = stored.removed.map(|at| at.after(self.options.removed_kept));
+            deliveries.insert(course, fate);
         }
     }
 }

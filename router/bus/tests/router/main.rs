@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod archives;
+mod door;
 mod hangup;
 mod letters;
 mod redrives;
@@ -10,6 +11,7 @@ mod replays;
 mod retention;
 mod sealing;
 mod targets;
+mod trail;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +20,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use event::Timestamp;
 use receiver::{Answer, Gate, Receiver, Request};
-use ruleset::{Context, PluginStep, Plugins, PrepareError, RuleSet, SourceFile, Values};
+use ruleset::{
+    Context, PluginStep, Plugins, PrepareError, RuleSet, SourceFile, StepError, StepInput,
+    StepOutput, Values,
+};
 use slipswitch_bus::{
     Clock, DeadLetterFilter, Key, Options, Router, SubscriptionStatus, plugin, ruleset,
 };
@@ -51,13 +56,23 @@ impl Values for Nothing {
     }
 }
 
+/// `none` lets every event go.
 impl Plugins for Nothing {
-    fn prepare(&self, _name: &str, _config: &str) -> Result<Arc<dyn PluginStep>, PrepareError> {
-        Err(PrepareError::Missing { looked_in: "nowhere".to_owned() })
+    fn prepare(&self, name: &str, _config: &str) -> Result<Arc<dyn PluginStep>, PrepareError> {
+        match name {
+            "none" => Ok(Arc::new(Nothing)),
+            _ => Err(PrepareError::Missing { looked_in: "nowhere".to_owned() }),
+        }
     }
 
     fn names(&self) -> Vec<String> {
         Vec::new()
+    }
+}
+
+impl PluginStep for Nothing {
+    fn call(&self, _input: &StepInput<'_>) -> Result<Vec<StepOutput>, StepError> {
+        Ok(Vec::new())
     }
 }
 

@@ -64,7 +64,7 @@ fn check(sim: &Sim, found: &Found, event: &str, place: &Place) -> Result<(), Str
         let is_right = match one.state {
             DeliveryState::Delivered => has_arrived,
             DeliveryState::Dead => found.dead.contains(&at) || model.is_purgeable(&at),
-            DeliveryState::Unrecorded => true,
+            DeliveryState::Unrecorded | DeliveryState::Removed => true,
             DeliveryState::Dropped | DeliveryState::Postponed | DeliveryState::Waiting => false,
         };
         if !is_right {

@@ -19,6 +19,7 @@ The id is what `slipswitch send` prints, and what targets get as slipswitch-even
 
 Examples:
   slipswitch event 0198c5f2-6f0e-7c43-a9d5-0b7f6f9b1c11
+  slipswitch event order-1 --payloads
   slipswitch event order-1 --bus shop -o json | jq '.places[].attempts'";
 
 /// Show what became of an event: taken in when, sent where, with which answers.
@@ -31,6 +32,9 @@ pub(crate) struct Arguments {
     /// Only on this bus
     #[arg(long)]
     bus: Option<String>,
+    /// Show what each delivery carried, too
+    #[arg(long)]
+    payloads: bool,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
@@ -82,6 +86,19 @@ struct Delivery {
     behind: Option<u64>,
     stopped: Option<String>,
     under_way: bool,
+    removed_at: Option<String>,
+    kept_until: Option<String>,
+    payload: Option<Payload>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Payload {
+    made: String,
+    rules_changed: Option<bool>,
+    content_type: Option<String>,
+    body: Option<String>,
+    error: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -112,7 +129,10 @@ struct Nearly {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
     let path = format!("/api/v1/events/{}", escaped(&arguments.id));
-    let query: Vec<_> = arguments.bus.iter().map(|bus| ("bus", bus.clone())).collect();
+    let mut query: Vec<_> = arguments.bus.iter().map(|bus| ("bus", bus.clone())).collect();
+    if arguments.payloads {
+        query.push(("payloads", "true".to_owned()));
+    }
     let found: Box<RawValue> = client.get(&path, &query)?;
     let Some(fate) = output::shown::<Fate>(arguments.output.format, &found)? else {
         return Ok(());
@@ -128,6 +148,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         if let Some(event) = &place.event {
             output::line(&format!("\n{}", flat(event.get())))?;
         }
+        payloads(place)?;
     }
     if !fate.complete {
         output::complain("not all of the journal was looked at: there may be more of this id");
@@ -137,16 +158,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn head(id: &str, place: &Place, now: Timestamp) -> Result<(), Failure> {
     let Place { bus, offset, taken_at, hops, bytes, .. } = place;
-    let key = place.idempotency_key.as_ref();
-    let key = key.map(|key| format!(", idempotency key {key}")).unwrap_or_default();
-    let hops = match hops {
-        0 => String::new(),
-        hops => format!(", passed on by {}", output::count(hops, "bus").replace("buss", "buses")),
+    let how = match (hops, &place.idempotency_key) {
+        (0, Some(key)) => format!("sent with the idempotency key {key}"),
+        (0, None) => "sent without an idempotency key".to_owned(),
+        (hops, _) => {
+            format!("passed on by {}", output::count(hops, "bus").replace("buss", "buses"))
+        }
     };
     let id = flat(id);
     output::line(&format!("event     {id}  on bus {bus}, offset {offset}"))?;
     let when = moment(taken_at, now);
-    output::line(&format!("taken in  {when}, {bytes} bytes{}{hops}", flat(&key)))?;
+    output::line(&format!("taken in  {when}, {bytes} bytes, {}", flat(&how)))?;
     Ok(())
 }
 
@@ -155,12 +177,6 @@ fn deliveries(place: &Place, now: Timestamp) -> Result<(), Failure> {
     if place.deliveries.is_empty() {
         return nobody(place);
     }
-    let name = |one: &Delivery| {
-        let replay = one.replay.as_ref();
-        let replay = replay.map(|name| format!(" (replay {name})")).unwrap_or_default();
-        let output = if one.output == 0 { String::new() } else { format!(" #{}", one.output) };
-        flat(&format!("{} → {}{output}{replay}", one.rule, one.target))
-    };
     let width = place.deliveries.iter().map(|one| name(one).chars().count()).max().unwrap_or(0);
     for one in &place.deliveries {
         let (sign, mut words) = said(one, now);
@@ -168,6 +184,32 @@ fn deliveries(place: &Place, now: Timestamp) -> Result<(), Failure> {
             words.push_str(&format!("; its target is {stopped}"));
         }
         output::line(&format!("  {sign} {:<width$}  {}", name(one), flat(&words)))?;
+    }
+    Ok(())
+}
+
+fn name(one: &Delivery) -> String {
+    let replay = one.replay.as_ref();
+    let replay = replay.map(|name| format!(" (replay {name})")).unwrap_or_default();
+    let output = if one.output == 0 { String::new() } else { format!(" #{}", one.output) };
+    flat(&format!("{} → {}{output}{replay}", one.rule, one.target))
+}
+
+/// What the deliveries carried.
+fn payloads(place: &Place) -> Result<(), Failure> {
+    for one in &place.deliveries {
+        let Some(payload) = &one.payload else { continue };
+        let made = match (payload.made.as_str(), payload.rules_changed) {
+            ("kept", _) => "as it was made",
+            (_, Some(true)) => "made now; THE RULES HAVE CHANGED since its last attempt",
+            (_, Some(false)) => "made now, by the rules of its last attempt",
+            (_, None) => "made now; no attempt is on record",
+        };
+        let kind = payload.content_type.as_ref().map(|kind| format!(", {kind}"));
+        let head = format!("payload of {} ({made}{})", name(one), kind.unwrap_or_default());
+        let none = payload.error.as_deref().map(|why| format!("(none: {why})"));
+        let body = payload.body.clone().or(none).unwrap_or_default();
+        output::line(&format!("\n{}:\n{}", flat(&head), flat(&body)))?;
     }
     Ok(())
 }
@@ -210,6 +252,17 @@ fn said(one: &Delivery, now: Timestamp) -> (char, String) {
             Some(behind) => ('…', format!("waits for its turn: {behind} events come before it")),
             None => ('…', "waits for its turn".to_owned()),
         },
+        "removed" if one.removed_at.is_none() => {
+            ('…', "waits for its rule, which has not been there since the start".to_owned())
+        }
+        "removed" => {
+            let (gone, until) = (at(&one.removed_at), at(&one.kept_until));
+            let then = format!("it is matched if that comes back before {until}");
+            (
+                '?',
+                format!("its rule or target was removed {gone}, before this was looked at; {then}"),
+            )
+        }
         "unrecorded" => {
             ('?', "matches now, but nothing is on record: it may not have matched then".to_owned())
         }

@@ -46,6 +46,8 @@ enum Order {
 #[serde(deny_unknown_fields)]
 struct EventQuery {
     bus: Option<String>,
+    #[serde(default)]
+    payloads: bool,
 }
 
 pub(in crate::http) async fn events(
@@ -80,7 +82,7 @@ pub(in crate::http) async fn event(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let Path(id) = id.map_err(|rejection| Kind::NotFound.problem(rejection.body_text()))?;
-    let EventQuery { bus } = query(&uri)?;
+    let EventQuery { bus, payloads } = query(&uri)?;
     if let Some(bus) = bus.as_deref().filter(|bus| !app.router.has_bus(bus)) {
         return Err(app.unknown_bus(bus));
     }
@@ -97,6 +99,9 @@ pub(in crate::http) async fn event(
             "not all of the journal was looked at; look for it by time and pattern"
         };
         return Err(Kind::NotFound.problem(format!("there is no event `{id}`: {why}")));
+    }
+    if payloads {
+        app.router.add_payloads(&mut fate).await;
     }
     Ok(json(&fate))
 }

@@ -1,5 +1,4 @@
 //! Events that are sent again, by key: taken in once, answered alike, over restarts and races.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +10,8 @@ use event::{IdempotencyKey, Timestamp};
 use ruleset::RuleSet;
 use slipswitch_bus::{Clock, Deduplication, Options, Refusal, Router, Taken, plugin, ruleset};
 use tokio::task::JoinSet;
+
+use super::stop;
 
 /// A clock that somebody moves.
 #[derive(Default)]
@@ -36,10 +37,9 @@ fn options(folder: &Path) -> Options {
     let mut deduplication = Deduplication::default();
     deduplication.by_source_and_id.insert("events".to_owned());
     Options {
-        segment_bytes: 16 * 1024 * 1024,
         buses: vec!["other".to_owned(), "events".to_owned()],
         deduplication,
-        ..Options::new(folder)
+        ..super::options(folder)
     }
 }
 
@@ -51,10 +51,6 @@ async fn open_with(options: Options, clock: &Arc<Hand>) -> Router {
 
 async fn open(folder: &Path, clock: &Arc<Hand>) -> Router {
     open_with(options(folder), clock).await
-}
-
-async fn stop(router: Router) {
-    router.shutdown(Duration::from_secs(60)).await;
 }
 
 fn key(text: &str) -> Option<IdempotencyKey> {

@@ -1,97 +1,25 @@
 //! What became of an event: every way it can go, over a restart, and nothing silent.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use event::Timestamp;
 use receiver::{Answer, Receiver};
-use ruleset::{
-    Context, PluginStep, Plugins, PrepareError, RuleSet, SourceFile, StepError, StepInput,
-    StepOutput, Values,
-};
+use ruleset::RuleSet;
 use slipswitch_bus::{
-    AttemptResult, Clock, DeliveryFate, DeliveryState, EventSearch, Fate, Options, Place, Redrive,
-    Router, Selection, StartReplay, plugin, ruleset,
+    AttemptResult, DeliveryFate, DeliveryState, EventSearch, Fate, Key, PayloadMade, Place,
+    Redrive, Router, Selection, StartReplay, ruleset,
 };
 
-const PATIENCE: Duration = Duration::from_secs(60);
-
-struct System(Instant);
-
-#[expect(clippy::disallowed_methods, reason = "this is the clock")]
-impl Clock for System {
-    fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.0.elapsed()
-    }
-}
-
-struct Nothing;
-
-impl Values for Nothing {
-    fn env(&self, _name: &str) -> Option<String> {
-        None
-    }
-
-    fn file(&self, path: &str) -> Result<String, String> {
-        Err(path.to_owned())
-    }
-}
-
-/// Whatever it is called, it lets every event go.
-impl Plugins for Nothing {
-    fn prepare(&self, _name: &str, _config: &str) -> Result<Arc<dyn PluginStep>, PrepareError> {
-        Ok(Arc::new(Nothing))
-    }
-
-    fn names(&self) -> Vec<String> {
-        Vec::new()
-    }
-}
-
-impl PluginStep for Nothing {
-    fn call(&self, _input: &StepInput<'_>) -> Result<Vec<StepOutput>, StepError> {
-        Ok(Vec::new())
-    }
-}
-
-fn rules(text: &str) -> Arc<RuleSet> {
-    let context = Context {
-        values: &Nothing,
-        plugins: &Nothing,
-        buses: &["other".to_owned()],
-        limits: event::Limits::default(),
-    };
-    let file = SourceFile { path: "rules.yaml".to_owned(), text: text.to_owned() };
-    Arc::new(ruleset::load(&[file], &context).unwrap())
-}
+use super::{PATIENCE, options, rules, stop};
 
 fn rule(name: &str, target: &str) -> String {
     format!("---\nname: {name}\npattern: {{source: [{name}]}}\ntargets:\n  - {{id: t, {target}}}\n")
 }
 
 async fn open(folder: &Path, rules: Arc<RuleSet>) -> Router {
-    #[expect(clippy::disallowed_methods, reason = "the clock's beginning")]
-    let clock = Arc::new(System(Instant::now()));
-    let host = plugin::Host::new(plugin::Options::default()).unwrap();
-    let options = Options {
-        segment_bytes: 16 * 1024 * 1024,
-        buses: vec!["other".to_owned()],
-        flush_every: Duration::from_millis(5),
-        ..Options::new(folder)
-    };
-    Router::open(options, clock, rules, host).await.unwrap()
-}
-
-async fn stop(router: Router) {
-    router.shutdown(PATIENCE).await;
+    super::open(options(folder), rules).await
 }
 
 async fn send(router: &Router, id: &str, source: &str) {
@@ -399,7 +327,102 @@ async fn what_waits_says_whether_it_is_under_way_and_what_keeps_its_target() {
         assert!(only(&fate_now).stopped.as_ref().unwrap().contains(", probed again at "));
         assert!(!only(&fate_now).under_way, "{fate_now:#?}");
     }
-    router.pause(&slipswitch_bus::Key::live("default", "a", "t"), "a move").await.unwrap();
+    router.pause(&Key::live("default", "a", "t"), "a move").await.unwrap();
     fate(&router, "second", is_stopped("paused since ")).await;
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_payloads_of_an_event_are_kept_or_made_now_and_say_so() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), Receiver::start().unwrap());
+    target.always("/slow", Answer::status(503));
+    target.always("/bad", Answer::status(400));
+    let to = |word: &str| {
+        let all = [("good", ""), ("slow", ""), ("bad", ""), ("gone", ", {plugin: none}")];
+        let made = |(name, more): (&str, &str)| {
+            let url = target.url(&format!("/{name}"));
+            let made = format!("transform: [{{input: {{constant: {word}}}}}{more}]");
+            let retry = "retry: {backoff: {min: 1h, max: 1h}}";
+            rule(name, &format!("http: {url}, {retry}, {made}"))
+                .replace(&format!("[{name}]"), "[a]")
+        };
+        rules(&all.map(made).concat())
+    };
+    let router = open(folder.path(), to("was")).await;
+    send(&router, "e", "a").await;
+    let state = |fate: &Fate, rule: &str| {
+        let one = place(fate).deliveries.iter().find(|one| one.rule == rule);
+        one.map(|one| one.state)
+    };
+    let is_over = |fate: &Fate| {
+        let letter = place(fate).deliveries.iter().any(|one| one.dead_letter.is_some());
+        let is = |rule, wanted| state(fate, rule) == Some(wanted);
+        letter
+            && is("good", DeliveryState::Delivered)
+            && is("slow", DeliveryState::Postponed)
+            && is("gone", DeliveryState::Dropped)
+    };
+    let mut told = fate(&router, "e", is_over).await;
+    assert!(place(&told).deliveries.iter().all(|one| one.payload.is_none()), "not asked for");
+    router.written().await;
+    let payload = |fate: &Fate, rule: &str| {
+        let one = place(fate).deliveries.iter().find(|one| one.rule == rule).unwrap();
+        let payload = one.payload.clone().unwrap();
+        (payload.made, payload.rules_changed, payload.body.or(payload.error).unwrap())
+    };
+    router.add_payloads(&mut told).await;
+    let now = |changed, text: &str| (PayloadMade::Now, Some(changed), text.to_owned());
+    let kept = |text: &str| (PayloadMade::Kept, None, text.to_owned());
+    assert_eq!(payload(&told, "good"), now(false, r#""was""#));
+    assert_eq!(
+        (payload(&told, "slow"), payload(&told, "bad")),
+        (kept(r#""was""#), kept(r#""was""#))
+    );
+    assert_eq!(payload(&told, "gone"), now(false, "its transform lets the event go"));
+    stop(router).await;
+
+    // Under other rules, what is kept stays, and what is made now is said to be of other rules.
+    let router = open(folder.path(), to("is")).await;
+    let mut told = fate(&router, "e", |_| true).await;
+    router.add_payloads(&mut told).await;
+    assert_eq!(payload(&told, "good"), now(true, r#""is""#));
+    assert_eq!(
+        (payload(&told, "slow"), payload(&told, "bad")),
+        (kept(r#""was""#), kept(r#""was""#))
+    );
+    router.swap(rules(&rule("other", &format!("http: {}", target.url("/x"))))).await.unwrap();
+    let mut told = fate(&router, "e", |_| true).await;
+    router.add_payloads(&mut told).await;
+    let gone = "its rule or target is not among the running rules";
+    assert_eq!(payload(&told, "good"), now(true, gone));
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_removed_rule_may_be_owed_is_told_as_long_as_its_place_is_kept() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), Receiver::start().unwrap());
+    let one = |name: &str| rule(name, &format!("http: {}", target.url("/t")));
+    let router = open(folder.path(), rules(&(one("a") + &one("b")))).await;
+    router.pause(&Key::live("default", "a", "t"), "a move").await.unwrap();
+    send(&router, "e", "a").await;
+    send(&router, "f", "b").await;
+    fate(&router, "f", is(DeliveryState::Delivered)).await;
+    router.written().await;
+    stop(router).await;
+
+    let router = open(folder.path(), rules(&one("b"))).await;
+    let told = fate(&router, "e", |_| true).await;
+    let owed = only(&told);
+    assert_eq!((owed.rule.as_str(), owed.state), ("a", DeliveryState::Removed));
+    assert_eq!(owed.kept_until.unwrap().since(owed.removed_at.unwrap()).as_secs(), 86_400);
+    // It may have matched that one as well: nobody knows any more.
+    let told = fate(&router, "f", |_| true).await;
+    assert_eq!(place(&told).deliveries.len(), 2, "{told:#?}");
+    // The rule comes back: now it is known.
+    router.swap(rules(&(one("a") + &one("b")))).await.unwrap();
+    let told = fate(&router, "e", |_| true).await;
+    assert_eq!(only(&told).state, DeliveryState::Waiting);
+    let told = fate(&router, "f", |_| true).await;
+    assert_eq!(only(&told).state, DeliveryState::Delivered);
     stop(router).await;
 }
