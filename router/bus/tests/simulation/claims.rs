@@ -136,8 +136,13 @@ impl Model {
         }
     }
 
-    /// It ended before this life matched anything for it; only what was postponed is spoken of.
+    /// It ended before this life matched anything for it, and only what was postponed is spoken of; or the
+    /// life ended before it stood on disk, and it begins once more where it began.
     fn was_never_here(&self, key: &Key) -> bool {
+        let is_there = self.versions.last().is_some_and(|last| Self::has(&last.rules, key));
+        if is_there && self.early.contains_key(key) && !self.stored.contains_key(key) {
+            return true;
+        }
         self.versions.iter().all(|version| !Self::has(&version.rules, key))
             && self.stored.get(key).is_none_or(|stored| stored.postponed.is_empty())
     }

@@ -187,6 +187,7 @@ async fn act(around: &Arc<Around>, rules: &std::sync::Mutex<Generation>, is_last
         if router.status().delivery_log.lost != 0 {
             sim.lock().model.is_log_whole = false;
         }
+        router.written().await;
         fates::ask(around, &router).await;
     }
     let drain = if is_last { PATIENCE } else { Duration::from_millis(sim.draw(3000)) };
