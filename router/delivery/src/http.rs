@@ -30,6 +30,8 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 const ANSWER_SHOWN_CHARS: usize = 200;
 /// A value in a query that is shorter is a word like any other, where an answer has it.
 const SECRET_CHARS_MIN: usize = 6;
+/// Parts of the names of headers whose values are secrets.
+const SECRET_HEADERS: [&str; 6] = ["auth", "cookie", "key", "token", "secret", "signature"];
 /// How long the body of an answer is waited for, once its status is there.
 const ANSWER_BODY_TIME_MAX: Duration = Duration::from_secs(5);
 const IDLE_MAX: Duration = Duration::from_secs(30);
@@ -103,7 +105,7 @@ pub struct HttpTarget {
     url: Uri,
     /// For errors.
     url_shown: String,
-    /// Parts of the URL that no error shows, also when the target's answer repeats them.
+    /// Parts of the URL and of headers that no error shows, also when the target's answer repeats them.
     secrets: Vec<String>,
     headers: HeaderMap,
     timeout: Duration,
@@ -124,7 +126,9 @@ impl HttpTarget {
         let Some(parsed) = parsed else { return Err(HttpTargetError::Url { url: url_shown }) };
 
         let mut map = HeaderMap::new();
+        let mut secrets = secrets(&parsed);
         for (name, value) in headers {
+            secrets.extend(secrets_in(&name, &value));
             let wrong = |reason| HttpTargetError::Header { name: name.clone(), reason };
             let key =
                 HeaderName::try_from(&name).map_err(|_shown_by_name| wrong("is no header name"))?;
@@ -133,7 +137,6 @@ impl HttpTarget {
             value.set_sensitive(true);
             map.append(key, value);
         }
-        let secrets = secrets(&parsed);
         Ok(Self { client, url: parsed, url_shown, secrets, headers: map, timeout })
     }
 
@@ -230,7 +233,7 @@ impl HttpTarget {
         }
     }
 
-    /// The beginning of what a target answered, on one line and without secrets of its URL.
+    /// The beginning of what a target answered, on one line and without the secrets it was sent.
     fn shown(&self, said: &str) -> String {
         let without = |said: String, secret: &String| said.replace(secret.as_str(), "…");
         let said = self.secrets.iter().fold(said.trim().to_owned(), without);
@@ -260,6 +263,16 @@ fn secrets(url: &Uri) -> Vec<String> {
     let values = values.filter_map(|pair| pair.split_once('=')).map(|(_, value)| value);
     let long = values.filter(|value| SECRET_CHARS_MIN <= value.len());
     whole.chain(long).filter(|secret| !secret.is_empty()).map(ToOwned::to_owned).collect()
+}
+
+/// The value of a header that proves who sends, and the long words of it: what follows `Bearer`.
+fn secrets_in(name: &str, value: &str) -> Vec<String> {
+    let name = name.to_ascii_lowercase();
+    if !SECRET_HEADERS.iter().any(|part| name.contains(part)) {
+        return Vec::new();
+    }
+    let words = std::iter::once(value).chain(value.split_ascii_whitespace());
+    words.filter(|word| SECRET_CHARS_MIN <= word.len()).map(ToOwned::to_owned).collect()
 }
 
 impl Target for HttpTarget {

@@ -22,6 +22,7 @@ mod plugins;
 mod reload;
 mod replay;
 mod retry;
+mod secrets;
 mod stopping;
 mod tidy;
 mod trail;

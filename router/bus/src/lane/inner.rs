@@ -252,7 +252,8 @@ impl Inner {
             (true, true) | (false, false) => (),
         }
         if let Some(reason) = gone.filter(|_| !self.is_retired && self.gate.disabled.is_none()) {
-            tracing::error!(subscription = %self.key, %reason, "its target says that it is gone: it is disabled until `slipswitch target enable`");
+            let target = self.key.without_replay();
+            tracing::error!(subscription = %self.key, %reason, "its target says that it is gone: it is disabled until `slipswitch target enable {target}`");
             let disabled = Stopped { since: now.wall, reason };
             self.newly_disabled = Some(disabled.clone());
             self.gate.disabled = Some(disabled);

@@ -117,14 +117,16 @@ fn tell(which: &Which, act: &Act) -> Result<(), Failure> {
         let answer: Answer = client.post(&path, &act.body)?;
         let is_needless = answer.was_paused == Some(false) || answer.was_disabled == Some(false);
         let done = if is_needless { act.needless } else { act.done };
-        let other = match act.verb {
-            "resume" => {
-                disabled.map(|_| "; it is disabled: `slipswitch target enable` lets it go on")
-            }
-            "enable" => paused.map(|_| "; it is paused: `slipswitch target resume` lets it go on"),
+        let still = match act.verb {
+            "resume" => disabled.map(|_| ("disabled", "enable")),
+            "enable" => paused.map(|_| ("paused", "resume")),
             _ => None,
         };
-        output::line(&format!("{bus}/{rule}/{target}  {done}{}", other.unwrap_or_default()))?;
+        let name = format!("{bus}/{rule}/{target}");
+        let still = still.map(|(is, verb)| {
+            format!("; it is {is}: `slipswitch target {verb} {name}` lets it go on")
+        });
+        output::line(&format!("{name}  {done}{}", still.unwrap_or_default()))?;
     }
     Ok(())
 }
