@@ -14,6 +14,7 @@
 //!
 //! - A timer: an append never waits for company.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) watermark: watch::Sender<Mark>,
     /// Of this, only what counts from the opening is kept up to date.
     pub(crate) stats: Mutex<Stats>,
+    /// Appends have been refused since there was room last.
+    pub(crate) is_refusing: AtomicBool,
 }
 
 #[derive(Copy, Clone, Debug)]
@@ -67,10 +70,14 @@ impl Shared {
         match writer.commit(&group, spare) {
             Ok(committed) => {
                 self.count(|stats| note(stats, &committed, records));
+                if self.spares.failure().is_none() {
+                    self.is_refusing.store(false, Ordering::Relaxed);
+                }
                 group.resolve(Ok(committed.first));
             }
             Err(CommitError::Full(reason)) => {
                 self.count(|stats| stats.refused_appends += appends as u64);
+                self.refuse(&reason);
                 self.lose(weak.into(), &reason);
                 group.resolve(Err(AppendError::Full { reason }));
             }
@@ -84,6 +91,13 @@ impl Shared {
         }
         self.queue.release(cost, weak);
         self.watermark.send_replace(Mark { end: self.log.end(), stopped: false });
+    }
+
+    /// Said once: every one after the first is refused for the same reason.
+    pub(crate) fn refuse(&self, reason: &str) {
+        if !self.is_refusing.swap(true, Ordering::Relaxed) {
+            tracing::error!(%reason, "the journal has no room: events are refused from now on, until it has room again");
+        }
     }
 
     /// Records that were acknowledged before they were synced, as it was asked for, are not there.

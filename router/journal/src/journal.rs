@@ -5,7 +5,7 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
     task::{Context, Poll, Wake, Waker},
     thread::{self, Thread},
     time::Duration,
@@ -132,6 +132,7 @@ impl Journal {
             spares: Spares::new(recipe, found.spares, found.next_epoch, files),
             watermark: watch::Sender::new(Mark { end: found.end, stopped: false }),
             stats: Mutex::default(),
+            is_refusing: AtomicBool::new(false),
         });
         let writer = Writer::new(log, found.tail, found.time, Arc::clone(&options.monotonic));
         let running = Running::start(&shared, writer, &options, lock)
@@ -196,6 +197,7 @@ impl Journal {
         }
         if let Some(reason) = shared.spares.failure() {
             // The current segment may have room still. It is for those who wait for an answer.
+            shared.refuse(&reason);
             return Err(AppendError::Full { reason });
         }
         shared.queue.push(batch).await.map(drop)

@@ -47,6 +47,7 @@ mod running;
 mod sealed;
 mod sealing;
 mod segment;
+mod size;
 mod spare;
 mod stats;
 mod store;

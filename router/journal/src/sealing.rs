@@ -23,7 +23,7 @@ use std::{
 
 use crate::{
     BusReader, Chain, ChainError, ChainRecord, ChainStats, Cursor, Expired, Journal, Keys, Offset,
-    OpenError, ReadError, Record, Retention, Sealer, chains::Chains, cursor, frontier,
+    OpenError, ReadError, Record, Retention, Sealer, chains::Chains, cursor, frontier, size::Size,
 };
 
 /// What the sealer asks about a record.
@@ -77,7 +77,9 @@ pub enum SealError {
     Open(#[from] OpenError),
 
     #[error(
-        "seal journal: {free} bytes are free on the disk of {path}, {needed} are to stay free; make room on that disk, or keep less (retention)"
+        "seal journal: {} are free on the disk of {path}, {} are to stay free; make room on that disk, or keep less (retention)",
+        Size(*free),
+        Size(*needed)
     )]
     NoRoom { path: PathBuf, free: u64, needed: u64 },
 

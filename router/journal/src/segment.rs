@@ -20,6 +20,7 @@ use crate::{
     frame::Header,
     index::Index,
     layout::{self, PAGE, Seed, SegmentHeader, StoreId},
+    size::Size,
 };
 
 /// Zeroes are written in pieces, each synced, so that the commit thread's syncs do not queue behind
@@ -137,7 +138,9 @@ impl Recipe {
             && free < needed
         {
             let message = format!(
-                "{free} bytes are free on the disk, {needed} are needed for the next segment"
+                "{} are free on the disk, {} are needed for the next segment",
+                Size(free),
+                Size(needed)
             );
             return Err(io::Error::new(io::ErrorKind::StorageFull, message));
         }

@@ -68,7 +68,11 @@ fn below_its_reserve_the_router_refuses_events_and_serves_everything_else() {
     let router = scene.serve();
     let (more, why) = send_until_refused(&router, "e");
     taken.extend(more);
-    assert!(why.contains("make room on that disk"), "{why}");
+    assert!(why.contains("make room on that disk") && why.contains("iB are free"), "{why}");
+    send_until_refused(&router, "once-more");
+    let refused = "the journal has no room: events are refused from now on";
+    router.process.err.wait_for(refused, 0);
+    assert_eq!(router.process.err.text().matches(refused).count(), 1, "it is said once");
     let readiness = router.get("/readyz");
     assert_eq!(readiness.status, 503);
     assert!(readiness.text().contains("the disk is nearly full"), "{}", readiness.text());

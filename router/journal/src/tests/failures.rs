@@ -119,7 +119,7 @@ fn room_is_left_for_the_neighbours() {
     let Err(AppendError::Full { reason }) = append(&journal, "x") else {
         panic!("the neighbours' room was taken")
     };
-    assert!(reason.contains("32768 bytes are free on the disk, 32769 are needed"), "{reason}");
+    assert!(reason.contains("32.0 KiB are free on the disk, 32.0 KiB are needed"), "{reason}");
 }
 
 #[test]
