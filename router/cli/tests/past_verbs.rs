@@ -155,7 +155,7 @@ fn every_filter_goes_over_the_wire() {
         "2026-11-23T08:00:01+07:00",
         "--pattern",
         "{}",
-        "--redriven",
+        "--history",
     ];
     check(
         &router,

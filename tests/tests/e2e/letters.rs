@@ -78,7 +78,7 @@ fn at_three_in_the_morning_letters_are_counted_understood_and_sent_again() {
     assert_eq!(router.run(&words).expect(0).out, "redriven: 6\n");
     target.wait_for_count("/busy", 6, LONG).unwrap();
     letters(&router, "state=delivered", 6);
-    let history = router.run(&["dlq", "ls", "--redriven", "-o", "json"]).expect(0).json();
+    let history = router.run(&["dlq", "ls", "--history", "-o", "json"]).expect(0).json();
     assert_eq!(history.as_array().unwrap().len(), 6);
     assert_eq!(history[0]["redriven"], 1);
 
@@ -101,6 +101,9 @@ fn at_three_in_the_morning_letters_are_counted_understood_and_sent_again() {
     assert_eq!(router.run(&["dlq", "count"]).expect(0).out, "0\n");
     assert_eq!(router.run(&["dlq", "count", "--state", "all"]).expect(0).out, "6\n");
     router.run(&["dlq", "show", &one]).expect(1).says(&["purged"]);
+    // What is not there is said, and makes the code 1, whatever was to be done with it.
+    router.run(&["dlq", "redrive", "4711"]).expect(1).says(&["dead letter 4711: "]);
+    router.run(&["dlq", "purge", "4711", "--yes"]).expect(1).says(&["not there"]);
 }
 
 #[test]

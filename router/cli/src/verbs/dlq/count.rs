@@ -14,7 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   slipswitch dlq count --by target
   slipswitch dlq count --by error --rule big-orders --since 1h
-  slipswitch dlq count --redriven --by kind";
+  slipswitch dlq count --history --by kind";
 
 /// Count dead letters, by what they have in common.
 #[derive(Debug, Args)]

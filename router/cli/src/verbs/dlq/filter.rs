@@ -43,12 +43,12 @@ pub(super) struct Filter {
     /// Only those whose event matches this pattern: JSON, or @FILE
     #[arg(long, value_name = "JSON|@FILE")]
     pattern: Option<String>,
-    /// By what became of them: dead (those that wait), queued, redriven, delivered, moved, all [default: dead]
-    #[arg(long, value_name = "STATE", conflicts_with = "redriven")]
+    /// By what became of them: dead (those that wait), queued, redriven, delivered, moved, history (as --history), all [default: dead]
+    #[arg(long, value_name = "STATE", conflicts_with = "history")]
     state: Option<String>,
     /// Those that were sent again at least once, whatever came of it
     #[arg(long)]
-    redriven: bool,
+    history: bool,
 }
 
 impl Filter {
@@ -60,7 +60,7 @@ impl Filter {
         let bus = agreed("bus", self.bus.as_deref(), target.bus)?.map(str::to_owned);
         let rule = agreed("rule", self.rule.as_deref(), target.rule)?.map(str::to_owned);
         let target = target.target.map(str::to_owned);
-        let state = if self.redriven { Some("history".to_owned()) } else { self.state.clone() };
+        let state = if self.history { Some("history".to_owned()) } else { self.state.clone() };
         let all = [
             ("bus", bus),
             ("rule", rule),
@@ -77,10 +77,10 @@ impl Filter {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        let Self { bus, rule, target, replay, kind, error, since, until, pattern, state, redriven } =
+        let Self { bus, rule, target, replay, kind, error, since, until, pattern, state, history } =
             self;
         let texts = [bus, rule, target, replay, kind, error, pattern, state];
-        texts.into_iter().all(Option::is_none) && since.is_none() && until.is_none() && !redriven
+        texts.into_iter().all(Option::is_none) && since.is_none() && until.is_none() && !history
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
 
 const EXAMPLES: &str = "\
 A redriven letter is delivered again, with its retries and its delivery id as before. It stays on record: \
-`slipswitch dlq ls --redriven` says what became of it, and what dies once more is the same letter again.
+`slipswitch dlq ls --history` says what became of it, and what dies once more is the same letter again.
 
 With `--to rules` its event meets the rules as they are now, and what they make of it is sent: to every target they \
 choose, or only to those of the rules named by --only-rule. The event and the deliveries keep their ids, so a target \

@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
     /// So many deliveries of one target at a time; more than one gives the order up
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     concurrency: u32,
-    /// Say how many events each target would get, and start nothing
+    /// Say how many events each target would get, before its transform splits or drops any; start nothing
     #[arg(long)]
     dry_run: bool,
     /// What to call it [default: the router chooses]
