@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
+use std::time::Duration;
 
 use super::LONG;
 
@@ -56,6 +57,14 @@ impl Lines {
     /// The first line; None when the stream ends without one.
     pub(crate) fn first(&self) -> Option<String> {
         self.wait_while(|state| state.lines.is_empty() && !state.has_ended).lines.first().cloned()
+    }
+
+    /// Waits for another line, but no longer than this.
+    pub(crate) fn wait_for_more(&self, at_most: Duration) {
+        let state = self.shared.state.lock().unwrap();
+        let before = state.lines.len();
+        let is_as_before = |state: &mut State| state.lines.len() == before && !state.has_ended;
+        drop(self.shared.grown.wait_timeout_while(state, at_most, is_as_before).unwrap());
     }
 
     /// Waits for the end of the stream; whether it came.

@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //!
-//! - Waiting is done on lines, on arrivals or on answers, each within [`LONG`]; nothing sleeps.
+//! - Waiting is done on lines, on arrivals or on answers, each within [`LONG`]; nothing sleeps, and nothing spins.
 //! - A process ends with its owner: a test that fails leaves nothing running.
 //!
 //! # Not here

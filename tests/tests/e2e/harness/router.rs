@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::{Answer, Connection, Ended, LONG, Process, built};
+
+/// From one look at a resource to the next.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 pub(crate) struct Router {
     pub(crate) process: Process,
@@ -66,7 +69,8 @@ impl Router {
         self.wait_until("/api/v1/status", is_it)
     }
 
-    /// Asks until the answer is as it should be.
+    /// Asks until the answer is as it should be: after every line of the log, and fifty times a second, so that
+    /// a test that waits leaves the processor to those it waits for.
     pub(crate) fn wait_until(&self, path: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let mut connection = self.connect();
         let started = now();
@@ -76,6 +80,7 @@ impl Router {
                 return answer;
             }
             assert!(started.elapsed() < LONG, "{path} stays {answer:#}");
+            self.process.err.wait_for_more(BETWEEN_LOOKS);
         }
     }
 
