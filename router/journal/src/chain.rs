@@ -22,6 +22,7 @@
 
 mod appender;
 mod contents;
+pub(crate) mod copies;
 mod cursor;
 mod error;
 mod expiry;

@@ -108,7 +108,8 @@ fn folder_of(name: &str) -> String {
     folder
 }
 
-fn name_of(folder: &str) -> Option<String> {
+/// What the chain in a folder is of.
+pub(crate) fn name_of(folder: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(folder.len());
     let mut rest = folder.bytes();
     while let Some(byte) = rest.next() {

@@ -13,6 +13,7 @@ mod export;
 mod hot;
 mod info;
 mod mend;
+mod rescue;
 
 use std::{
     io,
@@ -26,9 +27,14 @@ pub use info::{Info, InfoKind};
 
 use crate::{
     Fault, Offset, OpenError, ReadError, Record,
-    chain::{repair, verify},
+    chain::{
+        repair::{self, Damaged},
+        verify,
+    },
+    chains::name_of,
     disk::{Disk, Lock, PosixDisk},
 };
+use hot::Hot;
 
 const JOURNAL: &str = "journal";
 const SEALED: &str = "sealed";
@@ -164,17 +170,20 @@ impl StoppedData {
         let mut done = Repair::default();
         let repaired = (|| {
             let mut sealed_to = Offset::ZERO;
+            let disk = self.disk.folder(JOURNAL);
+            let hot = Hot::open(&*disk)?;
             for chain in self.chains()? {
-                done.add(repair::repair(&*chain.disk)?);
+                let copies = self.copies(&hot, &chain)?;
+                let name = &chain.name;
+                done.add(repair::repair(&Damaged { disk: &*chain.disk, name, copies: &*copies })?);
                 if chain.kind == InfoKind::Bus {
-                    let manifest = verify::sound_manifest(&*chain.disk, &chain.disk.list()?)?;
-                    let end = manifest.ok().flatten().map(|manifest| manifest.to);
-                    sealed_to = sealed_to.max(end.unwrap_or_default());
+                    sealed_to = sealed_to.max(chain.end()?);
                 }
             }
+            drop(hot);
             let ends = mend::Ends { sealed_to, end_min: self.end_min };
-            done.add(mend::repair(&*self.disk.folder(JOURNAL), ends)?);
-            Ok(())
+            done.add(mend::repair(&*disk, ends)?);
+            self.seal_again(&*disk, &mut done)
         })();
         repaired.map_err(|source| self.error(source))?;
         Ok(done)
@@ -190,12 +199,16 @@ impl StoppedData {
             let folder = self.disk.folder(above);
             let mut names = folder.folders()?;
             names.sort();
-            let each =
-                names.into_iter().map(|name| ChainFolder { disk: folder.folder(&name), kind });
-            chains.extend(each);
+            chains.extend(names.into_iter().map(|name| ChainFolder {
+                disk: folder.folder(&name),
+                // A folder of another kind of name is somebody else's.
+                name: name_of(&name).unwrap_or(name),
+                kind,
+            }));
         }
         if top.iter().any(|name| name == ATTEMPTS) {
-            chains.push(ChainFolder { disk: self.disk.folder(ATTEMPTS), kind: InfoKind::Attempts });
+            let (disk, name) = (self.disk.folder(ATTEMPTS), ATTEMPTS.to_owned());
+            chains.push(ChainFolder { disk, name, kind: InfoKind::Attempts });
         }
         Ok(chains)
     }
@@ -209,6 +222,22 @@ impl StoppedData {
 struct ChainFolder {
     disk: Arc<dyn Disk>,
     kind: InfoKind,
+    /// What it is of.
+    name: String,
+}
+
+impl ChainFolder {
+    /// Whether anything was ever sealed into it.
+    fn has_begun(&self) -> io::Result<bool> {
+        let manifest = verify::sound_manifest(&*self.disk, &self.disk.list()?)?;
+        Ok(!matches!(manifest, Ok(None)))
+    }
+
+    /// Where what was sealed into it ends, as far as its manifest can be read.
+    fn end(&self) -> io::Result<Offset> {
+        let manifest = verify::sound_manifest(&*self.disk, &self.disk.list()?)?;
+        Ok(manifest.ok().flatten().map(|manifest| manifest.to).unwrap_or_default())
+    }
 }
 
 #[cfg(test)]

@@ -4,29 +4,35 @@
 //!
 //! - Nothing is deleted: what is damaged is in `damaged/` before anything else takes its place.
 //! - After a crash at any point another repair finishes the work.
-//! - What is lost is said, with its offsets.
+//! - What is lost is said, with its offsets. What stands elsewhere, too, is not lost.
+//! - bounded: in memory are the records of one file.
 
 use std::{io, sync::Arc};
 
 use super::{
     Fault,
+    copies::{Copies, Records},
     listing::{Part, PartState, listed},
     manifest::{Listed, Manifest},
     open_file::{OpenFile, is_open},
-    opening::look_at,
-    verify::{scan, sound_manifest},
+    opening::{fault, look_at},
+    verify::{Scan, scan, sound_manifest},
 };
 use crate::{
+    ChainRecord, Offset,
     disk::{Disk, File},
     layout::{Seed, unfinished},
     sealed::{
-        FileHeader, FileWriter, FiltersKept, SealedFile, file,
+        BlockEntry, FileHeader, FileWriter, FiltersKept, SealedFile, Trailer, file,
+        filter::FilterBytes,
         layout::{segment_from, segment_name},
     },
 };
 
 pub(crate) const DAMAGED: &str = "damaged";
 const COPY_BYTES: usize = 1 << 20;
+/// Of a block of records that were taken from elsewhere.
+const BLOCK_BYTES: usize = 256 << 10;
 
 /// What a repair did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,22 +50,30 @@ impl Repair {
     }
 }
 
-/// Repairs the chain in this folder. The caller holds the lock of the data folder.
-pub(crate) fn repair(disk: &dyn Disk) -> io::Result<Repair> {
+/// The chain in a folder, and where its records stand, too.
+pub(crate) struct Damaged<'a> {
+    pub(crate) disk: &'a dyn Disk,
+    pub(crate) name: &'a str,
+    pub(crate) copies: &'a dyn Copies,
+}
+
+/// Repairs a chain. The caller holds the lock of the data folder.
+pub(crate) fn repair(chain: &Damaged<'_>) -> io::Result<Repair> {
+    let disk = chain.disk;
     let mut done = Repair::default();
     let mut names = disk.list()?;
     names.sort();
     let mut manifest = match sound_manifest(disk, &names)? {
         Ok(Some(manifest)) => manifest,
         Ok(None) => return Ok(done),
-        Err(what) => match rebuild(disk, &names, &what, &mut done)? {
+        Err(what) => match rebuild(chain, &names, &what, &mut done)? {
             Some(manifest) => manifest,
             None => return Ok(done),
         },
     };
     let before = manifest.clone();
     for listed in &mut manifest.files {
-        repair_part(disk, listed, &before.id, &mut done)?;
+        repair_part(chain, listed, &before.id, &mut done)?;
     }
     let known: Vec<_> = manifest.files.iter().map(|listed| segment_name(listed.from)).collect();
     for name in names.iter().filter(|name| segment_from(name).is_some() && !known.contains(name)) {
@@ -110,11 +124,12 @@ fn write(disk: &dyn Disk, manifest: &Manifest) -> io::Result<()> {
 
 /// A manifest of what is there.
 fn rebuild(
-    disk: &dyn Disk,
+    Damaged { disk, name, .. }: &Damaged<'_>,
     names: &[String],
     what: &str,
     done: &mut Repair,
 ) -> io::Result<Option<Manifest>> {
+    let disk = *disk;
     let mut files: Vec<(FileHeader, Listed)> = Vec::new();
     for name in names.iter().filter(|name| segment_from(name).is_some()) {
         let Some((header, found)) = identify(disk, name)? else { continue };
@@ -128,8 +143,7 @@ fn rebuild(
     let open = open_header(disk, names)?;
     let first = files.first().map(|(header, _)| header).or(open.as_ref());
     let Some(chain_id) = first.map(|header| header.chain_id) else { return Ok(None) };
-    // The name is not in the segments: whoever opens the chain next gives it.
-    let mut manifest = Manifest::new(chain_id, "");
+    let mut manifest = Manifest::new(chain_id, name);
     files.sort_by_key(|(_, listed)| listed.sequence);
     for (_, listed) in files {
         let follows = manifest
@@ -207,71 +221,123 @@ fn identify(disk: &dyn Disk, name: &str) -> io::Result<Option<(FileHeader, Liste
     Ok(Some((header, listed)))
 }
 
-/// Replaces a damaged file by one with what is whole in it.
+/// Replaces a damaged file by one with what is whole in it, and what stands elsewhere, too.
 fn repair_part(
-    disk: &dyn Disk,
+    chain: &Damaged<'_>,
     listed: &mut Listed,
     chain_id: &[u8; 16],
     done: &mut Repair,
 ) -> io::Result<()> {
+    let disk = chain.disk;
     let part = look_at(disk, listed, chain_id);
-    let Some(found) = scan(disk, &part, chain_id)? else {
-        if part.state == PartState::Missing {
-            listed.lost = true;
-            done.actions.push(format!("{}: missing, given up", part.path.display()));
-            done.lost.extend(super::opening::fault(&part));
-        }
-        return Ok(());
+    let (found, is_there) = match scan(disk, &part, chain_id)? {
+        Some(found) if found.faults.is_empty() => return Ok(()),
+        Some(found) => (found, true),
+        None => (Scan { blocks: Vec::new(), faults: Vec::from_iter(fault(&part)) }, false),
     };
-    if found.faults.is_empty() {
-        return Ok(());
+    let rescued = rescue(chain.copies, &found, &part)?;
+    let whole: u64 = found.blocks.iter().map(|entry| u64::from(entry.records)).sum();
+    let kept = whole + rescued.len() as u64;
+    if kept < part.listed.records {
+        done.lost.extend(found.faults.iter().filter_map(|fault| without(fault, &rescued)));
     }
-    let aside = set_aside(disk, &part.name)?;
-    done.lost.extend(found.faults.iter().filter(|fault| fault.offsets.is_some()).cloned());
+    let aside = if is_there { Some(set_aside(disk, &part.name)?) } else { None };
     let path = part.path.display();
-    if found.blocks.is_empty() {
-        disk.remove(&part.name)?;
+    if kept == 0 {
+        if let Some(aside) = aside {
+            disk.remove(&part.name)?;
+            done.actions.push(format!("{path}: nothing in it is whole; set aside as {aside}"));
+        } else if part.state == PartState::Missing {
+            done.actions.push(format!("{path}: missing, given up"));
+        }
         listed.lost = true;
-        done.actions.push(format!("{path}: nothing in it is whole; set aside as {aside}"));
         return Ok(());
     }
-    let (records, length) = write_again(disk, &part, &found.blocks, chain_id)?;
-    let (blocks, kept) = (found.blocks.len(), records.0);
+    let (trailer, length) = write_again(disk, &part, (&found.blocks, &rescued), chain_id)?;
+    let before = aside
+        .map_or("it was missing".to_owned(), |aside| format!("it was damaged, and is {aside} now"));
     done.actions.push(format!(
-        "{path}: written anew with {blocks} whole blocks and {kept} records; the damaged one is {aside}"
+        "{path}: {before}; written anew with {whole} records that were whole in it and {} that stand elsewhere, too",
+        rescued.len()
     ));
-    (listed.records, listed.last_time, listed.length) = (kept, records.1, length);
+    (listed.records, listed.last_time, listed.length) = (kept, trailer.last_time, length);
+    listed.lost = false;
     Ok(())
 }
 
-/// The same span with the whole blocks alone. They keep their filters where those are sound.
+/// The records of a file that are in none of its whole blocks, and stand elsewhere.
+fn rescue(copies: &dyn Copies, found: &Scan, part: &Part) -> io::Result<Records> {
+    let is_short = found.faults.iter().any(|fault| fault.offsets.is_some());
+    if !is_short && part.state != PartState::Lost {
+        return Ok(Records::new());
+    }
+    let mut rescued = copies.within(&(part.listed.from..part.listed.to))?;
+    rescued.retain(|offset, _| {
+        let at = found.blocks.partition_point(|entry| entry.last < *offset);
+        found.blocks.get(at).is_none_or(|entry| *offset < entry.first)
+    });
+    Ok(rescued)
+}
+
+/// What a fault costs when these records are taken from elsewhere; `None` when it is nothing.
+fn without(fault: &Fault, rescued: &Records) -> Option<Fault> {
+    let count = rescued.range(fault.offsets.clone()?).count() as u64;
+    match fault.records {
+        Some(records) if records <= count => None,
+        records => Some(Fault { records: records.map(|all| all - count), ..fault.clone() }),
+    }
+}
+
+/// The same span with the whole blocks, which keep their filters where those are sound, and with
+/// others, of which nobody knows what they hold: they are always read.
 fn write_again(
     disk: &dyn Disk,
     part: &Part,
-    blocks: &[crate::sealed::BlockEntry],
+    (blocks, rescued): (&[BlockEntry], &Records),
     chain_id: &[u8; 16],
-) -> io::Result<((u64, i64), u64)> {
+) -> io::Result<(Trailer, u64)> {
     let seed = Seed::new(chain_id, part.listed.sequence);
-    let old = disk.open(&part.name)?;
     let contents = SealedFile::open(disk, &part.name).ok().and_then(|sealed| {
         let contents = sealed.contents().ok()?;
         sealed.check_filters(&contents).ok()?;
         Some(contents)
     });
+    let old = if blocks.is_empty() { None } else { Some(disk.open(&part.name)?) };
     let header =
         FileHeader { chain_id: *chain_id, sequence: part.listed.sequence, from: part.listed.from };
     let file = disk.create(&unfinished(&part.name), 0)?;
     let mut writer = FileWriter::begin(file, header, usize::MAX, FiltersKept::AtTheEnd)?;
-    for entry in blocks {
-        let records = file::read_block(&*old, seed, entry).map_err(io::Error::other)?;
+    let mut next = part.listed.from;
+    for (entry, old) in blocks.iter().zip(old.iter().cycle()) {
+        write_rescued(&mut writer, rescued.range(next..entry.first))?;
+        let records = file::read_block(&**old, seed, entry).map_err(io::Error::other)?;
         let filter = contents.as_ref().map(|contents| contents.filter(entry)).unwrap_or_default();
         writer.block(&records, &filter)?;
+        next = entry.last.next();
     }
+    write_rescued(&mut writer, rescued.range(next..))?;
     let (trailer, length) = writer.finish(part.listed.to)?;
     writer.file.sync()?;
     disk.rename(&unfinished(&part.name), &part.name)?;
     disk.sync_names()?;
-    Ok(((trailer.records, trailer.last_time), length))
+    Ok((trailer, length))
+}
+
+fn write_rescued<'a>(
+    writer: &mut FileWriter,
+    records: impl Iterator<Item = (&'a Offset, &'a ChainRecord)>,
+) -> io::Result<()> {
+    let (mut block, mut bytes) = (Vec::new(), 0);
+    for (_, record) in records {
+        if BLOCK_BYTES < bytes + record.payload.len() && !block.is_empty() {
+            writer.block(&block, &FilterBytes::default())?;
+            block.clear();
+            bytes = 0;
+        }
+        bytes += record.payload.len();
+        block.push(record.clone());
+    }
+    if block.is_empty() { Ok(()) } else { writer.block(&block, &FilterBytes::default()) }
 }
 
 /// Copies a file into `damaged/`, durably. Returns what it is called there.

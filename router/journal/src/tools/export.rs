@@ -139,7 +139,8 @@ impl StoppedData {
         exported: &mut Exported,
     ) -> Result<Option<Offset>, ToolError> {
         for folder in self.chains().map_err(|source| self.error(source))? {
-            if folder.kind != kind || chain_name(&*folder.disk) != Some(name.to_owned()) {
+            let has_begun = || folder.has_begun().map_err(|source| self.error(source));
+            if folder.kind != kind || folder.name != name || !has_begun()? {
                 continue;
             }
             let options = ChainOptions::new("", name);
@@ -166,22 +167,16 @@ impl StoppedData {
 
     fn chain_names(&self, kind: InfoKind) -> io::Result<Vec<String>> {
         let chains = self.chains()?.into_iter().filter(|chain| chain.kind == kind);
-        Ok(chains.filter_map(|chain| chain_name(&*chain.disk)).collect())
+        let begun = chains.filter_map(|chain| match chain.has_begun() {
+            Ok(false) => None,
+            Ok(true) => Some(Ok(chain.name)),
+            Err(error) => Some(Err(error)),
+        });
+        begun.collect()
     }
 
     fn unknown(&self, what: String, known: &[String]) -> ToolError {
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         ToolError::Unknown { path: self.disk.path(""), what, known }
     }
-}
-
-/// What a chain is of, where its manifest can be read.
-fn chain_name(disk: &dyn crate::disk::Disk) -> Option<String> {
-    let names = disk.list().ok()?;
-    let name = sound_manifest(disk, &names).ok()?.ok()??.name;
-    if !name.is_empty() {
-        return Some(name);
-    }
-    // A repair did not know it: the folder does, where the name needs no other spelling.
-    Some(disk.path("").file_name()?.to_str()?.to_owned())
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{
-    ATTEMPTS, JOURNAL, StoppedData, ToolError,
+    JOURNAL, StoppedData, ToolError,
     hot::{Hot, Step},
 };
 use crate::{
@@ -60,8 +60,7 @@ impl StoppedData {
                 names.sort();
                 let manifest = sound_manifest(&*chain.disk, &names)?;
                 let Some(manifest) = manifest.map_err(io::Error::other)? else { continue };
-                let name = if chain.kind == InfoKind::Attempts { ATTEMPTS } else { &manifest.name };
-                let mut info = Info::new(chain.kind, name);
+                let mut info = Info::new(chain.kind, &chain.name);
                 (info.first_offset, info.next_offset) = (manifest.from, manifest.to);
                 for listed in &manifest.files {
                     let part = look_at(&*chain.disk, listed, &manifest.id);

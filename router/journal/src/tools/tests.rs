@@ -8,7 +8,7 @@ use crate::{
     tests::options as journal_options,
 };
 
-/// Ten events of two buses: the first six are sealed, all are hot, every third is archived.
+/// Ten events of two buses: the first six are sealed, all are hot, every fourth is archived.
 fn data() -> SimulatedDisk {
     let disk = SimulatedDisk::new(1);
     let (journal, _) = Journal::open_on(&disk.below("journal"), journal_options()).unwrap();
@@ -18,7 +18,7 @@ fn data() -> SimulatedDisk {
         journal.append_blocking(bus, vec![payload], 1000 + number).unwrap();
     }
     journal.close().unwrap();
-    for (folder, name, step) in [("sealed", "shop", 2), ("archives", "thirds", 3)] {
+    for (folder, name, step) in [("sealed", "shop", 2), ("archives", "fourths", 4)] {
         let chain = disk.below(folder).below(name);
         let (chain, _) = Chain::open_on(&chain, ChainOptions::new("", name)).unwrap();
         let records = (0..6).step_by(step).map(|number| ChainRecord {
@@ -83,40 +83,37 @@ fn an_export_has_what_is_sealed_and_what_is_hot_once() {
     assert!(error.contains("no events of bus \"moon\"; there are: shop, till"), "{error}");
 }
 
-/// Every third event of any number of buses is in the archive.
-fn thirds(bus: &str, name: &str) -> KnownArchive {
+/// Every fourth event is in the archive.
+fn fourths(bus: &str, name: &str) -> KnownArchive {
     KnownArchive {
         name: name.to_owned(),
         bus: bus.to_owned(),
-        wants: Box::new(|record| record.offset.get().is_multiple_of(3)),
+        wants: Box::new(|record| record.offset.get().is_multiple_of(4)),
     }
 }
 
 #[test]
 fn an_export_of_an_archive_has_what_is_not_sealed_yet_or_says_that_it_is_left_out() {
     let disk = data();
-    let known = || open(&disk).knowing(vec![thirds("till", "thirds"), thirds("shop", "fresh")]);
+    let known =
+        || open(&disk).knowing(["fourths", "fresh"].map(|name| fourths("shop", name)).into());
     let of = |name: &str| ExportOf::Archive(name.to_owned());
     let line = |n: u64| format!("{n} {} event {n}", 1000 + n);
-    assert_eq!(export(&known(), of("thirds"), 0..=2000), [0, 3, 9].map(line));
-    assert_eq!(export(&known(), of("thirds"), 1003..=1008), [3].map(line));
-    assert_eq!(export(&known(), of("fresh"), 0..=2000), [0, 6].map(line), "nothing sealed yet");
-    disk.below("journal").edit("store", |bytes| {
-        let mut store = crate::layout::Store::decode(bytes).unwrap();
-        store.sealed_to = Offset::new(7);
-        bytes.copy_from_slice(&store.encode());
-    });
-    assert_eq!(export(&known(), of("thirds"), 0..=2000), [0, 3, 9].map(line));
+    assert_eq!(export(&known(), of("fourths"), 0..=2000), [0, 4, 8].map(line));
+    assert_eq!(export(&known(), of("fourths"), 1003..=1007), [4].map(line));
+    assert_eq!(export(&known(), of("fresh"), 0..=2000), [0, 4, 8].map(line), "nothing sealed yet");
+    seal_mark(&disk, 7);
+    assert_eq!(export(&known(), of("fourths"), 0..=2000), [0, 4, 8].map(line));
     // It has nothing of what is sealed.
-    assert_eq!(export(&known(), of("fresh"), 0..=2000), [""; 0]);
+    assert_eq!(export(&known(), of("fresh"), 0..=2000), [8].map(line));
 
     let archive = |name: &str| Export { of: of(name), times: 0..=2000 };
-    let exported = open(&disk).export(&archive("thirds"), &mut |_| Ok(())).unwrap();
+    let exported = open(&disk).export(&archive("fourths"), &mut |_| Ok(())).unwrap();
     assert_eq!(exported.records, 2);
     let [said] = &exported.damages[..] else { panic!("{:?}", exported.damages) };
     assert!(said.contains("of the 3 events from offset 7 on"), "{said}");
     let error = known().export(&archive("moon"), &mut |_| Ok(())).unwrap_err().to_string();
-    assert!(error.contains("archive \"moon\"; there are: fresh, thirds"), "{error}");
+    assert!(error.contains("archive \"moon\"; there are: fourths, fresh"), "{error}");
 }
 
 #[test]
@@ -124,7 +121,7 @@ fn the_parts_of_the_journal_are_listed() {
     let infos = open(&data()).info().unwrap();
     let short: Vec<_> = infos.iter().map(|info| (info.kind, &*info.name, info.records)).collect();
     let expected =
-        [(InfoKind::Hot, "", 10), (InfoKind::Bus, "shop", 3), (InfoKind::Archive, "thirds", 2)];
+        [(InfoKind::Hot, "", 10), (InfoKind::Bus, "shop", 3), (InfoKind::Archive, "fourths", 2)];
     assert_eq!(short, expected);
     assert_eq!((infos[0].first_time, infos[0].last_time), (Some(1000), Some(1009)));
     assert_eq!(infos[1].next_offset, Offset::new(6));
@@ -280,6 +277,108 @@ fn a_lost_end_that_somebody_remembers_is_a_fault_and_its_offsets_are_not_given_a
     assert!(bytes(&before) == bytes(&damaged), "a start that refuses changes nothing");
     assert_eq!(open(&damaged).verify().unwrap().faults, [], "nobody remembers it");
     assert_eq!(repaired(&damaged, "the last frame"), (0..9).collect::<Vec<_>>());
+}
+
+/// Where sealed segments end, as the router had written it down.
+fn seal_mark(disk: &SimulatedDisk, to: u64) {
+    disk.below("journal").edit("store", |bytes| {
+        let mut store = crate::layout::Store::decode(bytes).unwrap();
+        store.sealed_to = Offset::new(to);
+        bytes.copy_from_slice(&store.encode());
+    });
+}
+
+/// Repairs what verify names, and says how many records are lost.
+fn lost_by(data: impl Fn() -> StoppedData, what: &str) -> u64 {
+    assert!(!data().verify().unwrap().faults.is_empty(), "{what}: not noticed");
+    let done = data().repair().unwrap();
+    assert!(!done.actions.is_empty(), "{what}: {done:?}");
+    assert_eq!(data().verify().unwrap().faults, [], "{what}: {done:?}");
+    assert_eq!(data().repair().unwrap(), Repair::default(), "{what}");
+    done.lost.iter().map(|fault| fault.records.unwrap()).sum()
+}
+
+type Damage<'a> = (&'a str, &'a dyn Fn(&SimulatedDisk));
+
+#[test]
+fn what_stands_in_two_places_is_lost_when_both_are_damaged() {
+    let disk = data();
+    seal_mark(&disk, 6);
+    let known = |disk: &SimulatedDisk| open(disk).knowing(vec![fourths("shop", "fourths")]);
+    let line = |n: u64| format!("{n} {} event {n}", 1000 + n);
+    let shop = |disk: &SimulatedDisk| export(&known(disk), ExportOf::Bus("shop".into()), 0..=2000);
+    let all = [0, 2, 4, 6, 8].map(line);
+    let sealed = disk.below("sealed").below("shop");
+    let [name] =
+        &sealed.names().into_iter().filter(|name| name.ends_with(".evs")).collect::<Vec<_>>()[..]
+    else {
+        panic!()
+    };
+    let no_hot = |disk: &SimulatedDisk| {
+        let journal = disk.below("journal");
+        let hot = journal.names().into_iter().filter(|name| name.ends_with(".hot"));
+        hot.for_each(|name| journal.edit(&name, |bytes| bytes[4096..].fill(0)));
+    };
+    let no_file = |disk: &SimulatedDisk| disk.below("sealed").below("shop").delete(name);
+
+    let damages: [Damage<'_>; 4] = [
+        ("a file is gone", &no_file),
+        ("a block", &|disk| {
+            disk.below("sealed").below("shop").edit(name, |bytes| bytes[64 + 30] ^= 1)
+        }),
+        ("cut", &|disk| disk.below("sealed").below("shop").edit(name, |bytes| bytes.truncate(100))),
+        ("the manifest and the file", &|disk| {
+            no_file(disk);
+            disk.below("sealed").below("shop").edit("chain", |bytes| bytes.truncate(40));
+        }),
+    ];
+    for (what, damage) in damages {
+        let damaged = disk.copy();
+        damage(&damaged);
+        if what.starts_with("the manifest") {
+            damaged.below("sealed").below("shop").delete("chain");
+            assert!(!known(&damaged).repair().unwrap().actions.is_empty(), "{what}");
+        } else {
+            assert_eq!(lost_by(|| known(&damaged), what), 0, "{what}");
+        }
+        assert_eq!(shop(&damaged), all, "{what}");
+        assert_eq!(hot_offsets(&damaged), (0..10).collect::<Vec<_>>(), "{what}");
+    }
+
+    // The hot copy is gone: of the sealed ones, two are in the archive, too.
+    let damaged = disk.copy();
+    no_hot(&damaged);
+    no_file(&damaged);
+    assert_eq!(lost_by(|| known(&damaged), "both"), 1);
+    assert_eq!(shop(&damaged), [0, 4].map(line));
+
+    // The archive, from what is sealed of its bus.
+    let damaged = disk.copy();
+    no_hot(&damaged);
+    let chain = damaged.below("archives").below("fourths");
+    let file = chain.names().into_iter().find(|name| name.ends_with(".evs")).unwrap();
+    chain.delete(&file);
+    assert_eq!(lost_by(|| known(&damaged), "archive"), 0);
+    let archive = export(&known(&damaged), ExportOf::Archive("fourths".into()), 0..=2000);
+    assert_eq!(archive, [0, 4].map(line));
+}
+
+#[test]
+fn what_is_sealed_is_not_lost_with_its_hot_copy() {
+    let disk = data();
+    seal_mark(&disk, 6);
+    let known = |disk: &SimulatedDisk| open(disk).knowing(vec![fourths("shop", "fourths")]);
+    let shop = |disk: &SimulatedDisk| export(&known(disk), ExportOf::Bus("shop".into()), 0..=2000);
+    let all = shop(&disk);
+    for page in 1..=3 {
+        let damaged = disk.copy();
+        let first = "0000000000000001.hot";
+        damaged.below("journal").edit(first, |bytes| bytes[page * 4096 + 45] ^= 1);
+        let named = known(&damaged).verify().unwrap().faults;
+        assert!(named.iter().all(|fault| fault.records.is_none()), "page {page}: {named:?}");
+        assert_eq!(lost_by(|| known(&damaged), &format!("page {page}")), 0);
+        assert_eq!(shop(&damaged), all, "page {page}");
+    }
 }
 
 #[test]

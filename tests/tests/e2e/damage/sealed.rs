@@ -4,7 +4,9 @@ use std::fs;
 use std::ops::Range;
 use std::thread;
 
-use super::{ARCHIVE, BUS, Damaged, EVENTS, Sound, find, flip, is_found, is_refused, is_repaired};
+use super::{
+    ARCHIVE, BUS, Damaged, EVENTS, NEXT, Sound, find, flip, is_found, is_refused, is_repaired,
+};
 use crate::harness::Scene;
 
 const FIRST: &str = "00000000000000000000.evs";
@@ -77,10 +79,58 @@ fn check(damaged: &Damaged, (path, from): (&str, &str), said: Said, gone: Range<
     }
     let left = (0..EVENTS).filter(|number| !gone.contains(number));
     damaged.serves(router, from, left).says(&[path]);
+    // They stand in the hot journal, too: nothing is lost.
     let done = is_repaired(scene, path);
-    assert_eq!(!gone.is_empty(), done.contains("lost:"), "{done}");
+    assert!(!done.contains("lost:"), "{done}");
     let ended = scene.serve().stop().expect(0);
     assert!(!ended.err.contains("damage"), "it is said once more: {}", ended.err);
+    assert_eq!(exported(scene, from), all());
+}
+
+/// The events that are there now, but for the one more.
+fn exported(scene: &Scene, from: &str) -> Vec<String> {
+    let name = if from == "--bus" { "default" } else { "all" };
+    let lines = scene.run(&["journal", "export", from, name]).expect(0).out;
+    let ids = lines.lines().map(|line| {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        event["id"].as_str().unwrap().to_owned()
+    });
+    ids.filter(|id| *id != format!("e-{NEXT}")).collect()
+}
+
+fn all() -> Vec<String> {
+    (0..EVENTS).map(|number| format!("e-{number}")).collect()
+}
+
+#[test]
+fn what_stands_in_two_places_is_lost_when_it_is_damaged_in_both() {
+    let sound = Sound::new();
+    let remove = |scene: &Scene, path: &str| fs::remove_file(scene.path(path)).unwrap();
+    let hot = "data/journal/0000000000000001.hot";
+    let event_five = 6 * 4096 + 60;
+    // The archive has what the hot journal has lost.
+    let damaged = sound.damaged(|scene| {
+        remove(scene, &format!("{BUS}/{MIDDLE}"));
+        flip(scene, hot, event_five);
+    });
+    let done = is_repaired(&damaged.scene, MIDDLE);
+    assert!(!done.contains("lost:"), "{done}");
+    assert_eq!(exported(&damaged.scene, "--bus"), all());
+    let damaged = sound.damaged(|scene| {
+        [BUS, ARCHIVE].iter().for_each(|folder| remove(scene, &format!("{folder}/{MIDDLE}")));
+        flip(scene, hot, event_five);
+    });
+    let done = is_repaired(&damaged.scene, MIDDLE);
+    let lost: Vec<_> = done.lines().filter(|line| line.starts_with("lost:")).collect();
+    assert!(lost.len() == 2 && lost.iter().all(|line| line.contains("1 records")), "{done}");
+    let left: Vec<_> = all().into_iter().filter(|id| id != "e-5").collect();
+    assert_eq!(exported(&damaged.scene, "--bus"), left);
+    assert_eq!(exported(&damaged.scene, "--archive"), left);
+    // A folder that nothing lists is made again of what is hot.
+    let damaged = sound.damaged(|scene| fs::remove_dir_all(scene.path(BUS)).unwrap());
+    let done = is_repaired(&damaged.scene, "data/sealed");
+    assert!(done.contains("12 records from offset 0 on"), "{done}");
+    damaged.serves(damaged.scene.serve(), "--bus", 0..EVENTS);
 }
 
 #[test]

@@ -10,8 +10,9 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Nothing is deleted: what is damaged is copied into a folder `damaged` beside it before anything else takes its place. \
-What cannot be read is lost to this router; restore the file from a copy instead if there is one. Without --yes it only \
-says what is wrong.
+What cannot be read is taken from where else it stands (the hot journal, an archive, the bus of an archive); what stands \
+nowhere else is lost to this router: restore the file from a copy instead if there is one. Without --yes it only says \
+what is wrong.
 
 Examples:
   slipswitch journal repair --data /var/lib/slipswitch

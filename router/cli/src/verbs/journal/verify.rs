@@ -74,7 +74,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
                 output::line(&format!("{all}: no fault"))?;
             } else {
                 output::complain(&format!("{all}: {}", count(found.faults_count, "fault")));
-                output::complain("`slipswitch journal repair` mends what can be mended");
+                output::complain(
+                    "`slipswitch journal repair` mends what can be mended, and takes what stands elsewhere, too, from there",
+                );
             }
         }
     }

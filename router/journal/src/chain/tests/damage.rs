@@ -1,6 +1,11 @@
 //! Flipped bits, cut and removed files: noticed, contained, verified and repaired.
 
-use super::{repair::repair, verify::verify, *};
+use super::{copies::NoCopies, repair::Damaged, verify::verify, *};
+use crate::chain::repair::Repair;
+
+fn repair(disk: &SimulatedDisk) -> std::io::Result<Repair> {
+    super::repair::repair(&Damaged { disk, name: "shop", copies: &NoCopies })
+}
 
 /// A chain of a few files, and its records.
 fn sealed_disk() -> (SimulatedDisk, Vec<ChainRecord>) {

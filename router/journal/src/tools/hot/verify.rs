@@ -46,10 +46,14 @@ pub(in crate::tools) fn verify(
         found.bytes += segment.size;
         Hot::walk(segment, &mut expected, &mut |step| {
             match step {
-                Step::Fault(fault) => found.fault(fault),
+                Step::Fault(fault) => found.fault(unsealed(fault, sealed_to)),
                 Step::Doubtful(fault) => {
                     behind.rests.clear();
-                    behind.doubtful.replace(fault).into_iter().for_each(|fault| found.fault(fault));
+                    behind
+                        .doubtful
+                        .replace(unsealed(fault, sealed_to))
+                        .into_iter()
+                        .for_each(|fault| found.fault(fault));
                 }
                 Step::End { position } => {
                     if position != PAGE {
@@ -72,6 +76,19 @@ pub(in crate::tools) fn verify(
     let end = expected.unwrap_or(sealed_to);
     let ends = end..end_min.max(sealed_to);
     look_behind(disk, &hot, ends, behind, found)
+}
+
+/// A fault costs no records that are sealed, too.
+fn unsealed(fault: Fault, sealed_to: Option<Offset>) -> Fault {
+    let (Some(offsets), Some(sealed_to)) = (&fault.offsets, sealed_to) else { return fault };
+    if sealed_to <= offsets.start {
+        return fault;
+    }
+    let what = format!("{}; what it hit below offset {sealed_to} is sealed, too", fault.what);
+    let left = sealed_to..offsets.end.max(sealed_to);
+    let records = left.end.get() - left.start.get();
+    let is_some = 0 < records;
+    Fault { what, offsets: is_some.then_some(left), records: is_some.then_some(records), ..fault }
 }
 
 fn count(
