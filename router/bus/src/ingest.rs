@@ -26,9 +26,11 @@ pub enum IngestError {
     #[error("{reason}")]
     Unavailable { reason: String },
 
-    /// The first entries are kept, the rest is not.
-    #[error("{reason}; the first {kept} of {entries} events are kept")]
-    Partly { kept: usize, entries: usize, reason: String },
+    /// The first entries are dealt with, the rest is not kept.
+    #[error(
+        "{reason}; the first {done} of {entries} events are done: kept, but for those with a fault of their own"
+    )]
+    Partly { done: usize, entries: usize, reason: String },
 }
 
 impl From<AppendError> for IngestError {
@@ -66,11 +68,23 @@ fn used(key: Option<&str>) -> String {
 /// How far a request has come.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Progress {
+    /// In the journal.
     pub kept: usize,
+    /// So many of the first entries are in the journal, or were refused for what is in them.
+    pub done: usize,
     pub entries: usize,
 }
 
 impl Progress {
+    /// The journal takes no more of the request.
+    pub(crate) fn end(&self, reason: String) -> IngestError {
+        let Self { kept, done, entries } = *self;
+        match kept {
+            0 => IngestError::Unavailable { reason },
+            _ => IngestError::Partly { done, entries, reason },
+        }
+    }
+
     /// Appends to the bus, and says how much is kept when that fails. Of events that are not keyed
     /// it may not be known yet where they are: the range is empty then.
     pub(crate) async fn append(
@@ -91,9 +105,7 @@ impl Progress {
             Durability::Synced | Durability::Interval(_) => core.append(bus, payloads).await,
         };
         match appended {
-            Err(IngestError::Unavailable { reason }) if 0 < self.kept => {
-                Err(IngestError::Partly { kept: self.kept, entries: self.entries, reason })
-            }
+            Err(IngestError::Unavailable { reason }) => Err(self.end(reason)),
             Err(error) => Err(error),
             Ok(range) => {
                 self.kept += count;
@@ -134,7 +146,7 @@ impl Router {
         core.know(bus)?;
         let now = core.clock.now();
         let ids: Vec<String> = core.ids(now, entries.len()).collect();
-        let mut progress = Progress { kept: 0, entries: entries.len() };
+        let mut progress = Progress { kept: 0, done: 0, entries: entries.len() };
         let mut results = Vec::with_capacity(entries.len());
         if key.is_none() && !core.deduplicates(bus) {
             core.take_keyless(bus, (&entries, &ids), &mut progress, &mut results).await?;
@@ -154,15 +166,9 @@ impl Router {
 
 impl Visit {
     async fn carried_out(self) -> Result<Vec<Result<Taken, Refusal>>, IngestError> {
-        let (core, Progress { kept, entries }) = (Arc::clone(&self.core), self.progress);
+        let (core, progress) = (Arc::clone(&self.core), self.progress);
         let outcome = core.carried_out(self.run()).await;
-        outcome.map_err(|stopping| {
-            let reason = stopping.to_string();
-            match kept {
-                0 => IngestError::Unavailable { reason },
-                kept => IngestError::Partly { kept, entries, reason },
-            }
-        })?
+        outcome.map_err(|stopping| progress.end(stopping.to_string()))?
     }
 }
 
@@ -195,9 +201,11 @@ impl Core {
             }
             if chunk.bytes >= APPEND_BYTES {
                 progress.append(self, bus, chunk.take(), false).await?;
+                progress.done = results.len();
             }
         }
         progress.append(self, bus, chunk.take(), false).await?;
+        progress.done = results.len();
         Ok(())
     }
 

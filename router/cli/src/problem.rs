@@ -11,6 +11,8 @@ pub(crate) struct Problem {
     pub(crate) detail: Option<String>,
     /// When events were refused one by one: their fates, in the order they were sent.
     pub(crate) entries: Vec<Entry>,
+    /// How many of the first events need not be sent again.
+    pub(crate) done: usize,
 }
 
 /// What became of one event.

@@ -160,6 +160,19 @@ fn a_router_that_takes_no_more_is_told_with_where_to_go_on() {
             events 3 to 4 were not all taken, events 1 to 2 were sent, and nothing after them; go on with event 3; with --idempotency-key a command may be run again as it is
         "#]],
     );
+    // A disk that is full in the middle of a batch.
+    let partly = r#"{"title":"Unavailable","detail":"the first 2 of 3 events are done","done":2}"#;
+    check(
+        &answering(EVENTS, 503, partly),
+        &["send"],
+        "{}\n{}\n{}",
+        1,
+        expect![[r#"
+            --
+            events 1 to 3: Unavailable: the first 2 of 3 events are done
+            event 3 was not taken, events 1 to 2 were sent, and nothing after them; go on with event 3; with --idempotency-key a command may be run again as it is
+        "#]],
+    );
     let router = Receiver::start().unwrap();
     router.script(EVENTS, [Answer::status(202).body(taken)]);
     check(

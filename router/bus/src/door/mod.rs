@@ -117,7 +117,7 @@ pub(crate) struct Visit {
     pub entries: Vec<(Bytes, String)>,
     /// The key of the whole request.
     pub key: Option<IdempotencyKey>,
-    /// How many entries the request had, and how many of them are in the journal.
+    /// How much of the whole request is done.
     pub progress: Progress,
 }
 
@@ -231,13 +231,11 @@ impl Visit {
         else {
             return error;
         };
-        let entries = self.progress.entries;
-        let before = entries - outcomes.len();
-        let kept = before + outcomes.iter().take_while(|outcome| outcome.is_some()).count();
-        if kept == 0 {
-            return IngestError::Unavailable { reason };
-        }
-        IngestError::Partly { kept, entries, reason }
+        let known = outcomes.iter().take_while(|outcome| outcome.is_some()).count();
+        // A repeat is in the journal, too.
+        let is_any_kept = outcomes.iter().flatten().any(Result::is_ok);
+        let kept = self.progress.kept.max(usize::from(is_any_kept));
+        Progress { kept, done: self.progress.done + known, ..self.progress }.end(reason)
     }
 }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use event::{IdempotencyKey, Timestamp};
 use ruleset::RuleSet;
-use slipswitch_bus::{Clock, Deduplication, Options, Refusal, Router, Taken, plugin, ruleset};
+use slipswitch_bus::{
+    Clock, Deduplication, IngestError, Options, Refusal, Router, Taken, plugin, ruleset,
+};
 use tokio::task::JoinSet;
 
 use super::stop;
@@ -285,4 +287,60 @@ async fn a_sender_who_goes_before_the_answer_leaves_nothing_open() {
         assert_eq!(stored(&router), round + 1);
     }
     stop(router).await;
+}
+
+/// Half a mebibyte each; the second has a fault of its own.
+fn large(keyed_from: usize) -> Vec<Bytes> {
+    let filling = "x".repeat(500_000);
+    let entry = |number: usize| {
+        let key = if keyed_from <= number {
+            format!(r#""idempotency-key":"k{number}","#)
+        } else {
+            String::new()
+        };
+        let text = format!(
+            r#"{{{key}"source":"a","detail-type":"Made","detail":{{"filling":"{filling}"}}}}"#
+        );
+        if number == 1 { Bytes::from_static(b"{") } else { Bytes::from(text) }
+    };
+    (0..80).map(entry).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_fills_the_disk_says_how_much_of_it_is_kept() {
+    // All keyed, from the middle of what fits on, and none.
+    for keyed_from in [0, 5, 80] {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(Hand::default()));
+        let router = open(folder.path(), &clock).await;
+        send(&router, vec![entry(1)], None).await;
+        stop(router).await;
+        // What is prepared is all there is.
+        let full = Options { free_bytes_min: u64::MAX / 2, ..options(folder.path()) };
+        let router = open_with(full.clone(), &clock).await;
+        let before = stored(&router);
+        let entries = large(keyed_from);
+        let error = router.ingest_once("default", entries.clone(), None).await.unwrap_err();
+        let IngestError::Partly { done, entries: 80, reason } = &error else { panic!("{error:?}") };
+        assert!(reason.contains("make room on that disk"), "{reason}");
+        // The one with a fault is not there, and need not be sent again either.
+        assert_eq!(stored(&router) - before + 1, *done as u64);
+        assert!((10..79).contains(done), "{done}");
+        let said = format!("the first {done} of 80 events are done");
+        assert!(error.to_string().contains(&said), "{error}");
+
+        // From there on it is sent again when there is room: every event is there once.
+        let rest = entries[*done..].to_vec();
+        let error = router.ingest_once("default", rest.clone(), None).await.unwrap_err();
+        assert!(matches!(error, IngestError::Unavailable { .. }), "nothing is kept: {error:?}");
+        stop(router).await;
+        let router = open(folder.path(), &clock).await;
+        assert_eq!(duplicates(&send(&router, rest, None).await), vec![false; 80 - done]);
+        assert_eq!(stored(&router) - before, 79);
+        if keyed_from == 0 {
+            let whole = router.ingest_once("default", entries, None).await.unwrap();
+            let repeats = whole.iter().flatten().filter(|taken| taken.is_duplicate).count();
+            assert_eq!((repeats, stored(&router) - before), (79, 79));
+        }
+        stop(router).await;
+    }
 }

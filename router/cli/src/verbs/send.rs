@@ -234,7 +234,7 @@ impl Sender {
         let events: Vec<&str> = self.batch.iter().map(|event| event.get()).collect();
         let body = format!("[{}]", events.join(","));
         let answer = self.client.send(&self.path, body.into()).map_err(|mut failure| {
-            failure.message.push_str(&self.left_off("may have been taken, or not"));
+            failure.message.push_str(&self.left_off(["may have been taken, or not"; 2], 0));
             failure
         })?;
         let entries = if (200..300).contains(&answer.status) {
@@ -282,29 +282,26 @@ impl Sender {
     }
 
     fn refused_whole(&self, problem: &Problem) -> Failure {
-        let first = self.sent + 1;
-        let last = self.sent + self.batch.len();
-        let which = if first == last {
-            format!("event {first}")
-        } else {
-            format!("events {first} to {last}")
-        };
+        let which = numbered(self.sent + 1, self.sent + self.batch.len());
         Failure::failed(format!(
             "{which}: {}{}",
             problem.summary(),
-            self.left_off("were not all taken")
+            self.left_off(["was not taken", "were not all taken"], problem.done)
         ))
     }
 
-    /// Where it stopped, and how to go on. A single event says it all by itself.
-    fn left_off(&self, fate: &str) -> String {
-        let (first, last) = (self.sent + 1, self.sent + self.batch.len());
+    /// Where it stopped, and how to go on, in words for one event and for several. A single event says
+    /// it all by itself.
+    fn left_off(&self, [one, several]: [&str; 2], done: usize) -> String {
+        let last = self.sent + self.batch.len();
+        let sent = (self.sent + done).min(last);
+        let first = sent + 1;
         if last == 1 {
             return String::new();
         }
-        let before = match self.sent {
+        let before = match sent {
             0 => "none was sent before them".to_owned(),
-            _ => format!("events 1 to {} were sent", self.sent),
+            _ => format!("events 1 to {sent} were sent"),
         };
         let mend = match &self.key {
             Some(_) => {
@@ -315,8 +312,13 @@ impl Sender {
                 "go on with event {first}; with --idempotency-key a command may be run again as it is"
             ),
         };
-        format!("\nevents {first} to {last} {fate}, {before}, and nothing after them; {mend}")
+        let (which, fate) = (numbered(first, last), if first < last { several } else { one });
+        format!("\n{which} {fate}, {before}, and nothing after them; {mend}")
     }
+}
+
+fn numbered(first: usize, last: usize) -> String {
+    if first < last { format!("events {first} to {last}") } else { format!("event {last}") }
 }
 
 type Piece = Result<Box<RawValue>, serde_json::Error>;

@@ -53,6 +53,8 @@ pub(crate) struct Problem {
     detail: String,
     /// The results of all entries, as a JSON array.
     entries: Option<Box<RawValue>>,
+    /// How many of the first entries need not be sent again.
+    done: Option<usize>,
 }
 
 impl Kind {
@@ -138,7 +140,7 @@ impl Kind {
     }
 
     pub(crate) fn problem(self, detail: impl Into<String>) -> Problem {
-        Problem { kind: self, detail: detail.into(), entries: None }
+        Problem { kind: self, detail: detail.into(), entries: None, done: None }
     }
 }
 
@@ -182,11 +184,12 @@ impl From<SplitError> for Problem {
 
 impl From<IngestError> for Problem {
     fn from(error: IngestError) -> Self {
-        let kind = match error {
-            IngestError::UnknownBus { .. } => Kind::UnknownBus,
-            IngestError::Unavailable { .. } | IngestError::Partly { .. } => Kind::Unavailable,
+        let (kind, done) = match error {
+            IngestError::UnknownBus { .. } => (Kind::UnknownBus, None),
+            IngestError::Unavailable { .. } => (Kind::Unavailable, None),
+            IngestError::Partly { done, .. } => (Kind::Unavailable, Some(done)),
         };
-        kind.problem(error.to_string())
+        Self { done, ..kind.problem(error.to_string()) }
     }
 }
 
@@ -264,6 +267,8 @@ struct Document<'a> {
     status: u16,
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    done: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     entries: Option<&'a RawValue>,
 }
 
@@ -275,6 +280,7 @@ impl IntoResponse for Problem {
             title: self.kind.title(),
             status: status.as_u16(),
             detail: &self.detail,
+            done: self.done,
             entries: self.entries.as_deref(),
         };
         let body = serde_json::to_vec(&document).expect("texts and numbers are JSON");
@@ -306,6 +312,13 @@ mod tests {
         let problem = Kind::UnknownBus.problem("there is no bus `a\"b`");
         let document = r#"{"type":"/problems/unknown-bus","title":"Unknown bus","status":404,"detail":"there is no bus `a\"b`"}"#;
         assert_eq!(body(problem).await, document);
+    }
+
+    #[tokio::test]
+    async fn what_need_not_be_sent_again_is_counted() {
+        let reason = "the disk is full".to_owned();
+        let text = body(IngestError::Partly { done: 3, entries: 9, reason }.into()).await;
+        assert!(text.ends_with(r#"a fault of their own","done":3}"#), "{text}");
     }
 
     #[tokio::test]
