@@ -1,5 +1,8 @@
 //! Rules and targets that go, and perhaps come back.
 
+use slipswitch_bus::delivery::{DeadLetter, ErrorKind, LetterState};
+use slipswitch_bus::{LetterChoice, Redrive, RedriveTo};
+
 use super::*;
 
 /// `count` events, of which the rule `one` has had none when the process ends.
@@ -66,5 +69,62 @@ async fn what_a_rule_that_does_not_come_back_had_not_looked_at_is_counted() {
     send(&router, 50..51).await;
     accepted(&target, "/1", 1).await;
     assert_eq!(numbers(&target.requests_to("/1")), [50], "it begins anew");
+    stop(router).await;
+}
+
+async fn letters(router: &Router) -> Vec<DeadLetter> {
+    let choice = LetterChoice::All;
+    let all = DeadLetterFilter { limit: 10, choice, ..DeadLetterFilter::default() };
+    router.dead_letters(all).await.unwrap().items
+}
+
+async fn dead(router: &Router, kind: ErrorKind) -> DeadLetter {
+    let is_there = async || {
+        let all = letters(router).await;
+        all.iter().any(|letter| (letter.state, letter.kind) == (LetterState::Dead, kind))
+    };
+    until(router, "dead", is_there).await;
+    let mut all = letters(router).await;
+    assert_eq!(all.len(), 1, "{all:?}");
+    all.remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_dies_with_its_rule_died_of_that_whatever_it_died_of_before() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let one = rule("one", &target.url("/1")).replace("1ms", "1h").replace("5ms", "1h");
+    let two = rules(&rule("two", &target.url("/2")));
+    target.script("/1", [Answer::status(400)]);
+    let router = open(options(folder.path()), rules(&one)).await;
+    send(&router, 0..1).await;
+    let first = dead(&router, ErrorKind::Refused).await;
+    let owed = async |router: &Router| {
+        target.script("/1", [Answer::status(503)]);
+        let again = Redrive::Ids(vec![first.id]);
+        router.redrive(again, RedriveTo::Target).await.unwrap();
+        until(router, "it has failed", async || target.requests_to("/1").len() == 1).await;
+        until(router, "it waits", async || {
+            let one = subscription(router, "one");
+            (one.postponed, one.in_flight) == (1, 0)
+        })
+        .await;
+        router.written().await;
+    };
+    // The rule goes while the router runs.
+    target.forget();
+    owed(&router).await;
+    router.swap(Arc::clone(&two)).await.unwrap();
+    let again = dead(&router, ErrorKind::TargetGone).await;
+    assert_eq!((again.id, again.attempts, again.attempts_total), (first.id, 1, 2));
+    assert!(again.error.contains("503") && again.error.contains("was removed"), "{}", again.error);
+
+    // And while it does not.
+    router.swap(rules(&one)).await.unwrap();
+    target.forget();
+    owed(&router).await;
+    stop(router).await;
+    let router = open(options(folder.path()), two).await;
+    let last = dead(&router, ErrorKind::TargetGone).await;
+    assert_eq!((last.id, last.attempts_total, last.redriven), (first.id, 3, 2));
     stop(router).await;
 }

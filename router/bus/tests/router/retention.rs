@@ -76,11 +76,22 @@ pub(super) fn in_journal(router: &Router) -> u64 {
 
 /// A router of which six deliveries of one order wait for a retry, five of them without a payload.
 async fn waiting(clock: &Arc<Ahead>, folder: &Path, target: &Arc<Receiver>) -> Router {
+    so_many_waiting(6, clock, folder, target).await
+}
+
+/// As [`waiting`], with so many.
+async fn so_many_waiting(
+    count: usize,
+    clock: &Arc<Ahead>,
+    folder: &Path,
+    target: &Arc<Receiver>,
+) -> Router {
     target.script("/t", [Answer::status(503)]);
     let router = open_at(clock, forgetful(folder), in_order(&target.url("/t"))).await;
-    send(&router, 0..6).await;
-    until(&router, "all wait", async || subscription(&router, "one").postponed == 6).await;
-    until(&router, "all is settled", async || subscription(&router, "one").settled == 6).await;
+    send(&router, 0..count).await;
+    until(&router, "all wait", async || subscription(&router, "one").postponed == count).await;
+    let settled = async || subscription(&router, "one").settled == count as u64;
+    until(&router, "all is settled", settled).await;
     router
 }
 
@@ -129,6 +140,21 @@ async fn what_waits_longer_than_the_journal_keeps_its_event_elsewhere() {
     assert_eq!(numbers(&requests), (0..6).collect::<Vec<_>>());
     assert!(requests[3].text().ends_with(r#""price":1.10 }}"#), "{requests:?}");
     until(&router, "nothing waits", async || subscription(&router, "one").postponed == 0).await;
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_wait_without_a_payload_each_keeps_its_event() {
+    const COUNT: usize = 250; // Copied in several transactions.
+    let (folder, target, clock) = (tempfile::tempdir().unwrap(), receiver(), Ahead::new());
+    let router = so_many_waiting(COUNT, &clock, folder.path(), &target).await;
+    paused(&router).await;
+    clock.set(25 * HOUR);
+    expired(&router, COUNT as u64).await;
+    stop(router).await;
+    let router = open_at(&clock, forgetful(folder.path()), in_order(&target.url("/t"))).await;
+    go_on(&router).await;
+    assert_eq!(numbers(&accepted(&target, "/t", COUNT).await), (0..COUNT).collect::<Vec<_>>());
     stop(router).await;
 }
 
