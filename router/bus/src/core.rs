@@ -47,6 +47,8 @@ pub(crate) struct Core {
     pub routes: ArcSwap<Routes>,
     /// The dispatcher has offered every event below.
     pub position: AtomicU64,
+    /// The journal's end when this process began.
+    pub began_at: Offset,
     pub stop: CancellationToken,
     /// A lane's span is over: time to write it down.
     pub lane_over: Notify,
@@ -160,7 +162,8 @@ impl Core {
     /// Where a new subscription begins that would begin at `position` by itself.
     pub(crate) fn start_of(&self, route: &Route, position: Offset) -> Offset {
         let from = match route.target.flow.start {
-            Start::Latest => return position,
+            // The dispatcher may begin before it: see [`crate::dispatch::begin`].
+            Start::Latest => return position.max(self.began_at),
             Start::Earliest => Ok(self.journal.first_offset(&route.key.bus)),
             Start::At(time) => self.journal.offset_at(time.as_millis()),
         };

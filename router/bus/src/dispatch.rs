@@ -1,7 +1,8 @@
 //! The dispatcher: follows the journal's end, matches each event once, offers it to the lanes.
 //!
 //! One thread. A swap of rules is a command to it, carried out between two batches, so that every
-//! event meets one snapshot of the rules.
+//! event meets one snapshot of the rules. A new process begins a little before the journal's end: what a
+//! thousand subscriptions had not written down when the last one died is matched once, not a thousand times.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,6 +23,24 @@ use crate::routes::{Route, Routes};
 use crate::state::Subscription;
 
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// How far before the journal's end the dispatcher begins at most: what it passes in a fraction of a second.
+const BEGIN_BEFORE_MAX: u64 = 100_000;
+
+/// Where the dispatcher of a new process begins: with what the last one had not written down of most
+/// subscriptions, so that it is matched for all of them at once. What is older, and what is sealed, each
+/// reads by itself.
+pub(crate) fn begin(stored: &[Subscription], sealed_to: Offset, end: Offset) -> Offset {
+    let first = end.get().saturating_sub(BEGIN_BEFORE_MAX).max(sealed_to.get());
+    let goes_on = |one: &&Subscription| {
+        one.until.is_none()
+            && one.removed.is_none()
+            && one.paused.is_none()
+            && one.disabled.is_none()
+    };
+    let behind = stored.iter().filter(goes_on).map(|one| one.settled);
+    behind.filter(|settled| first <= settled.get()).min().unwrap_or(end).min(end)
+}
 
 pub(crate) struct Swap {
     pub routes: Routes,
@@ -203,4 +222,39 @@ fn wanted(
     }
     let event = Event::read(envelope).map_err(|error| format!("it is no event: {error}"))?;
     Ok(Some(Wanted { matched, event, hops }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Stopped;
+
+    fn stored(settled: u64) -> Subscription {
+        Subscription::new(Key::live("shop", "r", &settled.to_string()), Offset::new(settled))
+    }
+
+    fn begins(stored: &[Subscription]) -> u64 {
+        begin(stored, Offset::new(1_000_000), Offset::new(1_200_000)).get()
+    }
+
+    #[test]
+    fn a_process_begins_with_the_first_that_somebody_near_the_end_has_not_had() {
+        assert_eq!(begins(&[]), 1_200_000);
+        assert_eq!(begins(&[stored(1_200_000)]), 1_200_000);
+        assert_eq!(begins(&[stored(1_190_000), stored(1_150_000)]), 1_150_000);
+        let sealed = begin(&[stored(10), stored(30)], Offset::new(20), Offset::new(40));
+        assert_eq!(sealed.get(), 30, "what is sealed cannot be followed");
+    }
+
+    #[test]
+    fn who_is_far_behind_or_takes_nothing_keeps_nobody_waiting() {
+        assert_eq!(begins(&[stored(1_099_999), stored(1_190_000)]), 1_190_000);
+        let stopped = || Some(Stopped { since: Timestamp::from_millis(0), reason: String::new() });
+        let paused = Subscription { paused: stopped(), ..stored(1_150_000) };
+        let disabled = Subscription { disabled: stopped(), ..stored(1_150_000) };
+        let removed =
+            Subscription { removed: Some(Timestamp::from_millis(0)), ..stored(1_150_000) };
+        let replay = Subscription { until: Some(Offset::new(1_160_000)), ..stored(1_150_000) };
+        assert_eq!(begins(&[paused, disabled, removed, replay]), 1_200_000);
+    }
 }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::archives::Archives;
 use crate::clock::Clock;
 use crate::core::Core;
-use crate::dispatch::{Dispatcher, Swap};
+use crate::dispatch::{self, Dispatcher, Swap};
 use crate::door::Door;
 use crate::flush;
 use crate::folder;
@@ -111,7 +111,8 @@ impl Router {
         folder::bind(&state, &options).await?;
         let archives = Archives::new(state.run(ArchiveRow::all).await?);
         let replays = state.run(ReplayRow::all).await?;
-        let position = AtomicU64::new(journal.durable_end().get());
+        let began_at = journal.durable_end();
+        let begin = dispatch::begin(&dormant, journal.sealed_to(), began_at);
         let routes = Routes { rules: Arc::new(RuleSet::empty()), by_key: BTreeMap::new() };
         let ready = Ready::new(options.in_flight_max);
         let core = Arc::new(Core {
@@ -126,7 +127,8 @@ impl Router {
             state,
             host,
             routes: ArcSwap::from_pointee(routes),
-            position,
+            position: AtomicU64::new(begin.get()),
+            began_at,
             stop: CancellationToken::new(),
             lane_over: Notify::new(),
             lanes: Mutex::default(),

@@ -123,6 +123,10 @@ impl Inner {
 
     /// True when there is something new to do.
     pub(super) fn offer(&mut self, owed: impl FnOnce() -> Owed, offset: Offset) -> bool {
+        // The dispatcher begins before what some have had already.
+        if self.done.contains(offset.get()) {
+            return false;
+        }
         let room = if self.keeps_nothing() && !self.needs_a_probe() {
             (0, 0)
         } else {

@@ -184,6 +184,9 @@ impl Model {
     /// What was asked for and not answered is known now. At the very end none may be under way.
     pub(crate) fn check_replays(&mut self, found: &Found, is_last: bool) {
         let rows = &found.replays;
+        // Without any rules it waits for them.
+        let has_no_rules = self.versions.last().is_some_and(|version| version.rules.is_empty());
+        let may_run = !is_last || has_no_rules;
         let mut wrong = Vec::new();
         for name in rows.keys().filter(|name| !self.replays.contains_key(*name)) {
             wrong.push(format!("replay {name} is there, and nobody asked for it"));
@@ -207,7 +210,7 @@ impl Model {
                     .iter()
                     .any(|rules| replay.keys.iter().any(|key| !Self::has(rules, key))),
                 "completed" => !replay.is_cancelled,
-                _ => !is_last && !replay.is_cancelled,
+                _ => may_run && !replay.is_cancelled,
             };
             if !is_right {
                 wrong.push(format!("replay {name} is {state}: {replay:?}"));
