@@ -213,6 +213,7 @@ impl Core {
             syncs: stats.groups,
             sealed_to: stats.sealed_to.get(),
             sealed: self.sealed_status(),
+            damaged_archives: self.damaged_archives(),
             sealing_failed: self.sealing_trouble(),
             sealed_records: self.counts.sealed_records.load(Ordering::Relaxed),
             expired_records: self.counts.expired_records.load(Ordering::Relaxed),

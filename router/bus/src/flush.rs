@@ -118,7 +118,19 @@ impl Core {
         };
         let now = self.clock.now();
         let keys = ended.clone();
+        let unread: Vec<_> = completed
+            .iter()
+            .flatten()
+            .cloned()
+            .map(|name| {
+                let damaged = self.damaged_of(&name);
+                (name, damaged)
+            })
+            .collect();
         let written = self.state.run(move |tx| {
+            for (name, damaged) in unread.into_iter().filter(|(_, damaged)| 0 < *damaged) {
+                ReplayRow::damaged(tx, &name, damaged)?;
+            }
             for key in &keys {
                 ReplayRow::fold(tx, key)?;
                 Subscription::end(tx, key)?;

@@ -77,10 +77,12 @@ pub use selection::Selection;
 pub use shelf::{PluginFile, PluginStatus, Shelf};
 pub use state::letters::Depth;
 pub use state::{StateError, Stopped};
-pub use status::{CircuitStatus, JournalStatus, SealedStatus, Status, SubscriptionStatus};
+pub use status::{
+    CircuitStatus, DamagedArchive, JournalStatus, SealedStatus, Status, SubscriptionStatus,
+};
 pub use stop::StopError;
 pub use trail::{
     AttemptRecord, AttemptResult, DeliveryFate, DeliveryLog, DeliveryLogStatus, DeliveryPayload,
     DeliveryState, EventSearch, Fate, FoundEvent, FoundEvents, NearlyMatched, PayloadMade, Place,
-    SearchError,
+    SearchError, Unreadable,
 };

@@ -66,6 +66,8 @@ pub struct JournalStatus {
     pub sealed_to: u64,
     /// The sealed segments of each bus that has some.
     pub sealed: Vec<SealedStatus>,
+    /// The archives that have damaged places.
+    pub damaged_archives: Vec<DamagedArchive>,
     /// Why the last round of sealing has failed; none while it goes well.
     pub sealing_failed: Option<String>,
     /// Since the start of the process: events sealed, archived ones again; events expired; rounds
@@ -94,7 +96,15 @@ pub struct SealedStatus {
     pub first_offset: u64,
     /// When the oldest one was taken in.
     pub first_time: Option<Timestamp>,
-    /// Damaged places that were met since the start of the process.
+    /// Blocks and files that are damaged or missing, as far as that is known: found at the start,
+    /// and met by readers since.
+    pub damaged: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct DamagedArchive {
+    pub archive: String,
+    /// As of a bus.
     pub damaged: u64,
 }
 
@@ -209,6 +219,15 @@ impl Core {
                 damaged: stats.damaged_blocks,
             })
             .collect()
+    }
+
+    pub(crate) fn damaged_archives(&self) -> Vec<DamagedArchive> {
+        let archives = self.journal.archives().into_iter();
+        let all = archives.map(|chain| DamagedArchive {
+            archive: chain.name().to_owned(),
+            damaged: chain.stats().damaged_blocks,
+        });
+        all.filter(|one| 0 < one.damaged).collect()
     }
 
     pub(crate) fn count_ingested(&self, results: &[Result<Taken, Refusal>]) {

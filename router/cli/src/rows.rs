@@ -78,6 +78,7 @@ pub(crate) struct Replay {
     pub(crate) delivered: u64,
     pub(crate) dropped: u64,
     pub(crate) dead: u64,
+    pub(crate) damaged: u64,
     pub(crate) archive: Option<String>,
     pub(crate) targets: Vec<String>,
     pub(crate) pattern: Option<String>,
@@ -203,6 +204,17 @@ pub(crate) struct Journal {
     pub(crate) segments: u64,
     /// Why it takes no events.
     pub(crate) stopped: Option<String>,
+    pub(crate) sealed: Vec<Sealed>,
+    pub(crate) damaged_archives: Vec<Sealed>,
+}
+
+/// What is sealed of a bus, or of an archive.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Sealed {
+    pub(crate) bus: String,
+    pub(crate) archive: String,
+    pub(crate) damaged: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -38,7 +38,7 @@ mod tests;
 pub(crate) mod verify;
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     fmt,
     ops::Range,
     path::PathBuf,
@@ -51,17 +51,31 @@ use std::{
 pub use appender::Appender;
 pub use cursor::{ChainCursor, Filter, Reading};
 pub use error::ChainError;
-pub use options::{ChainOptions, ChainReport, ChainStats, Expired, Fault, Retention};
+pub use options::{ChainOptions, ChainReport, ChainStats, Damage, Expired, Fault, Retention};
 pub use sealer::{SealedSpan, Sealer};
 
 use crate::{
     ChainRecord, Keys, Offset, OpenError, ReadError,
     disk::{Disk, PosixDisk},
+    sealed::BlockEntry,
 };
 use appender::Tail;
 use contents::Cache;
 use listing::{Listing, PartState};
 use manifest::Manifest;
+
+/// What a damage costs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Cost {
+    offsets: Range<Offset>,
+    records: u64,
+}
+
+impl Cost {
+    fn of(entry: &BlockEntry) -> Self {
+        Self { offsets: entry.first..entry.last.next(), records: entry.records.into() }
+    }
+}
 
 /// Damages that are remembered one by one, so that each is counted once. Beyond, every meeting
 /// counts.
@@ -86,7 +100,8 @@ pub(crate) struct Inner {
     /// Why nothing is written any more.
     stopped: OnceLock<Arc<str>>,
     cache: Cache,
-    damages: Mutex<BTreeSet<(u64, u64)>>,
+    /// By sequence of the file and position in it.
+    damages: Mutex<BTreeMap<(u64, u64), Option<Cost>>>,
     damaged: AtomicU64,
 }
 
@@ -124,6 +139,7 @@ impl Chain {
             damages: Mutex::default(),
             damaged: AtomicU64::new(0),
         };
+        inner.note_found();
         Ok((Self { inner: Arc::new(inner) }, opened.report))
     }
 
@@ -204,6 +220,18 @@ impl Chain {
     /// Removes the chain with its folder. Handles to it can write nothing any more.
     pub fn remove(&self) -> Result<Expired, ChainError> {
         expiry::remove(&self.inner)
+    }
+
+    /// What is known to be damaged in a span: what was found when the chain was opened, and what
+    /// readers have met since.
+    pub fn damaged_within(&self, span: &Range<Offset>) -> Damage {
+        let known = self.inner.damages.lock().unwrap_or_else(PoisonError::into_inner);
+        let costs = known.values().flatten();
+        let meets = |cost: &&Cost| cost.offsets.start < span.end && span.start < cost.offsets.end;
+        costs.filter(meets).fold(Damage::default(), |sum, cost| Damage {
+            places: sum.places + 1,
+            records: sum.records + cost.records,
+        })
     }
 
     pub fn stats(&self) -> ChainStats {
@@ -287,7 +315,7 @@ impl Inner {
 
     fn stop(&self, reason: String) {
         let reason = self.stopped.get_or_init(|| reason.into());
-        tracing::error!(chain = %self.options.name, %reason, "chain stopped");
+        tracing::error!(of = %self.options.title, %reason, "nothing more is written to it");
     }
 
     fn is_stopped(&self) -> bool {
@@ -312,12 +340,36 @@ impl Inner {
         self.disk.path(name)
     }
 
-    /// Counts a damage, the first time it is met, and says it in the log.
-    fn note_damage(&self, sequence: u64, position: u64, error: &ReadError) {
+    /// Takes note of the files that are missing or damaged at their ends: that was said.
+    fn note_found(&self) {
         let mut known = self.damages.lock().unwrap_or_else(PoisonError::into_inner);
-        if DAMAGES_MAX <= known.len() || known.insert((sequence, position)) {
+        for part in &self.listing().parts {
+            let (position, cost) = match &part.state {
+                PartState::Sound(_) | PartState::Lost => continue,
+                PartState::Broken { position, .. } => (*position, None),
+                PartState::Missing => {
+                    let offsets = part.listed.from..part.listed.to;
+                    (0, Some(Cost { offsets, records: part.listed.records }))
+                }
+            };
             self.damaged.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(chain = %self.options.name, %error, "damage in a chain");
+            if known.len() < DAMAGES_MAX {
+                known.insert((part.listed.sequence, position), cost);
+            }
         }
+    }
+
+    /// Counts a damage, the first time it is met, and says it in the log.
+    fn note_damage(&self, place: (u64, u64), error: &ReadError, cost: Option<Cost>) {
+        let mut known = self.damages.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = known.get_mut(&place) {
+            *before = before.take().or(cost);
+            return;
+        }
+        if known.len() < DAMAGES_MAX {
+            known.insert(place, cost);
+        }
+        self.damaged.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(of = %self.options.title, %error, "damaged: it is passed over, and the rest is served");
     }
 }

@@ -20,12 +20,14 @@ const UNFINISHED: &str = ".new";
 
 pub(crate) struct Chains {
     disk: Arc<dyn Disk>,
+    /// What people call one, before its name.
+    of: &'static str,
     open: RwLock<BTreeMap<Arc<str>, Chain>>,
 }
 
 impl Chains {
     /// Opens all that there are.
-    pub(crate) fn open(disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
+    pub(crate) fn open(disk: Arc<dyn Disk>, of: &'static str) -> Result<Self, OpenError> {
         let folders = match disk.folders() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             result => {
@@ -38,10 +40,10 @@ impl Chains {
             if let Some(name) = name_of(&folder)
                 && has_begun(&*disk.folder(&folder))?
             {
-                open.insert(name.as_str().into(), open_chain(&*disk, &name)?);
+                open.insert(name.as_str().into(), open_chain(&*disk, (of, &name))?);
             }
         }
-        Ok(Self { disk, open: RwLock::new(open) })
+        Ok(Self { disk, of, open: RwLock::new(open) })
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Chain> {
@@ -54,7 +56,7 @@ impl Chains {
         if let Some(chain) = open.get(name) {
             return Ok(chain.clone());
         }
-        let chain = open_chain(&*self.disk, name)?;
+        let chain = open_chain(&*self.disk, (self.of, name))?;
         open.insert(name.into(), chain.clone());
         Ok(chain)
     }
@@ -81,14 +83,12 @@ fn has_begun(folder: &dyn Disk) -> Result<bool, OpenError> {
     Ok(names.iter().any(|name| !name.ends_with(UNFINISHED)))
 }
 
-fn open_chain(disk: &dyn Disk, name: &str) -> Result<Chain, OpenError> {
+fn open_chain(disk: &dyn Disk, (of, name): (&str, &str)) -> Result<Chain, OpenError> {
     let folder = disk.folder(&folder_of(name));
     folder.make().map_err(|error| open_error(folder.path(""), "make it", error))?;
-    let options = ChainOptions::new(folder.path(""), name);
-    let (chain, report) = Chain::open_in(folder, options)?;
-    for fault in &report.faults {
-        tracing::error!(chain = name, %fault, "a chain is damaged; the rest of it is served");
-    }
+    let title = format!("{of} {name}");
+    let options = ChainOptions { title, ..ChainOptions::new(folder.path(""), name) };
+    let (chain, _said_in_the_log) = Chain::open_in(folder, options)?;
     Ok(chain)
 }
 

@@ -107,7 +107,8 @@ impl Journal {
         let found = recovery::recover(&*disk, options.end_min)?;
 
         let log = Arc::new(Log::new(found.written, found.end, found.store.sealed_to));
-        let (buses, archives) = (Chains::open(sealed)?, Chains::open(archives)?);
+        let buses = Chains::open(sealed, "sealed segments of bus")?;
+        let archives = Chains::open(archives, "archive")?;
         check_reach(&folder, found.end, buses.all().iter().chain(&archives.all()))?;
         if Offset::ZERO < found.store.sealed_to && buses.all().is_empty() {
             tracing::error!(

@@ -59,8 +59,8 @@ mod writer;
 
 pub use bus_reader::BusReader;
 pub use chain::{
-    Appender, Chain, ChainCursor, ChainError, ChainOptions, ChainReport, ChainStats, Expired,
-    Fault, Filter, Reading, Retention, SealedSpan, Sealer,
+    Appender, Chain, ChainCursor, ChainError, ChainOptions, ChainReport, ChainStats, Damage,
+    Expired, Fault, Filter, Reading, Retention, SealedSpan, Sealer,
 };
 pub use cursor::Cursor;
 pub use disk::make_folder;

@@ -17,13 +17,15 @@
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     io,
+    ops::Range,
     path::PathBuf,
     sync::{Arc, PoisonError},
 };
 
 use crate::{
-    BusReader, Chain, ChainError, ChainRecord, ChainStats, Cursor, Expired, Journal, Keys, Offset,
-    OpenError, ReadError, Record, Retention, Sealer, chains::Chains, cursor, frontier, size::Size,
+    BusReader, Chain, ChainError, ChainRecord, ChainStats, Cursor, Damage, Expired, Journal, Keys,
+    Offset, OpenError, ReadError, Record, Retention, Sealer, chains::Chains, cursor, frontier,
+    size::Size,
 };
 
 /// What the sealer asks about a record.
@@ -224,6 +226,12 @@ impl Journal {
     pub fn sealed_buses(&self) -> Vec<(String, ChainStats)> {
         let chains = self.inner.buses.all();
         chains.iter().map(|chain| (chain.name().to_owned(), chain.stats())).collect()
+    }
+
+    /// What is known to be damaged of a bus's sealed records in a span.
+    pub fn damaged_within(&self, bus: &str, span: &Range<Offset>) -> Damage {
+        let chain = self.inner.buses.get(bus);
+        chain.map(|chain| chain.damaged_within(span)).unwrap_or_default()
     }
 
     /// Removes what a bus need not keep of its sealed segments.

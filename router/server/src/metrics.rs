@@ -60,6 +60,7 @@ mod name {
     pub(super) const SEALED_RECORDS: &str = "journal_sealed_records";
     pub(super) const SEALED_BYTES: &str = "journal_sealed_bytes";
     pub(super) const SEALED_SEGMENTS: &str = "journal_sealed_segments";
+    pub(super) const DAMAGED: &str = "journal_damaged_blocks";
     pub(super) const FIRST_OFFSET: &str = "journal_sealed_first_offset";
     pub(super) const EXPIRED_RECORDS: &str = "journal_expired_records";
     pub(super) const SEALING_FAILURES: &str = "journal_sealing_failures";

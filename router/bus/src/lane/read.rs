@@ -156,7 +156,7 @@ fn read_batch(
     let batch = match reader.next_batch() {
         // What is damaged among the sealed events is said once, and the rest is served.
         Err(error @ ReadError::Damaged { .. }) if from < reader.position() => {
-            tracing::error!(subscription = %key, %error, "events are passed over");
+            tracing::debug!(subscription = %key, %error, "events are passed over");
             Vec::new()
         }
         batch => batch.map_err(|error| error.to_string())?,

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use journal::Offset;
+use journal::{Offset, ReadError};
 use serde::Serialize;
 
 use super::{Replay, ReplayError, Source, StartReplay, ratio};
@@ -36,6 +36,8 @@ pub struct Estimate {
     pub exact: bool,
     /// Events that were looked at.
     pub looked_at: u64,
+    /// Events that cannot be read, of those that were looked for: their blocks are damaged.
+    pub damaged: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -60,7 +62,10 @@ impl Router {
         let looked = core.outside.blocking(move || {
             let source = Source::of(&replay, &looking.archives.load());
             let mut look = Look::new(&replay, &keys, &routes);
-            look.over(&looking, &source).map(|is_exact| look.estimate(is_exact))
+            let is_exact = look.over(&looking, &source)?;
+            // Asked last: what is damaged is known when it was met.
+            let damaged = source.damaged(&looking.journal, replay.from_offset..replay.to_offset);
+            Ok::<_, ReadError>(look.estimate(is_exact, damaged))
         });
         Ok(looked.await?)
     }
@@ -90,7 +95,7 @@ impl<'a> Look<'a> {
     }
 
     /// Whether it was looked at whole.
-    fn over(&mut self, core: &Core, source: &Source) -> Result<bool, journal::ReadError> {
+    fn over(&mut self, core: &Core, source: &Source) -> Result<bool, ReadError> {
         let (from, to) = (self.replay.from_offset.get(), self.replay.to_offset.get());
         let span = to.saturating_sub(from);
         if span <= LOOKED_AT_MAX {
@@ -110,10 +115,17 @@ impl<'a> Look<'a> {
         core: &Core,
         source: &Source,
         (from, to): (u64, u64),
-    ) -> Result<(), journal::ReadError> {
+    ) -> Result<(), ReadError> {
         let mut past = source.read_whole(&core.journal, Offset::new(from));
         while past.position().get() < to {
-            let Some(batch) = past.next_batch()? else { break };
+            let at = past.position();
+            let batch = match past.next_batch() {
+                Ok(Some(batch)) => batch,
+                Ok(None) => break,
+                // A replay passes over it, too.
+                Err(ReadError::Damaged { .. }) if at < past.position() => continue,
+                Err(error) => return Err(error),
+            };
             for record in batch.iter().filter(|record| record.offset.get() < to) {
                 self.event(record, source);
             }
@@ -140,7 +152,7 @@ impl<'a> Look<'a> {
         self.matched += u64::from(is_wanted);
     }
 
-    fn estimate(self, exact: bool) -> Estimate {
+    fn estimate(self, exact: bool, damaged: u64) -> Estimate {
         let span = self.replay.to_offset.get().saturating_sub(self.replay.from_offset.get());
         let factor = if exact { 1.0 } else { ratio(span, LOOKED_AT_MAX) };
         let target = |(key, count): (&Key, u64)| TargetEstimate {
@@ -154,6 +166,7 @@ impl<'a> Look<'a> {
             targets: self.counts.into_iter().map(target).collect(),
             exact,
             looked_at: self.events,
+            damaged,
         }
     }
 }

@@ -16,6 +16,7 @@ mod plan;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -145,6 +146,8 @@ pub struct Replay {
     pub delivered: u64,
     pub dropped: u64,
     pub dead: u64,
+    /// Events of the span that could not be read and were passed over: their blocks are damaged.
+    pub damaged: u64,
     pub started_at: Timestamp,
     pub ended_at: Option<Timestamp>,
 }
@@ -222,6 +225,7 @@ pub enum ReplayError {
 /// A replay that has not ended, as its lanes need it.
 pub(crate) struct Playing {
     pub source: Source,
+    span: Range<Offset>,
     pub rate: Option<f64>,
     pub concurrency: u32,
     /// Among how many lanes its rate is shared.
@@ -313,6 +317,7 @@ impl Core {
     pub(crate) fn register(&self, replay: &Replay) {
         let playing = Playing {
             source: Source::of(replay, &self.archives.load()),
+            span: replay.from_offset..replay.to_offset,
             rate: replay.rate,
             concurrency: replay.concurrency,
             sharing: AtomicUsize::new(0),
@@ -371,6 +376,7 @@ impl Core {
                 replay.dead += inner.counts.dead;
             }
             replay.position = position;
+            replay.damaged = replay.damaged.max(self.damaged_of(&replay.name));
             let playing = self.players.get(&replay.name);
             let running = playing.filter(|_| replay.state == ReplayState::Running);
             replay.eta_seconds = running.and_then(|playing| {
@@ -380,6 +386,12 @@ impl Core {
         let span = replay.to_offset.get().saturating_sub(replay.from_offset.get());
         let done = replay.position.get().saturating_sub(replay.from_offset.get()).min(span);
         replay.percent = if span == 0 { 100.0 } else { ratio(done, span) * 100.0 };
+    }
+
+    /// Events of a replay that has not ended which could not be read, as far as it has come.
+    pub(crate) fn damaged_of(&self, replay: &str) -> u64 {
+        let Some(playing) = self.players.get(replay) else { return 0 };
+        playing.source.damaged(&self.journal, playing.span.clone())
     }
 
     pub(crate) fn lanes_of(&self, replay: &str) -> Vec<Arc<crate::lane::Lane>> {

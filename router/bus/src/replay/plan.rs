@@ -60,6 +60,7 @@ impl Core {
             delivered: 0,
             dropped: 0,
             dead: 0,
+            damaged: 0,
             started_at: now,
             ended_at: None,
         })

@@ -10,6 +10,7 @@
 //! - Records come in the order of the journal, each once, and are no others than those of the span.
 //! - A sealed block is read only if it may hold an event that the replay's pattern and the rule want.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use event::Timestamp;
@@ -77,6 +78,18 @@ impl Source {
     /// The archive it reads, if it reads one.
     pub(crate) fn archive(&self) -> Option<Arc<str>> {
         self.archive.as_ref().map(|archive| Arc::clone(&archive.name))
+    }
+
+    /// Events between two offsets that cannot be read, as far as that is known: the sealed blocks that
+    /// hold them are damaged.
+    pub(super) fn damaged(&self, journal: &Journal, span: Range<Offset>) -> u64 {
+        match &self.archive {
+            Some(archive) => {
+                let chain = journal.archive(&archive.name);
+                chain.map_or(0, |chain| chain.damaged_within(&span).records)
+            }
+            None => journal.damaged_within(&self.bus, &span).records,
+        }
     }
 
     /// Whether somebody wants this event; as the replay shows it.

@@ -125,6 +125,13 @@ impl ReplayRow {
         Ok(())
     }
 
+    /// Writes down how many events a replay could not read.
+    pub(crate) fn damaged(tx: &Transaction<'_>, name: &str, events: u64) -> Result<(), StateError> {
+        let update = "UPDATE replays SET damaged = MAX(damaged, ?2) WHERE name = ?1";
+        tx.execute(update, params![name, to_sql(events)])?;
+        Ok(())
+    }
+
     /// Ends the replays of which no subscription is left.
     pub(crate) fn complete(tx: &Transaction<'_>, now: Timestamp) -> Result<(), StateError> {
         tx.execute(
@@ -156,7 +163,7 @@ impl ReplayRow {
 
 const COLUMNS: &str =
     "SELECT name, bus, since, until, from_offset, to_offset, rules, state, started_at, ended_at,
-    delivered, dropped, dead, archive, targets, pattern, rate, concurrency, error, position FROM replays";
+    delivered, dropped, dead, archive, targets, pattern, rate, concurrency, error, position, damaged FROM replays";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Replay> {
     let offset = |column| row.get(column).map(|offset| Offset::new(from_sql(offset)));
@@ -188,6 +195,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Replay> {
         delivered: from_sql(row.get(10)?),
         dropped: from_sql(row.get(11)?),
         dead: from_sql(row.get(12)?),
+        damaged: from_sql(row.get(20)?),
         archive: row.get(13)?,
         targets: list(14)?,
         pattern: pattern.and_then(|text| written_pattern(&text)),

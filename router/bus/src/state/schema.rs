@@ -12,7 +12,8 @@ use rusqlite::Connection;
 use super::StateError;
 
 /// What makes each version out of the one before it, from an empty file on. New ones go to the end.
-const STEPS: [&str; 8] = [TABLES, LETTERS, TARGETS_HELD, PAST, KEPT, BELONGING, JUDGED, REMOVED];
+const STEPS: [&str; 9] =
+    [TABLES, LETTERS, TARGETS_HELD, PAST, KEPT, BELONGING, JUDGED, REMOVED, UNREAD];
 pub(super) const VERSION: usize = STEPS.len();
 
 pub(super) const TABLES: &str = "
@@ -196,6 +197,11 @@ ALTER TABLE dead_letters ADD COLUMN rules TEXT;             -- beginning of thei
 /// Rules and targets that went, and may come back.
 const REMOVED: &str = "
 ALTER TABLE subscriptions ADD COLUMN removed INTEGER;       -- since when it has no rule; NULL: it has one
+";
+
+/// What replays could not read.
+const UNREAD: &str = "
+ALTER TABLE replays ADD COLUMN damaged INTEGER NOT NULL DEFAULT 0;   -- events that it passed over, because their blocks are damaged
 ";
 
 pub(super) fn open(path: &Path) -> Result<Connection, StateError> {

@@ -52,8 +52,20 @@ pub struct Fate {
     pub places: Vec<Place>,
     /// False when the looking ended before everything was looked at.
     pub complete: bool,
+    /// When there is no place: how many events cannot be read, because their blocks are damaged. It may
+    /// be one of them.
+    pub damaged: u64,
+    /// Where the delivery log says that it was taken in, when it cannot be read there.
+    pub unreadable: Vec<Unreadable>,
     /// The digest of the running rules, shortened as in `attempts`.
     pub rules: String,
+}
+
+/// A place of an event whose block is damaged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unreadable {
+    pub bus: String,
+    pub offset: u64,
 }
 
 /// An event in one place, and what became of it there.
@@ -166,23 +178,29 @@ impl Router {
         }
         core.write_trail(Wholly::No).await;
         let buses = bus.map_or_else(|| core.buses(), |bus| vec![bus.to_owned()]);
-        let (events, complete) = core.places_of(id, &buses).await?;
+        let (events, unreadable, complete) = core.places_of(id, &buses).await?;
+        let damaged = if events.is_empty() {
+            buses.iter().map(|bus| core.damaged_in(bus, 0..u64::MAX)).sum()
+        } else {
+            0
+        };
         let mut places = Vec::with_capacity(events.len());
         for event in events {
             places.push(core.place(event).await?);
         }
         let rules = short_digest(&core.routes.load().rules).as_ref().to_owned();
-        Ok(Fate { id: id.to_owned(), places, complete, rules })
+        Ok(Fate { id: id.to_owned(), places, complete, damaged, unreadable, rules })
     }
 }
 
 impl Core {
-    /// Where the id is, and whether that is all.
+    /// Where the id is, where it was and cannot be read, and whether that is all.
     async fn places_of(
         self: &Arc<Self>,
         id: &str,
         buses: &[String],
-    ) -> Result<(Vec<FoundEvent>, bool), SearchError> {
+    ) -> Result<(Vec<FoundEvent>, Vec<Unreadable>, bool), SearchError> {
+        let mut unreadable = Vec::new();
         let mut found: BTreeMap<(u64, String), FoundEvent> = BTreeMap::new();
         let mut add =
             |event: FoundEvent| drop(found.insert((event.offset, event.bus.clone()), event));
@@ -197,7 +215,13 @@ impl Core {
         for (bus, offset) in
             seen.into_iter().filter(|(bus, _)| buses.contains(bus)).take(PLACES_MAX)
         {
-            self.found_at(&bus, offset).into_iter().for_each(&mut add);
+            match self.found_at(&bus, offset) {
+                Some(event) => add(event),
+                None if 0 < self.damaged_in(&bus, offset..offset + 1) => {
+                    unreadable.push(Unreadable { bus, offset });
+                }
+                None => (), // It has expired.
+            }
         }
         let everything = self.span_between(None, None).await?;
         let near = match time_of(id) {
@@ -220,7 +244,7 @@ impl Core {
                 found.insert((event.offset, event.bus.clone()), event);
             }
         }
-        Ok((found.into_values().collect(), complete))
+        Ok((found.into_values().collect(), unreadable, complete))
     }
 
     async fn look_for(

@@ -31,7 +31,7 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::{Interval, MissedTickBehavior};
 
-pub use fate::{DeliveryFate, DeliveryState, Fate, NearlyMatched, Place};
+pub use fate::{DeliveryFate, DeliveryState, Fate, NearlyMatched, Place, Unreadable};
 pub use line::{AttemptRecord, AttemptResult};
 pub(crate) use line::{Line, Sent};
 pub(crate) use log::Log;

@@ -68,6 +68,9 @@ pub struct FoundEvents {
     pub items: Vec<FoundEvent>,
     /// What the next page comes after; none on the last.
     pub next: Option<u64>,
+    /// Events that may have been wanted, where this page has looked, and cannot be read: their blocks
+    /// are damaged.
+    pub damaged: u64,
 }
 
 /// Why nothing was looked for.
@@ -173,7 +176,9 @@ impl Router {
             }
             _ => None,
         };
-        Ok(FoundEvents { items, next })
+        let looked = if newest { left.to..span.to } else { span.from..left.from };
+        let damaged = buses.iter().map(|bus| core.damaged_in(bus, looked.clone())).sum();
+        Ok(FoundEvents { items, next, damaged })
     }
 }
 
@@ -232,6 +237,12 @@ impl Core {
                 Ok(Span { from, to })
             })
             .await
+    }
+
+    /// Events of a bus between two offsets that cannot be read, as far as that is known.
+    pub(super) fn damaged_in(&self, bus: &str, span: std::ops::Range<u64>) -> u64 {
+        let span = Offset::new(span.start)..Offset::new(span.end);
+        self.journal.damaged_within(bus, &span).records
     }
 
     /// All buses of which there may be events.

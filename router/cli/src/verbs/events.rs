@@ -67,6 +67,8 @@ enum Order {
 struct Page {
     items: Vec<Box<RawValue>>,
     next: Option<u64>,
+    #[serde(default)]
+    damaged: u64,
 }
 
 #[derive(Deserialize)]
@@ -101,7 +103,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let pattern = arguments.pattern.as_deref().map(read).transpose()?;
     query.extend(pattern.map(|pattern| ("pattern", pattern)));
     let until = Timestamp::from_millis(now.as_millis().saturating_add(arguments.within));
-    let (items, end) = collect(&client, &query, (arguments.limit, until))?;
+    let (items, end, damaged) = collect(&client, &query, (arguments.limit, until))?;
     let heads = ["OFFSET", "BUS", "TAKEN IN", "ID", "SOURCE", "DETAIL-TYPE", "DETAIL"];
     let row = |row: Row| {
         let Envelope { id, source, detail_type, detail } = row.event;
@@ -113,6 +115,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => "no such events on any bus".to_owned(),
     };
     output::listing(arguments.output.format, &items, heads, row, &nothing)?;
+    if 0 < damaged {
+        let events = output::count(damaged, "event");
+        output::complain(&format!(
+            "up to {events} there cannot be read, because sealed segments are damaged: `slipswitch status` says where"
+        ));
+    }
     match end {
         End::All => (),
         End::Limit => {
@@ -155,28 +163,29 @@ fn collect(
     client: &Client,
     filter: &[(&'static str, String)],
     (limit, until): (usize, Timestamp),
-) -> Result<(Vec<Box<RawValue>>, End), Failure> {
-    let mut items = Vec::new();
+) -> Result<(Vec<Box<RawValue>>, End, u64), Failure> {
+    let (mut items, mut damaged) = (Vec::new(), 0);
     let mut after: Option<u64> = None;
     loop {
         let wanted = PAGE.min(limit - items.len());
         if wanted == 0 {
-            return Ok((items, if after.is_none() { End::All } else { End::Limit }));
+            return Ok((items, if after.is_none() { End::All } else { End::Limit }, damaged));
         }
         let mut query = filter.to_vec();
         query.push(("limit", wanted.to_string()));
         query.extend(after.map(|after| ("after", after.to_string())));
         let page: Page = client.get("/api/v1/events", &query)?;
         items.extend(page.items);
+        damaged += page.damaged;
         let stands_still = page.next == after;
         after = page.next;
         match after {
-            Some(_) if stands_still => return Ok((items, End::All)),
+            Some(_) if stands_still => return Ok((items, End::All, damaged)),
             Some(offset) if items.len() < limit && until <= clock::now() => {
-                return Ok((items, End::Time { offset }));
+                return Ok((items, End::Time { offset }, damaged));
             }
             Some(_) => (),
-            None => return Ok((items, End::All)),
+            None => return Ok((items, End::All, damaged)),
         }
     }
 }

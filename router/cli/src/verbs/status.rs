@@ -7,7 +7,7 @@ use crate::{
     client::{Address, Client},
     failure::Failure,
     output::{self, Output},
-    rows::{Plugin, Status, Subscription, Weakened},
+    rows::{Plugin, Sealed, Status, Subscription, Weakened},
 };
 
 const EXAMPLES: &str = "\
@@ -92,6 +92,17 @@ fn summary(base: &str, status: &Status) -> Vec<String> {
         let refuses =
             if reason.starts_with("the disk is nearly full") { "SOON REFUSES" } else { "REFUSES" };
         lines.push(format!("journal  {refuses} EVENTS: {reason}"));
+    }
+    let damaged = journal.sealed.iter().chain(&journal.damaged_archives);
+    for Sealed { bus, archive, damaged } in damaged.filter(|one| 0 < one.damaged) {
+        let what = match archive.as_str() {
+            "" => format!("sealed segments of bus {bus}"),
+            archive => format!("archive {archive}"),
+        };
+        lines.push(format!(
+            "journal  DAMAGED: {what}, {}; the log names the files, `slipswitch journal repair` mends them after a stop",
+            output::count(*damaged, "place")
+        ));
     }
     for Weakened { bus, interval_ms } in &status.weakened {
         lines.push(format!(
@@ -205,6 +216,20 @@ mod tests {
                 "journal  bus clicks acknowledges events up to 1000 ms before they are synced"
             ]
         );
+    }
+
+    #[test]
+    fn what_is_damaged_is_shown() {
+        let status: Status = serde_json::from_str(
+            r#"{"router":{"journal":{"sealed":[{"bus":"a","damaged":0},{"bus":"shop","damaged":1}],
+                "damaged_archives":[{"archive":"all","damaged":3}]}}}"#,
+        )
+        .unwrap();
+        let lines = summary("http://a", &status);
+        assert_eq!(lines.len(), 5);
+        let begins = |at: usize, with: &str| lines[at].starts_with(with);
+        assert!(begins(3, "journal  DAMAGED: sealed segments of bus shop, 1 place;"), "{lines:?}");
+        assert!(begins(4, "journal  DAMAGED: archive all, 3 places;"), "{lines:?}");
     }
 
     #[test]

@@ -127,6 +127,8 @@ fn patch(found: &Salvaged, part: &Part) -> Vec<BlockEntry> {
         return entries;
     }
     let unknown = found.damages.iter().filter(|damage| damage.block.is_none());
+    // Of the records that nobody knows the places of.
+    let mut missing = u32::try_from(part.listed.records - records).unwrap_or(u32::MAX);
     let mut places: Vec<_> = unknown.map(|damage| damage.position).collect();
     if places.is_empty() || matches!(part.state, PartState::Broken { .. }) {
         places.push(u64::MAX); // Nobody knows where the file ended.
@@ -146,7 +148,7 @@ fn patch(found: &Salvaged, part: &Part) -> Vec<BlockEntry> {
                     position,
                     length: 0,
                     raw_len: 0,
-                    records: 0,
+                    records: std::mem::take(&mut missing),
                     first,
                     last: end.before(),
                     first_time,

@@ -15,7 +15,7 @@ use std::{
 };
 
 use super::{
-    Inner,
+    Cost, Inner,
     listing::{Listing, Part, PartState},
 };
 use crate::{
@@ -176,7 +176,7 @@ impl ChainCursor {
                 if let Some(error) = loaded.damage {
                     let position = error.position();
                     let error = read_error(&part.path, error);
-                    chain.note_damage(part.listed.sequence, position, &error);
+                    chain.note_damage((part.listed.sequence, position), &error, None);
                 }
                 let entries = &loaded.contents.entries;
                 let next = entries.partition_point(|entry| entry.last < self.position);
@@ -184,7 +184,10 @@ impl ChainCursor {
                 self.place = Some(Place { part, contents: loaded.contents, next });
                 Ok(ControlFlow::Continue(()))
             }
-            Err(error) => Err(self.report(part, error, behind)),
+            Err(error) => {
+                let cost = Cost { offsets: part.listed.from..behind, records: part.listed.records };
+                Err(self.report(part, error, cost))
+            }
         }
     }
 
@@ -211,7 +214,7 @@ impl ChainCursor {
                 Ok(turn)
             }
             Err(error) => {
-                let error = self.report(&part, error, entry.last.next());
+                let error = self.report(&part, error, Cost::of(&entry));
                 let next = if self.damage == OnDamage::Pass { next + 1 } else { next };
                 self.place = Some(Place { part, contents, next });
                 Err(error)
@@ -228,7 +231,7 @@ impl ChainCursor {
         let mut damaged = |error: FileError| {
             let position = error.position();
             let error = read_error(&part.path, error);
-            self.chain.note_damage(part.listed.sequence, position, &error);
+            self.chain.note_damage((part.listed.sequence, position), &error, None);
         };
         !contents.judge(number, &**filter, &mut damaged)
     }
@@ -295,23 +298,24 @@ impl ChainCursor {
             Err(error) => {
                 let position = error.position();
                 let error = read_error(&path, error);
-                self.pass(sequence, position, &error, entry.last.next());
+                self.pass((sequence, position), &error, Cost::of(&entry));
                 Err(error)
             }
         }
     }
 
-    fn report(&mut self, part: &Part, error: FileError, behind: Offset) -> ReadError {
+    fn report(&mut self, part: &Part, error: FileError, cost: Cost) -> ReadError {
         let position = error.position();
         let error = read_error(&part.path, error);
-        self.pass(part.listed.sequence, position, &error, behind);
+        self.pass((part.listed.sequence, position), &error, cost);
         error
     }
 
     /// Counts a damage, and goes on behind it if that was asked for.
-    fn pass(&mut self, sequence: u64, position: u64, error: &ReadError, behind: Offset) {
+    fn pass(&mut self, place: (u64, u64), error: &ReadError, cost: Cost) {
         if let ReadError::Damaged { .. } = error {
-            self.chain.note_damage(sequence, position, error);
+            let behind = cost.offsets.end;
+            self.chain.note_damage(place, error, Some(cost));
             self.reading.damaged += 1;
             if self.damage == OnDamage::Pass {
                 self.position = self.position.max(behind);

@@ -99,7 +99,7 @@ impl Manifest {
             return Err(HeaderError::Bad("the file is too short"));
         };
         if take(fixed, 0) != MAGIC {
-            return Err(HeaderError::Bad("the file does not begin as a chain's manifest does"));
+            return Err(HeaderError::Bad("the file does not begin as a manifest does"));
         }
         match u32::from_le_bytes(take(fixed, 8)) {
             VERSION => (),

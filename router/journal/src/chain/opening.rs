@@ -61,14 +61,14 @@ pub(super) fn open(disk: &dyn Disk, options: &ChainOptions) -> Result<Opened, Op
     let listing = settle(disk, Listing { manifest, parts }, &names, &mut report)?;
     let tail = reopen_tail(disk, &listing, &names, (options, &mut report))?;
     for fault in &report.faults {
-        tracing::error!(chain = options.name, %fault, "damage in a chain");
+        tracing::error!(of = options.title, %fault, "damaged: it is passed over, and the rest is served");
     }
     for path in &report.strays {
-        tracing::warn!(chain = options.name, file = %path.display(), "not one of the chain's files");
+        tracing::warn!(of = options.title, file = %path.display(), "the file does not belong here; it is left alone");
     }
     if !report.removed.is_empty() || !report.adopted.is_empty() {
         let (removed, adopted) = (report.removed.len(), report.adopted.len());
-        tracing::info!(chain = options.name, removed, adopted, "leftovers of a crash settled");
+        tracing::info!(of = options.title, removed, adopted, "leftovers of a crash settled");
     }
     Ok(Opened { listing, tail, report })
 }
@@ -98,7 +98,7 @@ fn read_manifest(
         if found.name == options.name {
             return Ok(found);
         }
-        let what = format!("it is the chain of {:?}, not of {:?}", found.name, options.name);
+        let what = format!("the folder is that of {:?}, not of {:?}", found.name, options.name);
         return Err(OpenError::Damaged { path, position: 64, what });
     }
     if names.iter().any(|name| segment_from(name).is_some() || is_open(name)) {
@@ -141,7 +141,8 @@ fn state_of(disk: &dyn Disk, expected: &Listed, chain_id: &[u8; 16]) -> PartStat
             if found == *expected && sealed.header.chain_id == *chain_id {
                 return PartState::Sound(sealed.trailer);
             }
-            let what = "it is not the segment that the chain's manifest lists".to_owned();
+            let what =
+                "it is not the segment that the manifest (the file `chain`) lists".to_owned();
             PartState::Broken { position: 0, what }
         }
         Err(FileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {

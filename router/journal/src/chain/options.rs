@@ -12,6 +12,8 @@ pub struct ChainOptions {
     /// What the chain is of: a bus or an archive. It is kept in the folder, and a folder of another
     /// name is refused.
     pub name: String,
+    /// What it is called in the log, for people.
+    pub title: String,
     /// Raw bytes after which a file ends.
     pub segment_bytes_max: u64,
     /// Raw bytes of a block; a larger record has one of its own.
@@ -23,9 +25,11 @@ pub struct ChainOptions {
 
 impl ChainOptions {
     pub fn new(dir: impl Into<PathBuf>, name: impl Into<String>) -> Self {
+        let name = name.into();
         Self {
             dir: dir.into(),
-            name: name.into(),
+            title: name.clone(),
+            name,
             segment_bytes_max: 64 << 20,
             block_bytes_max: 256 << 10,
             index_bytes_max: 16 << 20,
@@ -93,6 +97,15 @@ pub struct ChainStats {
     pub damaged_blocks: u64,
     /// Files that are not there, or not readable at all.
     pub missing_segments: usize,
+}
+
+/// What is known to be damaged.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Damage {
+    /// Blocks, and whole files.
+    pub places: u64,
+    /// What stood there.
+    pub records: u64,
 }
 
 /// Which files an expiry leaves. A file goes when one of the limits asks for it.

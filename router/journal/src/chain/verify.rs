@@ -101,7 +101,7 @@ pub(crate) fn verify(disk: &dyn Disk) -> io::Result<Verification> {
             }
         } else if segment_from(name).is_some() && !listed.contains(name) {
             let what = match manifest {
-                Some(_) => "the chain's manifest does not list this segment",
+                Some(_) => "the manifest (the file `chain`) does not list this segment",
                 None => continue,
             };
             let path = disk.path(name);

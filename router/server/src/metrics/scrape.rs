@@ -118,6 +118,21 @@ fn sealed(out: &mut DescriptorEncoder<'_>, journal: &JournalStatus) -> std::fmt:
             metric.encode(family.encode_family(&[("bus", one.bus.as_str())])?)?;
         }
     }
+    damaged(out, journal)
+}
+
+/// Each bus that has sealed segments, and the archives that have damage.
+fn damaged(out: &mut DescriptorEncoder<'_>, journal: &JournalStatus) -> std::fmt::Result {
+    let help = "Blocks and files of sealed segments that are damaged or missing";
+    let mut family = out.encode_descriptor(name::DAMAGED, help, None, MetricType::Gauge)?;
+    let buses = journal.sealed.iter().map(|one| (one.bus.as_str(), "", one.damaged));
+    let archives = journal.damaged_archives.iter();
+    for (bus, archive, count) in
+        buses.chain(archives.map(|one| ("", one.archive.as_str(), one.damaged)))
+    {
+        let labels = [("bus", bus), ("archive", archive)];
+        ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
+    }
     Ok(())
 }
 

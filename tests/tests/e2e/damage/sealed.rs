@@ -102,6 +102,59 @@ fn all() -> Vec<String> {
     (0..EVENTS).map(|number| format!("e-{number}")).collect()
 }
 
+/// The four events in the middle cannot be read, of the bus and of the archive.
+#[test]
+fn whoever_passes_over_damage_says_how_much_it_was() {
+    let sound = Sound::new();
+    let Damaged { scene, target: _target } = sound.damaged(|scene| {
+        for folder in [BUS, ARCHIVE] {
+            let path = format!("{folder}/{MIDDLE}");
+            flip(scene, &path, block(scene, &path) + 90);
+        }
+    });
+    let router = scene.serve();
+    assert_eq!(router.status()["router"]["journal"]["sealed"][0]["damaged"], 0);
+    for (from, name, replay) in [("--bus", "default", "of-bus"), ("--archive", "all", "of-archive")]
+    {
+        let words = ["replay", "start", from, name, "--since", "1h"];
+        let dry = router.run(&[&words[..], &["--dry-run"]].concat()).expect(0);
+        assert!(dry.out.contains("events in the span: 14\n"), "{}", dry.out);
+        dry.says(&["4 events of the span cannot be read"]);
+        router.run(&[&words[..], &["--name", replay]].concat()).expect(0);
+        router.wait_until(&format!("/api/v1/replays/{replay}"), |one| one["state"] == "completed");
+    }
+    let passed_over = |router: &crate::harness::Router| {
+        for replay in ["of-bus", "of-archive"] {
+            let shown = router.run(&["replay", "show", replay]).expect(0).out;
+            for part in ["completed, 100.0 %", "14 delivered", "4 events could not be read"] {
+                assert!(shown.contains(part), "{part} is not in {shown}");
+            }
+        }
+    };
+    passed_over(&router);
+    let status = router.run(&["status"]).expect(0).out;
+    for what in ["sealed segments of bus default", "archive all"] {
+        assert!(status.contains(&format!("DAMAGED: {what}, 1 place;")), "{status}");
+    }
+    let metrics = router.get("/metrics").text();
+    for labels in [r#"bus="default",archive="""#, r#"bus="",archive="all""#] {
+        let line = format!("slipswitch_journal_damaged_blocks{{{labels}}} 1");
+        assert!(metrics.contains(&line), "{line} is not in {metrics}");
+    }
+    router.run(&["events", "--since", "1h"]).expect(0).says(&["up to 4 events"]);
+    let event = |id: &str| router.run(&["event", id]).expect(1);
+    event("e-5").says(&["on bus `default` at offset 5", "damaged", "journal repair"]);
+    event("nobody").says(&["one of the 4 events in damaged sealed segments"]);
+    let log = router.stop().expect(0).err;
+    let said = log.lines().filter(|line| line.contains("damaged")).count();
+    assert_eq!(said, 2, "once for the bus, once for the archive: {log}");
+    assert!(log.contains("sealed segments of bus default") && log.contains("archive all"), "{log}");
+
+    let router = scene.serve();
+    passed_over(&router);
+    router.stop().expect(0);
+}
+
 #[test]
 fn what_stands_in_two_places_is_lost_when_it_is_damaged_in_both() {
     let sound = Sound::new();

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::{
     client::{Address, Client, escaped},
     failure::Failure,
-    output::{self, Output},
+    output::{self, Output, count},
     rows::Replay,
 };
 
@@ -40,6 +40,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let counts =
         format!("{} delivered, {} dropped, {} dead", replay.delivered, replay.dropped, replay.dead);
     let done = replay.done();
+    let damaged = (0 < replay.damaged).then(|| {
+        format!(
+            "{} could not be read and were passed over: `slipswitch status` says where",
+            count(replay.damaged, "event")
+        )
+    });
     let rate =
         replay.rate.map_or("as fast as it goes".to_owned(), |rate| format!("{rate} a second"));
     let lines = [
@@ -53,6 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ("to", Some(to)),
         ("rate", Some(rate)),
         ("so far", Some(counts)),
+        ("damaged", damaged),
         ("started", replay.started_at),
         ("ended", replay.ended_at),
     ];

@@ -87,6 +87,7 @@ struct Estimate {
     targets: Vec<Target>,
     exact: bool,
     looked_at: u64,
+    damaged: u64,
 }
 
 #[derive(Default, Deserialize)]
@@ -99,7 +100,7 @@ struct Target {
 
 fn rehearse(client: &Client, body: &Value, rate: Option<f64>) -> Result<(), Failure> {
     let found: Estimate = client.post("/api/v1/replays?dry_run=true", body)?;
-    let Estimate { events, matched, targets, exact, looked_at } = found;
+    let Estimate { events, matched, targets, exact, looked_at, damaged } = found;
     let about = if exact { "" } else { "about " };
     output::line(&format!("events in the span: {about}{events}"))?;
     output::line(&format!("events to send: {about}{matched}"))?;
@@ -112,6 +113,12 @@ fn rehearse(client: &Client, body: &Value, rate: Option<f64>) -> Result<(), Fail
         #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
         let seconds = (all as f64 / rate).ceil();
         output::line(&format!("at {rate} a second, of all targets together: {seconds} s or more"))?;
+    }
+    if 0 < damaged {
+        let events = output::count(damaged, "event");
+        output::complain(&format!(
+            "{events} of the span cannot be read and would be passed over: `slipswitch status` says where the damage is"
+        ));
     }
     if !exact {
         output::complain(&format!("estimated from {looked_at} events that lie evenly in the span"));

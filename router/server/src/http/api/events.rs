@@ -13,7 +13,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::response::Response;
-use bus::{EventSearch, Selection};
+use bus::{EventSearch, Fate, Selection, Unreadable};
 use serde::Deserialize;
 
 use super::{query, span};
@@ -93,17 +93,33 @@ pub(in crate::http) async fn event(
     }
     if fate.places.is_empty() {
         let id = shown(&id);
-        let why = if fate.complete {
-            "it was never taken in, or the journal no longer keeps it"
-        } else {
-            "not all of the journal was looked at; look for it by time and pattern"
-        };
+        let why = why_not(&fate);
         return Err(Kind::NotFound.problem(format!("there is no event `{id}`: {why}")));
     }
     if payloads {
         app.router.add_payloads(&mut fate).await;
     }
     Ok(json(&fate))
+}
+
+fn why_not(fate: &Fate) -> String {
+    let mend = "stop the router and let `slipswitch journal repair` mend it as far as it can, or restore the file";
+    if let Some(Unreadable { bus, offset }) = fate.unreadable.first() {
+        return format!(
+            "it was taken in on bus `{bus}` at offset {offset}, but the sealed segment is damaged there; {mend}"
+        );
+    }
+    let why = if fate.complete {
+        "it was never taken in, or the journal no longer keeps it"
+    } else {
+        "not all of the journal was looked at; look for it by time and pattern"
+    };
+    match fate.damaged {
+        0 => why.to_owned(),
+        damaged => format!(
+            "{why}, or it is one of the {damaged} events in damaged sealed segments; {mend}"
+        ),
+    }
 }
 
 fn is_uuid_in_capitals(id: &str) -> bool {
