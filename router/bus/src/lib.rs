@@ -83,6 +83,6 @@ pub use status::{
 pub use stop::StopError;
 pub use trail::{
     AttemptRecord, AttemptResult, DeliveryFate, DeliveryLog, DeliveryLogStatus, DeliveryPayload,
-    DeliveryState, EventSearch, Fate, FoundEvent, FoundEvents, NearlyMatched, PayloadMade, Place,
-    SearchError, Unreadable,
+    DeliveryState, EventSearch, Fate, FoundEvent, FoundEvents, NearlyMatched, Origin, PayloadMade,
+    Place, SearchError, Unreadable,
 };

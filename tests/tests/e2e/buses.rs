@@ -27,6 +27,13 @@ fn an_event_passed_on_to_another_bus_keeps_its_id_and_bytes() {
     assert_eq!(requests[0].header("slipswitch-event-id"), Some("e-1"));
     assert_eq!(requests[0].header("slipswitch-bus"), Some("second"));
     assert!(requests[0].text().ends_with(r#""detail":{"n":1.10}}"#), "{}", requests[0].text());
+    // It is followed there, and back.
+    router.wait_until("/api/v1/events/e-1?bus=second", |fate| {
+        fate["places"][0]["from"][0]["rule"] == "on"
+    });
+    let said = router.run(&["event", "e-1"]).expect(0).out;
+    assert!(said.contains(" bytes, passed on by 1 bus\n"), "{said}");
+    assert!(said.contains("\nfrom      first/on/on: event e-1 on bus first, offset 0\n"), "{said}");
 }
 
 #[test]

@@ -22,6 +22,7 @@ use serde::Serialize;
 
 use super::Wholly;
 use super::line::{self, AttemptRecord, AttemptResult};
+use super::origin::Origin;
 use super::payloads::DeliveryPayload;
 use super::search::{FoundEvent, Page, SearchError, Span, Wanted};
 use crate::core::Core;
@@ -73,6 +74,9 @@ pub struct Unreadable {
 pub struct Place {
     #[serde(flatten)]
     pub event: FoundEvent,
+    /// The deliveries of other buses that made it, when it was passed on and they are on record.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<Origin>,
     pub deliveries: Vec<DeliveryFate>,
     /// In the order they were made.
     pub attempts: Vec<AttemptRecord>,
@@ -186,7 +190,7 @@ impl Router {
         };
         let mut places = Vec::with_capacity(events.len());
         for event in events {
-            places.push(core.place(event).await?);
+            places.push(core.place(id, event).await?);
         }
         let rules = short_digest(&core.routes.load().rules).as_ref().to_owned();
         Ok(Fate { id: id.to_owned(), places, complete, damaged, unreadable, rules })
@@ -207,11 +211,18 @@ impl Core {
         let (logged, _) = self
             .attempts(line::of_event(id), None, ATTEMPTS_MAX, {
                 let id = id.to_owned();
-                move |attempt| attempt.event == id
+                move |attempt| attempt.event == id || attempt.became.as_ref() == Some(&id)
             })
             .await;
+        let made: Vec<_> = logged.iter().filter(|one| one.became.as_deref() == Some(id)).collect();
+        for around in made.into_iter().take(PLACES_MAX).map(AttemptRecord::around) {
+            let span = self.span_between(Some(around.0), Some(around.1)).await?;
+            let (events, _) = self.look_for(id, buses, span).await?;
+            events.into_iter().for_each(&mut add);
+        }
+        let logged = logged.into_iter().filter(|attempt| attempt.event == id);
         let seen: BTreeSet<(String, u64)> =
-            logged.into_iter().map(|attempt| (attempt.bus, attempt.offset)).collect();
+            logged.map(|attempt| (attempt.bus, attempt.offset)).collect();
         for (bus, offset) in
             seen.into_iter().filter(|(bus, _)| buses.contains(bus)).take(PLACES_MAX)
         {
@@ -282,7 +293,7 @@ impl Core {
     }
 
     /// Attempts that a key may lead to and that are wanted, and whether there are more.
-    async fn attempts(
+    pub(super) async fn attempts(
         self: &Arc<Self>,
         key: u64,
         since: Option<Timestamp>,
@@ -315,7 +326,7 @@ impl Core {
         (found, true)
     }
 
-    async fn place(self: &Arc<Self>, event: FoundEvent) -> Result<Place, SearchError> {
+    async fn place(self: &Arc<Self>, id: &str, event: FoundEvent) -> Result<Place, SearchError> {
         let (bus, offset) = (event.bus.clone(), event.offset);
         let key = line::of_place(&bus, offset);
         let is_here = move |one: &AttemptRecord| one.offset == offset && one.bus == bus;
@@ -336,6 +347,7 @@ impl Core {
         self.add_stops(&event, &mut deliveries);
         let first = self.trail.log.as_ref().and_then(|log| log.stats().first_time);
         Ok(Place {
+            from: self.origins(&event, id).await,
             dispatched: offset < self.dispatched().get(),
             attempts_since: first
                 .map(Timestamp::from_millis)
@@ -473,7 +485,7 @@ fn time_of(id: &str) -> Option<Timestamp> {
     Some(Timestamp::from_millis(i64::try_from(millis).ok()?))
 }
 
-fn earlier(time: Timestamp) -> Timestamp {
+pub(super) fn earlier(time: Timestamp) -> Timestamp {
     Timestamp::from_millis(time.as_millis().saturating_sub(60_000))
 }
 

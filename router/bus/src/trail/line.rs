@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 
 /// How much of an error's text is kept.
 const ERROR_CHARS_MAX: usize = 1000;
+/// What is done within an attempt may seem to be so long before or after it.
+const SLACK_MS: u64 = 1000;
 
 /// The paths of the keys by which lines are found.
 const EVENT: &str = "event";
@@ -158,13 +160,20 @@ impl Line {
         serde_json::to_vec(&written).expect("texts and numbers are JSON")
     }
 
-    /// By what the line is found: its event's id, and its event's place.
-    pub(super) fn keys(&self) -> [u64; 2] {
-        [of_event(&self.event_id), of_place(&self.id.bus, self.id.offset)]
+    /// By what the line is found: its event's id and place, and the id of what it became.
+    pub(super) fn keys(&self) -> impl Iterator<Item = u64> {
+        let own = [of_event(&self.event_id), of_place(&self.id.bus, self.id.offset)];
+        own.into_iter().chain(self.sent.became.as_deref().map(of_event))
     }
 }
 
 impl AttemptRecord {
+    /// When it was made, from before it until after, by a clock that may have stepped a little.
+    pub(super) fn around(&self) -> (Timestamp, Timestamp) {
+        let begun = self.time.as_millis().saturating_sub_unsigned(self.took_us / 1000 + SLACK_MS);
+        (Timestamp::from_millis(begun), self.time.after(Duration::from_millis(SLACK_MS)))
+    }
+
     pub(super) fn decode(payload: &[u8]) -> Option<Self> {
         serde_json::from_slice(payload).ok()
     }
@@ -211,6 +220,15 @@ mod tests {
         let read = AttemptRecord::decode(text.as_bytes()).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), text);
         assert!(AttemptRecord::decode(b"{").is_none());
+    }
+
+    #[test]
+    fn a_line_is_found_by_its_event_its_place_and_what_it_became() {
+        let keys = |line: &Line| line.keys().collect::<Vec<_>>();
+        let own = [of_event("e-1"), of_place("shop", 7)];
+        assert_eq!(keys(&line()), own);
+        let sent = Sent { became: Some("e-2".into()), ..line().sent };
+        assert_eq!(keys(&Line { sent, ..line() }), [own[0], own[1], of_event("e-2")]);
     }
 
     #[test]

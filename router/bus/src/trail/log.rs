@@ -33,9 +33,8 @@ impl Log {
     pub(super) fn write(&self, lines: &[Line], wholly: Wholly) -> (usize, Option<String>) {
         for (at, line) in lines.iter().enumerate() {
             let payload = Bytes::from(line.encode());
-            let found = line.keys();
             let pushed = self.appender.push(line.time.as_millis(), payload, &mut |keys| {
-                found.iter().for_each(|key| keys.key(*key));
+                line.keys().for_each(|key| keys.key(key));
             });
             if let Err(error) = pushed {
                 return (lines.len() - at, Some(error.to_string()));

@@ -19,6 +19,7 @@
 mod fate;
 mod line;
 mod log;
+mod origin;
 mod payloads;
 mod search;
 mod standing;
@@ -35,6 +36,7 @@ pub use fate::{DeliveryFate, DeliveryState, Fate, NearlyMatched, Place, Unreadab
 pub use line::{AttemptRecord, AttemptResult};
 pub(crate) use line::{Line, Sent};
 pub(crate) use log::Log;
+pub use origin::Origin;
 pub use payloads::{DeliveryPayload, PayloadMade};
 pub use search::{EventSearch, FoundEvent, FoundEvents, SearchError};
 

@@ -170,6 +170,9 @@ async fn an_event_is_followed_to_other_buses_and_through_replays() {
     assert_eq!(told.places.len(), 2, "{told:#?}");
     assert_eq!(told.places[0].deliveries[0].became.as_deref(), Some("e"));
     assert_eq!((told.places[0].event.hops, told.places[1].event.hops), (0, 1));
+    let from = &told.places[1].from;
+    assert!(told.places[0].from.is_empty() && from.len() == 1, "{told:#?}");
+    assert_eq!((from[0].bus.as_str(), from[0].offset, from[0].rule.as_str()), ("default", 0, "a"));
 
     let replay = StartReplay {
         name: Some("again".to_owned()),
@@ -182,6 +185,26 @@ async fn an_event_is_followed_to_other_buses_and_through_replays() {
     };
     let told = fate(&router, "e", replayed).await;
     assert_eq!(told.places[1].deliveries.len(), 2, "{told:#?}");
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_transform_made_for_another_bus_knows_what_it_was_made_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = r#"{"source": "made", "detail-type": "T", "detail": {}}"#;
+    let text = rule("a", &format!("bus: other, transform: [{{input: {{constant: {made}}}}}]"))
+        + &rule("b", "bus: other");
+    let router = open(folder.path(), rules(&text)).await;
+    for (id, source) in [("first", "a"), ("second", "a"), ("kept", "b")] {
+        send(&router, id, source).await;
+        let told = fate(&router, id, is(DeliveryState::Delivered)).await;
+        let became = told.places[0].deliveries[0].became.clone().unwrap();
+        assert_eq!(became == id, source == "b", "what was made is an event of its own");
+        let has_origin = |fate: &Fate| fate.places.iter().any(|place| !place.from.is_empty());
+        let told = fate(&router, &became, has_origin).await;
+        let from = &told.places.last().unwrap().from;
+        assert_eq!((from.len(), from[0].event.as_str(), from[0].rule.as_str()), (1, id, source));
+    }
     stop(router).await;
 }
 

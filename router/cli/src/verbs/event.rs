@@ -59,6 +59,7 @@ struct Place {
     idempotency_key: Option<String>,
     bytes: u64,
     event: Option<Box<RawValue>>,
+    from: Vec<Origin>,
     deliveries: Vec<Delivery>,
     attempts: Vec<Attempt>,
     attempts_cut: bool,
@@ -66,6 +67,16 @@ struct Place {
     dispatched: bool,
     matches: Vec<String>,
     nearly: Vec<Nearly>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Origin {
+    bus: String,
+    offset: u64,
+    event: String,
+    rule: String,
+    target: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -169,6 +180,10 @@ fn head(id: &str, place: &Place, now: Timestamp) -> Result<(), Failure> {
     output::line(&format!("event     {id}  on bus {bus}, offset {offset}"))?;
     let when = moment(taken_at, now);
     output::line(&format!("taken in  {when}, {bytes} bytes, {}", flat(&how)))?;
+    for Origin { bus, offset, event, rule, target } in &place.from {
+        let from = format!("{bus}/{rule}/{target}: event {event} on bus {bus}, offset {offset}");
+        output::line(&format!("from      {}", flat(&from)))?;
+    }
     Ok(())
 }
 
