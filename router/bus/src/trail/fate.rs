@@ -11,9 +11,8 @@
 //! - **nothing silent**: an event that is in the journal has an answer, also when nothing was done.
 //! - bounded: so many places, attempts, and records looked at; what was cut is said.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use delivery::DeliveryId;
 use event::Timestamp;
@@ -24,22 +23,15 @@ use super::Wholly;
 use super::line::{self, AttemptRecord, AttemptResult};
 use super::origin::Origin;
 use super::payloads::DeliveryPayload;
-use super::search::{FoundEvent, Page, SearchError, Span, Wanted};
+use super::search::{FoundEvent, SearchError};
 use crate::core::Core;
 use crate::key::Key;
 use crate::router::Router;
 use crate::routes::short_digest;
 use crate::state;
 
-/// Places of one id that are told; more is a mistake of the sender.
-const PLACES_MAX: usize = 16;
 /// Attempts that are told of one place.
-const ATTEMPTS_MAX: usize = 1_000;
-/// Records looked at when neither time nor log know the id.
-const LOOKED_AT_MAX: u64 = 20_000_000;
-const STEP: u64 = 1 << 16;
-/// How long after the time in its id an event may have been taken in.
-const IN_THE_DOOR: Duration = Duration::from_secs(600);
+pub(super) const ATTEMPTS_MAX: usize = 1_000;
 /// Rules that nearly match, told when none does.
 const NEARLY_MAX: usize = 5;
 /// Rules beyond which nobody waits for the nearest to be found.
@@ -198,89 +190,6 @@ impl Router {
 }
 
 impl Core {
-    /// Where the id is, where it was and cannot be read, and whether that is all.
-    async fn places_of(
-        self: &Arc<Self>,
-        id: &str,
-        buses: &[String],
-    ) -> Result<(Vec<FoundEvent>, Vec<Unreadable>, bool), SearchError> {
-        let mut unreadable = Vec::new();
-        let mut found: BTreeMap<(u64, String), FoundEvent> = BTreeMap::new();
-        let mut add =
-            |event: FoundEvent| drop(found.insert((event.offset, event.bus.clone()), event));
-        let (logged, _) = self
-            .attempts(line::of_event(id), None, ATTEMPTS_MAX, {
-                let id = id.to_owned();
-                move |attempt| attempt.event == id || attempt.became.as_ref() == Some(&id)
-            })
-            .await;
-        let made: Vec<_> = logged.iter().filter(|one| one.became.as_deref() == Some(id)).collect();
-        for around in made.into_iter().take(PLACES_MAX).map(AttemptRecord::around) {
-            let span = self.span_between(Some(around.0), Some(around.1)).await?;
-            let (events, _) = self.look_for(id, buses, span).await?;
-            events.into_iter().for_each(&mut add);
-        }
-        let logged = logged.into_iter().filter(|attempt| attempt.event == id);
-        let seen: BTreeSet<(String, u64)> =
-            logged.map(|attempt| (attempt.bus, attempt.offset)).collect();
-        for (bus, offset) in
-            seen.into_iter().filter(|(bus, _)| buses.contains(bus)).take(PLACES_MAX)
-        {
-            match self.found_at(&bus, offset) {
-                Some(event) => add(event),
-                None if 0 < self.damaged_in(&bus, offset..offset + 1) => {
-                    unreadable.push(Unreadable { bus, offset });
-                }
-                None => (), // It has expired.
-            }
-        }
-        let everything = self.span_between(None, None).await?;
-        let near = match time_of(id) {
-            Some(time) => {
-                let until = Some(time.after(IN_THE_DOOR));
-                Some(self.span_between(Some(earlier(time)), until).await?)
-            }
-            None => None,
-        };
-        let mut complete = true;
-        if let Some(near) = near {
-            let (events, whole) = self.look_for(id, buses, near).await?;
-            complete = whole;
-            events.into_iter().for_each(&mut add);
-        }
-        if found.is_empty() {
-            let (events, whole) = self.look_for(id, buses, everything).await?;
-            complete = whole;
-            for event in events {
-                found.insert((event.offset, event.bus.clone()), event);
-            }
-        }
-        Ok((found.into_values().collect(), unreadable, complete))
-    }
-
-    async fn look_for(
-        self: &Arc<Self>,
-        id: &str,
-        buses: &[String],
-        span: Span,
-    ) -> Result<(Vec<FoundEvent>, bool), SearchError> {
-        let mut events = Vec::new();
-        let mut complete = true;
-        for bus in buses {
-            let mut page = Page { items: Default::default(), limit: PLACES_MAX, newest: false };
-            let (mut from, mut looked_at) = (span.from, 0);
-            while from < span.to && page.items.len() < page.limit && looked_at < LOOKED_AT_MAX {
-                let part = Span { from, to: span.to.min(from + STEP) };
-                page = self.look(bus, part, Wanted::id(id), page).await?;
-                looked_at += STEP;
-                from = part.to;
-            }
-            complete &= span.to <= from;
-            events.extend(page.items);
-        }
-        Ok((events, complete))
-    }
-
     /// The attempts at one delivery that are on record, oldest first.
     pub(crate) async fn attempts_at(self: &Arc<Self>, id: &DeliveryId) -> Vec<AttemptRecord> {
         let (key, id) = (line::of_place(&id.bus, id.offset), id.clone());
@@ -475,29 +384,6 @@ fn from_attempts(attempts: &[AttemptRecord]) -> BTreeMap<Course, DeliveryFate> {
     deliveries
 }
 
-/// The time in a UUID of version 7.
-fn time_of(id: &str) -> Option<Timestamp> {
-    let uuid = uuid::Uuid::try_parse(id).ok()?;
-    if uuid.get_version_num() != 7 {
-        return None;
-    }
-    let millis = uuid.as_u128() >> 80;
-    Some(Timestamp::from_millis(i64::try_from(millis).ok()?))
-}
-
 pub(super) fn earlier(time: Timestamp) -> Timestamp {
     Timestamp::from_millis(time.as_millis().saturating_sub(60_000))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_of_an_id_is_read_where_there_is_one() {
-        let millis = |id| time_of(id).map(Timestamp::as_millis);
-        assert_eq!(millis("0198c5f2-6f0e-7c43-a9d5-0b7f6f9b1c11"), Some(0x0198_c5f2_6f0e));
-        assert_eq!(millis("8e03978e-40d5-43dd-bc93-6894a57f9324"), None);
-        assert_eq!(millis("order-1"), None);
-    }
 }

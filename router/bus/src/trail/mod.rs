@@ -21,6 +21,7 @@ mod line;
 mod log;
 mod origin;
 mod payloads;
+mod places;
 mod search;
 mod standing;
 

@@ -53,16 +53,21 @@ async fn what_is_sealed_reaches_those_who_come_late() {
     stop(router).await;
 }
 
+/// Lets go at once of what nobody needs on the bus `default`.
+fn expiring(folder: &Path) -> Options {
+    let mut options = sealing(folder);
+    let retention = Retention { age: Some(MILLI), bytes: None };
+    let kept = BusOptions { retention, ..BusOptions::default() };
+    options.bus_options.insert("default".to_owned(), kept);
+    options
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn events_expire_when_all_have_had_them_and_not_before() {
     let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
     let gate = Gate::shut();
     target.always("/t", Answer::status(200).behind(&gate));
-    let mut options = sealing(folder.path());
-    let retention = Retention { age: Some(MILLI), bytes: None };
-    let kept = BusOptions { retention, ..BusOptions::default() };
-    options.bus_options.insert("default".to_owned(), kept);
-    let router = open(options, rules(&rule("one", &target.url("/t")))).await;
+    let router = open(expiring(folder.path()), rules(&rule("one", &target.url("/t")))).await;
     router.ingest("other", vec![entry(1000)]).await.unwrap();
     send(&router, 0..20).await;
     sealed(&router, 21).await;
@@ -92,12 +97,8 @@ async fn a_subscription_holds_events_back_no_longer_than_it_would_try_them() {
     let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
     let gate = Gate::shut();
     target.always("/t", Answer::status(200).behind(&gate));
-    let mut options = sealing(folder.path());
-    let retention = Retention { age: Some(MILLI), bytes: None };
-    let kept = BusOptions { retention, ..BusOptions::default() };
-    options.bus_options.insert("default".to_owned(), kept);
     let short = rule("one", &target.url("/t")).replace("attempts: 50", "attempts: 50, max_age: 1s");
-    let router = open(options, rules(&short)).await;
+    let router = open(expiring(folder.path()), rules(&short)).await;
     send(&router, 0..5).await;
     until(&router, "expired", async || router.status().journal.expired_records == 5).await;
     gate.open();
