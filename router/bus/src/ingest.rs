@@ -30,7 +30,13 @@ pub enum IngestError {
     #[error(
         "{reason}; the first {done} of {entries} events are done: kept, but for those with a fault of their own"
     )]
-    Partly { done: usize, entries: usize, reason: String },
+    Partly {
+        /// Events that came into the journal.
+        stored: usize,
+        done: usize,
+        entries: usize,
+        reason: String,
+    },
 }
 
 impl From<AppendError> for IngestError {
@@ -81,7 +87,7 @@ impl Progress {
         let Self { kept, done, entries } = *self;
         match kept {
             0 => IngestError::Unavailable { reason },
-            _ => IngestError::Partly { done, entries, reason },
+            stored => IngestError::Partly { stored, done, entries, reason },
         }
     }
 
@@ -142,6 +148,21 @@ impl Router {
         entries: Vec<Bytes>,
         key: Option<IdempotencyKey>,
     ) -> Result<Vec<Result<Taken, Refusal>>, IngestError> {
+        let taken = self.take(bus, entries, key).await;
+        match &taken {
+            Ok(results) => self.core.count_ingested(results),
+            Err(IngestError::Partly { stored, .. }) => self.core.count_stored(*stored),
+            Err(IngestError::UnknownBus { .. } | IngestError::Unavailable { .. }) => (),
+        }
+        taken
+    }
+
+    async fn take(
+        &self,
+        bus: &str,
+        entries: Vec<Bytes>,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Vec<Result<Taken, Refusal>>, IngestError> {
         let core = &self.core;
         core.know(bus)?;
         let now = core.clock.now();
@@ -159,7 +180,6 @@ impl Router {
                 Visit { core, bus, now, entries: rest, key, progress }.carried_out().await?,
             );
         }
-        core.count_ingested(&results);
         Ok(results)
     }
 }

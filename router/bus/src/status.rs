@@ -244,6 +244,11 @@ impl Core {
         self.ingested.refused.fetch_add(refused, Ordering::Relaxed);
     }
 
+    pub(crate) fn count_stored(&self, events: usize) {
+        let events = u64::try_from(events).unwrap_or(u64::MAX);
+        self.ingested.accepted.fetch_add(events, Ordering::Relaxed);
+    }
+
     fn subscription_status(&self) -> Vec<SubscriptionStatus> {
         let (dispatched, end) = (self.dispatched(), self.journal.durable_end().get());
         let lanes: Vec<_> = self.lanes().values().cloned().collect();

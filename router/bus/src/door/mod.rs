@@ -234,8 +234,11 @@ impl Visit {
         let known = outcomes.iter().take_while(|outcome| outcome.is_some()).count();
         // A repeat is in the journal, too.
         let is_any_kept = outcomes.iter().flatten().any(Result::is_ok);
-        let kept = self.progress.kept.max(usize::from(is_any_kept));
-        Progress { kept, done: self.progress.done + known, ..self.progress }.end(reason)
+        let Progress { kept: stored, done, entries } = self.progress;
+        if stored == 0 && !is_any_kept {
+            return IngestError::Unavailable { reason };
+        }
+        IngestError::Partly { stored, done: done + known, entries, reason }
     }
 }
 

@@ -320,11 +320,15 @@ async fn a_request_that_fills_the_disk_says_how_much_of_it_is_kept() {
         let before = stored(&router);
         let entries = large(keyed_from);
         let error = router.ingest_once("default", entries.clone(), None).await.unwrap_err();
-        let IngestError::Partly { done, entries: 80, reason } = &error else { panic!("{error:?}") };
+        let IngestError::Partly { stored: kept, done, entries: 80, reason } = &error else {
+            panic!("{error:?}")
+        };
         assert!(reason.contains("make room on that disk"), "{reason}");
         // The one with a fault is not there, and need not be sent again either.
         assert_eq!(stored(&router) - before + 1, *done as u64);
         assert!((10..79).contains(done), "{done}");
+        // What came in counts, though the request was refused.
+        assert_eq!((*kept + 1, router.status().events_accepted), (*done, *kept as u64));
         let said = format!("the first {done} of 80 events are done");
         assert!(error.to_string().contains(&said), "{error}");
 

@@ -317,7 +317,8 @@ mod tests {
     #[tokio::test]
     async fn what_need_not_be_sent_again_is_counted() {
         let reason = "the disk is full".to_owned();
-        let text = body(IngestError::Partly { done: 3, entries: 9, reason }.into()).await;
+        let text =
+            body(IngestError::Partly { stored: 2, done: 3, entries: 9, reason }.into()).await;
         assert!(text.ends_with(r#"a fault of their own","done":3}"#), "{text}");
     }
 

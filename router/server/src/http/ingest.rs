@@ -13,7 +13,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bus::{Refusal, Taken};
+use bus::{IngestError, Refusal, Taken};
 use event::IdempotencyKey;
 use serde_json::value::RawValue;
 
@@ -78,7 +78,11 @@ async fn take(
     let bounds = Bounds { bytes_max: app.limits.body_bytes, time_max: app.body_time };
     let held = app.budget.read(body, bounds).await?;
     let found = split(&held.bytes, media, app.limits.body_events)?;
-    let outcomes = app.router.ingest_once(bus, found.entries, key).await?;
+    let outcomes = app.router.ingest_once(bus, found.entries, key).await;
+    if let Err(IngestError::Partly { stored, .. }) = &outcomes {
+        app.metrics.ingested(bus, *stored, 0, 0);
+    }
+    let outcomes = outcomes?;
     answer(app, bus, &outcomes, found.alone)
 }
 
