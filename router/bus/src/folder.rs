@@ -5,9 +5,11 @@
 //! ```
 
 use std::path::Path;
+use std::sync::Arc;
 
 use journal::{Chain, ChainOptions, Journal, Offset, Recovery};
 
+use crate::clock::Clock;
 use crate::options::Options;
 use crate::outside::Outside;
 use crate::router::OpenError;
@@ -21,7 +23,11 @@ pub(crate) struct Opened {
     pub attempts: Result<Log, String>,
 }
 
-pub(crate) fn open(outside: &Outside, options: &Options) -> Result<Opened, OpenError> {
+pub(crate) fn open(
+    outside: &Outside,
+    options: &Options,
+    clock: Arc<dyn Clock>,
+) -> Result<Opened, OpenError> {
     let folder = &options.data_dir;
     let path = folder.join("state.sqlite");
     let remembered = match outside {
@@ -30,7 +36,7 @@ pub(crate) fn open(outside: &Outside, options: &Options) -> Result<Opened, OpenE
         Outside::Simulated(_) => Remembered::default(),
     };
     // First, because it takes the folder's lock.
-    let (journal, recovery) = open_journal(outside, options, remembered.end)?;
+    let (journal, recovery) = open_journal(outside, options, (remembered.end, clock))?;
     match &recovery.torn {
         Some(torn) => tracing::warn!(
             path = %torn.path.display(), position = torn.position, bytes = torn.bytes_cut, records = recovery.records,
@@ -50,7 +56,7 @@ pub(crate) fn open(outside: &Outside, options: &Options) -> Result<Opened, OpenE
             State::open(&path)?
         }
         #[cfg(feature = "simulation")]
-        Outside::Simulated(world) => State::open_in(std::sync::Arc::clone(world))?,
+        Outside::Simulated(world) => State::open_in(Arc::clone(world))?,
     };
     let attempts = open_attempts(outside, options);
     if let Err(reason) = &attempts {
@@ -104,7 +110,7 @@ fn open_attempts(outside: &Outside, options: &Options) -> Result<Log, String> {
 fn open_journal(
     outside: &Outside,
     options: &Options,
-    end_min: Offset,
+    (end_min, clock): (Offset, Arc<dyn Clock>),
 ) -> Result<(Journal, Recovery), OpenError> {
     let folder = &options.data_dir;
     let defaults = journal::Options {
@@ -112,6 +118,7 @@ fn open_journal(
         sealed_dir: folder.join("sealed"),
         archives_dir: folder.join("archives"),
         free_bytes_min: options.free_bytes_min,
+        monotonic: Arc::new(move || clock.monotonic()),
         ..journal::Options::new(folder.join("journal"))
     };
     match outside {

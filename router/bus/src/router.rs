@@ -102,8 +102,8 @@ impl Router {
         clock: Arc<dyn Clock>,
         (rules, host): (Arc<RuleSet>, plugin::Host),
     ) -> Result<Router, OpenError> {
-        let (opening, on) = (options.clone(), outside.clone());
-        let opened = outside.blocking(move || folder::open(&on, &opening)).await;
+        let (opening, on, time) = (options.clone(), outside.clone(), Arc::clone(&clock));
+        let opened = outside.blocking(move || folder::open(&on, &opening, time)).await;
         let folder::Opened { journal, state, attempts } = opened?;
         state.run(ReplayRow::tidy).await?;
         let dormant = state.run(Subscription::all).await?;

@@ -28,6 +28,7 @@ mod rules;
 mod run;
 mod stops;
 mod targets;
+mod weak;
 mod world;
 
 use std::collections::BTreeMap;

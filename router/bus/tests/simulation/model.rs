@@ -9,7 +9,8 @@
 //!   first time as in a replay.
 //! - What arrives again has the `DeliveryId` that it had; what is tried again is what was tried.
 //! - `settled` and the window claim nothing that is not delivered, postponed or dead (`claims`).
-//! - Every acknowledged event is in the journal (`journal`), and in the archives that are of it
+//! - Every acknowledged event is in the journal (`journal`), but for the last ones of a bus that is
+//!   synced at intervals (`weak`), and in the archives that are of it
 //!   (`archives`); under one idempotency key it is there once (`keys`).
 //! - A replay that is completed has sent what the first run has (`replays`).
 
@@ -24,6 +25,7 @@ use crate::keys::Keys;
 use crate::letters::{Known, Place};
 use crate::replays::Replay;
 use crate::rules::{Facts, Generation, Rule, is_ordered};
+use crate::weak::Weak;
 use crate::world::State;
 
 /// An event that somebody sent.
@@ -66,6 +68,7 @@ pub(crate) struct Model {
     pub(crate) sent: BTreeMap<String, Sent>,
     pub(crate) acknowledged: BTreeSet<String>,
     pub(crate) keys: Keys,
+    pub(crate) weak: Weak,
     /// The rules of this life, in order.
     pub(crate) versions: Vec<Version>,
     /// The database when this life began.

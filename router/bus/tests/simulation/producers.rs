@@ -23,7 +23,10 @@ pub(crate) async fn produce(sim: Arc<Sim>, router: Router, producer: u64) {
                 state.note(|| format!("acknowledged on {bus}: {}", ids.join(", ")));
                 for (id, result) in ids.into_iter().zip(results) {
                     match result {
-                        Ok(taken) => state.model.note_answer(id, &taken),
+                        Ok(taken) => {
+                            state.note_weak(bus, &taken);
+                            state.model.note_answer(id, &taken);
+                        }
                         Err(error) => state.model.wrong(format!("{id} was refused: {error}")),
                     }
                 }

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use slipswitch_bus::{BusOptions, Clock, Deduplication, Options, Retention, Router, plugin};
+use slipswitch_bus::{
+    BusOptions, Clock, Deduplication, Durability, Options, Retention, Router, plugin,
+};
 use tokio::task::JoinSet;
 
 use crate::director;
@@ -17,6 +19,7 @@ use crate::random::Random;
 use crate::replays;
 use crate::rules::{self, Generation};
 use crate::stops;
+use crate::weak::WEAK;
 use crate::world::{Around, Setting, Sim};
 
 /// What became of a run.
@@ -51,6 +54,8 @@ pub(crate) fn run(seed: u64, setting: Setting) -> Run {
     sim.lock().model.is_log_whole = true;
     let window = if sim.chance(70) { 300_000 } else { 1 + sim.draw(20_000) };
     sim.lock().model.keys.window = Duration::from_millis(window);
+    let interval = sim.chance(40).then(|| Duration::from_millis(sim.draw(500)));
+    sim.lock().model.weak.interval = interval;
     for life in 1..=lives {
         sim.lock().model.lives = usize::try_from(life).expect("lives are few");
         rules = live(&around, rules, life == lives);
@@ -97,6 +102,8 @@ fn live(around: &Arc<Around>, rules: Generation, is_last: bool) -> Generation {
         sim.note(|| format!("end of the process: {end:?}"));
         // After a stop, too, the power may be lost.
         let loses_power = end == End::PowerLost || sim.chance(30);
+        let at = sim.monotonic();
+        sim.lock().model.weak.end = Some((at, end == End::Stopped));
         if loses_power || end != End::Stopped {
             sim.lock().model.is_log_whole = false;
         }
@@ -114,7 +121,7 @@ fn live(around: &Arc<Around>, rules: Generation, is_last: bool) -> Generation {
 
 fn options(sim: &Sim) -> Options {
     let mut state = sim.lock();
-    let window = state.model.keys.window;
+    let (window, interval) = (state.model.keys.window, state.model.weak.interval);
     let random = &mut state.random;
     let small = |random: &mut Random, most| 1 + random.index(most);
     Options {
@@ -124,7 +131,12 @@ fn options(sim: &Sim) -> Options {
         concurrency: small(random, 6),
         lane_events_max: small(random, 8),
         postponed_max: small(random, 12),
-        bus_options: rules::BUSES.map(|bus| (bus.to_owned(), bus_options(random))).into(),
+        bus_options: rules::BUSES
+            .map(|bus| {
+                let interval = interval.filter(|_| bus == WEAK);
+                (bus.to_owned(), bus_options(random, interval))
+            })
+            .into(),
         seal_after: Duration::from_millis(200 + random.below(3000)),
         expire_every: Duration::from_millis(500 + random.below(3000)),
         deduplication: Deduplication { window, ..Deduplication::default() },
@@ -134,12 +146,13 @@ fn options(sim: &Sim) -> Options {
     }
 }
 
-fn bus_options(random: &mut Random) -> BusOptions {
+fn bus_options(random: &mut Random, interval: Option<Duration>) -> BusOptions {
     let retention = Retention {
         age: random.chance(40).then(|| Duration::from_millis(random.below(5000))),
         bytes: random.chance(30).then(|| random.below(10_000)),
     };
-    BusOptions { retention, ..BusOptions::default() }
+    let durability = interval.map_or(Durability::Synced, Durability::Interval);
+    BusOptions { retention, durability }
 }
 
 fn host() -> plugin::Host {

@@ -192,7 +192,7 @@ impl Sim {
 }
 
 impl State {
-    fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         let started = self.started.map_or(Duration::ZERO, |started| Instant::now() - started);
         self.began + started
     }
