@@ -80,6 +80,8 @@ fn check(sim: &Sim, found: &Found, event: &str, place: &Place) -> Result<(), Str
     }
     if model.is_log_whole {
         let here = model.arrived.keys().filter(|(key, _, at)| *at == offset && key.bus == *bus);
+        // An attempt under way when its replay failed is nobody's any more.
+        let here = here.filter(|(_, replay, _)| !found.has_failed(replay));
         for at in here {
             let is_told = told.iter().any(|(told, state)| {
                 told == at && matches!(state, DeliveryState::Delivered | DeliveryState::Dead)

@@ -171,6 +171,12 @@ pub(crate) fn read(database: &Connection) -> rusqlite::Result<Rows> {
     rows.collect()
 }
 
+impl Found {
+    pub(crate) fn has_failed(&self, replay: &str) -> bool {
+        self.replays.get(replay).is_some_and(|row| row.state == "failed")
+    }
+}
+
 impl Model {
     /// Whether a replay is to look at an offset.
     pub(crate) fn is_in(&self, replay: &Replay, offset: u64) -> bool {

@@ -97,6 +97,7 @@ fn live(around: &Arc<Around>, rules: Generation, is_last: bool) -> Generation {
         let end = tokio::select! {
             biased;
             () = sim.over() => if sim.chance(50) { End::Killed } else { End::PowerLost },
+            () = struck(sim, is_last) => if sim.chance(50) { End::Killed } else { End::PowerLost },
             () = act(around, &rules, is_last) => End::Stopped,
         };
         sim.note(|| format!("end of the process: {end:?}"));
@@ -117,6 +118,15 @@ fn live(around: &Arc<Around>, rules: Generation, is_last: bool) -> Generation {
     Arc::into_inner(rules)
         .and_then(|rules| rules.into_inner().ok())
         .expect("nobody has it any more")
+}
+
+/// A process may end at any time, also while it does nothing.
+async fn struck(sim: &Sim, is_last: bool) {
+    if is_last || !sim.chance(35) {
+        std::future::pending::<()>().await;
+    }
+    let within = if sim.chance(50) { 1500 } else { 6000 };
+    sim.sleep(within).await;
 }
 
 fn options(sim: &Sim) -> Options {
