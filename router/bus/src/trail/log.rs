@@ -1,7 +1,5 @@
 //! The delivery log's files: a chain that is appended to and never synced record by record.
 
-use std::sync::{Mutex, PoisonError};
-
 use bytes::Bytes;
 use event::Timestamp;
 use journal::{Appender, Chain, ChainCursor, ChainStats, Filter, Offset, ReadError, Retention};
@@ -15,14 +13,12 @@ const FILES_PER_AGE: u32 = 8;
 pub(crate) struct Log {
     chain: Chain,
     appender: Appender,
-    /// When the file that grows was begun.
-    begun_at: Mutex<Option<Timestamp>>,
 }
 
 impl Log {
     pub(crate) fn new(chain: Chain) -> Result<Self, String> {
         let appender = chain.appender().map_err(|error| error.to_string())?;
-        Ok(Self { chain, appender, begun_at: Mutex::default() })
+        Ok(Self { chain, appender })
     }
 
     pub(super) fn stats(&self) -> ChainStats {
@@ -76,13 +72,9 @@ impl Log {
     }
 
     fn is_time_to_roll(&self, keep: &DeliveryLog, now: Timestamp) -> bool {
-        let mut begun = self.begun_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = *begun.get_or_insert(now);
-        let is_time = keep.age / FILES_PER_AGE <= now.since(since);
-        if is_time {
-            *begun = Some(now);
-        }
-        is_time
+        // Of the file itself: it may have been begun long before this process was.
+        let begun = self.appender.begun_at().map(Timestamp::from_millis);
+        begun.is_some_and(|begun| keep.age / FILES_PER_AGE <= now.since(begun))
     }
 
     /// The attempts from a time on, in blocks that the filter lets pass.

@@ -43,6 +43,20 @@ fn what_is_too_old_goes_file_by_file() {
 }
 
 #[test]
+fn a_file_is_finished_by_its_age_however_often_the_router_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = DeliveryLog { age: Duration::from_secs(80), ..DeliveryLog::default() };
+    for at in (0..=100).step_by(5) {
+        let log = log(folder.path());
+        assert_eq!(log.write(&[line(at * 1000)], Wholly::Yes), (0, None));
+        log.expire(&keep, second(at));
+    }
+    let stats = log(folder.path()).stats();
+    assert!((5..=12).contains(&stats.segments), "{stats:?}");
+    assert!(stats.first_time.is_some_and(|first| 10_000 < first), "{stats:?}");
+}
+
+#[test]
 fn what_is_too_much_goes_and_the_file_that_grows_stays() {
     let folder = tempfile::tempdir().unwrap();
     let log = log(folder.path());

@@ -116,6 +116,11 @@ impl Appender {
         roll(&self.chain, &mut self.chain.lock_tail())
     }
 
+    /// The time of the first record in the file that grows; `None` when there is none.
+    pub fn begun_at(&self) -> Option<i64> {
+        self.chain.lock_tail().as_ref().and_then(|tail| tail.stats().first_time)
+    }
+
     /// The next record's offset.
     pub fn next_offset(&self) -> Offset {
         let tail = self.chain.lock_tail();
