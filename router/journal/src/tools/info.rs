@@ -7,10 +7,10 @@ use super::{
     hot::{Hot, Step},
 };
 use crate::{
-    Offset,
+    Fault, Offset,
     chain::{
         listing::PartState,
-        manifest::Manifest,
+        manifest::{self, Manifest},
         open_file::{OpenFile, is_open},
         opening::look_at,
         verify::sound_manifest,
@@ -51,15 +51,25 @@ pub enum InfoKind {
 }
 
 impl StoppedData {
-    /// What there is: the hot journal, then each chain.
-    pub fn info(&self) -> Result<Vec<Info>, ToolError> {
+    /// What there is: the hot journal, then each chain. And the manifests that cannot be read, so that
+    /// nobody knows what belongs there.
+    pub fn info(&self) -> Result<(Vec<Info>, Vec<Fault>), ToolError> {
         let gathered = (|| {
-            let mut all = vec![self.hot_info()?];
+            let (mut all, mut faults) = (vec![self.hot_info()?], Vec::new());
             for chain in self.chains()? {
                 let mut names = chain.disk.list()?;
                 names.sort();
                 let manifest = sound_manifest(&*chain.disk, &names)?;
-                let Some(manifest) = manifest.map_err(io::Error::other)? else { continue };
+                let manifest = match manifest {
+                    Ok(Some(manifest)) => manifest,
+                    Ok(None) => continue,
+                    Err(what) => {
+                        let path = chain.disk.path(manifest::NAME);
+                        let (offsets, records) = (None, None);
+                        faults.push(Fault { path, position: 0, what, offsets, records });
+                        continue;
+                    }
+                };
                 let mut info = Info::new(chain.kind, &chain.name);
                 (info.first_offset, info.next_offset) = (manifest.from, manifest.to);
                 for listed in &manifest.files {
@@ -82,7 +92,7 @@ impl StoppedData {
                 }
                 all.push(info);
             }
-            Ok(all)
+            Ok((all, faults))
         })();
         gathered.map_err(|source| self.error(source))
     }

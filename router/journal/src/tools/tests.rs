@@ -118,13 +118,26 @@ fn an_export_of_an_archive_has_what_is_not_sealed_yet_or_says_that_it_is_left_ou
 
 #[test]
 fn the_parts_of_the_journal_are_listed() {
-    let infos = open(&data()).info().unwrap();
+    let disk = data();
+    let (infos, faults) = open(&disk).info().unwrap();
+    assert_eq!(faults, []);
     let short: Vec<_> = infos.iter().map(|info| (info.kind, &*info.name, info.records)).collect();
     let expected =
         [(InfoKind::Hot, "", 10), (InfoKind::Bus, "shop", 3), (InfoKind::Archive, "fourths", 2)];
     assert_eq!(short, expected);
     assert_eq!((infos[0].first_time, infos[0].last_time), (Some(1000), Some(1009)));
     assert_eq!(infos[1].next_offset, Offset::new(6));
+    disk.below("sealed").below("shop").delete("chain");
+    let (rest, faults) = open(&disk).info().unwrap();
+    assert_eq!(
+        rest.iter().map(|info| info.kind).collect::<Vec<_>>(),
+        [InfoKind::Hot, InfoKind::Archive]
+    );
+    let [fault] = &faults[..] else { panic!("{faults:?}") };
+    assert!(fault.path.ends_with("sealed/shop/chain"), "{fault}");
+    open(&disk).repair().unwrap();
+    let (infos, _) = open(&disk).info().unwrap();
+    assert_eq!((infos[1].kind, &*infos[1].name), (InfoKind::Bus, "shop"), "repaired");
 }
 
 #[test]

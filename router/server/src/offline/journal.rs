@@ -59,7 +59,8 @@ impl Data {
         Ok(self.stopped.repair()?)
     }
 
-    pub fn info(&self) -> Result<Vec<Info>, JournalError> {
+    /// The parts, and what of them cannot be told.
+    pub fn info(&self) -> Result<(Vec<Info>, Vec<Fault>), JournalError> {
         Ok(self.stopped.info()?)
     }
 

@@ -7,7 +7,7 @@ use server::offline::journal::{Info, InfoKind};
 
 use super::{Place, failure};
 use crate::{
-    failure::Failure,
+    failure::{Exit, Failure},
     output::{self, Format, Output, size},
 };
 
@@ -27,12 +27,22 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let infos = arguments.place.open()?.info().map_err(failure)?;
+    let (infos, faults) = arguments.place.open()?.info().map_err(failure)?;
     if arguments.output.format == Format::Json {
-        return Ok(output::json(&infos.iter().map(object).collect::<Vec<_>>())?);
+        output::json(&infos.iter().map(object).collect::<Vec<_>>())?;
+    } else {
+        let heads =
+            ["PART", "NAME", "SEGMENTS", "RECORDS", "ON DISK", "RAW", "OFFSETS", "FROM", "TO"];
+        output::table(heads, infos.iter().map(row).collect(), "nothing")?;
     }
-    let heads = ["PART", "NAME", "SEGMENTS", "RECORDS", "ON DISK", "RAW", "OFFSETS", "FROM", "TO"];
-    Ok(output::table(heads, infos.iter().map(row).collect(), "nothing")?)
+    for fault in &faults {
+        output::complain(&format!("left out: {}", output::flat(&fault.to_string())));
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    output::complain("`slipswitch journal repair` makes a new manifest of the segments");
+    Err(Failure::silent(Exit::Failed))
 }
 
 fn row(info: &Info) -> [String; 9] {
