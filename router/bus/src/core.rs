@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use delivery::Client;
+use event::Timestamp;
 use journal::{Health, Journal, Offset};
 use ruleset::{Start, TargetKind};
 use tokio::sync::{Notify, oneshot, watch};
@@ -176,7 +177,7 @@ impl Core {
     }
 
     /// Hands every lane its route of the next snapshot, or retires it.
-    pub(crate) fn adopt(&self, next: &Routes, position: Offset) {
+    pub(crate) fn adopt(&self, next: &Routes, position: Offset, now: Timestamp) {
         let lanes = self.lanes().clone();
         for (key, lane) in lanes {
             match next.of(&key) {
@@ -184,7 +185,7 @@ impl Core {
                 None if key.replay.is_some() => (), // It is done, and the others of its replay are not.
                 None => {
                     tracing::info!(subscription = %key, "its rule or target was removed: what it is owed is tried once more");
-                    lane.retire(position);
+                    lane.retire(position, now);
                 }
             }
         }

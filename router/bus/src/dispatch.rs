@@ -162,21 +162,23 @@ impl Dispatcher {
         let position = self.cursor.position();
         let next = Arc::new(next);
         self.core.fail_replays(&next).await?;
-        self.core.wake_dormant(&next, position).await?;
+        let removals = self.core.removals(&next);
         let added: Vec<(Key, Offset)> = {
             let lanes = self.core.lanes();
-            let added = next.by_key.iter().filter(|(key, _)| !lanes.contains_key(*key));
+            let is_new = |key: &Key| !lanes.contains_key(key) && !removals.brings_back(key);
+            let added = next.by_key.iter().filter(|(key, _)| is_new(key));
             added.map(|(key, route)| (key.clone(), self.core.start_of(route, position))).collect()
         };
         // At least once: a subscription is on disk before it is offered its first event.
-        let begun = added.clone();
+        let (begun, moves) = (added.clone(), removals.writing(self.core.recall()));
         self.core
             .state
             .run(move |tx| {
+                moves(tx)?;
                 begun.iter().try_for_each(|(key, from)| Subscription::begin(tx, key, *from, None))
             })
             .await?;
-        self.core.adopt(&next, position);
+        self.core.carry_out_removals(removals, &next, position);
         for (key, from) in added {
             let route = Arc::clone(next.by_key.get(&key).expect("added keys are of this set"));
             self.core.open_lane(Subscription::new(key, from), route, position);

@@ -1,9 +1,12 @@
 //! Rules and targets that go: what becomes of their subscriptions, and of the replays to them.
 //!
 //! ```text
-//! has a rule ──▶ removed: has no rule, keeps its place ──▶ over, after `removed_kept`
-//!      ▲                              │ the rule comes back
-//!      └──────────────────────────────┘
+//! has a rule ──▶ retired: is sent what it was owed ─────────────────▶ over, with the last of it
+//!    ▲  │                 │ its target takes nothing
+//!    │  │ at a start      ├────────────────────────────────────────▶ over, after `removed_kept`
+//!    │  ▼                 │ restart
+//!    │ dormant: keeps its place ◀──┘ ──────────────────────────────▶ over, after `removed_kept`
+//!    └──── the rule comes back, to either of them: it goes on from its place
 //! ```
 //!
 //! # Invariants
@@ -15,89 +18,127 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use event::Timestamp;
 use journal::Offset;
+use rusqlite::Transaction;
 
 use crate::core::Core;
 use crate::key::Key;
 use crate::lane::{Forced, Lane};
+
 use crate::replay::ReplayState;
 use crate::routes::Routes;
-use crate::state::{Postponed, ReplayRow, StateError, Stopped, Subscription};
+use crate::state::{Postponed, Recall, ReplayRow, StateError, Stopped, Subscription};
 
-impl Core {
-    /// Opens the lanes of what was on disk and has a rule; what has none keeps its place for a while.
-    ///
-    /// # Errors
-    ///
-    /// When that cannot be written down; all of it stays as it is then.
-    pub(crate) async fn wake_dormant(
-        self: &Arc<Self>,
-        next: &Routes,
-        position: Offset,
-    ) -> Result<(), StateError> {
-        let dormant = std::mem::take(&mut *self.dormant());
-        let (known, mut unknown): (Vec<_>, Vec<_>) =
-            dormant.into_iter().partition(|stored| next.of(&stored.key).is_some());
-        // Without any rules, what was on disk waits for them.
-        let orphans = if next.rules.rules().is_empty() { Vec::new() } else { unknown.clone() };
-        if let Err(error) = self.write_removals(&known, &orphans).await {
-            self.dormant().extend(known.into_iter().chain(unknown));
-            return Err(error);
-        }
-        if !orphans.is_empty() {
-            let now = self.clock.now();
-            unknown.retain(|stored| stored.key.replay.is_none());
-            for stored in unknown.iter_mut().filter(|stored| stored.removed.is_none()) {
-                let behind = position.get().saturating_sub(stored.settled.get());
-                tracing::warn!(subscription = %stored.key, behind, kept = ?self.options.removed_kept, "its rule or target is not among the rules: it keeps its place for a while, in case it comes back; what waited for a retry are dead letters");
-                stored.removed = Some(now);
-                stored.waiting.clear();
-            }
-        }
-        self.dormant().extend(unknown);
-        for stored in known {
-            let route = Arc::clone(next.of(&stored.key).expect("just found"));
-            if stored.removed.is_some() {
-                tracing::info!(subscription = %stored.key, from = stored.settled.get(), "its rule or target is back: it goes on from its place");
-            }
-            self.open_lane(Subscription { removed: None, ..stored }, route, position);
-        }
-        Ok(())
+/// What a swap does to the subscriptions that are there: all of it is written down before any of it
+/// is done.
+pub(crate) struct Removals {
+    now: Timestamp,
+    /// Dormant ones whose rule is back.
+    back: Vec<Subscription>,
+    /// Dormant ones that have none.
+    orphans: Vec<Subscription>,
+    /// Lanes that lose their rule, with the time of now, or have it again.
+    lanes: Vec<(Key, Option<Timestamp>)>,
+}
+
+impl Removals {
+    pub(crate) fn brings_back(&self, key: &Key) -> bool {
+        self.back.iter().any(|stored| stored.key == *key)
     }
 
-    async fn write_removals(
+    /// What [`Core::carry_out_removals`] will do.
+    pub(crate) fn writing(
         &self,
-        back: &[Subscription],
-        orphans: &[Subscription],
-    ) -> Result<(), StateError> {
-        let key = |stored: &Subscription| stored.key.clone();
-        let back: Vec<Key> = back.iter().filter(|one| one.removed.is_some()).map(key).collect();
-        let of_replays = orphans.iter().filter(|one| one.key.replay.is_some());
-        let over: Vec<Key> = of_replays.map(key).collect();
-        let live = orphans.iter().filter(|one| one.key.replay.is_none() && one.removed.is_none());
-        let removed: Vec<Key> = live.map(key).collect();
-        if back.is_empty() && over.is_empty() && removed.is_empty() {
-            return Ok(());
-        }
-        let (now, recall) = (self.clock.now(), self.recall());
-        self.letters.set_stale();
-        let written = self.state.run(move |tx| {
+        recall: Box<Recall>,
+    ) -> impl FnOnce(&Transaction<'_>) -> Result<(), StateError> + Send + 'static {
+        let now = self.now;
+        let back = self.back.iter().filter(|one| one.removed.is_some());
+        let back: Vec<Key> = back.map(|one| one.key.clone()).collect();
+        let lanes = self.lanes.clone();
+        let of_replays = self.orphans.iter().filter(|one| one.key.replay.is_some());
+        let over: Vec<Key> = of_replays.map(|one| one.key.clone()).collect();
+        // One that was on its way to its end when the process was has rows, too.
+        let is_new = |one: &&Subscription| one.removed.is_none() || !one.waiting.is_empty();
+        let live = self.orphans.iter().filter(|one| one.key.replay.is_none()).filter(is_new);
+        let removed: Vec<(Key, Timestamp)> =
+            live.map(|one| (one.key.clone(), one.removed.unwrap_or(now))).collect();
+        move |tx| {
             for key in &back {
                 Subscription::remove(tx, key, None)?;
             }
-            for key in &removed {
+            for (key, since) in &lanes {
+                Subscription::remove(tx, key, *since)?;
+            }
+            for (key, since) in &removed {
                 let why = (now, "its rule or target was removed");
                 Postponed::bury_all(tx, key, why, &*recall)?;
                 Subscription::let_go(tx, key)?;
-                Subscription::remove(tx, key, Some(now))?;
+                Subscription::remove(tx, key, Some(*since))?;
             }
             for key in &over {
                 ReplayRow::fold(tx, key)?;
                 Subscription::end(tx, key)?;
             }
-            ReplayRow::complete(tx, now)
+            if over.is_empty() { Ok(()) } else { ReplayRow::complete(tx, now) }
+        }
+    }
+}
+
+impl Core {
+    /// What the next rules do to the subscriptions that are there.
+    pub(crate) fn removals(&self, next: &Routes) -> Removals {
+        let now = self.clock.now();
+        let dormant = self.dormant().clone();
+        let (back, unknown): (Vec<_>, Vec<_>) =
+            dormant.into_iter().partition(|stored| next.of(&stored.key).is_some());
+        // Without any rules, what was on disk waits for them.
+        let orphans = if next.rules.rules().is_empty() { Vec::new() } else { unknown };
+        let lanes = self.lanes();
+        let live = lanes.iter().filter(|(key, _)| key.replay.is_none());
+        let moved = live.filter_map(|(key, lane)| {
+            match (next.of(key).is_some(), lane.lock().retired().is_some()) {
+                (true, true) => Some((key.clone(), None)),
+                (false, false) => Some((key.clone(), Some(now))),
+                (true, false) | (false, true) => None,
+            }
         });
-        written.await
+        Removals { now, back, orphans, lanes: moved.collect() }
+    }
+
+    /// Opens the lanes of what was on disk and has a rule; what has none keeps its place for a while.
+    pub(crate) fn carry_out_removals(
+        self: &Arc<Self>,
+        removals: Removals,
+        next: &Routes,
+        position: Offset,
+    ) {
+        if !removals.orphans.is_empty() {
+            self.letters.set_stale();
+            let mut dormant = self.dormant();
+            dormant.retain(|stored| stored.key.replay.is_none() || next.of(&stored.key).is_some());
+            for stored in dormant.iter_mut().filter(|stored| next.of(&stored.key).is_none()) {
+                stored.waiting.clear();
+                if stored.removed.is_some() {
+                    continue;
+                }
+                let behind = position.get().saturating_sub(stored.settled.get());
+                tracing::warn!(subscription = %stored.key, behind, kept = ?self.options.removed_kept, "its rule or target is not among the rules: it keeps its place for a while, in case it comes back; what waited for a retry are dead letters");
+                stored.removed = Some(removals.now);
+            }
+        }
+        for Subscription { key, .. } in removals.back {
+            let route = Arc::clone(next.of(&key).expect("its rule is back"));
+            let stored = self.dormant().iter().find(|stored| stored.key == key).cloned();
+            let stored = stored.expect("nothing leaves while the roster is held");
+            if stored.removed.is_some() {
+                tracing::info!(subscription = %key, from = stored.settled.get(), "its rule or target is back: it goes on from its place");
+            }
+            // It is in one of the two at every moment: whatever it needs is kept.
+            self.open_lane(Subscription { removed: None, ..stored }, route, position);
+            self.dormant().retain(|stored| stored.key != key);
+        }
+        self.adopt(next, position, removals.now);
     }
 
     /// Ends the subscriptions that have been without a rule for too long.
@@ -105,6 +146,7 @@ impl Core {
         let (now, kept) = (self.clock.now(), self.options.removed_kept);
         let is_over =
             |stored: &Subscription| stored.removed.is_some_and(|since| since.after(kept) <= now);
+        self.end_retired(now.before(kept)).await;
         if !self.dormant().iter().any(is_over) {
             return;
         }
@@ -123,7 +165,36 @@ impl Core {
             let behind = self.dispatched().get().saturating_sub(stored.settled.get());
             let unseen = behind.saturating_sub(stored.done.len());
             self.given_up.fetch_add(unseen, Ordering::Relaxed);
-            tracing::warn!(subscription = %stored.key, unseen, "its rule or target did not come back: it ends, and what it had not looked at is given up");
+            say_ended(&stored.key, unseen);
+        }
+    }
+
+    /// The same of those that lost their rule in this process, and whose targets take nothing.
+    async fn end_retired(&self, since: Timestamp) {
+        let is_late = |lane: &Arc<Lane>| lane.lock().retired().is_some_and(|at| at <= since);
+        if !self.state_is_well() || !self.lanes().values().any(is_late) {
+            return;
+        }
+        let _roster = self.roster.lock().await;
+        let lanes: Vec<Arc<Lane>> = self.lanes().values().cloned().collect();
+        let over: Vec<(Arc<Lane>, u64)> = lanes
+            .into_iter()
+            .filter_map(|lane| lane.give_up(since).map(|unseen| (lane, unseen)))
+            .collect();
+        if over.is_empty() {
+            return;
+        }
+        let keys: Vec<Key> = over.iter().map(|(lane, _)| lane.key.clone()).collect();
+        let written =
+            self.state.run(move |tx| keys.iter().try_for_each(|key| Subscription::end(tx, key)));
+        if let Err(error) = written.await {
+            tracing::warn!(%error, "the end of a removed subscription is not yet written down");
+            return over.iter().for_each(|(lane, _)| lane.go_on());
+        }
+        for (lane, unseen) in over {
+            self.given_up.fetch_add(unseen, Ordering::Relaxed);
+            self.lanes().remove(&lane.key);
+            say_ended(&lane.key, unseen);
         }
     }
 
@@ -206,4 +277,8 @@ impl Core {
         });
         written.await
     }
+}
+
+fn say_ended(key: &Key, unseen: u64) {
+    tracing::warn!(subscription = %key, unseen, "its rule or target did not come back: it ends, and what it had not looked at is given up");
 }

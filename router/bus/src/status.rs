@@ -145,6 +145,10 @@ pub struct SubscriptionStatus {
     pub last_error: Option<String>,
     /// Since when it has no rule: it keeps its place for a while, in case the rule comes back.
     pub removed: Option<Timestamp>,
+    /// Whether it is still sent what it was owed when its rule was removed; else it waits for the rule.
+    pub draining: bool,
+    /// When it ends if the rule has not come back by then, unless it has had all that it was owed before.
+    pub removed_until: Option<Timestamp>,
 }
 
 /// Counted where events come in.
@@ -201,6 +205,8 @@ fn without_rule(stored: &Subscription, end: u64) -> SubscriptionStatus {
         blocks_skipped: 0,
         last_error: None,
         removed: stored.removed,
+        draining: false,
+        removed_until: None,
     }
 }
 
@@ -251,6 +257,7 @@ impl Core {
 
     fn subscription_status(&self) -> Vec<SubscriptionStatus> {
         let (dispatched, end) = (self.dispatched(), self.journal.durable_end().get());
+        let until = |removed: Timestamp| removed.after(self.options.removed_kept);
         let lanes: Vec<_> = self.lanes().values().cloned().collect();
         let status = lanes.iter().map(|lane| {
             let inner = lane.lock();
@@ -281,11 +288,17 @@ impl Core {
                 blocks_read: inner.blocks.0,
                 blocks_skipped: inner.blocks.1,
                 last_error: inner.last_error.clone(),
-                removed: None,
+                removed: inner.retired(),
+                draining: inner.retired().is_some(),
+                removed_until: inner.retired().map(until),
             }
         });
         let dormant = self.dormant();
         let removed = dormant.iter().filter(|stored| stored.removed.is_some());
-        status.chain(removed.map(|stored| without_rule(stored, end))).collect()
+        let removed = removed.map(|stored| SubscriptionStatus {
+            removed_until: stored.removed.map(until),
+            ..without_rule(stored, end)
+        });
+        status.chain(removed).collect()
     }
 }

@@ -62,6 +62,11 @@ pub(crate) fn batched_route() -> Arc<Route> {
     route_with(", order_by: $.detail.k, batch: {events: 2, within: 0ms}")
 }
 
+/// The same, with an attempt a second.
+pub(crate) fn slow_route() -> Arc<Route> {
+    route_with(", rate: 1")
+}
+
 /// Another version of [`route`].
 pub(crate) fn fresh_route() -> Arc<Route> {
     route_with("")

@@ -235,6 +235,8 @@ pub(crate) struct Subscription {
     pub(crate) paused: Option<Stopped>,
     pub(crate) disabled: Option<Stopped>,
     pub(crate) removed: Option<String>,
+    pub(crate) removed_until: Option<String>,
+    pub(crate) draining: bool,
     pub(crate) circuit: Circuit,
 }
 
@@ -261,13 +263,30 @@ fn clock_time(at: &str) -> String {
 impl Subscription {
     /// Whether deliveries go, since when not, and why.
     pub(crate) fn condition(&self) -> (String, String, String) {
+        if let Some(removed) = &self.removed {
+            return ("removed".to_owned(), removed.clone(), self.why_removed());
+        }
+        self.condition_of_target()
+    }
+
+    fn why_removed(&self) -> String {
+        let until = self.removed_until.as_deref().unwrap_or("its end");
+        if !self.draining {
+            return format!(
+                "its rule or target was removed: it goes on if that comes back before {until}"
+            );
+        }
+        let owed = "its rule or target was removed: it is still sent what it was owed";
+        match self.condition_of_target() {
+            (state, ..) if state == "up" => owed.to_owned(),
+            (state, _, why) => format!("{owed}, and waits for it until {until}: {state}, {why}"),
+        }
+    }
+
+    fn condition_of_target(&self) -> (String, String, String) {
         let stopped = |state: &str, stopped: &Stopped| {
             (state.to_owned(), stopped.since.clone(), stopped.reason.clone())
         };
-        if let Some(removed) = &self.removed {
-            let why = "its rule or target was removed: it goes on when that comes back";
-            return ("removed".to_owned(), removed.clone(), why.to_owned());
-        }
         if let Some(disabled) = &self.disabled {
             return stopped("disabled", disabled);
         }
@@ -292,6 +311,16 @@ impl Subscription {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_removed_target_says_what_it_waits_for() {
+        let text = r#"{"removed": "T1", "removed_until": "T2", "draining": true,
+            "paused": {"since": "T0", "reason": "the depot moves"}}"#;
+        let removed: Subscription = serde_json::from_str(text).unwrap();
+        let (state, since, why) = removed.condition();
+        assert_eq!((&*state, &*since), ("removed", "T1"));
+        assert!(why.ends_with("waits for it until T2: paused, the depot moves"), "{why}");
+    }
 
     #[test]
     fn a_replay_is_for_what_was_chosen_or_for_all() {

@@ -194,15 +194,6 @@ impl Feed {
         }
     }
 
-    /// Gives up what has not started. What is left is the number of events in the queue that were.
-    pub(super) fn abandon(&mut self) -> usize {
-        if let Some(until) = self.until {
-            self.read_to = self.read_to.max(until);
-        }
-        self.queue_bytes = 0;
-        std::mem::take(&mut self.queue).len()
-    }
-
     /// Versions are needed down to the oldest event that may have to be read again.
     fn forget_versions(&mut self, read_to: Offset, held: Option<Offset>) {
         let queued = self.queue.front().map(|owed| owed.offset);

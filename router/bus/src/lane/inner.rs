@@ -56,8 +56,9 @@ pub(crate) struct Inner {
     waiting: Waiting,
     /// The clock at the last look.
     seen: Option<Now>,
-    is_retired: bool,
-    /// Its replay was cancelled: it ends with what is under way.
+    /// Since when it has no rule: it has what it was owed until then, and ends.
+    retired: Option<Timestamp>,
+    /// Nothing more starts: its replay was cancelled, or its time without a rule is over.
     is_cancelled: bool,
     /// Whether all of a span has ended.
     is_over: bool,
@@ -101,7 +102,7 @@ impl Inner {
             feed,
             waiting: Waiting::load(stored.waiting),
             seen: None,
-            is_retired: false,
+            retired: None,
             is_cancelled: false,
             is_over: false,
             is_reading: false,
@@ -146,12 +147,14 @@ impl Inner {
     }
 
     fn keeps_nothing(&self) -> bool {
-        !self.is_retired && self.gate.keeps_nothing()
+        self.gate.keeps_nothing()
     }
 
     /// Whether an event is needed to find out whether the target is back: nothing else could be sent.
     fn needs_a_probe(&self) -> bool {
-        self.gate.is_only_broken() && !self.waiting.has_probe() && self.running == 0
+        // What waits where the rule is gone is not tried again.
+        let has_probe = self.retired.is_none() && self.waiting.has_probe();
+        self.gate.is_only_broken() && !has_probe && self.running == 0
     }
 
     /// Whether the own reader should be at work, and is not.
@@ -255,7 +258,7 @@ impl Inner {
             }
             (true, true) | (false, false) => (),
         }
-        if let Some(reason) = gone.filter(|_| !self.is_retired && self.gate.disabled.is_none()) {
+        if let Some(reason) = gone.filter(|_| self.gate.disabled.is_none()) {
             let target = self.key.without_replay();
             tracing::error!(subscription = %self.key, %reason, "its target says that it is gone: it is disabled until `slipswitch target enable {target}`");
             let disabled = Stopped { since: now.wall, reason };
@@ -275,7 +278,7 @@ impl Inner {
             match end {
                 End::Delivered => self.counts.delivered += 1,
                 End::PutOff(_) => unreachable!("only a retry is put off, and that was seen to"),
-                End::Postponed(waiting) if self.is_retired => {
+                End::Postponed(waiting) if self.retired.is_some() => {
                     self.bury(waiting.last_attempt_at, waiting);
                 }
                 End::Postponed(waiting) => {
@@ -304,19 +307,34 @@ impl Inner {
         self.dead.push(Dead { last, died_at: now, kind: ErrorKind::TargetGone, rules });
     }
 
-    pub(super) fn retire(&mut self, until: Offset) {
-        if self.is_retired {
+    pub(super) fn retire(&mut self, until: Offset, now: Timestamp) {
+        if self.retired.is_some() {
             return;
         }
-        self.is_retired = true;
+        self.retired = Some(now);
         self.feed.end_at(until);
         // What is under way right now is judged when it ends.
         self.waiting.disband();
-        if self.gate.is_stopped() {
-            let queued = self.feed.abandon();
-            tracing::warn!(subscription = %self.key, queued, "it was stopped when its rule or target was removed: what it had not tried is given up");
-        }
         self.is_dirty = true;
+    }
+
+    /// Ends a lane that had no rule at `since` already and whose target takes nothing, with what it
+    /// was owed. How many events it had not looked at; none where it goes on.
+    pub(super) fn give_up(&mut self, since: Timestamp) -> Option<u64> {
+        let is_late = self.retired.is_some_and(|retired| retired <= since);
+        let is_idle = self.running == 0 && !self.is_dirty && self.waiting.len() == 0;
+        if !is_late || !is_idle || !self.gate.keeps_nothing() || self.has_ended_or_will() {
+            return None;
+        }
+        self.is_cancelled = true;
+        let end = self.feed.until.unwrap_or(self.settled);
+        let unsettled = end.get().saturating_sub(self.settled.get());
+        Some(unsettled.saturating_sub(self.done.range_cardinality(..end.get())))
+    }
+
+    /// Undoes [`Inner::give_up`].
+    pub(super) fn go_on(&mut self) {
+        self.is_cancelled = false;
     }
 
     /// The rule has this target (again).
@@ -330,9 +348,8 @@ impl Inner {
         }
         self.gate.change(route.circuit());
         self.route = route;
-        if self.is_retired && self.key.replay.is_none() {
+        if self.key.replay.is_none() && self.retired.take().is_some() {
             // It came back before all that it was owed had been tried: it goes on where it is.
-            self.is_retired = false;
             self.feed.reopen(position);
             self.waiting.line_up();
         }
@@ -408,8 +425,9 @@ impl Inner {
         self.is_over || self.is_cancelled
     }
 
-    pub(crate) fn is_retired(&self) -> bool {
-        self.is_retired
+    /// Since when it has no rule.
+    pub(crate) fn retired(&self) -> Option<Timestamp> {
+        self.retired
     }
 
     /// The waiting deliveries of one event, with whether their payloads are still to be made.

@@ -144,9 +144,22 @@ impl Lane {
         self.wake();
     }
 
-    /// The rule or target is gone: what is owed below `until` is still tried, once.
-    pub(crate) fn retire(self: &Arc<Self>, until: Offset) {
-        self.lock().retire(until);
+    /// The rule or target is gone: what is owed below `until` is still tried, once, as the target
+    /// takes it.
+    pub(crate) fn retire(self: &Arc<Self>, until: Offset, now: Timestamp) {
+        self.lock().retire(until, now);
+        self.wake();
+    }
+
+    /// Ends what has had no rule since then, and has a target that takes nothing. See
+    /// [`Inner::give_up`].
+    pub(crate) fn give_up(&self, since: Timestamp) -> Option<u64> {
+        self.lock().give_up(since)
+    }
+
+    /// Undoes [`Lane::give_up`].
+    pub(crate) fn go_on(self: &Arc<Self>) {
+        self.lock().go_on();
         self.wake();
     }
 

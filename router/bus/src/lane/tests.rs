@@ -449,7 +449,7 @@ fn each_part_of_the_journal_meets_the_version_of_its_time() {
         model.dispatch(); // Four fit: the lane is behind from the fifth on.
     }
     model.lane.adopt(Arc::clone(&second), Offset::new(10));
-    model.lane.retire(Offset::new(20));
+    model.lane.retire(Offset::new(20), Timestamp::from_millis(0));
     model.lane.adopt(Arc::clone(&second), Offset::new(30));
     assert!(Arc::ptr_eq(&at(&model, 9).unwrap(), &first));
     assert!(Arc::ptr_eq(&at(&model, 10).unwrap(), &second));
@@ -469,7 +469,7 @@ fn what_a_removed_rule_was_owed_is_tried_once_and_then_ends() {
     }
     model.next();
     model.finish(0, Fate::Postponed);
-    model.lane.retire(Offset::new(3));
+    model.lane.retire(Offset::new(3), Timestamp::from_millis(0));
     for _ in 0..4 {
         model.next();
         model.finish(0, Fate::Postponed);
@@ -488,7 +488,7 @@ fn what_a_removed_rule_was_owed_and_cannot_be_given_up_now_is_given_up_later() {
     model.dispatch();
     model.next();
     model.finish(0, Fate::Postponed);
-    model.lane.retire(Offset::new(1));
+    model.lane.retire(Offset::new(1), Timestamp::from_millis(0));
     let now = model.clock();
     let mut inner = model.lane.lock();
     let Some(Work::Bury(retry)) = inner.next(now) else { panic!("it is given up") };

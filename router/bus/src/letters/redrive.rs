@@ -321,7 +321,7 @@ impl Course {
         };
         let Some(lane) = self.lanes.get(key) else { return gone() };
         let inner = lane.lock();
-        if inner.is_retired() {
+        if inner.retired().is_some() {
             return gone();
         }
         let offset = Offset::new(delivery.id.offset);

@@ -128,3 +128,109 @@ async fn what_dies_with_its_rule_died_of_that_whatever_it_died_of_before() {
     assert_eq!((last.id, last.attempts_total, last.redriven), (first.id, 3, 2));
     stop(router).await;
 }
+
+/// Sends, and waits until the dispatcher has come by.
+async fn sent(router: &Router, numbers: std::ops::Range<usize>) {
+    let end = numbers.end as u64;
+    send(router, numbers).await;
+    until(router, "dispatched", async || router.status().dispatched == end).await;
+}
+
+/// A rule `one` with more keys for its target, whose circuit is the given one.
+fn one(url: &str, circuit: &str) -> String {
+    let circuit = format!("    circuit: {circuit}\n    concurrency: 1\n");
+    rule("one", url).replace("    circuit: {failures: 1000}\n", &circuit)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_down_gets_what_it_was_owed_when_it_is_up_though_its_rule_is_gone() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    target.always("/1", Answer::status(503));
+    let one = one(&target.url("/1"), "{failures: 3, probe_after: 20ms}");
+    let router = open(options(folder.path()), rules(&one)).await;
+    sent(&router, 0..100).await;
+    until(&router, "open", async || subscription(&router, "one").circuit.state != "closed").await;
+    let two = rule("two", &target.url("/2"));
+    router.swap(rules(&two)).await.unwrap();
+    until(&router, "probed", async || subscription(&router, "one").circuit.failures > 5).await;
+    let (down, tried) = (subscription(&router, "one"), target.requests_to("/1").len());
+    assert!(down.draining && down.removed.is_some() && down.removed < down.removed_until);
+    assert!(tried < 50 && down.postponed == 0, "{tried} attempts, {down:?}");
+    target.always("/1", Answer::status(200));
+    until(&router, "it has had all", async || router.status().subscriptions.len() == 1).await;
+    let arrived = numbers(&target.requests_to("/1")).len() as u64;
+    let all = DeadLetterFilter::default();
+    let dead = router.count_dead_letters(all, None).await.unwrap().letters;
+    assert_eq!((arrived + dead, router.status().removed_unseen), (100, 0));
+    assert!(50 < arrived, "{arrived}");
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_target_keeps_what_it_was_owed_when_its_rule_goes() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let (one, two) = (rule("one", &target.url("/1")), rule("two", &target.url("/2")));
+    let router = open(options(folder.path()), rules(&one)).await;
+    let key = Key::live("default", "one", "t");
+    router.pause(&key, "the depot moves").await.unwrap();
+    sent(&router, 0..20).await;
+    router.swap(rules(&two)).await.unwrap();
+    sent(&router, 20..30).await;
+    accepted(&target, "/2", 10).await;
+    until(&router, "it waits", async || subscription(&router, "one").lag == 20).await;
+    // It comes back, and goes once more.
+    router.swap(rules(&(one.clone() + &two))).await.unwrap();
+    assert!(subscription(&router, "one").removed.is_none());
+    sent(&router, 30..40).await;
+    accepted(&target, "/2", 20).await;
+    router.swap(rules(&two)).await.unwrap();
+    router.written().await;
+    assert_eq!(target.requests_to("/1").len(), 0);
+    assert!(router.resume(&key).await.unwrap());
+    let mut seen = numbers(&accepted(&target, "/1", 30).await);
+    seen.sort_unstable();
+    assert_eq!(seen, (0..20).chain(30..40).collect::<Vec<_>>(), "what came meanwhile is not its");
+    until(&router, "it has ended", async || router.status().subscriptions.len() == 1).await;
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_gone_target_was_owed_survives_the_end_of_its_rule_and_a_restart() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    target.always("/1", Answer::status(503));
+    let one = one(&target.url("/1"), "{failures: 1, probe_after: 1m}");
+    let two = rules(&rule("two", &target.url("/2")));
+    let router = open(options(folder.path()), rules(&one)).await;
+    sent(&router, 0..20).await;
+    until(&router, "open", async || subscription(&router, "one").postponed == 1).await;
+    router.swap(Arc::clone(&two)).await.unwrap();
+    until(&router, "buried", async || subscription(&router, "one").dead == 1).await;
+    router.written().await;
+    let removed = subscription(&router, "one").removed;
+    stop(router).await;
+
+    let router = open(options(folder.path()), two).await;
+    let dormant = subscription(&router, "one");
+    assert_eq!((dormant.removed, dormant.draining), (removed, false));
+    target.always("/1", Answer::status(200));
+    router.swap(rules(&one)).await.unwrap();
+    accepted(&target, "/1", 19).await;
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_target_that_takes_nothing_is_owed_is_given_up_in_the_end() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let (one, two) = (rule("one", &target.url("/1")), rule("two", &target.url("/2")));
+    let short = Options { removed_kept: Duration::from_millis(1), ..options(folder.path()) };
+    let router = open(short.clone(), rules(&one)).await;
+    router.pause(&Key::live("default", "one", "t"), "").await.unwrap();
+    sent(&router, 0..20).await;
+    router.swap(rules(&two)).await.unwrap();
+    until(&router, "it has ended", async || router.status().subscriptions.len() == 1).await;
+    assert_eq!(router.status().removed_unseen, 20);
+    stop(router).await;
+    let router = open(short, rules(&(one + &two))).await;
+    assert!(subscription(&router, "one").paused.is_none(), "it begins anew");
+    stop(router).await;
+}

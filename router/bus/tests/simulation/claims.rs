@@ -24,8 +24,6 @@ pub(crate) struct Found {
     pub(crate) postponed: BTreeSet<Place>,
     pub(crate) letters: Letters,
     pub(crate) paused: BTreeSet<Key>,
-    /// Paused ones, and those that have said they are gone.
-    pub(crate) held: BTreeSet<Key>,
     pub(crate) replays: replays::Rows,
     archives: archives::Rows,
 }
@@ -104,19 +102,14 @@ fn read(database: &Connection) -> rusqlite::Result<Found> {
     while let Some(row) = rows.next()? {
         postponed.insert((key(row)?, row.get(3)?, number(row, 4)?));
     }
-    let held = |which: &str| {
-        let sql =
-            format!("SELECT bus, rule, target FROM subscriptions WHERE replay = '' AND ({which})");
-        let mut select = database.prepare(&sql)?;
-        let rows = select.query_map([], key)?;
-        rows.collect::<rusqlite::Result<BTreeSet<Key>>>()
-    };
-    let paused = held("paused IS NOT NULL")?;
-    let held = held("paused IS NOT NULL OR disabled IS NOT NULL")?;
+    let mut select = database.prepare(
+        "SELECT bus, rule, target FROM subscriptions WHERE replay = '' AND paused IS NOT NULL",
+    )?;
+    let paused = select.query_map([], key)?.collect::<rusqlite::Result<BTreeSet<Key>>>()?;
     let letters = letters::read(database)?;
     let dead = letters.values().map(|letter| letter.place.clone()).collect();
     let (replays, archives) = (replays::read(database)?, archives::read(database)?);
-    Ok(Found { subscriptions, dead, postponed, letters, paused, held, replays, archives })
+    Ok(Found { subscriptions, dead, postponed, letters, paused, replays, archives })
 }
 
 impl Model {
@@ -148,9 +141,6 @@ impl Model {
     }
 
     fn check_of(&mut self, key: &Key, now: Option<&Stored>, found: &Found) {
-        // What a stopped target had not been sent is given up with its rule.
-        let is_given_up = self.stopped.contains(key)
-            && self.versions.iter().any(|version| !Self::has(&version.rules, key));
         let end = self.log.len() as u64;
         let from = self.owed_from(key);
         let before = self.stored.get(key).cloned().unwrap_or_default();
@@ -162,7 +152,7 @@ impl Model {
             let is_kept = now.is_some_and(|now| now.postponed.contains(&offset));
             let was_owed = from <= offset && !before.done.contains(&offset);
             let must = before.postponed.contains(&offset)
-                || (was_owed && claimed && !is_given_up && self.must_have(key, offset));
+                || (was_owed && claimed && self.must_have(key, offset));
             let place = (key.clone(), String::new(), offset);
             let is_done = self.has_arrived(key, "", offset)
                 || found.dead.contains(&place)

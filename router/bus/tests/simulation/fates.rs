@@ -18,6 +18,7 @@ const ASKED: u64 = 8;
 /// Asks what became of some events, when nothing is owed any more.
 pub(crate) async fn ask(around: &Around, router: &Router) {
     let sim = &around.0;
+    router.written().await; // What has just ended may still have its row.
     for _ in 0..ASKED {
         let event = {
             let mut state = sim.lock();

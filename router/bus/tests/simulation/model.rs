@@ -98,8 +98,6 @@ pub(crate) struct Model {
     pub(crate) is_log_whole: bool,
     /// Targets that are paused, since when.
     pub(crate) paused: BTreeMap<Key, Duration>,
-    /// Those that were stopped at some time in this life.
-    pub(crate) stopped: BTreeSet<Key>,
     /// Subscriptions of this life that begin in the past, and where.
     pub(crate) early: BTreeMap<Key, u64>,
     /// Where each bus begins.

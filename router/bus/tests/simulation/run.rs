@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use slipswitch_bus::{
-    BusOptions, Clock, Deduplication, Durability, Options, Retention, Router, plugin,
+    BusOptions, Clock, Deduplication, Durability, Options, Retention, Router, SubscriptionStatus,
+    plugin,
 };
 use tokio::task::JoinSet;
 
@@ -273,10 +274,12 @@ async fn settle(sim: &Sim, router: &Router) {
         loop {
             let status = router.status();
             let end = status.journal.next_offset;
-            // What has no rule any more keeps its place, wherever that is.
-            let mut present = status.subscriptions.iter().filter(|one| one.removed.is_none());
+            // What had no rule at the start keeps its place, wherever that is.
+            let is_there = |one: &&SubscriptionStatus| one.removed.is_none() || one.draining;
+            let mut present = status.subscriptions.iter().filter(is_there);
             let is_done = present.all(|one| {
                 one.settled == end
+                    && !one.draining
                     && one.postponed == 0
                     && one.in_flight == 0
                     && one.replay.is_none()

@@ -35,9 +35,6 @@ pub(crate) async fn change(sim: &Sim, router: &Router) {
         let key = keys[state.random.index(keys.len())].clone();
         let pauses = !state.model.paused.contains_key(&key);
         state.model.paused.remove(&key); // Nothing is known of it until there is an answer.
-        if pauses {
-            state.model.stopped.insert(key.clone());
-        }
         (key, pauses)
     };
     let subscription = subscription(&key);
@@ -99,6 +96,5 @@ impl Model {
         }
         let kept = &found.subscriptions;
         self.paused.retain(|key, _| kept.contains_key(key));
-        self.stopped.clone_from(&found.held);
     }
 }

@@ -9,7 +9,6 @@ use std::time::Duration;
 use delivery::{Answer, Delivery, RetryAfter, Sending, Target};
 use slipswitch_bus::{Clock, Key as Subscription, delivery};
 
-use crate::model::Key;
 use crate::world::{Sim, State};
 
 /// How a target behaves for a while.
@@ -112,10 +111,7 @@ impl Simulated {
                 Answer::Unavailable { reason: "503".to_owned(), retry_after }
             }
             Fate::Refused => Answer::Refused { reason: "400".to_owned() },
-            Fate::Gone => {
-                self.sim.lock().model.stopped.insert(Key::of(&delivery.id));
-                Answer::Gone { reason: "410".to_owned() }
-            }
+            Fate::Gone => Answer::Gone { reason: "410".to_owned() },
             Fate::Hangs => std::future::pending().await,
         }
     }

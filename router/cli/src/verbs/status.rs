@@ -13,7 +13,8 @@ use crate::{
 const EXAMPLES: &str = "\
 A subscription is one target of one rule, with its own place in the journal. LAG says how many events of the journal \
 it has not looked at yet, QUEUED how many wait for their turn, POSTPONED how many deliveries wait for another attempt. STATE is `up`, or why nothing is sent: `down` (the target does \
-not answer, and is probed), `paused`, or `disabled` (it answered 410). \
+not answer, and is probed), `paused`, `disabled` (it answered 410), or `removed` (its rule is gone, and it is still \
+owed events: below the table is how many, and until when). \
 DELIVERED, DROPPED (events its transforms let go) and DEAD (deliveries given up) are counted since the subscription \
 began: a redriven dead letter stays counted in DEAD, and `slipswitch dlq ls` shows which ones are still there.
 
@@ -56,10 +57,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         "LAST ERROR",
     ];
     let stopped = stopped(&status.router.subscriptions);
+    let removed: Vec<String> = status.router.subscriptions.iter().filter_map(removed).collect();
     let rows = status.router.subscriptions.into_iter().map(row).collect();
     output::table(heads, rows, "no subscriptions: no rule has a target yet")?;
     if let Some(stopped) = stopped {
         output::line(&format!("\n{stopped}; see `slipswitch target ls`"))?;
+    }
+    for line in removed {
+        output::line(&format!("\n{line}"))?;
     }
     if let Some(error) = &status.last_error {
         let shown = if error.rendered.is_empty() { &error.message } else { &error.rendered };
@@ -121,6 +126,22 @@ fn plugin(plugin: &Plugin) -> String {
         (None, Some(version)) => format!("{} {version}", plugin.name),
         (None, None) => plugin.name.clone(),
     }
+}
+
+/// What a subscription without a rule is owed, and what becomes of it.
+fn removed(one: &Subscription) -> Option<String> {
+    let since = one.removed.as_ref()?;
+    let name = format!("{}/{}/{}", one.bus, one.rule, one.target);
+    let (unseen, waiting) = (output::count(one.lag, "event"), one.queued + one.in_flight);
+    let until = one.removed_until.as_deref().unwrap_or("its end");
+    let becomes = if one.draining {
+        format!("they are still sent, and given up when its target takes nothing until {until}")
+    } else {
+        format!("they are given up when its rule is not back before {until}")
+    };
+    Some(format!(
+        "{name} was removed at {since}, {unseen} behind and with {waiting} under way: {becomes}"
+    ))
 }
 
 /// How many get nothing, and how so; none when all do.
@@ -200,6 +221,24 @@ mod tests {
             summary("http://a", &status).get(2..).unwrap(),
             ["journal  1 event, 90 B in 1 segment", "journal  REFUSES EVENTS: the disk is full"]
         );
+    }
+
+    #[test]
+    fn what_a_removed_target_is_owed_is_told() {
+        let of = |draining: bool| {
+            let text = format!(
+                r#"{{"bus":"shop","rule":"audit","target":"t","removed":"T1","removed_until":"T2",
+                    "draining":{draining},"lag":12,"queued":3,"in_flight":1}}"#
+            );
+            removed(&serde_json::from_str(&text).unwrap()).unwrap()
+        };
+        let told =
+            "shop/audit/t was removed at T1, 12 events behind and with 4 under way: they are ";
+        let given_up = "given up when its rule is not back before T2";
+        assert_eq!(of(false), format!("{told}{given_up}"));
+        let sent = "still sent, and given up when its target takes nothing until T2";
+        assert_eq!(of(true), format!("{told}{sent}"));
+        assert_eq!(removed(&Subscription::default()), None);
     }
 
     #[test]

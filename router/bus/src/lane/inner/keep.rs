@@ -16,7 +16,7 @@ impl Inner {
     pub(crate) fn needed_from(&mut self, begin: Offset) -> Offset {
         let waiting = self.feed.front().map(|owed| owed.offset);
         let oldest_waiting = waiting.into_iter().chain(self.waiting.oldest_held()).min();
-        if !self.is_retired && oldest_waiting.is_some_and(|oldest| oldest < begin) {
+        if oldest_waiting.is_some_and(|oldest| oldest < begin) {
             self.fall_back();
         }
         let settled = self.settled_on_disk.max(begin);

@@ -22,19 +22,21 @@ impl Inner {
     /// The next thing to do: first what is due again, then what is new.
     pub(crate) fn next(&mut self, now: Now) -> Option<Work> {
         self.notice(now);
-        if self.running >= self.concurrency() {
+        if self.is_cancelled || self.running >= self.concurrency() {
             return None;
         }
         self.gate.limit(self.route.target.flow.rate, now.steady);
-        if self.is_retired
-            && let Some(retry) = self.waiting.take_due(now.wall)
-        {
+        let is_retired = self.retired.is_some();
+        if is_retired && let Some(retry) = self.waiting.take_due(now.wall) {
             self.running += 1;
             return Some(Work::Bury(retry));
         }
-        let pass = if self.is_retired { Pass::Free } else { self.gate.pass(now) };
+        let pass = self.gate.pass(now);
         let due = match pass {
             Pass::Shut(_) => return None,
+            // What ends first tells nothing of the target, and would pass for the probe.
+            Pass::Probe if is_retired && 0 < self.waiting.len() => return None,
+            _ if is_retired => None,
             Pass::Free => self.waiting.take_due(now.wall),
             Pass::Probe => self.waiting.take_probe(now.wall),
         }
@@ -76,7 +78,7 @@ impl Inner {
     /// As many events as a batch holds; fewer when the first has waited long enough.
     fn next_batch(&mut self, batch: Batch, pass: Pass, now: Now) -> Option<Vec<Owed>> {
         let is_ripe = self.batch_wait(batch, now).is_some_and(|wait| wait.is_zero());
-        if !is_ripe && !self.is_retired && pass != Pass::Probe {
+        if !is_ripe && self.retired.is_none() && pass != Pass::Probe {
             return None;
         }
         let events_max = if pass == Pass::Probe { 1 } else { batch.events };
@@ -181,13 +183,15 @@ impl Inner {
         if self.running >= self.concurrency() {
             return None; // The end of one of them is the time.
         }
-        if let (false, Pass::Shut(wait)) = (self.is_retired, self.gate.pass(now)) {
-            return wait;
-        }
+        let shut = match self.gate.pass(now) {
+            Pass::Shut(wait) if self.retired.is_none() => return wait,
+            Pass::Shut(wait) => wait, // What waits for a retry ends all the same.
+            Pass::Free | Pass::Probe => None,
+        };
         let due = self.waiting.next_due().map(|due_at| due_at.since(now.wall));
         let batch = self.route.target.flow.batch.and_then(|batch| self.batch_wait(batch, now));
         // What is ripe and did not start waits for something else than time.
-        due.into_iter().chain(batch.filter(|wait| !wait.is_zero())).min()
+        due.into_iter().chain(batch.filter(|wait| !wait.is_zero())).chain(shut).min()
     }
 }
 

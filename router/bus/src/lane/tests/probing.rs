@@ -117,3 +117,23 @@ fn what_was_written_down_before_the_clock_was_set_back_is_due_within_the_longest
     model.now = 60 * 60 * 1000; // As long as a target may ask for.
     assert!(matches!(model.work(), Some(Work::Retry(_))));
 }
+
+#[test]
+fn a_removed_rule_keeps_the_pace_of_its_target() {
+    let mut model = Model::on(testing::slow_route(), vec![true; 3]);
+    for _ in 0..3 {
+        model.dispatch();
+    }
+    let hold_until = Some(Timestamp::from_millis(5_000));
+    model.lane.retire(Offset::new(3), Timestamp::from_millis(0));
+    let Some(Work::Event(first)) = model.work() else { panic!("it is owed") };
+    assert!(model.work().is_none(), "one a second");
+    assert_eq!(model.lane.lock().wake_in(model.clock()), Some(Duration::from_secs(1)));
+    let heard = Heard { requests: 1, has_answered: true, hold_until, ..Heard::default() };
+    let ends = vec![End::Postponed(postponed(0, 1, 100))];
+    model.finish_with(Part::Event(first.offset), Outcome { ends, heard, ..Outcome::default() });
+    model.now = 4_999;
+    assert!(model.work().is_none(), "the target wants to be left alone");
+    model.now = 5_000;
+    assert!(matches!(model.work(), Some(Work::Event(_))));
+}
