@@ -10,6 +10,7 @@
 //!   be tried at all; a replay's span is kept to its end.
 //! - at least once: a delivery that waits for a retry and has no payload has its event, in the journal
 //!   or in its own row.
+//! - Who needs what stays as it is from when it is asked until what may go has gone.
 //! - nothing silent: events that go before a subscription has looked at them are counted there.
 
 use std::collections::BTreeMap;
@@ -34,7 +35,11 @@ impl Core {
     /// Removes what no bus and no archive need keep.
     pub(crate) async fn expire(self: &Arc<Self>) {
         let now = self.clock.now();
-        self.expire_archives(now).await;
+        {
+            // Nobody begins to need, or moves from one place to another, while it is decided what goes.
+            let _roster = self.roster.lock().await;
+            self.expire_archives(now).await;
+        }
         let mut begins = BTreeMap::new();
         for (bus, stats) in self.journal.sealed_buses() {
             let Retention { age, bytes } = self.bus_options(&bus).retention;
@@ -44,6 +49,7 @@ impl Core {
             if !is_old && !is_large {
                 continue;
             }
+            let _roster = self.roster.lock().await;
             let needed_from = self.needed_from(&bus, now, &mut begins);
             if let Err(error) = self.keep_events(&bus, needed_from).await {
                 tracing::error!(bus, %error, "events do not expire: those that deliveries wait with cannot be kept elsewhere");
