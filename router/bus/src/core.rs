@@ -29,7 +29,7 @@ use crate::outside::Outside;
 use crate::replay::Players;
 use crate::routes::{Route, Routes};
 use crate::sealing;
-use crate::state::{Change, State, StateError, Subscription};
+use crate::state::{Change, State, StateError, Stopped, Subscription};
 use crate::status::{Ingested, JournalStatus};
 use crate::trail::Trail;
 
@@ -153,11 +153,23 @@ impl Core {
         let asked = playing.as_ref().and_then(|one| usize::try_from(one.concurrency).ok());
         let bounds = Bounds { replaying: asked.unwrap_or(1), ..bounds };
         let lane = Lane::new(stored, route, bounds, dispatched, &self.ready);
+        if lane.key.replay.is_some() {
+            lane.pause_target(self.paused_target(&lane.key.without_replay()));
+        }
         self.lanes().insert(lane.key.clone(), Arc::clone(&lane));
         if let (Some(playing), Some(name)) = (playing, &lane.key.replay) {
             self.share_rate(name, &playing);
         }
         lane.wake();
+    }
+
+    /// Whether a target is paused, by its live subscription.
+    fn paused_target(&self, live: &Key) -> Option<Stopped> {
+        if let Some(lane) = self.lanes().get(live) {
+            return lane.lock().paused().cloned();
+        }
+        let dormant = self.dormant();
+        dormant.iter().find(|stored| stored.key == *live).and_then(|stored| stored.paused.clone())
     }
 
     /// Where a new subscription begins that would begin at `position` by itself.

@@ -70,7 +70,9 @@ pub use letters::{
 };
 pub use options::Options;
 pub use record::envelope;
-pub use replay::{Estimate, Replay, ReplayError, ReplayState, StartReplay, TargetEstimate};
+pub use replay::{
+    Estimate, Replay, ReplayError, ReplayState, StartReplay, StoppedTarget, TargetEstimate,
+};
 pub use router::{Drained, OpenError, Router, SwapError};
 pub use sealing::{BusOptions, Durability, Retention};
 pub use selection::Selection;
@@ -80,7 +82,7 @@ pub use state::{StateError, Stopped};
 pub use status::{
     CircuitStatus, DamagedArchive, JournalStatus, SealedStatus, Status, SubscriptionStatus,
 };
-pub use stop::StopError;
+pub use stop::{LetGo, StopError};
 pub use trail::{
     AttemptRecord, AttemptResult, DeliveryFate, DeliveryLog, DeliveryLogStatus, DeliveryPayload,
     DeliveryState, EventSearch, Fate, FoundEvent, FoundEvents, NearlyMatched, Origin, PayloadMade,

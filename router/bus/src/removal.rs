@@ -227,7 +227,7 @@ impl Core {
         let lanes = self.lanes_of(name);
         let before: Vec<(Arc<Lane>, Option<Stopped>)> = lanes
             .into_iter()
-            .map(|lane| (Arc::clone(&lane), lane.lock().paused().cloned()))
+            .map(|lane| (Arc::clone(&lane), lane.lock().paused_itself().cloned()))
             .collect();
         for (lane, _) in &before {
             lane.pause(Some(Stopped {

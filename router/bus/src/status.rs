@@ -178,7 +178,7 @@ impl Router {
 }
 
 /// Of a subscription that has no rule any more, or not yet.
-fn without_rule(stored: &Subscription, end: u64) -> SubscriptionStatus {
+fn without_rule(stored: &Subscription, (first, end): (u64, u64)) -> SubscriptionStatus {
     let (key, counts) = (&stored.key, stored.counts);
     SubscriptionStatus {
         bus: key.bus.as_ref().to_owned(),
@@ -187,7 +187,7 @@ fn without_rule(stored: &Subscription, end: u64) -> SubscriptionStatus {
         replay: key.replay.as_deref().map(ToOwned::to_owned),
         settled: stored.settled.get(),
         position: stored.settled.get(),
-        lag: end.saturating_sub(stored.settled.get()),
+        lag: end.saturating_sub(stored.settled.get().max(first)),
         behind: true,
         queued: 0,
         in_flight: 0,
@@ -263,6 +263,11 @@ impl Core {
             let inner = lane.lock();
             let (queued, in_flight, postponed) = inner.sizes();
             let position = inner.position(dispatched).get();
+            // What expired is not to be looked at any more; an archive may have it still.
+            let begin = match lane.key.replay {
+                None => position.max(self.journal.first_offset(&lane.key.bus).get()),
+                Some(_) => position,
+            };
             let owned = |text: &str| text.to_owned();
             SubscriptionStatus {
                 bus: owned(&lane.key.bus),
@@ -271,7 +276,7 @@ impl Core {
                 replay: lane.key.replay.as_deref().map(owned),
                 settled: inner.settled().get(),
                 position,
-                lag: inner.until().map_or(end, |until| until.get()).saturating_sub(position),
+                lag: inner.until().map_or(end, |until| until.get()).saturating_sub(begin),
                 behind: inner.is_behind(),
                 queued,
                 in_flight,
@@ -297,7 +302,7 @@ impl Core {
         let removed = dormant.iter().filter(|stored| stored.removed.is_some());
         let removed = removed.map(|stored| SubscriptionStatus {
             removed_until: stored.removed.map(until),
-            ..without_rule(stored, end)
+            ..without_rule(stored, (self.journal.first_offset(&stored.key.bus).get(), end))
         });
         status.chain(removed).collect()
     }

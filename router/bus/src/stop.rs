@@ -4,6 +4,8 @@
 //! # Invariants
 //!
 //! - What was answered is on disk: a stopped target is stopped after a restart, too.
+//! - A paused target gets nothing, also from replays; what a replay was told by itself stands apart.
+//! - Who lets go thinks that the target is there: when its circuit is open, that is tried at once.
 //! - What is under way ends; what is owed waits, in the journal and in the postponed rows.
 
 use std::sync::Arc;
@@ -28,7 +30,8 @@ pub enum StopError {
 }
 
 impl Router {
-    /// Starts no more deliveries to a target until [`Router::resume`].
+    /// Starts no more deliveries to a target, of replays neither, until [`Router::resume`]. One that
+    /// is paused stays so since when it was, and without a new reason for the reason it was.
     ///
     /// # Errors
     ///
@@ -39,68 +42,101 @@ impl Router {
         self.core.carried_out(async move { core.pause(key, reason).await }).await?
     }
 
-    /// Undoes [`Router::pause`]. False when it was not paused.
+    /// Undoes [`Router::pause`].
     ///
     /// # Errors
     ///
     /// The same.
-    pub async fn resume(&self, key: &Key) -> Result<bool, StopError> {
+    pub async fn resume(&self, key: &Key) -> Result<LetGo, StopError> {
         let (core, key) = (Arc::clone(&self.core), key.clone());
         self.core.carried_out(async move { core.resume(key).await }).await?
     }
 
-    /// Sends again to a target that has said it is gone, replays of its subscription included. False
-    /// when it had not.
+    /// Sends again to a target that has said it is gone, replays included.
     ///
     /// # Errors
     ///
     /// The same.
-    pub async fn enable(&self, key: &Key) -> Result<bool, StopError> {
+    pub async fn enable(&self, key: &Key) -> Result<LetGo, StopError> {
         let (core, key) = (Arc::clone(&self.core), key.clone());
         self.core.carried_out(async move { core.enable(key).await }).await?
     }
+}
+
+/// What [`Router::resume`] and [`Router::enable`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LetGo {
+    /// Whether it was stopped in that way.
+    pub was_stopped: bool,
+    /// Whether its target was down, and is probed now instead of at its time.
+    pub probes: bool,
 }
 
 impl Core {
     async fn pause(&self, key: Key, reason: String) -> Result<Stopped, StopError> {
         let _roster = self.roster.lock().await;
         let lane = self.lane(&key)?;
-        let paused = Stopped { since: self.clock.now(), reason };
+        let before = lane.lock().paused().cloned();
+        let paused = match before {
+            None => Stopped { since: self.clock.now(), reason },
+            Some(before) if reason.is_empty() => before,
+            Some(before) => Stopped { reason, ..before },
+        };
         let (row, owner) = (paused.clone(), key.clone());
         self.state.run(move |tx| Subscription::pause(tx, &owner, Some(&row))).await?;
         lane.pause(Some(paused.clone()));
+        self.replays_to(&key).iter().for_each(|lane| lane.pause_target(Some(paused.clone())));
         tracing::info!(subscription = %key, reason = %paused.reason, "paused: its backlog waits in the journal");
         Ok(paused)
     }
 
-    async fn resume(&self, key: Key) -> Result<bool, StopError> {
+    async fn resume(&self, key: Key) -> Result<LetGo, StopError> {
         let _roster = self.roster.lock().await;
         let lane = self.lane(&key)?;
         let owner = key.clone();
         self.state.run(move |tx| Subscription::pause(tx, &owner, None)).await?;
-        let was_paused = lane.lock().paused().is_some();
+        let was_stopped = lane.lock().paused().is_some();
         lane.pause(None);
-        tracing::info!(subscription = %key, "resumed");
-        Ok(was_paused)
+        self.replays_to(&key).iter().for_each(|lane| lane.pause_target(None));
+        let probes = self.probe_now(&key);
+        tracing::info!(subscription = %key, probes, "resumed");
+        Ok(LetGo { was_stopped, probes })
     }
 
-    async fn enable(&self, key: Key) -> Result<bool, StopError> {
+    async fn enable(&self, key: Key) -> Result<LetGo, StopError> {
         let _roster = self.roster.lock().await;
-        self.lane(&key)?;
-        let is_its = |lane: &&Arc<Lane>| lane.key == key || lane.key.without_replay() == key;
-        let lanes: Vec<Arc<Lane>> = self.lanes().values().filter(is_its).cloned().collect();
+        let lane = self.lane(&key)?;
+        let lanes: Vec<Arc<Lane>> =
+            self.replays_to(&key).into_iter().chain(std::iter::once(lane)).collect();
         let owners: Vec<Key> = lanes.iter().map(|lane| lane.key.clone()).collect();
         let enabled = self.state.run(move |tx| {
             owners.iter().try_for_each(|owner| Subscription::disable(tx, owner, None).map(drop))
         });
         enabled.await?;
-        let mut was_disabled = false;
+        let mut was_stopped = false;
         for lane in lanes {
-            was_disabled |= lane.lock().disabled().is_some();
+            was_stopped |= lane.lock().disabled().is_some();
             lane.disable(None);
         }
-        tracing::info!(subscription = %key, "enabled");
-        Ok(was_disabled)
+        let probes = self.probe_now(&key);
+        tracing::info!(subscription = %key, probes, "enabled");
+        Ok(LetGo { was_stopped, probes })
+    }
+
+    /// Somebody thinks that a target is back.
+    fn probe_now(&self, key: &Key) -> bool {
+        let now = self.clock.now();
+        let live = self.lanes().get(key).cloned();
+        let lanes = live.into_iter().chain(self.replays_to(key));
+        lanes.filter(|lane| lane.probe_now(now)).count() > 0
+    }
+
+    /// The lanes of the replays to a target.
+    fn replays_to(&self, key: &Key) -> Vec<Arc<Lane>> {
+        let lanes = self.lanes();
+        let is_its =
+            |lane: &&Arc<Lane>| lane.key.replay.is_some() && lane.key.without_replay() == *key;
+        lanes.values().filter(is_its).cloned().collect()
     }
 
     fn lane(&self, key: &Key) -> Result<Arc<Lane>, StopError> {

@@ -88,9 +88,23 @@ pub(crate) struct Replay {
     pub(crate) error: Option<String>,
     pub(crate) started_at: Option<String>,
     pub(crate) ended_at: Option<String>,
+    pub(crate) stopped: Vec<StoppedTarget>,
+}
+
+/// A target that a replay sends nothing to now.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct StoppedTarget {
+    pub(crate) target: String,
+    pub(crate) why: String,
 }
 
 impl Replay {
+    /// What keeps it from moving, target by target.
+    pub(crate) fn waits_for(&self) -> Vec<String> {
+        self.stopped.iter().map(|one| format!("{}: {}", one.target, one.why)).collect()
+    }
+
     /// How much of its span is dealt with. It is 100 % at the end, not shortly before it.
     pub(crate) fn done(&self) -> String {
         format!("{:.1} %", (self.percent * 10.0).floor() / 10.0)
@@ -261,6 +275,14 @@ fn clock_time(at: &str) -> String {
 }
 
 impl Subscription {
+    /// Its rule, and the replay if it is one of a replay.
+    pub(crate) fn rule_of(&self) -> String {
+        match &self.replay {
+            Some(replay) => format!("{} (replay {replay})", self.rule),
+            None => self.rule.clone(),
+        }
+    }
+
     /// Whether deliveries go, since when not, and why.
     pub(crate) fn condition(&self) -> (String, String, String) {
         if let Some(removed) = &self.removed {
@@ -284,19 +306,19 @@ impl Subscription {
     }
 
     fn condition_of_target(&self) -> (String, String, String) {
-        let stopped = |state: &str, stopped: &Stopped| {
-            (state.to_owned(), stopped.since.clone(), stopped.reason.clone())
-        };
-        if let Some(disabled) = &self.disabled {
-            return stopped("disabled", disabled);
-        }
-        if let Some(paused) = &self.paused {
-            return stopped("paused", paused);
+        if let Some(Stopped { since, reason }) = &self.disabled {
+            return ("disabled".to_owned(), since.clone(), reason.clone());
         }
         let error = self.last_error.clone().unwrap_or_default();
-        match (self.circuit.state.as_str(), &self.circuit.next_probe_at) {
-            ("" | "closed", _) => ("up".to_owned(), String::new(), error),
-            (_, next) => {
+        let is_up = matches!(self.circuit.state.as_str(), "" | "closed");
+        if let Some(Stopped { since, reason }) = &self.paused {
+            let apart = if reason.is_empty() { "" } else { "; " };
+            let why = if is_up { reason.clone() } else { format!("{reason}{apart}down: {error}") };
+            return ("paused".to_owned(), since.clone(), why);
+        }
+        match (is_up, &self.circuit.next_probe_at) {
+            (true, _) => ("up".to_owned(), String::new(), error),
+            (false, next) => {
                 let since = self.circuit.since.clone().unwrap_or_default();
                 let next = next
                     .as_ref()
@@ -311,6 +333,21 @@ impl Subscription {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_paused_target_that_is_down_says_both() {
+        let why = |reason: &str, state: &str| {
+            let text = format!(
+                r#"{{"paused": {{"since": "T0", "reason": "{reason}"}}, "last_error": "503",
+                    "circuit": {{"state": "{state}"}}}}"#
+            );
+            serde_json::from_str::<Subscription>(&text).unwrap().condition()
+        };
+        let paused = |why: &str| ("paused".to_owned(), "T0".to_owned(), why.to_owned());
+        assert_eq!(why("the depot moves", "closed"), paused("the depot moves"));
+        assert_eq!(why("the depot moves", "open"), paused("the depot moves; down: 503"));
+        assert_eq!(why("", "half-open"), paused("down: 503"));
+    }
 
     #[test]
     fn a_removed_target_says_what_it_waits_for() {

@@ -307,7 +307,8 @@ fn a_replay_is_told_to_whom_how_fast_and_of_what_and_can_be_rehearsed() {
 #[test]
 fn a_replay_is_shown_and_stopped_by_its_name() {
     let replay = r#"{"name":"a b","bus":"shop","state":"paused","percent":41.7,"targets":["r/t"],
-        "delivered":3,"dropped":0,"dead":1,"since":"s","until":"u","started_at":"b"}"#;
+        "delivered":3,"dropped":0,"dead":1,"since":"s","until":"u","started_at":"b",
+        "stopped":[{"target":"r/t","why":"down since T, probed again at U: 503"}]}"#;
     let router = Receiver::start().unwrap();
     for path in ["/api/v1/replays/a%20b", "/api/v1/replays/a%20b/pause"] {
         router.always(path, Answer::status(200).body(replay));
@@ -326,6 +327,7 @@ fn a_replay_is_shown_and_stopped_by_its_name() {
             to       r/t
             rate     as fast as it goes
             so far   3 delivered, 0 dropped, 1 dead
+            waits on r/t: down since T, probed again at U: 503
             started  b
             --
         "#]],

@@ -121,6 +121,15 @@ impl Circuit {
         }
     }
 
+    /// Somebody thinks that the target is back: an open one is probed at once. False when there is
+    /// nothing to find out.
+    pub fn probe_now(&mut self, now: Timestamp) -> bool {
+        if self.state == CircuitState::Open {
+            self.probe_at = self.probe_at.min(now);
+        }
+        self.state == CircuitState::Open
+    }
+
     /// The target is there.
     pub fn succeeded(&mut self, now: Timestamp) {
         self.failures = 0;
@@ -234,6 +243,22 @@ mod tests {
             circuit.probe_later(at(now));
             assert_eq!(circuit.permit(at(now)), Permit::NotBefore(at(now + 2)));
         }
+    }
+
+    #[test]
+    fn who_asks_gets_a_probe_at_once_and_the_next_comes_as_it_would_have() {
+        let mut circuit = Circuit::new(CircuitOptions { failures: 1, ..OPTIONS });
+        assert!(!circuit.probe_now(at(0)), "it is closed");
+        circuit.failed(at(0), false);
+        circuit.probe();
+        circuit.failed(at(1), false);
+        assert_eq!(circuit.permit(at(1)), Permit::NotBefore(at(3)));
+        assert!(circuit.probe_now(at(1)));
+        assert_eq!(circuit.permit(at(1)), Permit::Probe);
+        circuit.probe();
+        assert!(!circuit.probe_now(at(1)), "it is on its way");
+        circuit.failed(at(1), false);
+        assert_eq!(circuit.permit(at(1)), Permit::NotBefore(at(5)));
     }
 
     proptest! {

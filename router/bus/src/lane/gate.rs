@@ -27,6 +27,8 @@ pub(super) enum Pass {
 #[derive(Debug)]
 pub(super) struct Gate {
     pub(super) paused: Option<Stopped>,
+    /// Of a replay: that its target is paused, whatever becomes of the replay.
+    pub(super) target_paused: Option<Stopped>,
     pub(super) disabled: Option<Stopped>,
     circuit: Circuit,
     /// What the target asked for.
@@ -43,7 +45,15 @@ impl Gate {
         disabled: Option<Stopped>,
     ) -> Self {
         let circuit = Circuit::new(circuit);
-        Self { paused, disabled, circuit, hold_until: None, rate: None, asked: None }
+        Self {
+            paused,
+            target_paused: None,
+            disabled,
+            circuit,
+            hold_until: None,
+            rate: None,
+            asked: None,
+        }
     }
 
     /// The rule says something else of the circuit now.
@@ -83,6 +93,11 @@ impl Gate {
             Permit::NotBefore(at) => Pass::Shut(Some(at.since(now.wall))),
             Permit::Wait => Pass::Shut(None),
         }
+    }
+
+    /// Somebody thinks that the target is back. False when that is not asked.
+    pub(super) fn probe_now(&mut self, now: Timestamp) -> bool {
+        self.circuit.probe_now(now)
     }
 
     pub(super) fn probe(&mut self) {
@@ -143,7 +158,7 @@ impl Gate {
 
     /// By a person, or by the target for good.
     pub(super) fn is_stopped(&self) -> bool {
-        self.paused.is_some() || self.disabled.is_some()
+        self.paused.is_some() || self.target_paused.is_some() || self.disabled.is_some()
     }
 
     /// Whether the backlog should wait in the journal, and not here.

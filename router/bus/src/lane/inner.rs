@@ -2,6 +2,7 @@
 
 mod keep;
 mod pick;
+mod stops;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -307,36 +308,6 @@ impl Inner {
         self.dead.push(Dead { last, died_at: now, kind: ErrorKind::TargetGone, rules });
     }
 
-    pub(super) fn retire(&mut self, until: Offset, now: Timestamp) {
-        if self.retired.is_some() {
-            return;
-        }
-        self.retired = Some(now);
-        self.feed.end_at(until);
-        // What is under way right now is judged when it ends.
-        self.waiting.disband();
-        self.is_dirty = true;
-    }
-
-    /// Ends a lane that had no rule at `since` already and whose target takes nothing, with what it
-    /// was owed. How many events it had not looked at; none where it goes on.
-    pub(super) fn give_up(&mut self, since: Timestamp) -> Option<u64> {
-        let is_late = self.retired.is_some_and(|retired| retired <= since);
-        let is_idle = self.running == 0 && !self.is_dirty && self.waiting.len() == 0;
-        if !is_late || !is_idle || !self.gate.keeps_nothing() || self.has_ended_or_will() {
-            return None;
-        }
-        self.is_cancelled = true;
-        let end = self.feed.until.unwrap_or(self.settled);
-        let unsettled = end.get().saturating_sub(self.settled.get());
-        Some(unsettled.saturating_sub(self.done.range_cardinality(..end.get())))
-    }
-
-    /// Undoes [`Inner::give_up`].
-    pub(super) fn go_on(&mut self) {
-        self.is_cancelled = false;
-    }
-
     /// The rule has this target (again).
     pub(super) fn adopt(&mut self, route: Arc<Route>, position: Offset) {
         if self.key.replay.is_some() {
@@ -354,27 +325,6 @@ impl Inner {
             self.waiting.line_up();
         }
         self.is_over = false;
-    }
-
-    pub(super) fn pause(&mut self, paused: Option<Stopped>) {
-        self.gate.paused = paused;
-        self.fall_back_if_shut();
-    }
-
-    /// Ends with what is under way; nothing more starts.
-    pub(super) fn cancel(&mut self, stopped: Stopped) {
-        self.is_cancelled = true;
-        self.pause(Some(stopped));
-    }
-
-    pub(super) fn disable(&mut self, disabled: Option<Stopped>) {
-        self.gate.disabled = disabled;
-        self.newly_disabled = None; // Whoever calls this writes it down.
-        self.fall_back_if_shut();
-    }
-
-    pub(super) fn set_rate(&mut self, rate: Option<f64>) {
-        self.gate.ask(rate);
     }
 
     fn fall_back_if_shut(&mut self) {
@@ -407,7 +357,12 @@ impl Inner {
         self.gate.circuit()
     }
 
+    /// By itself, or with the target of its replay.
     pub(crate) fn paused(&self) -> Option<&Stopped> {
+        self.gate.paused.as_ref().or(self.gate.target_paused.as_ref())
+    }
+
+    pub(crate) fn paused_itself(&self) -> Option<&Stopped> {
         self.gate.paused.as_ref()
     }
 

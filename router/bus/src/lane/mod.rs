@@ -175,6 +175,19 @@ impl Lane {
         self.wake();
     }
 
+    /// The target of a replay is paused, or no longer.
+    pub(crate) fn pause_target(self: &Arc<Self>, paused: Option<Stopped>) {
+        self.lock().pause_target(paused);
+        self.wake();
+    }
+
+    /// Has an open circuit probe at once. False when none is open.
+    pub(crate) fn probe_now(self: &Arc<Self>, now: Timestamp) -> bool {
+        let probes = self.lock().probe_now(now);
+        self.wake();
+        probes
+    }
+
     /// Its replay is cancelled: it ends with what is under way.
     pub(crate) fn cancel(self: &Arc<Self>, stopped: Stopped) {
         self.lock().cancel(stopped);

@@ -164,6 +164,11 @@ impl Waiting {
         self.slots.len()
     }
 
+    /// Whether anything is postponed.
+    pub(super) fn has_rows(&self) -> bool {
+        !self.slots.is_empty()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.slots.is_empty() && self.held == 0 && self.released.is_empty()
     }

@@ -33,6 +33,7 @@ use crate::core::Core;
 use crate::router::Router;
 use crate::selection::Selection;
 use crate::state::{ReplayRow, StateError};
+use crate::trail::stop;
 
 /// EventBridge's limit.
 const NAME_CHARS_MAX: usize = 64;
@@ -150,6 +151,17 @@ pub struct Replay {
     pub damaged: u64,
     pub started_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+    /// While it runs: those of its targets that get nothing now.
+    pub stopped: Vec<StoppedTarget>,
+}
+
+/// A target that a replay sends nothing to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StoppedTarget {
+    /// As `rule/target`.
+    pub target: String,
+    /// In words: disabled, paused or down, since when, and what it has said.
+    pub why: String,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
@@ -374,6 +386,13 @@ impl Core {
                 replay.delivered += inner.counts.delivered;
                 replay.dropped += inner.counts.dropped;
                 replay.dead += inner.counts.dead;
+                let is_stopped = replay.state == ReplayState::Running && !inner.has_ended_or_will();
+                if let Some(why) = stop(&inner).filter(|_| is_stopped) {
+                    let target = format!("{}/{}", lane.key.rule, lane.key.target);
+                    let error = inner.last_error.as_ref().filter(|_| why.starts_with("down"));
+                    let said = error.map(|error| format!(": {error}")).unwrap_or_default();
+                    replay.stopped.push(StoppedTarget { target, why: format!("{why}{said}") });
+                }
             }
             replay.position = position;
             replay.damaged = replay.damaged.max(self.damaged_of(&replay.name));

@@ -63,6 +63,7 @@ impl Core {
             damaged: 0,
             started_at: now,
             ended_at: None,
+            stopped: Vec::new(),
         })
     }
 

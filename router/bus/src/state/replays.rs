@@ -192,6 +192,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Replay> {
         eta_seconds: None,
         started_at: time(8)?,
         ended_at: ended_at.map(Timestamp::from_millis),
+        stopped: Vec::new(),
         delivered: from_sql(row.get(10)?),
         dropped: from_sql(row.get(11)?),
         dead: from_sql(row.get(12)?),

@@ -40,6 +40,7 @@ pub(crate) use log::Log;
 pub use origin::Origin;
 pub use payloads::{DeliveryPayload, PayloadMade};
 pub use search::{EventSearch, FoundEvent, FoundEvents, SearchError};
+pub(crate) use standing::stop;
 
 use crate::core::Core;
 

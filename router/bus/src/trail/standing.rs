@@ -132,7 +132,7 @@ impl Core {
 }
 
 /// What keeps a target from being sent anything, in words.
-fn stop(inner: &Inner) -> Option<String> {
+pub(crate) fn stop(inner: &Inner) -> Option<String> {
     let said = |what: &str, by: &Stopped| Some(format!("{what} since {}: {}", by.since, by.reason));
     if let Some(disabled) = inner.disabled() {
         return said("disabled", disabled);

@@ -437,11 +437,11 @@ async fn a_paused_target_keeps_its_backlog_over_a_restart() {
     send(&router, 50..60).await;
     router.written().await;
     assert_eq!(target.requests().len(), 1);
-    assert!(router.resume(&key).await.unwrap());
+    assert!(router.resume(&key).await.unwrap().was_stopped);
     let mut seen = numbers(&accepted(&target, "/t", 60).await);
     seen.sort_unstable();
     assert_eq!(seen, (0..60).collect::<Vec<_>>());
-    assert!(!router.resume(&key).await.unwrap());
+    assert!(!router.resume(&key).await.unwrap().was_stopped);
     let unknown = router.pause(&Key::live("default", "two", "t"), "").await.unwrap_err();
     assert!(unknown.to_string().starts_with("there is no subscription `default/two/t`"));
     stop(router).await;

@@ -186,7 +186,7 @@ async fn a_paused_target_keeps_what_it_was_owed_when_its_rule_goes() {
     router.swap(rules(&two)).await.unwrap();
     router.written().await;
     assert_eq!(target.requests_to("/1").len(), 0);
-    assert!(router.resume(&key).await.unwrap());
+    assert!(router.resume(&key).await.unwrap().was_stopped);
     let mut seen = numbers(&accepted(&target, "/1", 30).await);
     seen.sort_unstable();
     assert_eq!(seen, (0..20).chain(30..40).collect::<Vec<_>>(), "what came meanwhile is not its");

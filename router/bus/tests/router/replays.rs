@@ -411,7 +411,72 @@ async fn a_replay_goes_on_when_its_target_that_was_gone_is_enabled() {
         all.iter().any(|one| one.replay.is_some() && one.disabled.is_some())
     })
     .await;
-    assert!(router.enable(&Key::live("default", "one", "t")).await.unwrap());
+    let stopped = state(&router, "again").await.stopped;
+    assert_eq!((stopped.len(), &*stopped[0].target), (1, "one/t"));
+    let why = &stopped[0].why;
+    assert!(why.starts_with("disabled since ") && why.contains("410 Gone"), "{why}");
+    assert!(router.enable(&Key::live("default", "one", "t")).await.unwrap().was_stopped);
+    reaches(&router, ReplayState::Completed).await;
+    stop(router).await;
+}
+
+async fn stands_still(router: &Router) {
+    let stopped = state(router, "again").await.stopped;
+    let [one] = &*stopped else { panic!("{stopped:?}") };
+    assert_eq!(one.target, "one/t");
+    assert!(one.why.starts_with("paused since ") && one.why.ends_with(": the depot moves"));
+    let rows = router.status().subscriptions;
+    assert_eq!(rows.iter().filter(|one| one.paused.is_some()).count(), 2, "{rows:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_target_gets_nothing_of_a_replay_either_also_after_a_restart() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let both = rules(&(rule("one", &target.url("/1")) + &rule("two", &target.url("/2"))));
+    let router = open(options(folder.path()), Arc::clone(&both)).await;
+    send(&router, 0..30).await;
+    accepted(&target, "/1", 30).await;
+    accepted(&target, "/2", 30).await;
+    target.forget();
+    let key = Key::live("default", "one", "t");
+    router.pause(&key, "the depot moves").await.unwrap();
+    router.start_replay(everything(&[])).await.unwrap();
+    accepted(&target, "/2", 30).await;
+    // To pause the replay and let it go on does not let the target go on.
+    router.pause_replay("again").await.unwrap();
+    assert_eq!(state(&router, "again").await.stopped, []);
+    router.resume_replay("again").await.unwrap();
+    stands_still(&router).await;
+    router.written().await;
+    stop(router).await;
+    let router = open(options(folder.path()), both).await;
+    router.written().await;
+    stands_still(&router).await;
+    assert_eq!(target.requests_to("/1").len(), 0);
+    assert!(router.resume(&key).await.unwrap().was_stopped);
+    accepted(&target, "/1", 30).await;
+    reaches(&router, ReplayState::Completed).await;
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_says_that_its_target_is_down_and_until_when() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let text = rule("one", &target.url("/1")).replace("failures: 1000", "failures: 1");
+    let router = open(options(folder.path()), rules(&text)).await;
+    send(&router, 0..3).await;
+    accepted(&target, "/1", 3).await;
+    target.always("/1", Answer::status(503));
+    router.start_replay(everything(&[])).await.unwrap();
+    until(&router, "down", async || !state(&router, "again").await.stopped.is_empty()).await;
+    let why = state(&router, "again").await.stopped.remove(0).why;
+    assert!(why.starts_with("down since ") && why.contains("prob"), "{why}");
+    assert!(why.contains("503"), "{why}");
+    router.pause(&Key::live("default", "one", "t"), "").await.unwrap();
+    let why = state(&router, "again").await.stopped.remove(0).why;
+    assert!(why.starts_with("paused since "), "{why}");
+    target.always("/1", Answer::status(200));
+    router.resume(&Key::live("default", "one", "t")).await.unwrap();
     reaches(&router, ReplayState::Completed).await;
     stop(router).await;
 }

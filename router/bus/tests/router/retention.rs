@@ -102,7 +102,7 @@ pub(super) async fn paused(router: &Router) {
 /// Pauses and resumes: the lane looks at the clock again.
 pub(super) async fn go_on(router: &Router) {
     paused(router).await;
-    assert!(router.resume(&Key::live("default", "one", "t")).await.unwrap());
+    assert!(router.resume(&Key::live("default", "one", "t")).await.unwrap().was_stopped);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -197,6 +197,7 @@ async fn what_expires_before_a_subscription_has_looked_at_it_is_counted_there() 
     clock.set(25 * HOUR);
     expired(&router, 40).await;
     until(&router, "counted", async || subscription(&router, "one").expired == 37).await;
+    assert_eq!(subscription(&router, "one").lag, 0, "nothing of it is to be looked at any more");
     router.written().await;
     stop(router).await;
 

@@ -1,5 +1,7 @@
 //! What a rule says of the flow to a target, and what becomes of a target that is down or gone.
 
+use slipswitch_bus::LetGo;
+
 use super::*;
 
 /// The rule of [`rule`] with more keys for its target.
@@ -45,7 +47,7 @@ async fn a_target_that_is_gone_is_left_alone_until_somebody_has_looked() {
     assert_eq!((gone.dead, gone.postponed), (0, 1), "what it did not take is still owed");
     assert_eq!(target.requests().len(), 1);
     target.always("/t", Answer::status(200));
-    assert!(router.enable(&Key::live("default", "one", "t")).await.unwrap());
+    assert!(router.enable(&Key::live("default", "one", "t")).await.unwrap().was_stopped);
     let mut seen = numbers(&accepted(&target, "/t", 20).await);
     seen.sort_unstable();
     assert_eq!(seen, (0..20).collect::<Vec<_>>());
@@ -170,5 +172,47 @@ async fn a_batch_does_not_wait_for_ever_and_what_fails_is_tried_again() {
     let again: Vec<String> = requests[1..].iter().map(ids).collect();
     assert_eq!(again.join(" "), "0/0 1/0 2/0 3/0 4/0 5/0 6/0", "in order");
     assert_eq!(requests[0].answered, 503);
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_says_that_a_target_is_back_has_it_probed_at_once() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    target.always("/t", Answer::status(503));
+    let keys = "    circuit: {failures: 1, probe_after: 1h}\n    concurrency: 1\n";
+    let router = open(options(folder.path()), with(keys, &target.url("/t"))).await;
+    let key = Key::live("default", "one", "t");
+    let at_rest = LetGo { was_stopped: false, probes: false };
+    assert_eq!(router.resume(&key).await.unwrap(), at_rest);
+    send(&router, 0..10).await;
+    let state = |router: &Router| subscription(router, "one").circuit.state;
+    until(&router, "open", async || state(&router) == "open").await;
+    // It is not, and then it is.
+    assert_eq!(router.enable(&key).await.unwrap(), LetGo { probes: true, ..at_rest });
+    until(&router, "probed", async || subscription(&router, "one").circuit.failures == 2).await;
+    router.pause(&key, "").await.unwrap();
+    target.always("/t", Answer::status(200));
+    let let_go = LetGo { was_stopped: true, probes: true };
+    until(&router, "it is open again", async || state(&router) == "open").await;
+    assert_eq!(router.resume(&key).await.unwrap(), let_go);
+    let mut seen = numbers(&accepted(&target, "/t", 10).await);
+    seen.sort_unstable();
+    assert_eq!(seen, (0..10).collect::<Vec<_>>());
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_pause_keeps_since_when_and_why_unless_it_says_why() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let rules = with("", &target.url("/t"));
+    let router = open(options(folder.path()), Arc::clone(&rules)).await;
+    let key = Key::live("default", "one", "t");
+    let first = router.pause(&key, "the depot moves").await.unwrap();
+    assert_eq!(router.pause(&key, "").await.unwrap(), first);
+    stop(router).await;
+    let router = open(options(folder.path()), rules).await;
+    assert_eq!(subscription(&router, "one").paused, Some(first.clone()));
+    let second = router.pause(&key, "the depot burns").await.unwrap();
+    assert_eq!((second.since, &*second.reason), (first.since, "the depot burns"));
     stop(router).await;
 }

@@ -42,7 +42,8 @@ pub(crate) async fn change(sim: &Sim, router: &Router) {
         let said = sim.ask(router.pause(&subscription, "the director wants it")).await;
         said.map(|said| said.map(|_| true))
     } else {
-        sim.ask(router.resume(&subscription)).await
+        let said = sim.ask(router.resume(&subscription)).await;
+        said.map(|said| said.map(|said| said.was_stopped))
     };
     sim.note(|| format!("{key:?} is paused: {pauses}: {said:?}"));
     if matches!(said, Some(Ok(_))) && pauses {

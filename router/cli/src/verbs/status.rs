@@ -157,10 +157,7 @@ fn stopped(subscriptions: &[Subscription]) -> Option<String> {
 
 fn row(subscription: Subscription) -> [String; 12] {
     let (state, _since, _why) = subscription.condition();
-    let rule = match &subscription.replay {
-        Some(replay) => format!("{} (replay {replay})", subscription.rule),
-        None => subscription.rule,
-    };
+    let rule = subscription.rule_of();
     [
         subscription.bus,
         rule,

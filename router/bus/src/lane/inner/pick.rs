@@ -35,7 +35,7 @@ impl Inner {
         let due = match pass {
             Pass::Shut(_) => return None,
             // What ends first tells nothing of the target, and would pass for the probe.
-            Pass::Probe if is_retired && 0 < self.waiting.len() => return None,
+            Pass::Probe if is_retired && self.waiting.has_rows() => return None,
             _ if is_retired => None,
             Pass::Free => self.waiting.take_due(now.wall),
             Pass::Probe => self.waiting.take_probe(now.wall),

@@ -27,10 +27,22 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
-    let heads =
-        ["NAME", "FROM", "STATE", "DONE", "SINCE", "UNTIL", "TO", "DELIVERED", "DROPPED", "DEAD"];
+    let heads = [
+        "NAME",
+        "FROM",
+        "STATE",
+        "DONE",
+        "SINCE",
+        "UNTIL",
+        "TO",
+        "DELIVERED",
+        "DROPPED",
+        "DEAD",
+        "WAITS ON",
+    ];
     let row = |replay: Replay| {
         let done = replay.done();
+        let waits = replay.waits_for().join("; ");
         let from = replay.from();
         let chosen = replay.chosen();
         [
@@ -44,6 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             replay.delivered.to_string(),
             replay.dropped.to_string(),
             replay.dead.to_string(),
+            waits,
         ]
     };
     let items: Vec<Box<RawValue>> = client.get("/api/v1/replays", &[])?;

@@ -46,6 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             count(replay.damaged, "event")
         )
     });
+    let waits = Some(replay.waits_for().join("; ")).filter(|waits| !waits.is_empty());
     let rate =
         replay.rate.map_or("as fast as it goes".to_owned(), |rate| format!("{rate} a second"));
     let lines = [
@@ -60,6 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ("rate", Some(rate)),
         ("so far", Some(counts)),
         ("damaged", damaged),
+        ("waits on", waits),
         ("started", replay.started_at),
         ("ended", replay.ended_at),
     ];

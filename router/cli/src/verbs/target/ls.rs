@@ -30,10 +30,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let heads = ["BUS", "RULE", "TARGET", "STATE", "SINCE", "IN FLIGHT", "POSTPONED", "LAG", "WHY"];
     let row = |one: Subscription| {
         let (state, since, why) = one.condition();
+        let rule = one.rule_of();
         let (in_flight, postponed, lag) = (one.in_flight, one.postponed, one.lag);
         [
             one.bus,
-            one.rule,
+            rule,
             one.target,
             state,
             since,

@@ -18,19 +18,23 @@ const DEFAULT_BUS: &str = "default";
 const EDITS_MAX: usize = 3;
 
 const PAUSE_EXAMPLES: &str = "\
-Deliveries under way are finished, then nothing more is sent, also after a restart. What comes meanwhile waits in the \
-journal and takes no memory.
+Deliveries under way are finished, then nothing more is sent, of replays neither, also after a restart. What comes \
+meanwhile waits in the journal and takes no memory. A target that is paused already keeps its reason unless there is \
+a new one.
 
 Examples:
   slipswitch target pause shop/big-orders/crm --reason 'the CRM moves on Tuesday'
   slipswitch target pause big-orders --bus shop        all targets of the rule";
 
 const RESUME_EXAMPLES: &str = "\
+A target that is down is probed at once, whether it was paused or not.
+
 Examples:
   slipswitch target resume shop/big-orders/crm";
 
 const ENABLE_EXAMPLES: &str = "\
-A target that answered 410 (Gone) is disabled until somebody has looked. What it is owed is kept, and sent then.
+A target that answered 410 (Gone) is disabled until somebody has looked. What it is owed is kept, and sent then. \
+One that is down is probed at once.
 
 Examples:
   slipswitch target enable shop/big-orders/crm";
@@ -89,6 +93,7 @@ struct Act {
 struct Answer {
     was_paused: Option<bool>,
     was_disabled: Option<bool>,
+    probes: bool,
 }
 
 pub(crate) fn pause(arguments: &Pause) -> Result<(), Failure> {
@@ -97,12 +102,12 @@ pub(crate) fn pause(arguments: &Pause) -> Result<(), Failure> {
 }
 
 pub(crate) fn resume(arguments: &Resume) -> Result<(), Failure> {
-    let (body, needless) = (json!({}), "was not paused: nothing to do");
+    let (body, needless) = (json!({}), "was not paused");
     tell(&arguments.which, &Act { verb: "resume", body, done: "resumed", needless })
 }
 
 pub(crate) fn enable(arguments: &Enable) -> Result<(), Failure> {
-    let (body, needless) = (json!({}), "was not disabled: nothing to do");
+    let (body, needless) = (json!({}), "was not disabled");
     tell(&arguments.which, &Act { verb: "enable", body, done: "enabled", needless })
 }
 
@@ -116,7 +121,12 @@ fn tell(which: &Which, act: &Act) -> Result<(), Failure> {
         let path = format!("/api/v1/subscriptions/{names}/{}", act.verb);
         let answer: Answer = client.post(&path, &act.body)?;
         let is_needless = answer.was_paused == Some(false) || answer.was_disabled == Some(false);
-        let done = if is_needless { act.needless } else { act.done };
+        let done = match (is_needless, answer.probes) {
+            (false, false) => act.done.to_owned(),
+            (false, true) => format!("{}; it is down, and is probed now", act.done),
+            (true, false) => format!("{}: nothing to do", act.needless),
+            (true, true) => format!("{}, but is down: it is probed now", act.needless),
+        };
         let still = match act.verb {
             "resume" => disabled.map(|_| ("disabled", "enable")),
             "enable" => paused.map(|_| ("paused", "resume")),

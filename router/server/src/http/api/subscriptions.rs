@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use bus::Key;
+use bus::{Key, LetGo};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -40,14 +40,16 @@ pub(in crate::http) async fn resume(
     State(app): State<Arc<App>>,
     Path((bus, rule, target)): Names,
 ) -> Result<Response, Problem> {
-    let was_paused = app.router.resume(&Key::live(&bus, &rule, &target)).await?;
-    Ok(http::json(&json!({ "paused": Value::Null, "was_paused": was_paused })))
+    let LetGo { was_stopped, probes } = app.router.resume(&Key::live(&bus, &rule, &target)).await?;
+    Ok(http::json(&json!({ "paused": Value::Null, "was_paused": was_stopped, "probes": probes })))
 }
 
 pub(in crate::http) async fn enable(
     State(app): State<Arc<App>>,
     Path((bus, rule, target)): Names,
 ) -> Result<Response, Problem> {
-    let was_disabled = app.router.enable(&Key::live(&bus, &rule, &target)).await?;
-    Ok(http::json(&json!({ "disabled": Value::Null, "was_disabled": was_disabled })))
+    let LetGo { was_stopped, probes } = app.router.enable(&Key::live(&bus, &rule, &target)).await?;
+    Ok(http::json(
+        &json!({ "disabled": Value::Null, "was_disabled": was_stopped, "probes": probes }),
+    ))
 }
