@@ -284,7 +284,9 @@ async fn settle(sim: &Sim, router: &Router) {
                     && one.in_flight == 0
                     && one.replay.is_none()
             });
-            if is_done && status.dispatched == end && !letters::has_queued(router).await {
+            let is_synced = status.journal.unsynced == 0 || status.journal.stopped.is_some();
+            let has_all = is_done && is_synced && status.dispatched == end;
+            if has_all && !letters::has_queued(router).await {
                 return;
             }
             // An answer that was on its way may have disabled its target.
