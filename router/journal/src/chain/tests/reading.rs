@@ -215,5 +215,5 @@ fn a_folder_of_another_chain_is_refused() {
     open(&disk);
     let options = ChainOptions { name: "till".to_owned(), ..options() };
     let error = Chain::open_on(&disk, options).unwrap_err().to_string();
-    assert!(error.contains("it is the chain of \"shop\", not of \"till\""), "{error}");
+    assert!(error.contains("the folder is that of \"shop\", not of \"till\""), "{error}");
 }
