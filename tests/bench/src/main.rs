@@ -11,6 +11,7 @@
 
 mod backlog;
 mod bare;
+mod behind;
 mod clock;
 mod deliver;
 mod http;
@@ -43,7 +44,7 @@ const BARE: &str = "bare-endpoint";
 /// The hidden command that makes this program the target of deliveries.
 const TARGET: &str = "target";
 
-const SECTIONS: [&str; 6] = ["ingest", "peers", "plugins", "reload", "deliver", "replay"];
+const SECTIONS: [&str; 7] = ["ingest", "peers", "plugins", "reload", "deliver", "replay", "behind"];
 
 /// These fill a disk for minutes, so they run only when they are named: `backlog`, or `backlog=EVENTS`.
 const BACKLOG: &str = "backlog";
@@ -111,6 +112,9 @@ fn bench(empty: &Path, sections: &[String]) -> anyhow::Result<()> {
     }
     if wanted("replay") {
         replay::bench(&folder.0)?;
+    }
+    if wanted("behind") {
+        behind::bench(&folder.0)?;
     }
     let named = |name, otherwise| sections.iter().find_map(|one| size(one, name, otherwise));
     if let Some(events) = named(BACKLOG, backlog::EVENTS) {
