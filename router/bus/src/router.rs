@@ -29,7 +29,7 @@ use crate::routes::Routes;
 use crate::sealing::{self, Durability};
 use crate::state::{ArchiveRow, ReplayRow, StateError, Subscription};
 use crate::status::Ingested;
-use crate::trail::{self, Trail, Wholly};
+use crate::trail::{self, Trail};
 
 /// Swaps that wait for the dispatcher.
 const SWAPS_MAX: usize = 4;
@@ -248,7 +248,7 @@ impl Router {
         let is_drained = tokio::time::timeout(drain, all).await.is_ok();
         tasks.abort_all();
         let in_flight_left = if is_drained { 0 } else { self.core.in_flight() };
-        self.core.write_trail(Wholly::Yes).await;
+        self.core.close_trail().await;
         self.core.flush(Forced::Yes).await;
         self.core.state.tidy().await;
         let core = Arc::clone(&self.core);

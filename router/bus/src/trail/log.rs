@@ -45,6 +45,11 @@ impl Log {
         (0, None)
     }
 
+    /// Lines that were taken and are in memory alone, because the disk did not take them.
+    pub(super) fn unwritten(&self) -> usize {
+        self.appender.unflushed()
+    }
+
     /// Removes what is too old or too much.
     pub(super) fn expire(&self, keep: &DeliveryLog, now: Timestamp) {
         let age = i64::try_from(keep.age.as_millis()).unwrap_or(i64::MAX);

@@ -232,6 +232,19 @@ impl Core {
         self.trail.written(lost, trouble);
     }
 
+    /// Writes the last lines of this process. What the disk does not take now is lost.
+    pub(crate) async fn close_trail(&self) {
+        self.write_trail(Wholly::Yes).await;
+        let lost = self.trail.log.as_ref().map_or(0, |log| log.unwritten());
+        if 0 < lost {
+            self.trail.lost.fetch_add(u64::try_from(lost).unwrap_or(u64::MAX), Ordering::Relaxed);
+            tracing::warn!(
+                lost,
+                "the last attempts are not recorded: the delivery log could not be written before the stop"
+            );
+        }
+    }
+
     async fn expire_trail(&self) {
         let Some(log) = self.trail.log.clone() else { return };
         let (now, keep) = (self.clock.now(), self.options.delivery_log.clone());

@@ -89,7 +89,7 @@ fn mood(sim: &Sim) {
 fn disk(sim: &Sim, is_last: bool) {
     let (what, after) = (sim.draw(4), sim.draw(30));
     sim.note(|| format!("trouble {what} with the disk in {after} steps"));
-    sim.lock().model.weak.has_trouble |= what < 2 && !is_last;
+    sim.lock().model.weak.has_trouble |= what == 2 || what < 2 && !is_last;
     sim.faults(|faults| match what {
         0 if !is_last => faults.sync_fails_after = Some(after),
         1 if !is_last => faults.write_fails_after = Some(after),

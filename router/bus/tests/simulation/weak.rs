@@ -23,7 +23,7 @@ const LATE: Duration = Duration::from_millis(150);
 pub(crate) struct Weak {
     /// None: all buses are synced.
     pub(crate) interval: Option<Duration>,
-    /// The disk may have failed in this life.
+    /// The disk may have failed in this life, or have been full.
     pub(crate) has_trouble: bool,
     /// When the last life ended, and whether in order.
     pub(crate) end: Option<(Duration, bool)>,

@@ -121,6 +121,11 @@ impl Appender {
         self.chain.lock_tail().as_ref().and_then(|tail| tail.stats().first_time)
     }
 
+    /// Records that a flush would write.
+    pub fn unflushed(&self) -> usize {
+        self.chain.lock_tail().as_ref().map_or(0, |tail| tail.recent.len())
+    }
+
     /// The next record's offset.
     pub fn next_offset(&self) -> Offset {
         let tail = self.chain.lock_tail();
