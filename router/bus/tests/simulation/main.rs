@@ -39,7 +39,7 @@ use std::thread;
 use run::{Run, run};
 use world::Setting;
 
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 300;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
