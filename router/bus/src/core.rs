@@ -57,6 +57,8 @@ pub(crate) struct Core {
     /// The lanes that have something to do.
     pub ready: Arc<Ready>,
     pub tasks: Mutex<JoinSet<()>>,
+    /// Held for a round of sealing.
+    pub sealing: tokio::sync::Mutex<()>,
     /// Held while subscriptions come or go, so that disk and memory agree on which there are.
     pub roster: tokio::sync::Mutex<()>,
     /// Subscriptions on disk without a rule: it has not been seen since the start, or was removed.

@@ -133,6 +133,7 @@ impl Router {
             lane_over: Notify::new(),
             lanes: Mutex::default(),
             tasks: Mutex::default(),
+            sealing: tokio::sync::Mutex::default(),
             roster: tokio::sync::Mutex::default(),
             dormant: Mutex::new(dormant),
             unwritten: tokio::sync::Mutex::default(),
@@ -146,6 +147,7 @@ impl Router {
             given_up: AtomicU64::default(),
             sealing_trouble: Mutex::default(),
         });
+        core.tidy_archives().await?;
         for replay in replays.iter().filter(|replay| !replay.state.is_over()) {
             core.register(replay);
         }

@@ -96,8 +96,11 @@ pub(crate) async fn run(core: Arc<Core>) {
         }
         let has_unsealed = core.journal.sealed_to() < core.journal.durable_end();
         let what = schedule.what(now, has_unsealed, core.options.seal_after);
-        let of = Arc::clone(&core);
-        let sealed = core.outside.blocking(move || of.seal(what)).await;
+        let sealed = {
+            let _round = core.sealing.lock().await;
+            let of = Arc::clone(&core);
+            core.outside.blocking(move || of.seal(what)).await
+        };
         if sealed.is_ok() && what == SealWhat::All {
             schedule.unsealed_since = None;
         }

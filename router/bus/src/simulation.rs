@@ -84,6 +84,9 @@ impl Router {
     ///
     /// Why not all was sealed.
     pub fn seal(&self, what: SealWhat) -> Result<(), String> {
+        let Ok(_round) = self.core.sealing.try_lock() else {
+            return Err("another round, or the making of an archive, is under way".to_owned());
+        };
         self.core.seal(what)
     }
 

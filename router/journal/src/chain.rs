@@ -147,8 +147,13 @@ impl Chain {
         &self.inner.options.name
     }
 
+    /// Drawn when it was made: no other chain has it.
+    pub fn id(&self) -> [u8; 16] {
+        self.inner.listing().manifest.id
+    }
+
     /// Where it lies.
-    pub(crate) fn folder(&self) -> PathBuf {
+    pub fn folder(&self) -> PathBuf {
         self.inner.path("")
     }
 

@@ -14,6 +14,7 @@ mod hot;
 mod info;
 mod mend;
 mod rescue;
+mod unlisted;
 
 use std::{
     io,
@@ -46,6 +47,8 @@ pub struct StoppedData {
     disk: Arc<dyn Disk>,
     end_min: Offset,
     archives: Vec<KnownArchive>,
+    /// Whether those are all that there should be.
+    knows_archives: bool,
     _lock: Lock,
 }
 
@@ -107,7 +110,13 @@ impl StoppedData {
         }
         let lock = disk.folder(JOURNAL).lock().map_err(io)?;
         let lock = lock.ok_or_else(|| ToolError::Running { path: path.clone() })?;
-        Ok(Self { disk, end_min: Offset::ZERO, archives: Vec::new(), _lock: lock })
+        Ok(Self {
+            disk,
+            end_min: Offset::ZERO,
+            archives: Vec::new(),
+            knows_archives: false,
+            _lock: lock,
+        })
     }
 
     /// Somebody remembers that everything below this was in the journal.
@@ -116,10 +125,10 @@ impl StoppedData {
         Self { end_min, ..self }
     }
 
-    /// Somebody remembers these archives.
+    /// Somebody remembers these archives, and that there are no others.
     #[must_use]
     pub fn knowing(self, archives: Vec<KnownArchive>) -> Self {
-        Self { archives, ..self }
+        Self { archives, knows_archives: true, ..self }
     }
 
     /// Reads everything and names what is not as it was written.
@@ -130,7 +139,9 @@ impl StoppedData {
             for chain in self.chains()? {
                 found.add(verify::verify(&*chain.disk)?);
             }
-            self.verify_buses(&mut found)
+            self.verify_buses(&mut found)?;
+            found.notes.extend(self.unlisted()?);
+            Ok(())
         })();
         verified.map_err(|source| self.error(source))?;
         Ok(found)

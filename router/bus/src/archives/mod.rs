@@ -9,8 +9,10 @@
 //! - An archive holds every event of its bus that matches its pattern and came after it was made;
 //!   replayed ones are not archived again.
 //! - What the sealer asks is answered from memory.
+//! - Nothing is sealed into an archive before its row is durable.
 
 mod contents;
+mod removal;
 mod stored;
 
 use std::sync::Arc;
@@ -89,6 +91,13 @@ pub enum ArchiveError {
 
     #[error("there is an archive `{name}` already; choose another name, or change that one")]
     NameTaken { name: String },
+
+    #[error(
+        "an archive `{name}` with {events} events is in {path} that the state database does not know; export it with \
+         `slipswitch journal export --archive {name}` and move the folder away, both while the router does not run; \
+         or choose another name"
+    )]
+    Unlisted { name: String, events: u64, path: String },
 
     #[error("the retention is {days} days; use up to {RETENTION_DAYS_MAX}, or 0 for ever")]
     BadRetention { days: u32 },
@@ -229,8 +238,10 @@ impl Router {
 
 impl Core {
     async fn create_archive(&self, new: NewArchive) -> Result<Arc<Archive>, ArchiveError> {
-        let _roster = self.roster.lock().await;
         check(&new)?;
+        // Whatever is sealed later meets the archive, and what was sealed before came before it.
+        let _between_rounds = self.sealing.lock().await;
+        let _roster = self.roster.lock().await;
         if !self.has_bus(&new.bus) {
             return Err(ArchiveError::UnknownBus { bus: new.bus, known: self.buses() });
         }
@@ -241,31 +252,18 @@ impl Core {
         if ARCHIVES_MAX <= before.0.len() {
             return Err(ArchiveError::TooMany);
         }
-        let archive = |from_offset| Archive {
+        self.free_name(&new.name).await?;
+        let made = Archive {
             name: new.name.as_str().into(),
             bus: new.bus.as_str().into(),
-            pattern: new.pattern.clone(),
+            pattern: new.pattern,
             retention_days: new.retention_days,
-            description: new.description.clone(),
+            description: new.description,
             created_at: self.clock.now(),
-            from_offset,
+            from_offset: self.journal.durable_end(),
         };
-        // What an archive of this name left behind is none of this one's.
-        let (stray, journal) = (new.name.clone(), self.journal.clone());
-        let dropped = self.outside.blocking(move || journal.drop_archive(&stray)).await;
-        dropped.map_err(|error| {
-            let (name, reason) = (new.name.clone(), error.to_string());
-            ArchiveError::Disk { name, reason }
-        })?;
-        // Seen by the sealer first, then dated: what it may have sealed without looking lies before.
-        self.archives.store(Arc::new(before.with(archive(self.journal.durable_end()))));
-        let made = archive(self.journal.durable_end());
         let row = made.clone();
-        let written = self.state.run(move |tx| ArchiveRow::insert(tx, &row)).await;
-        if let Err(error) = written {
-            self.archives.store(before);
-            return Err(error.into());
-        }
+        self.state.run(move |tx| ArchiveRow::insert(tx, &row)).await?;
         self.archives.store(Arc::new(before.with(made)));
         tracing::info!(archive = %new.name, bus = %new.bus, "archive made");
         self.archive(&new.name)
@@ -288,26 +286,6 @@ impl Core {
         self.state.run(move |tx| ArchiveRow::update(tx, &row)).await?;
         self.archives.store(Arc::new(before.with(archive)));
         self.archive(name)
-    }
-
-    async fn remove_archive(&self, name: &str) -> Result<(), ArchiveError> {
-        let _roster = self.roster.lock().await;
-        self.archive(name)?;
-        let gone = name.to_owned();
-        let replay = self.state.run(move |tx| ArchiveRow::remove(tx, &gone)).await?;
-        if let Some(replay) = replay {
-            return Err(ArchiveError::Replaying { name: name.to_owned(), replay });
-        }
-        let before = self.archives.load_full();
-        self.archives.store(Arc::new(before.without(name)));
-        let (gone, journal) = (name.to_owned(), self.journal.clone());
-        let dropped = self.outside.blocking(move || journal.drop_archive(&gone)).await;
-        let expired = dropped.map_err(|error| {
-            let (name, reason) = (name.to_owned(), error.to_string());
-            ArchiveError::Disk { name, reason }
-        })?;
-        tracing::info!(archive = %name, events = expired.records, "archive removed");
-        Ok(())
     }
 
     pub(crate) fn archive(&self, name: &str) -> Result<Arc<Archive>, ArchiveError> {

@@ -10,9 +10,14 @@ use crate::record;
 use crate::selection::Asking;
 use crate::state::ArchiveRow;
 
-/// What the state database in a data folder says of its archives: nothing, where it cannot be read.
-pub fn stored_archives(data_dir: &Path) -> Vec<KnownArchive> {
-    ArchiveRow::read(&data_dir.join("state.sqlite")).into_iter().map(known).collect()
+/// What the state database in a data folder says of its archives; without a database there are none.
+/// `None` where it cannot be read.
+pub fn stored_archives(data_dir: &Path) -> Option<Vec<KnownArchive>> {
+    let path = data_dir.join("state.sqlite");
+    if !path.exists() {
+        return Some(Vec::new());
+    }
+    Some(ArchiveRow::read(&path)?.into_iter().map(known).collect())
 }
 
 fn known(archive: Archive) -> KnownArchive {

@@ -45,8 +45,13 @@ impl ArchiveRow {
         Ok(())
     }
 
-    /// Removes one, unless a replay of it has not ended: that is what comes back.
-    pub(crate) fn remove(tx: &Transaction<'_>, name: &str) -> Result<Option<String>, StateError> {
+    /// Writes down that one is removed, with its chain, unless a replay of it has not ended: that is
+    /// what comes back.
+    pub(crate) fn begin_removal(
+        tx: &Transaction<'_>,
+        name: &str,
+        chain: &[u8],
+    ) -> Result<Option<String>, StateError> {
         let replay: Option<String> = tx
             .query_row(
                 "SELECT name FROM replays WHERE archive = ?1 AND state IN ('running', 'paused') LIMIT 1",
@@ -55,27 +60,50 @@ impl ArchiveRow {
             )
             .optional()?;
         if replay.is_none() {
-            tx.execute("DELETE FROM archives WHERE name = ?1", [name])?;
+            let removing = "UPDATE archives SET removing = ?2 WHERE name = ?1";
+            tx.execute(removing, params![name, chain])?;
         }
         Ok(replay)
     }
 
-    /// Those of a stopped router: none, where the database cannot be read.
-    pub(crate) fn read(path: &Path) -> Vec<Archive> {
+    /// Its folder is gone: the name is free.
+    pub(crate) fn end_removal(tx: &Transaction<'_>, name: &str) -> Result<(), StateError> {
+        tx.execute("DELETE FROM archives WHERE name = ?1 AND removing IS NOT NULL", [name])?;
+        Ok(())
+    }
+
+    /// Removals that have not ended: the names, and the chains that go.
+    pub(crate) fn removals(tx: &Transaction<'_>) -> Result<Vec<(String, Vec<u8>)>, StateError> {
+        let removing = "SELECT name, removing FROM archives WHERE removing IS NOT NULL";
+        let mut select = tx.prepare(removing)?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Those of a stopped router; `None` where the database cannot be read.
+    pub(crate) fn read(path: &Path) -> Option<Vec<Archive>> {
         let read = || -> Result<Vec<Archive>, StateError> {
             let mut connection = look(path)?;
             let tx = connection.transaction()?;
-            Self::all(&tx)
+            // A release that knew of no removals may have been the last to start.
+            let column =
+                "SELECT COUNT(*) FROM pragma_table_info('archives') WHERE name = 'removing'";
+            let knows_removals = tx.query_row(column, [], |row| row.get(0))?;
+            Self::select(&tx, if knows_removals { "WHERE removing IS NULL" } else { "" })
         };
-        read().unwrap_or_default()
+        read().ok()
     }
 
-    /// All of them, by name.
+    /// All that are not being removed, by name.
     pub(crate) fn all(tx: &Transaction<'_>) -> Result<Vec<Archive>, StateError> {
-        let mut select = tx.prepare(
+        Self::select(tx, "WHERE removing IS NULL")
+    }
+
+    fn select(tx: &Transaction<'_>, which: &str) -> Result<Vec<Archive>, StateError> {
+        let mut select = tx.prepare(&format!(
             "SELECT name, bus, pattern, retention_days, description, created_at, from_offset FROM archives
-             ORDER BY name",
-        )?;
+             {which} ORDER BY name",
+        ))?;
         let rows = select.query_map([], |row| {
             let text = |column| row.get::<_, String>(column);
             let pattern: Option<String> = row.get(2)?;

@@ -12,8 +12,8 @@ use rusqlite::Connection;
 use super::StateError;
 
 /// What makes each version out of the one before it, from an empty file on. New ones go to the end.
-const STEPS: [&str; 9] =
-    [TABLES, LETTERS, TARGETS_HELD, PAST, KEPT, BELONGING, JUDGED, REMOVED, UNREAD];
+const STEPS: [&str; 10] =
+    [TABLES, LETTERS, TARGETS_HELD, PAST, KEPT, BELONGING, JUDGED, REMOVED, UNREAD, REMOVING];
 pub(super) const VERSION: usize = STEPS.len();
 
 pub(super) const TABLES: &str = "
@@ -202,6 +202,11 @@ ALTER TABLE subscriptions ADD COLUMN removed INTEGER;       -- since when it has
 /// What replays could not read.
 const UNREAD: &str = "
 ALTER TABLE replays ADD COLUMN damaged INTEGER NOT NULL DEFAULT 0;   -- events that it passed over, because their blocks are damaged
+";
+
+/// Archives that are on their way out.
+const REMOVING: &str = "
+ALTER TABLE archives ADD COLUMN removing BLOB;              -- the id of the chain that goes with it, empty without one; NULL: it stays
 ";
 
 pub(super) fn open(path: &Path) -> Result<Connection, StateError> {

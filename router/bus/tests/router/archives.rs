@@ -1,6 +1,9 @@
 //! Archives: what is asked of them, and what is refused.
 
-use slipswitch_bus::{ArchiveChange, NewArchive, ReplayState, Selection, StartReplay};
+use rusqlite::Connection;
+use slipswitch_bus::{
+    ArchiveChange, ArchiveError, NewArchive, ReplayState, Selection, StartReplay,
+};
 
 use super::retention::{Ahead, HOUR, expired, forgetful, in_journal, open_at};
 use super::*;
@@ -154,5 +157,85 @@ async fn archived_events_expire_unless_they_are_being_replayed() {
     until(&router, "expired", async || holds(&router, "two").await == 0).await;
     router.remove_archive("two").await.unwrap();
     assert_eq!(holds(&router, "for-ever").await, 5);
+    stop(router).await;
+}
+
+/// Five events in the chain of an archive `kept`, and the router that wrote them stopped.
+async fn five_archived(folder: &Path) {
+    let clock = Ahead::new();
+    let router = open_at(&clock, forgetful(folder), Arc::new(RuleSet::empty())).await;
+    router.create_archive(new("kept")).await.unwrap();
+    send(&router, 0..5).await;
+    until(&router, "sealed", async || router.status().journal.sealed_to == 5).await;
+    stop(router).await;
+}
+
+/// The files in the folder of `kept`, with what is in them.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let Ok(entries) = std::fs::read_dir(folder.join("archives/kept")) else { return Vec::new() };
+    let file = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().unwrap();
+        (name, std::fs::read(entry.path()).unwrap())
+    };
+    let mut files: Vec<_> = entries.map(|entry| file(entry.unwrap())).collect();
+    files.sort();
+    files
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_the_database_does_not_know_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    five_archived(folder.path()).await;
+    let before = files(folder.path());
+    assert!(!before.is_empty());
+    for name in ["state.sqlite", "state.sqlite-wal", "state.sqlite-shm"] {
+        drop(std::fs::remove_file(folder.path().join(name)));
+    }
+    let router = open(options(folder.path()), Arc::new(RuleSet::empty())).await;
+    let refused = router.create_archive(new("kept")).await.unwrap_err();
+    assert!(matches!(refused, ArchiveError::Unlisted { events: 5, .. }), "{refused}");
+    let said = refused.to_string();
+    assert!(said.contains("archives/kept") && said.contains("journal export --archive kept"));
+    assert!(router.archives().is_empty());
+    router.create_archive(new("other")).await.unwrap();
+    stop(router).await;
+    assert_eq!(files(folder.path()), before);
+
+    std::fs::rename(folder.path().join("archives/kept"), folder.path().join("moved")).unwrap();
+    let router = open(options(folder.path()), Arc::new(RuleSet::empty())).await;
+    router.create_archive(new("kept")).await.unwrap();
+    assert_eq!(holds(&router, "kept").await, 0);
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_removal_ends_with_the_next_start_and_hits_no_other_archive() {
+    let folder = tempfile::tempdir().unwrap();
+    five_archived(folder.path()).await;
+    let removing = |chain: &[u8]| {
+        let database = Connection::open(folder.path().join("state.sqlite")).unwrap();
+        database.execute("UPDATE archives SET removing = ?1", [chain]).unwrap();
+    };
+    let rows = || {
+        let database = Connection::open(folder.path().join("state.sqlite")).unwrap();
+        let count = "SELECT COUNT(*) FROM archives";
+        database.query_row(count, [], |row| row.get::<_, u32>(0)).unwrap()
+    };
+    let before = files(folder.path());
+    let manifest = &before.iter().find(|(name, _)| name == "chain").unwrap().1;
+    let copy = std::fs::read(folder.path().join("state.sqlite")).unwrap();
+
+    removing(&[7; 16]);
+    let router = open(options(folder.path()), Arc::new(RuleSet::empty())).await;
+    assert!(router.create_archive(new("kept")).await.is_err());
+    stop(router).await;
+    assert_eq!((files(folder.path()), rows()), (before.clone(), 0));
+
+    std::fs::write(folder.path().join("state.sqlite"), copy).unwrap();
+    removing(&manifest[16..32]);
+    let router = open(options(folder.path()), Arc::new(RuleSet::empty())).await;
+    assert!(!folder.path().join("archives/kept").exists());
+    assert_eq!((router.archives().len(), rows()), (0, 0));
+    router.create_archive(new("kept")).await.unwrap();
     stop(router).await;
 }

@@ -98,7 +98,8 @@ async fn remove(sim: &Sim, router: &Router, name: &str) {
 }
 
 pub(crate) fn read(database: &Connection) -> rusqlite::Result<Rows> {
-    let mut select = database.prepare("SELECT name, bus, from_offset FROM archives")?;
+    let mut select =
+        database.prepare("SELECT name, bus, from_offset FROM archives WHERE removing IS NULL")?;
     let rows = select.query_map([], |row| {
         let from = u64::try_from(row.get::<_, i64>(2)?).expect("it is an offset");
         Ok((row.get(0)?, (row.get(1)?, from)))

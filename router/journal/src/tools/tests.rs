@@ -419,3 +419,17 @@ fn segments_that_are_cut_or_another_journals_are_repaired() {
         repaired(&damaged, &format!("{name} of another journal"));
     }
 }
+
+#[test]
+fn an_archive_that_nobody_knows_is_noted_and_left_alone() {
+    let disk = data();
+    let known = open(&disk).knowing(vec![fourths("shop", "fourths")]);
+    assert_eq!(known.verify().unwrap().notes, Vec::<String>::new());
+    drop(known);
+    let data = open(&disk).knowing(Vec::new());
+    let found = data.verify().unwrap();
+    assert_eq!((found.faults_count, found.notes.len()), (0, 1), "{:?}", found.notes);
+    assert!(found.notes[0].contains(": an archive with 2 events that state.sqlite does not know"));
+    assert_eq!(data.unlisted_archives().unwrap(), found.notes);
+    assert_eq!(data.repair().unwrap(), Repair::default());
+}

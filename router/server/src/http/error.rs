@@ -249,6 +249,7 @@ impl From<ArchiveError> for Problem {
             ArchiveError::UnknownBus { .. } => Kind::UnknownBus,
             ArchiveError::Unknown { .. } => Kind::NotFound,
             ArchiveError::NameTaken { .. }
+            | ArchiveError::Unlisted { .. }
             | ArchiveError::TooMany
             | ArchiveError::Replaying { .. } => Kind::Conflict,
             ArchiveError::BadName { .. }

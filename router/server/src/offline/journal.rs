@@ -36,7 +36,10 @@ impl Data {
         };
         let stopped = StoppedData::open(&dir)?;
         let (state, end_min) = bus::verify_state(&dir);
-        let stopped = stopped.expecting(end_min).knowing(bus::stored_archives(&dir));
+        let mut stopped = stopped.expecting(end_min);
+        if let Some(archives) = bus::stored_archives(&dir) {
+            stopped = stopped.knowing(archives);
+        }
         Ok(Self { stopped, state })
     }
 
@@ -62,6 +65,11 @@ impl Data {
     /// The parts, and what of them cannot be told.
     pub fn info(&self) -> Result<(Vec<Info>, Vec<Fault>), JournalError> {
         Ok(self.stopped.info()?)
+    }
+
+    /// Archives that hold something and that the state database does not know, in words.
+    pub fn unlisted_archives(&self) -> Result<Vec<String>, JournalError> {
+        Ok(self.stopped.unlisted_archives()?)
     }
 
     /// The names of the buses that have events.

@@ -27,13 +27,17 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let (infos, faults) = arguments.place.open()?.info().map_err(failure)?;
+    let data = arguments.place.open()?;
+    let (infos, faults) = data.info().map_err(failure)?;
     if arguments.output.format == Format::Json {
         output::json(&infos.iter().map(object).collect::<Vec<_>>())?;
     } else {
         let heads =
             ["PART", "NAME", "SEGMENTS", "RECORDS", "ON DISK", "RAW", "OFFSETS", "FROM", "TO"];
         output::table(heads, infos.iter().map(row).collect(), "nothing")?;
+    }
+    for unlisted in data.unlisted_archives().map_err(failure)? {
+        output::complain(&format!("note: {}", output::flat(&unlisted)));
     }
     for fault in &faults {
         output::complain(&format!("left out: {}", output::flat(&fault.to_string())));
