@@ -78,11 +78,17 @@ pub(crate) struct Core {
     /// Events that removed subscriptions had not looked at when their time was over.
     pub given_up: AtomicU64,
     pub sealing_trouble: Mutex<Option<String>>,
+    /// Why the dispatcher cannot go on.
+    pub dispatch_trouble: Mutex<Option<String>>,
 }
 
 impl Core {
     pub(crate) fn dispatched(&self) -> Offset {
         Offset::new(self.position.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn dispatch_trouble(&self) -> MutexGuard<'_, Option<String>> {
+        self.dispatch_trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn lanes(&self) -> MutexGuard<'_, BTreeMap<Key, Arc<Lane>>> {

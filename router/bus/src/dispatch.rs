@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use event::{Event, Timestamp};
-use journal::{Cursor, Offset, Record};
+use journal::{Cursor, Journal, Offset, Record};
 use ruleset::{BusRules, Rule};
 use tokio::sync::{mpsc, oneshot};
 
@@ -27,6 +27,9 @@ const READ_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// How far before the journal's end the dispatcher begins at most: what it passes in a fraction of a second.
 const BEGIN_BEFORE_MAX: u64 = 100_000;
 
+/// And of how many bytes of events: they are read twice.
+const BEGIN_BYTES_MAX: usize = 256 << 20;
+
 /// Where the dispatcher of a new process begins: with what the last one had not written down of most
 /// subscriptions, so that it is matched for all of them at once. What is older, and what is sealed, each
 /// reads by itself.
@@ -40,6 +43,29 @@ pub(crate) fn begin(stored: &[Subscription], sealed_to: Offset, end: Offset) -> 
     };
     let behind = stored.iter().filter(goes_on).map(|one| one.settled);
     behind.filter(|settled| first <= settled.get()).min().unwrap_or(end).min(end)
+}
+
+/// `begin` if all up to `end` can be read, else `end`: then those that have not had it meet the damage each by
+/// itself, and keep nobody else waiting.
+pub(crate) fn readable(journal: &Journal, begin: Offset, end: Offset) -> Offset {
+    let (mut cursor, mut bytes) = (journal.read_from(begin), 0);
+    while cursor.position() < end {
+        match cursor.next_batch() {
+            Ok(Some(batch)) => bytes += batch.iter().map(|one| one.payload.len()).sum::<usize>(),
+            Ok(None) => break,
+            Err(error) => {
+                tracing::error!(
+                    offset = cursor.position().get(), %error,
+                    "the journal is damaged here: a subscription that has not had this waits; see `slipswitch journal repair`"
+                );
+                return end;
+            }
+        }
+        if BEGIN_BYTES_MAX < bytes {
+            return end;
+        }
+    }
+    begin
 }
 
 pub(crate) struct Swap {
@@ -83,6 +109,7 @@ impl Dispatcher {
             let position = self.cursor.position();
             match self.cursor.next_batch() {
                 Ok(Some(batch)) => {
+                    *self.core.dispatch_trouble() = None;
                     for record in batch {
                         self.dispatch(&record);
                         let next = record.offset.get() + 1;
@@ -100,6 +127,8 @@ impl Dispatcher {
                 }
                 Err(error) => {
                     tracing::error!(offset = position.get(), %error, "the journal cannot be read here; no event is dispatched");
+                    *self.core.dispatch_trouble() =
+                        Some(format!("the journal cannot be read at offset {position}: {error}"));
                     let core = Arc::clone(&self.core);
                     tokio::select! {
                         biased;
@@ -258,5 +287,70 @@ mod tests {
             Subscription { removed: Some(Timestamp::from_millis(0)), ..stored(1_150_000) };
         let replay = Subscription { until: Some(Offset::new(1_160_000)), ..stored(1_150_000) };
         assert_eq!(begins(&[paused, disabled, removed, replay]), 1_200_000);
+    }
+
+    struct Still;
+
+    impl crate::Clock for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(1)
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_dispatcher_that_cannot_read_makes_the_router_unready_until_it_can() {
+        use std::os::unix::fs::FileExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let flush_every = Duration::from_millis(5);
+        let options = crate::Options { flush_every, ..crate::Options::new(folder.path()) };
+        let host = plugin::Host::new(plugin::Options::default()).unwrap();
+        let rules = Arc::new(ruleset::RuleSet::empty());
+        let router = crate::Router::open(options, Arc::new(Still), rules, host).await.unwrap();
+        let entry = br#"{"source":"a","detail-type":"b","detail":{}}"#;
+        router.ingest("default", vec![bytes::Bytes::from_static(entry)]).await.unwrap();
+        while router.status().dispatched < 1 {
+            router.written().await;
+        }
+
+        let files = std::fs::read_dir(folder.path().join("journal")).unwrap();
+        let hot = files.flatten().map(|one| one.path());
+        let path = hot.filter(|path| path.extension().is_some_and(|ext| ext == "hot")).min();
+        let mut file = std::fs::OpenOptions::new();
+        let file = file.read(true).write(true).open(path.unwrap()).unwrap();
+        let mut was = [0; 3];
+        file.read_exact_at(&mut was, 4096 + 60).unwrap();
+        file.write_all_at(b"???", 4096 + 60).unwrap();
+
+        router.ready().unwrap();
+        // As it is when the disk goes bad under a dispatcher.
+        router.core.position.store(0, Ordering::Release);
+        let (_swaps, commands) = mpsc::channel(1);
+        let dispatcher = Dispatcher::new(Arc::clone(&router.core), commands);
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(dispatcher.run());
+        let mut looked = 0;
+        while router.ready().is_ok() {
+            looked += 1;
+            assert!(looked < 1000, "it goes on saying that it is ready");
+            router.written().await;
+        }
+        let reason = router.ready().unwrap_err();
+        let begins = "no event is dispatched: the journal cannot be read at offset 0: ";
+        assert!(reason.starts_with(begins), "{reason}");
+        let status = router.status().dispatch_failed.unwrap();
+        assert_eq!(format!("no event is dispatched: {status}"), reason);
+
+        file.write_all_at(&was, 4096 + 60).unwrap();
+        while router.ready().is_err() {
+            router.written().await;
+        }
+        assert_eq!(router.status().dispatch_failed, None);
+        router.shutdown(Duration::from_secs(5)).await;
+        tasks.join_next().await.unwrap().unwrap();
     }
 }

@@ -112,7 +112,9 @@ impl Router {
         let archives = Archives::new(state.run(ArchiveRow::all).await?);
         let replays = state.run(ReplayRow::all).await?;
         let began_at = journal.durable_end();
-        let begin = dispatch::begin(&dormant, journal.sealed_to(), began_at);
+        let (begin, reading) =
+            (dispatch::begin(&dormant, journal.sealed_to(), began_at), journal.clone());
+        let begin = outside.blocking(move || dispatch::readable(&reading, begin, began_at)).await;
         let routes = Routes { rules: Arc::new(RuleSet::empty()), by_key: BTreeMap::new() };
         let ready = Ready::new(options.in_flight_max);
         let core = Arc::new(Core {
@@ -146,6 +148,7 @@ impl Router {
             counts: sealing::Counts::default(),
             given_up: AtomicU64::default(),
             sealing_trouble: Mutex::default(),
+            dispatch_trouble: Mutex::default(),
         });
         core.tidy_archives().await?;
         for replay in replays.iter().filter(|replay| !replay.state.is_over()) {
@@ -220,7 +223,7 @@ impl Router {
 
     /// # Errors
     ///
-    /// Why events cannot be taken or outcomes not be written down now.
+    /// Why events cannot be taken or dispatched, or outcomes not be written down now.
     pub fn ready(&self) -> Result<(), String> {
         if self.core.stop.is_cancelled() {
             return Err("the router is stopping".to_owned());
@@ -230,6 +233,9 @@ impl Router {
         }
         if !self.core.state_is_well() {
             return Err("the state database cannot be written; deliveries wait".to_owned());
+        }
+        if let Some(reason) = &*self.core.dispatch_trouble() {
+            return Err(format!("no event is dispatched: {reason}"));
         }
         Ok(())
     }

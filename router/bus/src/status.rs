@@ -22,6 +22,8 @@ pub struct Status {
     pub delivery_log: DeliveryLogStatus,
     /// The dispatcher has looked at every event below this offset.
     pub dispatched: u64,
+    /// Why the dispatcher does not go on from there; none while it does.
+    pub dispatch_failed: Option<String>,
     pub journal: JournalStatus,
     pub subscriptions: Vec<SubscriptionStatus>,
     /// Events of the journal that subscriptions had not looked at when they ended, because their rule
@@ -170,6 +172,7 @@ impl Router {
             deduplication: core.door.status(),
             delivery_log: core.trail.status(),
             dispatched: core.dispatched().get(),
+            dispatch_failed: core.dispatch_trouble().clone(),
             journal: core.journal_status(),
             subscriptions: core.subscription_status(),
             removed_unseen: core.given_up.load(Ordering::Relaxed),

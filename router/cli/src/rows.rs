@@ -206,6 +206,8 @@ pub(crate) struct Plugin {
 #[serde(default)]
 pub(crate) struct Router {
     pub(crate) journal: Journal,
+    /// Why no event is matched.
+    pub(crate) dispatch_failed: Option<String>,
     pub(crate) subscriptions: Vec<Subscription>,
 }
 

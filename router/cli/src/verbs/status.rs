@@ -98,6 +98,9 @@ fn summary(base: &str, status: &Status) -> Vec<String> {
             if reason.starts_with("the disk is nearly full") { "SOON REFUSES" } else { "REFUSES" };
         lines.push(format!("journal  {refuses} EVENTS: {reason}"));
     }
+    if let Some(reason) = &status.router.dispatch_failed {
+        lines.push(format!("journal  NOTHING IS DISPATCHED: {reason}"));
+    }
     let damaged = journal.sealed.iter().chain(&journal.damaged_archives);
     for Sealed { bus, archive, damaged } in damaged.filter(|one| 0 < one.damaged) {
         let what = match archive.as_str() {
@@ -218,6 +221,15 @@ mod tests {
             summary("http://a", &status).get(2..).unwrap(),
             ["journal  1 event, 90 B in 1 segment", "journal  REFUSES EVENTS: the disk is full"]
         );
+    }
+
+    #[test]
+    fn a_dispatcher_that_cannot_read_is_shown_with_its_reason() {
+        let status: Status =
+            serde_json::from_str(r#"{"router":{"dispatch_failed":"damaged at offset 7"}}"#)
+                .unwrap();
+        let line = "journal  NOTHING IS DISPATCHED: damaged at offset 7";
+        assert_eq!(summary("http://a", &status).get(3..).unwrap(), [line]);
     }
 
     #[test]

@@ -1,0 +1,57 @@
+//! Damage in the hot journal: whom it stops, and whom not.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt;
+
+use super::*;
+
+/// More than a segment of events, and what leaves them hot.
+async fn send_two_segments(router: &Router, folder: &Path) {
+    let sealed = folder.join("sealed");
+    fs::remove_dir(&sealed).or_else(|_none| fs::remove_file(&sealed)).ok();
+    fs::write(&sealed, "").unwrap();
+    let filling = "x".repeat(100_000);
+    let large = |n| {
+        Bytes::from(format!(
+            r#"{{"source":"a","detail-type":"Made","detail":{{"n":{n},"filling":"{filling}"}}}}"#
+        ))
+    };
+    for n in 0..250 {
+        router.ingest("default", vec![large(n)]).await.unwrap();
+    }
+    assert_eq!(router.status().journal.sealed_to, 0);
+}
+
+/// The oldest hot segment.
+fn first_segment(folder: &Path) -> std::path::PathBuf {
+    let files = fs::read_dir(folder.join("journal")).unwrap().flatten().map(|one| one.path());
+    files.filter(|path| path.extension().is_some_and(|ext| ext == "hot")).min().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_frame_that_somebody_has_not_had_keeps_nobody_else_waiting() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let gate = Gate::shut();
+    target.always("/slow", Answer::status(200).behind(&gate));
+    let other = rule("two", &target.url("/two")).replace("name: two", "name: two\nbus: other");
+    let both = rule("one", &target.url("/slow")) + &other;
+    let router = open(options(folder.path()), rules(&both)).await;
+    send_two_segments(&router, folder.path()).await;
+    let left = router.shutdown(Duration::ZERO).await.in_flight_left;
+    assert!(0 < left, "nothing was delivered");
+    fs::remove_file(folder.path().join("sealed")).unwrap();
+    let segment = OpenOptions::new().write(true).open(first_segment(folder.path())).unwrap();
+    segment.write_all_at(b"???", 300_000).unwrap();
+
+    let router = open(options(folder.path()), rules(&both)).await;
+    router.ingest("other", vec![entry(1)]).await.unwrap();
+    assert_eq!(numbers(&accepted(&target, "/two", 1).await), [1]);
+    router.ready().unwrap();
+    until(&router, "told", async || {
+        let told = subscription(&router, "one").last_error;
+        told.is_some_and(|error| error.contains("damaged at byte"))
+    })
+    .await;
+    gate.open();
+    router.shutdown(Duration::ZERO).await;
+}
