@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::core::Core;
 use crate::key::Key;
-use crate::lane::{Lane, Owed};
+use crate::lane::{Lane, Owed, Written, then};
 use crate::record;
 use crate::router::SwapError;
 use crate::routes::{Route, Routes};
@@ -191,7 +191,7 @@ impl Dispatcher {
         let position = self.cursor.position();
         let next = Arc::new(next);
         self.core.fail_replays(&next).await?;
-        let removals = self.core.removals(&next);
+        let removals = self.core.removals(&next, position);
         let added: Vec<(Key, Offset)> = {
             let lanes = self.core.lanes();
             let is_new = |key: &Key| !lanes.contains_key(key) && !removals.brings_back(key);
@@ -199,12 +199,22 @@ impl Dispatcher {
             added.map(|(key, route)| (key.clone(), self.core.start_of(route, position))).collect()
         };
         // At least once: a subscription is on disk before it is offered its first event.
-        let (begun, moves) = (added.clone(), removals.writing(self.core.recall()));
+        let begun: Vec<(Key, Offset, Written)> = added
+            .iter()
+            .map(|(key, from)| {
+                let pattern = next.of(key).map(|route| route.rule.pattern.text());
+                (key.clone(), *from, then(&Written::new(), *from, pattern))
+            })
+            .collect();
+        let moves = removals.writing(self.core.recall());
         self.core
             .state
             .run(move |tx| {
                 moves(tx)?;
-                begun.iter().try_for_each(|(key, from)| Subscription::begin(tx, key, *from, None))
+                begun.iter().try_for_each(|(key, from, versions)| {
+                    Subscription::begin(tx, key, *from, None)?;
+                    Subscription::write_versions(tx, key, versions)
+                })
             })
             .await?;
         self.core.carry_out_removals(removals, &next, position);

@@ -24,7 +24,7 @@ use rusqlite::Transaction;
 
 use crate::core::Core;
 use crate::key::Key;
-use crate::lane::{Forced, Lane};
+use crate::lane::{Forced, Lane, Written, then};
 
 use crate::replay::ReplayState;
 use crate::routes::Routes;
@@ -40,6 +40,8 @@ pub(crate) struct Removals {
     orphans: Vec<Subscription>,
     /// Lanes that lose their rule, with the time of now, or have it again.
     lanes: Vec<(Key, Option<Timestamp>)>,
+    /// The patterns of those that have another one from now on.
+    versions: Vec<(Key, Written)>,
 }
 
 impl Removals {
@@ -55,7 +57,7 @@ impl Removals {
         let now = self.now;
         let back = self.back.iter().filter(|one| one.removed.is_some());
         let back: Vec<Key> = back.map(|one| one.key.clone()).collect();
-        let lanes = self.lanes.clone();
+        let (lanes, versions) = (self.lanes.clone(), self.versions.clone());
         let of_replays = self.orphans.iter().filter(|one| one.key.replay.is_some());
         let over: Vec<Key> = of_replays.map(|one| one.key.clone()).collect();
         // One that was on its way to its end when the process was has rows, too.
@@ -69,6 +71,9 @@ impl Removals {
             }
             for (key, since) in &lanes {
                 Subscription::remove(tx, key, *since)?;
+            }
+            for (key, versions) in &versions {
+                Subscription::write_versions(tx, key, versions)?;
             }
             for (key, since) in &removed {
                 let why = (now, "its rule or target was removed");
@@ -86,11 +91,11 @@ impl Removals {
 }
 
 impl Core {
-    /// What the next rules do to the subscriptions that are there.
-    pub(crate) fn removals(&self, next: &Routes) -> Removals {
+    /// What the next rules do to the subscriptions that are there, from `position` on.
+    pub(crate) fn removals(&self, next: &Routes, position: Offset) -> Removals {
         let now = self.clock.now();
         let dormant = self.dormant().clone();
-        let (back, unknown): (Vec<_>, Vec<_>) =
+        let (mut back, unknown): (Vec<_>, Vec<_>) =
             dormant.into_iter().partition(|stored| next.of(&stored.key).is_some());
         // Without any rules, what was on disk waits for them.
         let orphans = if next.rules.rules().is_empty() { Vec::new() } else { unknown };
@@ -103,7 +108,25 @@ impl Core {
                 (true, false) | (false, true) => None,
             }
         });
-        Removals { now, back, orphans, lanes: moved.collect() }
+        let lanes_moved = moved.collect();
+        let mut versions = Vec::new();
+        for stored in back.iter_mut().filter(|stored| stored.key.replay.is_none()) {
+            let before = std::mem::take(&mut stored.versions);
+            // All that came while it was away meets the rule as it came back.
+            let known = if stored.removed.is_some() { &Written::new() } else { &before };
+            stored.versions = then(known, self.began_at, pattern_of(next, &stored.key));
+            if stored.versions != before {
+                versions.push((stored.key.clone(), stored.versions.clone()));
+            }
+        }
+        for (key, lane) in lanes.iter().filter(|(key, _)| key.replay.is_none()) {
+            let before = lane.lock().written_versions();
+            let after = then(&before, position, pattern_of(next, key));
+            if after != before {
+                versions.push((key.clone(), after));
+            }
+        }
+        Removals { now, back, orphans, lanes: lanes_moved, versions }
     }
 
     /// Opens the lanes of what was on disk and has a rule; what has none keeps its place for a while.
@@ -127,7 +150,7 @@ impl Core {
                 stored.removed = Some(removals.now);
             }
         }
-        for Subscription { key, .. } in removals.back {
+        for Subscription { key, versions, .. } in removals.back {
             let route = Arc::clone(next.of(&key).expect("its rule is back"));
             let stored = self.dormant().iter().find(|stored| stored.key == key).cloned();
             let stored = stored.expect("nothing leaves while the roster is held");
@@ -135,7 +158,7 @@ impl Core {
                 tracing::info!(subscription = %key, from = stored.settled.get(), "its rule or target is back: it goes on from its place");
             }
             // It is in one of the two at every moment: whatever it needs is kept.
-            self.open_lane(Subscription { removed: None, ..stored }, route, position);
+            self.open_lane(Subscription { removed: None, versions, ..stored }, route, position);
             self.dormant().retain(|stored| stored.key != key);
         }
         self.adopt(next, position, removals.now);
@@ -277,6 +300,10 @@ impl Core {
         });
         written.await
     }
+}
+
+fn pattern_of<'a>(next: &'a Routes, key: &Key) -> Option<&'a str> {
+    next.of(key).map(|route| route.rule.pattern.text())
 }
 
 fn say_ended(key: &Key, unseen: u64) {

@@ -44,17 +44,19 @@ pub(super) struct Feed {
 impl Feed {
     pub(super) fn new(
         (settled, until): (Offset, Option<Offset>),
-        route: Arc<Route>,
+        versions: Versions,
         dispatched: Offset,
     ) -> Self {
-        let is_live = until.is_none() && dispatched <= settled;
+        // The dispatcher knows the newest version alone.
+        let newest = versions.last_from().map_or(dispatched, |from| from.max(dispatched));
+        let is_live = until.is_none() && newest <= settled;
         Self {
             source: if is_live { Source::Live { from: settled } } else { Source::Behind },
             // What lies between `settled` and the dispatcher's place is for the own reader.
-            skipped: dispatched.get().checked_sub(1).map(Offset::new).filter(|_| !is_live),
+            skipped: newest.get().checked_sub(1).map(Offset::new).filter(|_| !is_live),
             read_to: settled,
             until,
-            versions: Versions::new(route),
+            versions,
             queue: VecDeque::new(),
             queue_bytes: 0,
         }
@@ -166,7 +168,7 @@ impl Feed {
     /// The rule changed or came back at `position`.
     pub(super) fn adopt(&mut self, route: Arc<Route>, position: Offset, held: Option<Offset>) {
         // What is not read yet was matched by nobody: each part meets the version of its time.
-        self.versions.present_from(position, route);
+        self.versions.present_from(position, &route);
         if let Source::Live { .. } = self.source {
             self.forget_versions(position, held);
         }
@@ -174,7 +176,7 @@ impl Feed {
 
     /// The rule changed, for all that is still to be read.
     pub(super) fn replace(&mut self, route: Arc<Route>) {
-        self.versions.replace(route);
+        self.versions.replace(&route);
     }
 
     /// The span has no end any more.
@@ -187,9 +189,9 @@ impl Feed {
     pub(super) fn end_at(&mut self, until: Offset) {
         self.versions.absent_from(until);
         self.until = Some(self.until.map_or(until, |end| end.min(until)));
-        if let Source::Live { .. } = self.source {
+        if let Source::Live { from } = self.source {
             // All that was matched below `until` is in the queue already.
-            self.read_to = until;
+            self.read_to = until.max(from);
             self.source = Source::Behind;
         }
     }

@@ -14,7 +14,7 @@ use roaring::RoaringTreemap;
 
 use super::feed::Feed;
 use super::gate::Gate;
-use super::versions::Versions;
+use super::versions::{Versions, Written};
 use super::waiting::Waiting;
 use super::{Bounds, Forced, Now, Owed};
 use crate::attempt::{End, Heard, Outcome, Retry};
@@ -94,7 +94,8 @@ impl Inner {
         bounds: Bounds,
         dispatched: Offset,
     ) -> Self {
-        let feed = Feed::new((stored.settled, stored.until), Arc::clone(&route), dispatched);
+        let versions = Versions::read(&stored.versions, &route, stored.settled);
+        let feed = Feed::new((stored.settled, stored.until), versions, dispatched);
         Self {
             key: stored.key,
             gate: Gate::new(route.circuit(), stored.paused, stored.disabled),
@@ -178,6 +179,11 @@ impl Inner {
     /// What matches which part of the journal, for the own reader.
     pub(crate) fn versions(&self) -> Versions {
         self.feed.versions()
+    }
+
+    /// The same, as it is written down.
+    pub(crate) fn written_versions(&self) -> Written {
+        self.feed.versions().written()
     }
 
     pub(super) fn end_reading(&mut self) {

@@ -41,6 +41,8 @@ pub(crate) use drive::run;
 pub(crate) use inner::{Finished, Inner, Part, Work};
 pub(crate) use ready::Ready;
 
+pub(crate) use versions::{Written, then};
+
 use read::Reader;
 
 use crate::key::Key;

@@ -169,16 +169,16 @@ fn read_batch(
         if end <= entry.offset {
             break;
         }
-        let Some(route) = versions.at(entry.offset) else { continue };
+        let Some(version) = versions.at(entry.offset) else { continue };
         let (event, hops) = record::decode(&entry.payload).map_err(|error| error.to_string())?;
         let event = match &key.replay {
             Some(name) => event.replayed(name),
             None => event,
         };
         let is_wanted = reader.wants(event.bytes(), &mut asking);
-        if is_wanted && route.rule.matches(event.bytes(), &mut scratch) {
+        if is_wanted && version.matches(event.bytes(), (&mut scratch, &mut asking)) {
             let (offset, ingested) = (entry.offset, Timestamp::from_millis(entry.time));
-            let route = Arc::clone(route);
+            let route = Arc::clone(&version.route);
             found.push(Owed { offset, event, hops, ingested, route, order: None });
         }
     }

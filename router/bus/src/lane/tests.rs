@@ -2,6 +2,7 @@
 //! and crashing, every matched event is handed out, and `settled` never claims too much.
 
 mod probing;
+mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -438,27 +439,6 @@ fn a_full_window_does_not_hold_up_the_event_that_it_waits_for() {
     model.read(4);
     model.next();
     assert!(matches!(model.running.as_slice(), [(0, None)]), "{:?}", model.running);
-}
-
-#[test]
-fn each_part_of_the_journal_meets_the_version_of_its_time() {
-    let (first, second) = (testing::route(), testing::fresh_route());
-    let mut model = Model::new(vec![true; 40]);
-    let at = |model: &Model, offset| model.lane.lock().versions().at(Offset::new(offset)).cloned();
-    for _ in 0..10 {
-        model.dispatch(); // Four fit: the lane is behind from the fifth on.
-    }
-    model.lane.adopt(Arc::clone(&second), Offset::new(10));
-    model.lane.retire(Offset::new(20), Timestamp::from_millis(0));
-    model.lane.adopt(Arc::clone(&second), Offset::new(30));
-    assert!(Arc::ptr_eq(&at(&model, 9).unwrap(), &first));
-    assert!(Arc::ptr_eq(&at(&model, 10).unwrap(), &second));
-    assert!(at(&model, 20).is_none() && at(&model, 29).is_none(), "the rule was not there");
-    assert!(Arc::ptr_eq(&at(&model, 30).unwrap(), &second));
-    for swap in 31..200 {
-        model.lane.adopt(Arc::clone(&second), Offset::new(swap));
-    }
-    assert!(at(&model, 5).is_some(), "very old parts meet a later version, not none");
 }
 
 #[test]

@@ -6,12 +6,15 @@
 //! ```
 //!
 //! A swap takes effect at the dispatcher's place. A lane that reads older events after the swap
-//! meets them with the version that ran when they came, as if it had never been slow.
+//! meets them with the version that ran when they came, as if it had never been slow. Over a restart
+//! the patterns are kept, in the state database: what was owed stays owed. All else of a version, how an
+//! event is transformed and where it goes, is then as the newest version says.
 //!
 //! # Invariants
 //!
 //! - Beginnings ascend; the first covers everything before the second.
-//! - bounded: at most [`VERSIONS_MAX`]; beyond, the oldest part is given to the version after it.
+//! - bounded: at most [`VERSIONS_MAX`]; beyond, neighbours that match the same become one.
+//! - nothing silent: when no neighbours do, the oldest part is given to the version after it, and that is said.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,24 +24,101 @@ use ruleset::pattern::Pattern;
 use ruleset::pattern::keys::Needs;
 
 use crate::routes::Route;
+use crate::selection::{Asking, Selection};
 
 /// How many swaps behind a lane may be and still tell the versions apart.
 const VERSIONS_MAX: usize = 64;
 
+/// From which offset on a rule had which pattern; none where it was not there.
+pub(crate) type Written = Vec<(Offset, Option<String>)>;
+
+/// What follows on versions that are written down when the rule is another from an offset on.
+pub(crate) fn then(before: &Written, from: Offset, pattern: Option<&str>) -> Written {
+    let mut after = before.clone();
+    match after.last_mut() {
+        Some((_, last)) if last.as_deref() == pattern => {}
+        Some((beginning, last)) if from <= *beginning => *last = pattern.map(str::to_owned),
+        Some(_) => after.push((from, pattern.map(str::to_owned))),
+        None => after.push((Offset::ZERO, pattern.map(str::to_owned))),
+    }
+    after
+}
+
+/// A rule as it was in a part of the journal.
+#[derive(Clone)]
+pub(crate) struct Version {
+    pub(crate) route: Arc<Route>,
+    /// The pattern that it had in another process.
+    was: Option<Selection>,
+}
+
+impl Version {
+    fn new(route: &Arc<Route>) -> Self {
+        Self { route: Arc::clone(route), was: None }
+    }
+
+    fn pattern(&self) -> &Pattern {
+        self.was.as_ref().map_or(&self.route.rule.pattern, Selection::pattern)
+    }
+
+    /// `event`: an envelope, which was checked when it came in.
+    pub(crate) fn matches(
+        &self,
+        event: &[u8],
+        (scratch, asking): (&mut ruleset::Scratch, &mut Asking),
+    ) -> bool {
+        match &self.was {
+            Some(was) => was.matches(event, asking),
+            None => self.route.rule.matches(event, scratch),
+        }
+    }
+}
+
 #[derive(Clone)]
 pub(crate) struct Versions {
-    spans: VecDeque<(Offset, Option<Arc<Route>>)>,
+    spans: VecDeque<(Offset, Option<Version>)>,
     /// Told apart by whoever has worked something out of them.
     changes: u64,
 }
 
 impl Versions {
-    pub(super) fn new(route: Arc<Route>) -> Self {
-        Self { spans: VecDeque::from([(Offset::new(0), Some(route))]), changes: 0 }
+    pub(super) fn new(route: &Arc<Route>) -> Self {
+        Self { spans: VecDeque::from([(Offset::ZERO, Some(Version::new(route)))]), changes: 0 }
     }
 
-    pub(super) fn present_from(&mut self, from: Offset, route: Arc<Route>) {
-        self.push(from, Some(route));
+    /// Those that were written down, for who has had everything below `settled`. The last is `route`'s.
+    pub(super) fn read(written: &Written, route: &Arc<Route>, settled: Offset) -> Self {
+        let version = |text: &String| {
+            if text == route.rule.pattern.text() {
+                return Version::new(route);
+            }
+            let was = Selection::parse(text);
+            if let Err(error) = &was {
+                tracing::error!(subscription = %route.key, %error, "a pattern that the rule had cannot be read in the state database: events of then meet the pattern of now");
+            }
+            Version { was: was.ok(), ..Version::new(route) }
+        };
+        let spans = written.iter().map(|(from, text)| (*from, text.as_ref().map(version)));
+        let mut versions = Self { spans: spans.collect(), changes: 0 };
+        if versions.spans.is_empty() {
+            return Self::new(route);
+        }
+        versions.forget_below(settled);
+        versions
+    }
+
+    /// As they are written down.
+    pub(super) fn written(&self) -> Written {
+        let mut written = Written::new();
+        for (from, version) in &self.spans {
+            let text = version.as_ref().map(|version| version.pattern().text());
+            written = then(&written, *from, text);
+        }
+        written
+    }
+
+    pub(super) fn present_from(&mut self, from: Offset, route: &Arc<Route>) {
+        self.push(from, Some(Version::new(route)));
     }
 
     pub(super) fn absent_from(&mut self, from: Offset) {
@@ -46,7 +126,7 @@ impl Versions {
     }
 
     /// From now on it is this one, also for what came before.
-    pub(super) fn replace(&mut self, route: Arc<Route>) {
+    pub(super) fn replace(&mut self, route: &Arc<Route>) {
         *self = Self { changes: self.changes + 1, ..Self::new(route) };
     }
 
@@ -57,14 +137,18 @@ impl Versions {
     /// The pattern of the one version that there is.
     pub(super) fn only(&self) -> Option<&Pattern> {
         let (first, more) = (self.spans.front()?, self.spans.get(1));
-        let route = first.1.as_ref().filter(|_| more.is_none())?;
-        Some(&route.rule.pattern)
+        first.1.as_ref().filter(|_| more.is_none()).map(Version::pattern)
+    }
+
+    /// Where the last one begins, if there are several.
+    pub(super) fn last_from(&self) -> Option<Offset> {
+        self.spans.back().filter(|_| 1 < self.spans.len()).map(|(from, _)| *from)
     }
 
     /// What sealed blocks must hold to be read at all; none where nothing can be ruled out.
     pub(super) fn filter(&self) -> Option<Filter> {
-        let needs = |(from, route): &(Offset, Option<Arc<Route>>)| {
-            (*from, route.as_ref().map(|route| route.rule.pattern.needs()))
+        let needs = |(from, version): &(Offset, Option<Version>)| {
+            (*from, version.as_ref().map(|version| version.pattern().needs()))
         };
         let spans: Vec<(Offset, Option<Needs>)> = self.spans.iter().map(needs).collect();
         // A version without needs wants to see everything; no version at all wants nothing.
@@ -82,15 +166,35 @@ impl Versions {
         }))
     }
 
-    fn push(&mut self, from: Offset, route: Option<Arc<Route>>) {
+    fn push(&mut self, from: Offset, version: Option<Version>) {
         self.changes += 1;
-        if let Some(last) = self.spans.back_mut().filter(|(beginning, _)| *beginning == from) {
-            last.1 = route;
+        if let Some(last) = self.spans.back_mut().filter(|(beginning, _)| from <= *beginning) {
+            last.1 = version;
             return;
         }
-        self.spans.push_back((from, route));
+        self.spans.push_back((from, version));
         if self.spans.len() > VERSIONS_MAX {
-            self.spans.pop_front();
+            self.join();
+        }
+    }
+
+    /// Makes one of two neighbours.
+    fn join(&mut self) {
+        let text =
+            |version: &Option<Version>| version.as_ref().map(|one| one.pattern().text().to_owned());
+        let pairs = self.spans.iter().zip(self.spans.iter().skip(1));
+        let same = pairs.map(|((_, one), (_, next))| text(one) == text(next)).position(|same| same);
+        if same.is_none()
+            && let Some(version) = self.spans.iter().find_map(|(_, version)| version.as_ref())
+        {
+            tracing::warn!(subscription = %version.route.key, versions = VERSIONS_MAX, "it is more versions of its rule behind than are told apart: the events of the oldest meet the version after it");
+        }
+        let at = same.unwrap_or(0);
+        if let Some((_, next)) = self.spans.remove(at + 1)
+            && let Some((_, version)) = self.spans.get_mut(at)
+        {
+            // Rather once too often than not at all.
+            *version = next.or(version.take());
         }
     }
 
@@ -102,7 +206,7 @@ impl Versions {
     }
 
     /// The version at an offset; none where the rule was not there.
-    pub(super) fn at(&self, offset: Offset) -> Option<&Arc<Route>> {
+    pub(super) fn at(&self, offset: Offset) -> Option<&Version> {
         let after = self.spans.partition_point(|(from, _)| *from <= offset);
         self.spans.get(after.saturating_sub(1))?.1.as_ref()
     }

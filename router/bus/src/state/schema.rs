@@ -12,8 +12,19 @@ use rusqlite::Connection;
 use super::StateError;
 
 /// What makes each version out of the one before it, from an empty file on. New ones go to the end.
-const STEPS: [&str; 10] =
-    [TABLES, LETTERS, TARGETS_HELD, PAST, KEPT, BELONGING, JUDGED, REMOVED, UNREAD, REMOVING];
+const STEPS: [&str; 11] = [
+    TABLES,
+    LETTERS,
+    TARGETS_HELD,
+    PAST,
+    KEPT,
+    BELONGING,
+    JUDGED,
+    REMOVED,
+    UNREAD,
+    REMOVING,
+    VERSIONS,
+];
 pub(super) const VERSION: usize = STEPS.len();
 
 pub(super) const TABLES: &str = "
@@ -207,6 +218,16 @@ ALTER TABLE replays ADD COLUMN damaged INTEGER NOT NULL DEFAULT 0;   -- events t
 /// Archives that are on their way out.
 const REMOVING: &str = "
 ALTER TABLE archives ADD COLUMN removing BLOB;              -- the id of the chain that goes with it, empty without one; NULL: it stays
+";
+
+/// Which patterns a rule has had: what was not read when a process ended meets the one of its time.
+const VERSIONS: &str = "
+CREATE TABLE versions (
+    subscription INTEGER NOT NULL REFERENCES subscriptions (id) ON DELETE CASCADE,
+    from_offset INTEGER NOT NULL,
+    pattern TEXT,                       -- JSON; NULL: the rule was not there
+    PRIMARY KEY (subscription, from_offset)
+) STRICT, WITHOUT ROWID;
 ";
 
 pub(super) fn open(path: &Path) -> Result<Connection, StateError> {

@@ -1,5 +1,7 @@
 //! The rows of subscriptions, and the change that moves one on.
 
+use std::collections::HashMap;
+
 use delivery::DeliveryId;
 use event::Timestamp;
 use journal::Offset;
@@ -11,6 +13,7 @@ use super::dead::{self, Dead, Recall};
 use super::postponed::{self, InShort, Postponed};
 use super::{StateError, from_sql, to_sql};
 use crate::key::Key;
+use crate::lane::Written;
 
 /// What became of deliveries, added up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub(crate) struct Subscription {
     pub disabled: Option<Stopped>,
     /// Since when it has no rule.
     pub removed: Option<Timestamp>,
+    /// Which patterns its rule has had; empty where nobody has written them down.
+    pub versions: Written,
 }
 
 /// Since when, and why, nothing is sent to a target.
@@ -116,6 +121,7 @@ impl Subscription {
             paused: None,
             disabled: None,
             removed: None,
+            versions: Written::new(),
         }
     }
 
@@ -148,6 +154,7 @@ impl Subscription {
                 paused, paused_reason, disabled_at, disabled, expired, removed
              FROM subscriptions ORDER BY id",
         )?;
+        let mut versions = versions_of_all(tx)?;
         let mut rows = select.query([])?;
         let mut all = Vec::new();
         while let Some(row) = rows.next()? {
@@ -177,6 +184,7 @@ impl Subscription {
                 paused: stopped(row, 12)?,
                 disabled: stopped(row, 14)?,
                 removed: row.get::<_, Option<i64>>(17)?.map(Timestamp::from_millis),
+                versions: versions.remove(&row.get(0)?).unwrap_or_default(),
                 key,
             });
         }
@@ -216,6 +224,23 @@ impl Subscription {
         Ok(())
     }
 
+    /// Writes down which patterns its rule has had.
+    pub(crate) fn write_versions(
+        tx: &Transaction<'_>,
+        key: &Key,
+        versions: &Written,
+    ) -> Result<(), StateError> {
+        let Some(id) = find(tx, key)? else { return Ok(()) };
+        tx.prepare_cached("DELETE FROM versions WHERE subscription = ?1")?.execute([id])?;
+        let mut insert = tx.prepare_cached(
+            "INSERT INTO versions (subscription, from_offset, pattern) VALUES (?1, ?2, ?3)",
+        )?;
+        for (from, pattern) in versions {
+            insert.execute(params![id, to_sql(from.get()), pattern])?;
+        }
+        Ok(())
+    }
+
     /// Lets go of what waits for a retry; it must have been dealt with before.
     pub(crate) fn let_go(tx: &Transaction<'_>, key: &Key) -> Result<(), StateError> {
         if let Some(id) = find(tx, key)? {
@@ -231,6 +256,20 @@ impl Subscription {
         }
         Ok(())
     }
+}
+
+/// By subscription.
+fn versions_of_all(tx: &Transaction<'_>) -> Result<HashMap<i64, Written>, StateError> {
+    let mut select = tx.prepare(
+        "SELECT subscription, from_offset, pattern FROM versions ORDER BY subscription, from_offset",
+    )?;
+    let mut rows = select.query([])?;
+    let mut all: HashMap<i64, Written> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let from = Offset::new(from_sql(row.get(1)?));
+        all.entry(row.get(0)?).or_default().push((from, row.get(2)?));
+    }
+    Ok(all)
 }
 
 fn stop(

@@ -13,6 +13,7 @@ mod retention;
 mod sealing;
 mod targets;
 mod trail;
+mod versions;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -49,11 +49,11 @@ impl Around {
         model.check_letters(&found, is_last);
         model.check_claims(&found);
         model.check_stops(&found);
+        model.end_versions(&found.subscriptions);
         model.early.clear();
         model.first_of.clone_from(&held.first);
         model.stored = found.subscriptions;
         model.opened_at = model.log.len() as u64;
-        model.versions.clear();
     }
 
     pub(crate) fn read_database(&self) -> Found {
@@ -72,8 +72,9 @@ fn read(database: &Connection) -> rusqlite::Result<Found> {
         Ok::<_, rusqlite::Error>(Key { bus: row.get(0)?, rule: row.get(1)?, target: row.get(2)? })
     };
     let mut subscriptions = BTreeMap::new();
-    let mut select = database
-        .prepare("SELECT bus, rule, target, settled, done FROM subscriptions WHERE replay = ''")?;
+    let mut select = database.prepare(
+        "SELECT bus, rule, target, settled, done, removed FROM subscriptions WHERE replay = ''",
+    )?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let done = RoaringTreemap::deserialize_from(&row.get::<_, Vec<u8>>(4)?[..]);
@@ -81,6 +82,7 @@ fn read(database: &Connection) -> rusqlite::Result<Found> {
             settled: number(row, 3)?,
             done: done.expect("the window can be read").iter().collect(),
             postponed: BTreeSet::new(),
+            is_removed: row.get::<_, Option<i64>>(5)?.is_some(),
         };
         subscriptions.insert(key(row)?, stored);
     }
@@ -116,7 +118,7 @@ impl Model {
     /// What this life says is done must be done.
     fn check_claims(&mut self, found: &Found) {
         let mut keys: BTreeSet<Key> = self.stored.keys().cloned().collect();
-        for version in self.versions.iter().filter(|version| version.surely.is_some()) {
+        for version in self.of_life().iter().filter(|version| version.surely.is_some()) {
             keys.extend(Key::all(&version.rules));
         }
         self.check_order();
@@ -132,11 +134,11 @@ impl Model {
     /// It ended before this life matched anything for it, and only what was postponed is spoken of; or the
     /// life ended before it stood on disk, and it begins once more where it began.
     fn was_never_here(&self, key: &Key) -> bool {
-        let is_there = self.versions.last().is_some_and(|last| Self::has(&last.rules, key));
+        let is_there = self.of_life().last().is_some_and(|last| Self::has(&last.rules, key));
         if is_there && self.early.contains_key(key) && !self.stored.contains_key(key) {
             return true;
         }
-        self.versions.iter().all(|version| !Self::has(&version.rules, key))
+        self.of_life().iter().all(|version| !Self::has(&version.rules, key))
             && self.stored.get(key).is_none_or(|stored| stored.postponed.is_empty())
     }
 
@@ -170,7 +172,7 @@ impl Model {
         let ordered = |key: &Key| {
             // What went away and came back has an order of its own.
             is_ordered(&key.rule)
-                && self.versions.iter().all(|version| Self::has(&version.rules, key))
+                && self.of_life().iter().all(|version| Self::has(&version.rules, key))
         };
         let mut wrong = Vec::new();
         // What was dead and is sent again has lost its place.

@@ -48,7 +48,8 @@ async fn swap(sim: &Sim, router: &Router, rules: &Mutex<Generation>) {
         state.note(|| format!("swap, not before {from}, to {next:?}"));
         state.model.note_early(&next, |bus| router.journal().first_offset(bus).get());
         state.model.forget_paused(&next);
-        state.model.versions.push(Version { from, surely: None, rules: next.clone() });
+        let version = Version { from, surely: None, is_first: false, rules: next.clone() };
+        state.model.versions.push(version);
         state.model.history.push(next.clone());
         for replay in state.model.replays.values_mut() {
             replay.versions.push(next.clone());

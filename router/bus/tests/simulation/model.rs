@@ -43,6 +43,8 @@ pub(crate) struct Version {
     pub(crate) from: u64,
     /// Surely from this one on; `None` while the swap is under way, or when its end is not known.
     pub(crate) surely: Option<u64>,
+    /// A process began with it.
+    pub(crate) is_first: bool,
     pub(crate) rules: Generation,
 }
 
@@ -60,6 +62,8 @@ pub(crate) struct Stored {
     pub(crate) settled: u64,
     pub(crate) done: BTreeSet<u64>,
     pub(crate) postponed: BTreeSet<u64>,
+    /// Its rule was not there.
+    pub(crate) is_removed: bool,
 }
 
 #[derive(Default)]
@@ -69,8 +73,12 @@ pub(crate) struct Model {
     pub(crate) acknowledged: BTreeSet<String>,
     pub(crate) keys: Keys,
     pub(crate) weak: Weak,
-    /// The rules of this life, in order.
+    /// All rules that took effect, in order.
     pub(crate) versions: Vec<Version>,
+    /// The first of them in this life.
+    pub(crate) life_from: usize,
+    /// The first version that a subscription from an earlier life knows of.
+    since: BTreeMap<Key, usize>,
     /// The database when this life began.
     pub(crate) stored: BTreeMap<Key, Stored>,
     /// The journal's end when this life began.
@@ -155,38 +163,56 @@ impl Model {
         rules.iter().any(|rule| key.is_of(rule))
     }
 
-    /// The rules that an event at this offset meets in this life on its way to a subscription; more than
-    /// one set where that is not known.
+    /// The rules of this life, in order.
+    pub(crate) fn of_life(&self) -> &[Version] {
+        self.versions.get(self.life_from..).unwrap_or_default()
+    }
+
+    /// The rules that an event at this offset meets on its way to a subscription; more than one set where
+    /// that is not known.
     pub(crate) fn versions_at(&self, key: &Key, offset: u64) -> Vec<&Generation> {
         let mut versions: Vec<&Generation> = Vec::new();
-        let waits = self.waits_for_rules(key);
-        let is_early = self.early.contains_key(key);
-        for (number, version) in self.versions.iter().enumerate() {
-            if is_early && versions.is_empty() && Self::has(&version.rules, key) {
-                // It begins before its rule.
-                versions.push(&version.rules);
+        let first = self.first_version(key);
+        let begins_anew = first.is_some();
+        let first = first.unwrap_or_else(|| self.since.get(key).copied().unwrap_or(0));
+        for (number, version) in self.versions.iter().enumerate().skip(first) {
+            // Without any rules at a start, what is on disk waits for them.
+            if version.is_first && version.rules.is_empty() && self.stored.contains_key(key) {
                 continue;
             }
-            // What waits for its rule meets the first that comes, wherever it is.
-            let mut before = self.versions.iter().take(number);
-            let (from, surely) = if waits && before.all(|one| !Self::has(&one.rules, key)) {
-                (0, version.surely.map(|_| 0))
-            } else {
-                (version.from, version.surely)
-            };
-            if surely.is_some_and(|surely| surely <= offset) {
+            // The first covers everything before the second.
+            let covers_all = number == first || begins_anew && versions.is_empty();
+            if covers_all || version.surely.is_some_and(|surely| surely <= offset) {
                 versions = vec![&version.rules];
-            } else if from <= offset {
+            } else if version.from <= offset {
                 versions.push(&version.rules);
             }
         }
         versions
     }
 
-    /// It was on disk when a life began that did not have its rule.
-    fn waits_for_rules(&self, key: &Key) -> bool {
-        self.stored.contains_key(key)
-            && self.versions.first().is_some_and(|first| !Self::has(&first.rules, key))
+    /// The first version that a subscription knows of, where that is one of this life: it is new, begins in
+    /// the past, or has come back.
+    fn first_version(&self, key: &Key) -> Option<usize> {
+        let life = self.of_life();
+        let stored = self.stored.get(key);
+        let was_here = |first: &Version| first.rules.is_empty() || Self::has(&first.rules, key);
+        let goes_on =
+            stored.is_some_and(|stored| !stored.is_removed) && life.first().is_some_and(was_here);
+        if goes_on {
+            return None;
+        }
+        let first = life.iter().position(|version| Self::has(&version.rules, key));
+        // What is new in this life begins with its first rules, and meets each in its time.
+        let is_new = stored.is_none() && !self.early.contains_key(key);
+        Some(self.life_from + if is_new { 0 } else { first? })
+    }
+
+    /// A life is over: where the versions begin that its subscriptions will know of.
+    pub(crate) fn end_versions(&mut self, now: &BTreeMap<Key, Stored>) {
+        let firsts: Vec<(Key, usize)> =
+            now.keys().filter_map(|key| Some((key.clone(), self.first_version(key)?))).collect();
+        self.since.extend(firsts);
     }
 
     /// Subscriptions that are new with these rules, and begin in the past.
@@ -194,7 +220,7 @@ impl Model {
         for rule in rules.iter().filter(|rule| rule.flow.is_early) {
             for key in Key::all(&vec![rule.clone()]) {
                 let was_there = self.stored.contains_key(&key)
-                    || self.versions.iter().any(|version| Self::has(&version.rules, &key));
+                    || self.of_life().iter().any(|version| Self::has(&version.rules, &key));
                 if !was_there {
                     let first = first_of(&key.bus);
                     self.early.insert(key, first);
@@ -239,7 +265,7 @@ impl Model {
             return self.history.iter().collect();
         }
         // It may have ended, and have begun anew.
-        let versions = self.versions.iter().map(|version| &version.rules);
+        let versions = self.of_life().iter().map(|version| &version.rules);
         let early: Vec<&Generation> = versions
             .filter(|rules| {
                 let mut all = rules.iter();
@@ -290,7 +316,9 @@ impl Model {
         }
         // What is tried again is as it was made, and what stood in line behind another of its order
         // is made when its turn comes.
-        if 1 < delivery.attempt || is_ordered(&id.rule) {
+        // What came in an earlier life is wanted by the pattern of then, and made as the rule is now.
+        let is_from_before = id.offset < self.opened_at;
+        if 1 < delivery.attempt || is_ordered(&id.rule) || is_from_before {
             senders = self.history.iter().collect();
         }
         let plain = if id.replay.is_some() { without_replay(body) } else { body.to_owned() };

@@ -232,13 +232,15 @@ fn begin(sim: &Sim, rules: &std::sync::Mutex<Generation>, is_last: bool) {
     if state.random.chance(25) {
         *rules = rules::draw(&mut state.random, Some(&rules));
     }
-    let version = Version { from: 0, surely: Some(0), rules: rules.clone() };
+    let opened_at = state.model.opened_at;
+    let version =
+        Version { from: opened_at, surely: Some(opened_at), is_first: true, rules: rules.clone() };
     state.note(|| format!("start with {:?}", version.rules));
     let first_of = state.model.first_of.clone();
-    state.model.versions = Vec::new();
+    state.model.life_from = state.model.versions.len();
     state.model.note_early(&rules, |bus| first_of.get(bus).copied().unwrap_or(0));
     state.model.forget_paused(&rules);
-    state.model.versions = vec![version];
+    state.model.versions.push(version);
     state.model.history.push(rules.clone());
     for replay in state.model.replays.values_mut() {
         replay.versions.push(rules.clone());
