@@ -4,7 +4,8 @@
 //! journal/   attempts/   state.sqlite
 //! ```
 
-use std::path::Path;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use journal::{Chain, ChainOptions, Journal, Offset, Recovery};
@@ -28,8 +29,7 @@ pub(crate) fn open(
     options: &Options,
     clock: Arc<dyn Clock>,
 ) -> Result<Opened, OpenError> {
-    let folder = &options.data_dir;
-    let path = folder.join("state.sqlite");
+    let path = state_path(options);
     let remembered = match outside {
         Outside::System => remembered(options, &path)?,
         #[cfg(feature = "simulation")]
@@ -60,9 +60,13 @@ pub(crate) fn open(
     };
     let attempts = open_attempts(outside, options);
     if let Err(reason) = &attempts {
-        tracing::error!(%reason, "the delivery log cannot be opened: attempts are not recorded; move data/attempts away to begin a new one");
+        tracing::error!(%reason, "the delivery log cannot be opened: attempts are not recorded");
     }
     Ok(Opened { journal, state, attempts })
+}
+
+pub(crate) fn state_path(options: &Options) -> PathBuf {
+    options.data_dir.join("state.sqlite")
 }
 
 /// What the database knows of the journal, if the two belong together.
@@ -103,7 +107,13 @@ fn open_attempts(outside: &Outside, options: &Options) -> Result<Log, String> {
             Chain::open_on(&world.disk().below("attempts"), small)
         }
     };
-    let (chain, _said_in_the_log) = opened.map_err(|error| error.to_string())?;
+    let (chain, _said_in_the_log) = opened.map_err(|error| match &error {
+        // It says what to do.
+        journal::OpenError::Io { source, .. } if source.kind() == ErrorKind::StorageFull => {
+            error.to_string()
+        }
+        _ => format!("{error}; move data/attempts away to begin a new one"),
+    })?;
     Log::new(chain)
 }
 
@@ -123,10 +133,7 @@ fn open_journal(
     };
     match outside {
         Outside::System => {
-            journal::make_folder(folder).map_err(|error| OpenError::Folder {
-                path: folder.display().to_string(),
-                reason: format!("{error}; choose a folder that this user may write to (--data)"),
-            })?;
+            journal::make_folder(folder).map_err(|source| not_made(folder, source))?;
             Ok(Journal::open(sized(defaults, options))?)
         }
         #[cfg(feature = "simulation")]
@@ -134,6 +141,17 @@ fn open_journal(
             let small = crate::simulation::journal_options(defaults);
             Ok(Journal::open_on(&world.disk().below("journal"), sized(small, options))?)
         }
+    }
+}
+
+fn not_made(folder: &Path, source: io::Error) -> OpenError {
+    if source.kind() == ErrorKind::StorageFull {
+        let path = folder.to_owned();
+        return journal::OpenError::Io { path, action: "make the data folder", source }.into();
+    }
+    OpenError::Folder {
+        path: folder.display().to_string(),
+        reason: format!("{source}; choose a folder that this user may write to (--data)"),
     }
 }
 
@@ -184,9 +202,7 @@ pub fn verify_state(data_dir: &Path) -> (Vec<journal::Fault>, Offset) {
                     begin all subscriptions anew";
         return (vec![fault(&path, what.to_owned())], Offset::ZERO);
     };
-    let mend = "no repair mends this: restore it from a copy, or move it away to begin all \
-                subscriptions anew";
-    let faults = complaints.into_iter().map(|what| fault(&path, format!("{what}; {mend}")));
+    let faults = complaints.into_iter().map(|what| fault(&path, what));
     (faults.collect(), end)
 }
 

@@ -105,12 +105,14 @@ impl Router {
         let (opening, on, time) = (options.clone(), outside.clone(), Arc::clone(&clock));
         let opened = outside.blocking(move || folder::open(&on, &opening, time)).await;
         let folder::Opened { journal, state, attempts } = opened?;
-        state.run(ReplayRow::tidy).await?;
-        let dormant = state.run(Subscription::all).await?;
+        let path = folder::state_path(&options);
+        let named = |error: StateError| error.at(&path);
+        state.run(ReplayRow::tidy).await.map_err(named)?;
+        let dormant = state.run(Subscription::all).await.map_err(named)?;
         folder::check_belonging(&options, &dormant, journal.durable_end())?;
-        folder::bind(&state, &options).await?;
-        let archives = Archives::new(state.run(ArchiveRow::all).await?);
-        let replays = state.run(ReplayRow::all).await?;
+        folder::bind(&state, &options).await.map_err(named)?;
+        let archives = Archives::new(state.run(ArchiveRow::all).await.map_err(named)?);
+        let replays = state.run(ReplayRow::all).await.map_err(named)?;
         let began_at = journal.durable_end();
         let (begin, reading) =
             (dispatch::begin(&dormant, journal.sealed_to(), began_at), journal.clone());
@@ -157,7 +159,10 @@ impl Router {
         let (swaps, commands) = mpsc::channel(SWAPS_MAX);
         let first = Routes::new(&core, rules)?;
         let mut dispatcher = Dispatcher::new(Arc::clone(&core), commands);
-        dispatcher.exchange(first).await?;
+        dispatcher.exchange(first).await.map_err(|error| match error {
+            SwapError::State(error) => OpenError::State(named(error)),
+            other => OpenError::Rules(other),
+        })?;
         core.tasks().spawn(flush::run(Arc::clone(&core)));
         core.tasks().spawn(lane::run(Arc::clone(&core)));
         core.tasks().spawn(trail::run(Arc::clone(&core)));

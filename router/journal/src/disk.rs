@@ -17,7 +17,7 @@ mod tests;
 use std::{any::Any, io, ops::Range, path::PathBuf, sync::Arc};
 
 pub(crate) use posix::PosixDisk;
-pub use posix::make_folder;
+pub use posix::{free_bytes, make_folder};
 pub(crate) use system::raise_priority;
 
 /// Held as long as the folder is somebody's; dropping it frees the folder.

@@ -1,8 +1,12 @@
 //! The ways each operation can fail.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use crate::Offset;
+use crate::{Offset, Size};
 
 /// Why a journal could not be opened. Nothing was changed, unless the variant says so.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +27,7 @@ pub enum OpenError {
     )]
     ReadOnly { path: PathBuf, source: io::Error },
 
-    #[error("open journal {path}: {action}: {source}")]
+    #[error("open journal {path}: {action}: {source}{}", mend(.path, .source))]
     Io { path: PathBuf, action: &'static str, source: io::Error },
 
     /// Acknowledged records may be missing or changed. A torn tail is not damage: it is cut and
@@ -46,6 +50,17 @@ pub enum OpenError {
 
     #[error("open journal: {what}")]
     Options { what: String },
+}
+
+/// What to do about it, where there is something.
+fn mend(path: &Path, source: &io::Error) -> String {
+    if source.kind() != io::ErrorKind::StorageFull {
+        return String::new();
+    }
+    let folder = path.ancestors().find(|folder| folder.is_dir());
+    let free = folder.and_then(crate::free_bytes).map(Size);
+    let free = free.map_or_else(String::new, |free| format!(" ({free} are free on it)"));
+    format!("; the disk is full{free}: make room on that disk, and start again")
 }
 
 /// Why records were not appended. None of the call's records is in the journal, except where the

@@ -63,9 +63,9 @@ pub use chain::{
     Expired, Fault, Filter, Reading, Retention, SealedSpan, Sealer,
 };
 pub use cursor::Cursor;
-pub use disk::make_folder;
 #[cfg(any(test, feature = "simulation"))]
 pub use disk::simulated::{Faults, SimulatedDisk};
+pub use disk::{free_bytes, make_folder};
 pub use error::{AppendError, CloseError, OpenError, ReadError};
 pub use frame::Record;
 pub use journal::{Health, Journal};
@@ -74,5 +74,6 @@ pub use options::{Monotonic, Options};
 pub use recovery::{Recovery, Torn};
 pub use sealed::{ChainRecord, Keys, Summary};
 pub use sealing::{SealError, SealWhat, Sealed, Sealing};
+pub use size::Size;
 pub use stats::{Histogram, LATENCY_BOUNDS, Stats};
 pub use store::store_id;

@@ -180,3 +180,32 @@ fn without_a_byte_left_deliveries_wait_for_the_database_and_go_on_when_there_is_
     all_arrive(&target, &taken);
     router.stop().expect(0);
 }
+
+#[test]
+fn a_start_on_a_full_disk_says_so_and_may_be_tried_again() {
+    let target = Receiver::start().unwrap();
+    let scene = Scene::new();
+    let Some(disk) = small_disk(&scene, &target) else { return };
+    // On an old data folder, and on a new one.
+    for left in [0, 16 << 10, 40 << 10] {
+        let router = disk.serve();
+        small(&router, &format!("before-{left}"));
+        target.wait_for_count("/a", 1, LONG).unwrap();
+        router.stop().expect(0);
+        disk.fill(left);
+        let refused = disk.run(&["serve", "--listen", "127.0.0.1:0"]).expect(1).err;
+        for word in ["state.sqlite: the disk is full", "are free", "make room on that disk"] {
+            assert!(refused.contains(word), "{left} bytes are left: {refused}");
+        }
+        assert!(!refused.contains("away"), "{refused}");
+        disk.make_room();
+    }
+    disk.fill(0);
+    let empty = format!("{}/new", scene.path("data").display());
+    let refused = disk.run(&["serve", "--listen", "127.0.0.1:0", "--data", &empty]).expect(1).err;
+    for word in ["the disk is full", "are free", "make room on that disk"] {
+        assert!(refused.contains(word), "{refused}");
+    }
+    disk.make_room();
+    disk.serve().stop().expect(0);
+}

@@ -14,6 +14,9 @@ use super::{StateError, from_sql, schema};
 /// More complaints than this are not listed.
 const COMPLAINTS_MAX: u32 = 20;
 
+const MEND: &str = "no repair mends this: restore it from a copy, or move it away to begin all \
+                    subscriptions anew";
+
 /// What a database remembers of its journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Remembered {
@@ -79,7 +82,14 @@ pub(crate) fn verify(path: &Path, journal: Option<[u8; 16]>) -> (Vec<String>, Of
         }
         Ok((faults, remembered.end))
     };
-    read().unwrap_or_else(|error| (vec![error.to_string()], Offset::ZERO))
+    let damaged = |what: String| format!("{what}; {MEND}");
+    match read() {
+        Ok((faults, end)) => (faults.into_iter().map(damaged).collect(), end),
+        Err(error) => match StateError::opening(path, &error) {
+            StateError::Open { .. } => (vec![damaged(error.to_string())], Offset::ZERO),
+            passing => (vec![passing.to_string()], Offset::ZERO),
+        },
+    }
 }
 
 pub(super) fn look(path: &Path) -> rusqlite::Result<Connection> {

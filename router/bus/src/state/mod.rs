@@ -17,6 +17,7 @@ mod archives;
 pub(crate) mod belonging;
 mod dead;
 pub(crate) mod letters;
+mod opening;
 mod owing;
 mod postponed;
 mod replays;
@@ -62,6 +63,15 @@ pub enum StateError {
     #[error("open state database {path}: {reason}")]
     Open { path: String, reason: String },
 
+    #[error(
+        "open state database {path}: the disk is full ({error}): {free} are free on it; make room on that disk, and start again"
+    )]
+    NoRoom { path: String, free: String, error: String },
+
+    /// It may pass.
+    #[error("open state database {path}: {reason}")]
+    Failed { path: String, reason: String },
+
     #[error("state database: its thread has ended")]
     Ended,
 
@@ -72,7 +82,11 @@ pub enum StateError {
 impl StateError {
     /// Whether room on the disk would help.
     pub fn is_full(&self) -> bool {
-        matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            Self::NoRoom { .. } => true,
+            _ => false,
+        }
     }
 }
 

@@ -231,24 +231,14 @@ CREATE TABLE versions (
 ";
 
 pub(super) fn open(path: &Path) -> Result<Connection, StateError> {
-    let connection = Connection::open(path).map_err(|error| wrong(path, &error))?;
+    let connection = Connection::open(path).map_err(|error| StateError::opening(path, &error))?;
     prepare(&connection, path)?;
     Ok(connection)
 }
 
-fn wrong(path: &Path, error: &rusqlite::Error) -> StateError {
-    StateError::Open {
-        path: path.display().to_string(),
-        reason: format!(
-            "{error}; if it is damaged, restore it from a copy, or move it away to begin all subscriptions anew \
-             (the events in the journal can be replayed); this user must be able to write here"
-        ),
-    }
-}
-
 /// Brings a database to this version.
 pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), StateError> {
-    let wrong = |error: rusqlite::Error| wrong(path, &error);
+    let wrong = |error: rusqlite::Error| StateError::opening(path, &error);
     connection.busy_timeout(Duration::from_secs(10)).map_err(wrong)?;
     let found: i64 =
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(wrong)?;

@@ -149,6 +149,13 @@ pub fn make_folder(dir: &Path) -> io::Result<()> {
     make_as(dir, fs::DirBuilder::new().mode(0o700))
 }
 
+/// What the disk of a folder has left for this user; none when it cannot be told.
+pub fn free_bytes(dir: &Path) -> Option<u64> {
+    // The working folder has no name.
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    system::free_bytes(dir).ok().flatten()
+}
+
 fn make(dir: &Path) -> io::Result<()> {
     make_as(dir, &mut fs::DirBuilder::new())
 }

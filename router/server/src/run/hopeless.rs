@@ -46,7 +46,10 @@ fn is_journal_hopeless(error: &journal::OpenError) -> bool {
 fn is_state_hopeless(error: &StateError) -> bool {
     match error {
         StateError::NewerFormat { .. } | StateError::Open { .. } => true,
-        StateError::Ended | StateError::Stopping => false,
+        StateError::NoRoom { .. }
+        | StateError::Failed { .. }
+        | StateError::Ended
+        | StateError::Stopping => false,
         // The low byte of an extended code is the primary one.
         StateError::Sqlite(error) => error
             .sqlite_error()

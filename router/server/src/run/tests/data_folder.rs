@@ -118,6 +118,12 @@ fn what_may_pass_by_itself_is_no_matter_of_configuration() {
     assert_eq!([io(io::ErrorKind::StorageFull), io(io::ErrorKind::Other)], [1, 1]);
     assert_eq!(code(OpenError::State(StateError::Ended)), 1);
 
+    let (at, free) = ("state.sqlite".to_owned(), "0 B".to_owned());
+    let full = StateError::NoRoom { path: at.clone(), free, error: "full".to_owned() };
+    assert_eq!(code(OpenError::State(full)), 1);
+    let failed = StateError::Failed { path: at, reason: "disk I/O error".to_owned() };
+    assert_eq!(code(OpenError::State(failed)), 1);
+
     let source = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
     assert_eq!(code(OpenError::Journal(journal::OpenError::ReadOnly { path, source })), 78);
     let (path, reason) = ("state.sqlite".to_owned(), "read-only".to_owned());
