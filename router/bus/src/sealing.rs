@@ -70,6 +70,14 @@ pub(crate) struct Counts {
     pub failures: AtomicU64,
 }
 
+/// How much of a round was sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Whole,
+    /// What there was room for; the next round goes on.
+    Cut,
+}
+
 /// When what is due.
 struct Schedule {
     /// Since when something is hot that is not in a full segment.
@@ -101,15 +109,15 @@ pub(crate) async fn run(core: Arc<Core>) {
             let of = Arc::clone(&core);
             core.outside.blocking(move || of.seal(what)).await
         };
-        if sealed.is_ok() && what == SealWhat::All {
+        if sealed == Ok(Extent::Whole) && what == SealWhat::All {
             schedule.unsealed_since = None;
         }
         match sealed {
-            Ok(()) if is_failing => tracing::info!("events are sealed again"),
+            Ok(_) if is_failing => tracing::info!("events are sealed again"),
             Err(reason) if !is_failing => {
                 tracing::error!(%reason, "events cannot be sealed: the journal grows until they can");
             }
-            Ok(()) | Err(_) => (),
+            Ok(_) | Err(_) => (),
         }
         is_failing = core.sealing_trouble().is_some();
     }
@@ -140,7 +148,7 @@ impl Core {
         self.sealing_trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn seal(&self, what: SealWhat) -> Result<(), String> {
+    pub(crate) fn seal(&self, what: SealWhat) -> Result<Extent, String> {
         let naming = Naming { core: self, asking: RefCell::default() };
         let sealed = self.journal.seal(&naming, what);
         let outcome = match sealed {
@@ -155,7 +163,7 @@ impl Core {
                     );
                 }
                 self.counts.sealed_records.fetch_add(sealed.records, Ordering::Relaxed);
-                Ok(())
+                Ok(if sealed.is_cut { Extent::Cut } else { Extent::Whole })
             }
             Err(error) => {
                 self.counts.failures.fetch_add(1, Ordering::Relaxed);

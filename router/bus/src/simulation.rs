@@ -87,7 +87,7 @@ impl Router {
         let Ok(_round) = self.core.sealing.try_lock() else {
             return Err("another round, or the making of an archive, is under way".to_owned());
         };
-        self.core.seal(what)
+        self.core.seal(what).map(drop)
     }
 
     /// The same.

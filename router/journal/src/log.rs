@@ -95,6 +95,11 @@ impl Log {
         })
     }
 
+    /// What all the segments take.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.read(|segments| segments.iter().map(|written| written.segment.size).sum())
+    }
+
     fn read<T>(&self, look: impl FnOnce(&[Arc<Written>]) -> T) -> T {
         // A push that panicked has pushed or has not: the list is right either way.
         look(&self.segments.read().unwrap_or_else(PoisonError::into_inner))

@@ -8,11 +8,15 @@
 //!
 //! - durable: `store` moves after every chain has its files; a segment is free after `store` has
 //!   moved. A crash on the way repeats the round: chains pass over what they have.
+//! - A round takes no more than leaves the reserve free, whatever it compresses to: it is cut, or does
+//!   not begin.
 //! - bounded: one pass, with a block in memory for each bus and archive that it meets.
 //!
 //! # Not here
 //!
 //! - When to seal, keys and archives: whoever calls knows them.
+
+mod room;
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -24,8 +28,8 @@ use std::{
 
 use crate::{
     BusReader, Chain, ChainError, ChainRecord, ChainStats, Cursor, Damage, Expired, Journal, Keys,
-    Offset, OpenError, ReadError, Record, Retention, Sealer, chains::Chains, cursor, frontier,
-    size::Size,
+    Offset, OpenError, ReadError, Record, Retention, Sealer, Size, chains::Chains, cursor,
+    frontier,
 };
 
 /// What the sealer asks about a record.
@@ -64,6 +68,8 @@ pub struct Sealed {
     pub bytes: u64,
     /// Hot segments that are free now.
     pub freed: usize,
+    /// There was no room for all of it at once: the next round takes more.
+    pub is_cut: bool,
 }
 
 /// Why a round has ended early. Nothing is lost, and the next one begins where it began.
@@ -79,7 +85,7 @@ pub enum SealError {
     Open(#[from] OpenError),
 
     #[error(
-        "seal journal: {} are free on the disk of {path}, {} are to stay free; make room on that disk, or keep less (retention)",
+        "seal journal: {} are free on the disk of {path}, {} are needed, with what is to stay free (free_bytes_min); make room on that disk, or keep less (retention)",
         Size(*free),
         Size(*needed)
     )]
@@ -99,16 +105,18 @@ impl Journal {
         let _one = inner.sealing.lock().unwrap_or_else(PoisonError::into_inner);
         let log = inner.log();
         let (from, end) = (log.sealed_to(), log.end());
-        let to = match what {
+        let wanted = match what {
             SealWhat::Full => log.last_begins().min(end).max(from),
             SealWhat::All => end,
         };
-        let mut sealed = Sealed { from, to, ..Sealed::default() };
+        let mut sealed = Sealed { from, to: wanted, ..Sealed::default() };
         let mut time = 0;
-        if from < to {
-            self.check_room()?;
+        if from < wanted {
+            sealed.to = self.fitting(sealing, from..wanted)?;
+            sealed.is_cut = sealed.to < wanted;
             time = self.seal_span(sealing, &mut sealed)?;
         }
+        let to = sealed.to;
         let moved = frontier::Sealing { to, time, hot_from: sealing.hot_from() };
         let free = inner.frontier.advance(&moved, log);
         let free = free.map_err(|source| SealError::Store { path: inner.dir.clone(), source })?;
@@ -148,21 +156,6 @@ impl Journal {
             sealed.bytes += span.bytes;
         }
         Ok(time)
-    }
-
-    /// Neighbours keep their room. Sealing makes room, too, but only after it has taken some.
-    fn check_room(&self) -> Result<(), SealError> {
-        let inner = &self.inner;
-        let free = inner.disk.free_bytes();
-        let free = free.map_err(|source| SealError::Store { path: inner.dir.clone(), source })?;
-        match free {
-            Some(free) if free < inner.free_bytes_min => Err(SealError::NoRoom {
-                path: inner.dir.clone(),
-                free,
-                needed: inner.free_bytes_min,
-            }),
-            _ => Ok(()),
-        }
     }
 
     /// Records below are in sealed segments.

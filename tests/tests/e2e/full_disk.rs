@@ -135,6 +135,8 @@ fn a_disk_that_fills_up_costs_nothing_and_the_router_recovers_by_itself() {
     disk.make_room();
     router.process.err.wait_for("journal has room again", 0);
     router.process.err.wait_for("events are sealed again", 0);
+    let said = router.process.err.text();
+    assert!(!said.contains("No space left"), "nobody has tried what does not fit: {said}");
     taken.extend(small(&router, "again"));
     router.wait_until("/readyz", |ready| ready["status"] == "ready");
     all_arrive(&target, &taken);

@@ -343,3 +343,54 @@ fn a_journal_that_ends_before_what_was_sealed_from_it_is_not_opened() {
     }
     assert!(append(&open().unwrap()));
 }
+
+/// Nothing of it can be compressed.
+fn append_random(journal: &Journal, state: &mut u64) -> bool {
+    let payload = (0..2500).map(|_| {
+        *state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+        state.to_be_bytes()[0]
+    });
+    let offset = journal.durable_end().get();
+    let time = i64::try_from(offset).unwrap() * 10;
+    let mut payload: Vec<u8> = payload.collect();
+    payload[0] = b'a';
+    journal.append_blocking(content(offset).0, vec![payload.into()], time).is_ok()
+}
+
+#[test]
+fn sealing_leaves_the_reserve_free_whatever_it_seals() {
+    const RESERVE: u64 = 24 << 10;
+    let mut cut = 0;
+    for segments in 5..24_u64 {
+        let disk = SimulatedDisk::new(segments);
+        let small = Options { inline: true, free_bytes_min: RESERVE, ..options() };
+        let journal = Journal::open_on(&disk, small).unwrap().0;
+        let capacity = segments * (16 << 10) + 5000;
+        disk.faults(|faults| faults.capacity = Some(capacity));
+        let mut state = segments;
+        let mut refused = false;
+        for number in 0..200 {
+            refused |= !append_random(&journal, &mut state);
+            while journal.turn() {}
+            let before = disk.left_of(capacity);
+            let what = if number % 7 == 0 { SealWhat::All } else { SealWhat::Full };
+            match journal.seal(&Archiving::default(), what) {
+                Ok(sealed) => cut += u32::from(sealed.is_cut),
+                Err(SealError::NoRoom { free, needed, .. }) => {
+                    assert_eq!((free, before), (before, disk.left_of(capacity)));
+                    assert!(free < needed);
+                }
+                Err(error) => panic!("{segments} segments: {error}"),
+            }
+            let left = disk.left_of(capacity);
+            assert!(RESERVE.min(before) <= left, "{segments} segments: {before}, then {left}");
+        }
+        assert!(refused, "{segments} segments are few");
+        disk.faults(|faults| faults.capacity = None);
+        assert!(!journal.seal(&Archiving::default(), SealWhat::All).unwrap().is_cut);
+        assert_eq!(journal.sealed_to(), journal.durable_end());
+        while journal.turn() {}
+        assert!(append_random(&journal, &mut state), "it recovers by itself");
+    }
+    assert!(0 < cut, "rounds are cut to what fits");
+}
