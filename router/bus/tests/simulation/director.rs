@@ -41,11 +41,12 @@ pub(crate) async fn direct(sim: &Sim, router: &Router, rules: &Mutex<Generation>
 
 async fn swap(sim: &Sim, router: &Router, rules: &Mutex<Generation>) {
     let from = router.status().dispatched;
-    let next = {
+    let (next, early) = {
         let mut state = sim.lock();
         let before = rules.lock().expect("nothing panics with it");
         let next = rules::draw(&mut state.random, Some(&before));
         state.note(|| format!("swap, not before {from}, to {next:?}"));
+        let early = state.model.early.clone();
         state.model.note_early(&next, |bus| router.journal().first_offset(bus).get());
         state.model.forget_paused(&next);
         let version = Version { from, surely: None, is_first: false, rules: next.clone() };
@@ -54,7 +55,7 @@ async fn swap(sim: &Sim, router: &Router, rules: &Mutex<Generation>) {
         for replay in state.model.replays.values_mut() {
             replay.versions.push(next.clone());
         }
-        next
+        (next, early)
     };
     let swapped = router.swap(rules::load(&next)).await;
     let mut state = sim.lock();
@@ -65,7 +66,10 @@ async fn swap(sim: &Sim, router: &Router, rules: &Mutex<Generation>) {
             (version.from, version.surely) = (at.get(), Some(at.get()));
             *rules.lock().expect("nothing panics with it") = next;
         }
-        Err(_) => drop(state.model.versions.pop()),
+        Err(_) => {
+            state.model.versions.pop();
+            state.model.early = early;
+        }
     }
 }
 

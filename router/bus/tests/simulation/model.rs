@@ -77,8 +77,8 @@ pub(crate) struct Model {
     pub(crate) versions: Vec<Version>,
     /// The first of them in this life.
     pub(crate) life_from: usize,
-    /// The first version that a subscription from an earlier life knows of.
-    since: BTreeMap<Key, usize>,
+    /// The first version that a subscription from an earlier life knows of; several where it is not known.
+    since: BTreeMap<Key, BTreeSet<usize>>,
     /// The database when this life began.
     pub(crate) stored: BTreeMap<Key, Stored>,
     /// The journal's end when this life began.
@@ -171,10 +171,21 @@ impl Model {
     /// The rules that an event at this offset meets on its way to a subscription; more than one set where
     /// that is not known.
     pub(crate) fn versions_at(&self, key: &Key, offset: u64) -> Vec<&Generation> {
+        let of_life = self.first_version(key);
+        let known = || self.since.get(key).into_iter().flatten().copied();
+        let mut firsts: BTreeSet<usize> =
+            of_life.map_or_else(|| known().collect(), |one| [one].into());
+        if firsts.is_empty() {
+            firsts.insert(0);
+        }
+        let all = firsts.into_iter().map(|first| self.versions_from(key, offset, first));
+        all.flatten().collect()
+    }
+
+    /// Of a subscription that knows of these and later ones.
+    fn versions_from(&self, key: &Key, offset: u64, first: usize) -> Vec<&Generation> {
+        let begins_anew = self.life_from <= first;
         let mut versions: Vec<&Generation> = Vec::new();
-        let first = self.first_version(key);
-        let begins_anew = first.is_some();
-        let first = first.unwrap_or_else(|| self.since.get(key).copied().unwrap_or(0));
         for (number, version) in self.versions.iter().enumerate().skip(first) {
             // Without any rules at a start, what is on disk waits for them.
             if version.is_first && version.rules.is_empty() && self.stored.contains_key(key) {
@@ -210,9 +221,18 @@ impl Model {
 
     /// A life is over: where the versions begin that its subscriptions will know of.
     pub(crate) fn end_versions(&mut self, now: &BTreeMap<Key, Stored>) {
-        let firsts: Vec<(Key, usize)> =
-            now.keys().filter_map(|key| Some((key.clone(), self.first_version(key)?))).collect();
-        self.since.extend(firsts);
+        for key in now.keys() {
+            let mut firsts: BTreeSet<usize> = match self.first_version(key) {
+                Some(first) => [first].into(),
+                None => self.since.remove(key).unwrap_or_default(),
+            };
+            // It may have ended, and have begun anew.
+            let life = self.of_life();
+            let has: Vec<bool> = life.iter().map(|one| Self::has(&one.rules, key)).collect();
+            let back = (1..life.len()).filter(|at| has[*at] && !has[*at - 1]);
+            firsts.extend(back.map(|at| self.life_from + at));
+            self.since.insert(key.clone(), firsts);
+        }
     }
 
     /// Subscriptions that are new with these rules, and begin in the past.
