@@ -13,7 +13,7 @@ use std::thread;
 
 use receiver::{Answer, Receiver, Request};
 
-use crate::harness::{Connection, LONG, Process, Random, Scene, Syncs};
+use crate::harness::{Connection, LONG, Process, Random, Router, Scene, Syncs};
 
 const KILLS: usize = 10;
 const PRODUCERS: usize = 4;
@@ -158,7 +158,7 @@ fn kill_and_count(scene: &Scene, kills: usize) {
         })
         .collect();
     let _over = Over(&ledger);
-    let mut random = Random::seeded(2026);
+    let (mut random, mut replays) = (Random::seeded(2026), Vec::new());
     for start in 1..=kills {
         if start % 6 == 0 {
             // Not yet up: in the middle of taking up the old state.
@@ -170,7 +170,10 @@ fn kill_and_count(scene: &Scene, kills: usize) {
         scene.replace("rules/all.yaml", rules(&target, start));
         if start % 3 == 1 {
             let name = format!("again-{start}");
-            router.run(&["replay", "start", "--since", "5s", "--name", &name]).expect(0);
+            // To a rule that is always there: it cannot fail.
+            let words = ["replay", "start", "--since", "5s", "--rule", "steady", "--name", &name];
+            router.run(&words).expect(0);
+            replays.push(name);
         }
         ledger.wait_for_more(usize::try_from(random.below(300)).unwrap());
         router.process.kill();
@@ -197,6 +200,9 @@ fn kill_and_count(scene: &Scene, kills: usize) {
         };
         check_arrivals(path, &requests, &state.sent);
     }
+    for name in &replays {
+        check_replay(&router, &target, name);
+    }
     let router = router.stop().expect(0);
     assert!(!router.err.contains("damaged"), "{}", router.err);
 }
@@ -208,6 +214,26 @@ impl Drop for Over<'_> {
     fn drop(&mut self) {
         self.0.end();
     }
+}
+
+/// It comes to its end, and has sent again all that had come before it.
+fn check_replay(router: &Router, target: &Receiver, name: &str) {
+    let path = format!("/api/v1/replays/{name}");
+    let replay = router.wait_until(&path, |replay| replay["state"] != "running");
+    assert_eq!(replay["state"], "completed", "{replay}");
+    let span = replay["from_offset"].as_u64().unwrap()..replay["to_offset"].as_u64().unwrap();
+    let end = format!(";replay={name}");
+    let requests = target.requests_to("/steady");
+    let offsets = |is_replayed: bool| {
+        let ids = requests.iter().filter(|request| request.was_accepted());
+        let ids = ids.map(|request| request.delivery_id().unwrap());
+        let ids = ids
+            .filter(|id| if is_replayed { id.ends_with(&end) } else { !id.contains(";replay=") });
+        let offsets = ids.map(|id| id.split('/').nth(1).unwrap().parse::<u64>().unwrap());
+        offsets.filter(|offset| span.contains(offset)).collect::<BTreeSet<u64>>()
+    };
+    let missing: Vec<u64> = offsets(false).difference(&offsets(true)).copied().collect();
+    assert!(missing.is_empty(), "{name} is completed, and has not sent {missing:?}");
 }
 
 fn event_id(request: &Request) -> String {
