@@ -6,7 +6,7 @@
 //! - What changes both is carried out to its end, whether anybody waits for it or not.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -48,6 +48,8 @@ pub(crate) struct Core {
     pub routes: ArcSwap<Routes>,
     /// The dispatcher has offered every event below.
     pub position: AtomicU64,
+    /// How many live subscriptions the rules have.
+    pub subscriptions: AtomicUsize,
     /// The journal's end when this process began.
     pub began_at: Offset,
     pub stop: CancellationToken,
@@ -147,10 +149,16 @@ impl Core {
         Now { wall: self.clock.now(), steady: self.clock.monotonic() }
     }
 
+    /// How many events may wait in the memory of each lane.
+    fn lane_room(&self) -> usize {
+        let lanes = self.subscriptions.load(Ordering::Relaxed);
+        room_of_each(self.options.lane_events_max, lanes)
+    }
+
     /// Opens a lane over what is on disk.
     pub(crate) fn open_lane(&self, stored: Subscription, route: Arc<Route>, dispatched: Offset) {
         let bounds = Bounds {
-            queue_max: self.options.lane_events_max,
+            queue_max: self.lane_room(),
             queue_bytes_max: self.options.lane_bytes_max,
             postponed_max: self.options.postponed_max,
             window_max: self.options.window_max,
@@ -201,7 +209,10 @@ impl Core {
         let lanes = self.lanes().clone();
         for (key, lane) in lanes {
             match next.of(&key) {
-                Some(route) => lane.adopt(Arc::clone(route), position),
+                Some(route) => {
+                    lane.lock().set_room(self.lane_room());
+                    lane.adopt(Arc::clone(route), position);
+                }
                 None if key.replay.is_some() => (), // It is done, and the others of its replay are not.
                 None => {
                     tracing::info!(subscription = %key, "its rule or target was removed: what it is owed is tried once more");
@@ -246,6 +257,28 @@ impl Core {
     }
 }
 
+/// Events that wait in the memory of all lanes together. Each costs some hundred bytes, and shares the event itself.
+const LANES_EVENTS_MAX: usize = 1 << 20;
+/// What each has room for, however many there are.
+const LANE_EVENTS_MIN: usize = 16;
+
+fn room_of_each(most: usize, lanes: usize) -> usize {
+    most.min((LANES_EVENTS_MAX / lanes.max(1)).max(LANE_EVENTS_MIN))
+}
+
 fn leads_to(rule: &ruleset::Rule, bus: &str) -> bool {
     rule.targets.iter().any(|target| matches!(&target.kind, TargetKind::Bus(to) if to.bus == bus))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_subscriptions_there_are_the_fewer_events_wait_for_each() {
+        assert_eq!(room_of_each(1024, 0), 1024);
+        assert_eq!(room_of_each(1024, 1000), 1024);
+        assert_eq!(room_of_each(1024, 10_000), 104);
+        assert_eq!((room_of_each(1024, 1_000_000), room_of_each(4, 1_000_000)), (16, 4));
+    }
 }

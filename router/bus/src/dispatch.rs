@@ -190,6 +190,7 @@ impl Dispatcher {
         let _roster = core.roster.lock().await;
         let position = self.cursor.position();
         let next = Arc::new(next);
+        self.core.subscriptions.store(next.by_key.len(), Ordering::Relaxed);
         self.core.fail_replays(&next).await?;
         let removals = self.core.removals(&next, position);
         let added: Vec<(Key, Offset)> = {

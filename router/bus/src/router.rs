@@ -1,7 +1,7 @@
 //! The router: what it is made of, how it opens, swaps its rules, and stops.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -133,6 +133,7 @@ impl Router {
             routes: ArcSwap::from_pointee(routes),
             position: AtomicU64::new(begin.get()),
             began_at,
+            subscriptions: AtomicUsize::default(),
             stop: CancellationToken::new(),
             lane_over: Notify::new(),
             lanes: Mutex::default(),

@@ -124,6 +124,11 @@ impl Inner {
         }
     }
 
+    /// How many events may wait in memory from now on.
+    pub(crate) fn set_room(&mut self, events: usize) {
+        self.bounds.queue_max = events;
+    }
+
     /// True when there is something new to do.
     pub(super) fn offer(&mut self, owed: impl FnOnce() -> Owed, offset: Offset) -> bool {
         // The dispatcher begins before what some have had already.
