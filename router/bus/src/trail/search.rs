@@ -69,7 +69,7 @@ pub struct FoundEvents {
     /// What the next page comes after; none on the last.
     pub next: Option<u64>,
     /// Events that may have been wanted, where this page has looked, and cannot be read: their blocks
-    /// are damaged.
+    /// are damaged. Those that a page before it has counted are not counted again.
     pub damaged: u64,
 }
 
@@ -132,6 +132,14 @@ pub(super) struct Span {
     pub to: u64,
 }
 
+/// Where to look.
+struct Spans {
+    /// For all pages.
+    all: Span,
+    /// For this one and those after it.
+    span: Span,
+}
+
 impl Router {
     /// A page of events.
     ///
@@ -147,7 +155,7 @@ impl Router {
             }
             None => core.buses_in_journal(),
         };
-        let span = core.span_of(&search).await?;
+        let Spans { all, span } = core.spans_of(&search).await?;
         let wanted = search.pattern.clone().map_or(Wanted::Any, Wanted::Matching);
         let newest = !search.is_oldest_first;
         let mut page = Page { items: VecDeque::new(), limit: search.limit.max(1), newest };
@@ -176,8 +184,19 @@ impl Router {
             }
             _ => None,
         };
-        let looked = if newest { left.to..span.to } else { span.from..left.from };
-        let damaged = buses.iter().map(|bus| core.damaged_in(bus, looked.clone())).sum();
+        // Of a block that two pages touch, the earlier one says it.
+        let (before, now) = if newest {
+            let from = next.unwrap_or(span.from);
+            (span.to..all.to.max(span.to), from..all.to.max(span.to))
+        } else {
+            let to = next.map_or(span.to, |next| next.saturating_add(1));
+            (all.from..span.from, all.from..to)
+        };
+        let new = |bus: &String| {
+            let known = core.damaged_in(bus, before.clone());
+            core.damaged_in(bus, now.clone()).saturating_sub(known)
+        };
+        let damaged = buses.iter().map(new).sum();
         Ok(FoundEvents { items, next, damaged })
     }
 }
@@ -207,10 +226,11 @@ impl Span {
 }
 
 impl Core {
-    async fn span_of(self: &Arc<Self>, search: &EventSearch) -> Result<Span, ReadError> {
+    async fn spans_of(self: &Arc<Self>, search: &EventSearch) -> Result<Spans, ReadError> {
         let end = self.journal.durable_end().get();
-        let mut span = self.span_between(search.since, search.until).await?;
-        span.to = span.to.min(end);
+        let all = self.span_between(search.since, search.until).await?;
+        let all = Span { to: all.to.min(end), ..all };
+        let mut span = all;
         match search.after {
             Some(after) if search.is_oldest_first => {
                 span.from = span.from.max(after.saturating_add(1))
@@ -218,7 +238,7 @@ impl Core {
             Some(after) => span.to = span.to.min(after),
             None => (),
         }
-        Ok(span)
+        Ok(Spans { all, span })
     }
 
     /// The offsets taken in between two times.

@@ -1,6 +1,6 @@
 //! Sealed events: read by whoever comes late, expired when nobody needs them.
 
-use slipswitch_bus::{BusOptions, Durability, Retention, Selection, StartReplay};
+use slipswitch_bus::{BusOptions, Durability, EventSearch, Retention, Selection, StartReplay};
 
 use super::*;
 
@@ -227,4 +227,47 @@ async fn a_replay_reads_only_the_blocks_it_needs_and_its_estimate_counts_all() {
     gate.open();
     assert_eq!(numbers(&accepted(&target, "/t", 1).await), [150]);
     stop(router).await;
+}
+
+/// Breaks a block in the middle of the only sealed segment of a bus.
+fn break_a_block(folder: &Path, bus: &str) {
+    let mut files = std::fs::read_dir(folder.join("sealed").join(bus)).unwrap();
+    let is_segment = |path: &std::path::PathBuf| path.extension().is_some_and(|end| end == "evs");
+    let path = files.by_ref().map(|file| file.unwrap().path()).find(is_segment).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 3;
+    for byte in &mut bytes[middle..middle + 16] {
+        *byte ^= 0xff;
+    }
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_is_counted_once_over_all_pages_of_a_search() {
+    let folder = tempfile::tempdir().unwrap();
+    let none = || Arc::new(RuleSet::empty());
+    let router = open(sealing(folder.path()), none()).await;
+    for at in 0..100 {
+        send_large(&router, 2 * at..2 * at + 1).await;
+        router.ingest("other", vec![entry(2 * at + 1)]).await.unwrap();
+    }
+    sealed(&router, 200).await;
+    stop(router).await;
+    break_a_block(folder.path(), "default");
+    for is_oldest_first in [true, false] {
+        let router = open(options(folder.path()), none()).await;
+        let (mut after, mut damaged, mut found, mut pages) = (None, Vec::new(), 0, 0);
+        loop {
+            let search = EventSearch { is_oldest_first, after, limit: 7, ..EventSearch::default() };
+            let page = router.search(search).await.unwrap();
+            damaged.extend(Some(page.damaged).filter(|count| 0 < *count));
+            (after, found, pages) = (page.next, found + page.items.len() as u64, pages + 1);
+            if after.is_none() {
+                break;
+            }
+        }
+        assert!(pages > 20 && found < 200, "{found} events on {pages} pages");
+        assert_eq!(damaged, [200 - found], "{is_oldest_first}");
+        stop(router).await;
+    }
 }
