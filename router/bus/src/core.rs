@@ -168,6 +168,9 @@ impl Core {
         let playing = stored.key.replay.as_ref().and_then(|name| self.players.get(name));
         let asked = playing.as_ref().and_then(|one| usize::try_from(one.concurrency).ok());
         let bounds = Bounds { replaying: asked.unwrap_or(1), ..bounds };
+        if let Some(playing) = &playing {
+            playing.begins(self.clock.monotonic(), stored.settled);
+        }
         let lane = Lane::new(stored, route, bounds, dispatched, &self.ready);
         if lane.key.replay.is_some() {
             lane.pause_target(self.paused_target(&lane.key.without_replay()));

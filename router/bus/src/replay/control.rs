@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::pace::Pace;
 use super::{Replay, ReplayError, ReplayState, StartReplay};
 use crate::core::Core;
 use crate::key::Key;
@@ -119,7 +120,7 @@ impl Core {
             lane.pause(Some(stopped.clone()));
         }
         if let Some(playing) = self.players.get(name) {
-            playing.set_mark(None);
+            *playing.pace() = None;
         }
         tracing::info!(replay = %name, "replay paused");
         drop(roster);
@@ -133,7 +134,8 @@ impl Core {
         let lanes = self.lanes_of(name);
         let position = lanes.iter().map(|lane| lane.lock().settled()).min();
         if let Some(playing) = self.players.get(name) {
-            playing.set_mark(position.map(|position| (self.clock.monotonic(), position)));
+            let now = self.clock.monotonic();
+            *playing.pace() = position.map(|position| Pace::from(now, position));
         }
         for lane in lanes {
             lane.pause(None);

@@ -12,6 +12,7 @@
 
 mod control;
 mod estimate;
+mod pace;
 mod plan;
 mod source;
 
@@ -29,6 +30,7 @@ use serde::Serialize;
 pub use estimate::{Estimate, TargetEstimate};
 pub(crate) use source::{Past, Source};
 
+use self::pace::Pace;
 use crate::core::Core;
 use crate::router::Router;
 use crate::selection::Selection;
@@ -244,8 +246,8 @@ pub(crate) struct Playing {
     sharing: AtomicUsize,
     /// Of the journal it needs nothing below: that is in its archive.
     pub journal_from: Offset,
-    /// Where it was when it was started or resumed here, by the steady clock.
-    mark: Mutex<Option<(Duration, Offset)>>,
+    /// None while it is paused.
+    pace: Mutex<Option<Pace>>,
 }
 
 /// The replays that have not ended, by name.
@@ -278,18 +280,14 @@ impl Players {
 }
 
 impl Playing {
-    fn set_mark(&self, mark: Option<(Duration, Offset)>) {
-        *self.mark.lock().unwrap_or_else(PoisonError::into_inner) = mark;
+    fn pace(&self) -> MutexGuard<'_, Option<Pace>> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Seconds to `to`, at the pace since the mark.
-    fn eta(&self, now: Duration, position: Offset, to: Offset) -> Option<u64> {
-        let mark = *self.mark.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, from) = mark?;
-        let done = position.get().checked_sub(from.get()).filter(|done| 0 < *done)?;
-        let left = to.get().saturating_sub(position.get());
-        let millis = u128::from(left) * now.saturating_sub(at).as_millis() / u128::from(done);
-        u64::try_from(millis / 1000).ok()
+    /// A lane of it is opened in this process.
+    pub(crate) fn begins(&self, now: Duration, place: Offset) {
+        let mut pace = self.pace();
+        *pace = pace.map(|pace| pace.or_from(now, place));
     }
 }
 
@@ -337,10 +335,11 @@ impl Core {
                 Some(_) => self.journal.sealed_to(),
                 None => Offset::ZERO,
             },
-            mark: Mutex::default(),
+            pace: Mutex::default(),
         };
         if replay.state == ReplayState::Running {
-            playing.set_mark(Some((self.clock.monotonic(), replay.from_offset)));
+            // Its lanes are opened next.
+            *playing.pace() = Some(Pace::from(self.clock.monotonic(), replay.to_offset));
         }
         self.players.lock().insert(replay.name.as_str().into(), Arc::new(playing));
     }
@@ -396,15 +395,23 @@ impl Core {
             }
             replay.position = position;
             replay.damaged = replay.damaged.max(self.damaged_of(&replay.name));
-            let playing = self.players.get(&replay.name);
-            let running = playing.filter(|_| replay.state == ReplayState::Running);
-            replay.eta_seconds = running.and_then(|playing| {
-                playing.eta(self.clock.monotonic(), position, replay.to_offset)
-            });
+            replay.eta_seconds = self.time_left(replay);
         }
         let span = replay.to_offset.get().saturating_sub(replay.from_offset.get());
         let done = replay.position.get().saturating_sub(replay.from_offset.get()).min(span);
         replay.percent = if span == 0 { 100.0 } else { ratio(done, span) * 100.0 };
+    }
+
+    /// Seconds, where it has a pace.
+    fn time_left(&self, replay: &Replay) -> Option<u64> {
+        let playing = self.players.get(&replay.name)?;
+        let (mut pace, now) = (playing.pace(), self.clock.monotonic());
+        if replay.stopped.is_empty() {
+            return pace.and_then(|pace| pace.left(now, replay.position, replay.to_offset));
+        }
+        // How long it stands has nothing to do with how fast it goes on.
+        *pace = pace.map(|_| Pace::from(now, replay.position));
+        None
     }
 
     /// Events of a replay that has not ended which could not be read, as far as it has come.

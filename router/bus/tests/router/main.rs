@@ -6,6 +6,7 @@ mod damage;
 mod door;
 mod hangup;
 mod letters;
+mod pace;
 mod redrives;
 mod removal;
 mod replays;
@@ -17,6 +18,7 @@ mod versions;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -109,6 +111,24 @@ fn options(folder: &Path) -> Options {
 async fn open(options: Options, rules: Arc<RuleSet>) -> Router {
     #[expect(clippy::disallowed_methods, reason = "the clock's beginning")]
     let clock = Arc::new(System(Instant::now()));
+    let host = plugin::Host::new(plugin::Options::default()).unwrap();
+    Router::open(options, clock, rules, host).await.unwrap()
+}
+
+/// A clock that runs ahead when it is told to.
+struct Ahead(System, AtomicU64);
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic() + Duration::from_secs(self.1.load(Ordering::Acquire))
+    }
+}
+
+async fn open_with(clock: Arc<Ahead>, options: Options, rules: Arc<RuleSet>) -> Router {
     let host = plugin::Host::new(plugin::Options::default()).unwrap();
     Router::open(options, clock, rules, host).await.unwrap()
 }

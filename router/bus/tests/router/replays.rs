@@ -5,7 +5,7 @@ use slipswitch_bus::{NewArchive, Replay, ReplayState, Selection, StartReplay};
 use super::*;
 
 /// A replay named `again` of all that the default bus holds.
-fn everything(rules: &[&str]) -> StartReplay {
+pub(super) fn everything(rules: &[&str]) -> StartReplay {
     StartReplay {
         name: Some("again".to_owned()),
         rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
@@ -140,7 +140,7 @@ async fn a_replay_goes_on_after_a_restart() {
     stop(router).await;
 }
 
-async fn state(router: &Router, name: &str) -> Replay {
+pub(super) async fn state(router: &Router, name: &str) -> Replay {
     router.replay(name).await.unwrap()
 }
 
