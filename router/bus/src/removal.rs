@@ -141,11 +141,13 @@ impl Core {
             let mut dormant = self.dormant();
             dormant.retain(|stored| stored.key.replay.is_none() || next.of(&stored.key).is_some());
             for stored in dormant.iter_mut().filter(|stored| next.of(&stored.key).is_none()) {
+                // They are dead letters now.
+                stored.counts.dead += u64::try_from(stored.waiting.len()).unwrap_or(u64::MAX);
                 stored.waiting.clear();
                 if stored.removed.is_some() {
                     continue;
                 }
-                let behind = position.get().saturating_sub(stored.settled.get());
+                let behind = self.behind(stored);
                 tracing::warn!(subscription = %stored.key, behind, kept = ?self.options.removed_kept, "its rule or target is not among the rules: it keeps its place for a while, in case it comes back; what waited for a retry are dead letters");
                 stored.removed = Some(removals.now);
             }
@@ -162,6 +164,25 @@ impl Core {
             self.dormant().retain(|stored| stored.key != key);
         }
         self.adopt(next, position, removals.now);
+    }
+
+    /// How many events of the journal one without a rule has not looked at.
+    fn behind(&self, stored: &Subscription) -> u64 {
+        let first = self.journal.first_offset(&stored.key.bus);
+        let end = self.journal.durable_end().get();
+        end.saturating_sub(stored.settled.max(first).get())
+    }
+
+    /// Says at a start how many were without a rule before, and still are.
+    pub(crate) fn say_still_removed(&self, before: &[Key]) {
+        let dormant = self.dormant();
+        let still = |one: &&Subscription| one.removed.is_some() && before.contains(&one.key);
+        let still: Vec<&Subscription> = dormant.iter().filter(still).collect();
+        let first = still.iter().filter_map(|one| one.removed).min();
+        if let Some(ends) = first.map(|since| since.after(self.options.removed_kept)) {
+            let behind = still.iter().map(|one| self.behind(one)).max().unwrap_or(0);
+            tracing::warn!(subscriptions = still.len(), behind_max = behind, first_ends = %ends, "some have had no rule since before this start: they keep their places for a while, in case it comes back; `slipswitch status` shows them");
+        }
     }
 
     /// Ends the subscriptions that have been without a rule for too long.
@@ -185,7 +206,7 @@ impl Core {
         }
         self.dormant().retain(|stored| !is_over(stored));
         for stored in over {
-            let behind = self.dispatched().get().saturating_sub(stored.settled.get());
+            let behind = self.journal.durable_end().get().saturating_sub(stored.settled.get());
             let unseen = behind.saturating_sub(stored.done.len());
             self.given_up.fetch_add(unseen, Ordering::Relaxed);
             say_ended(&stored.key, unseen);
@@ -304,6 +325,12 @@ impl Core {
 
 fn pattern_of<'a>(next: &'a Routes, key: &Key) -> Option<&'a str> {
     next.of(key).map(|route| route.rule.pattern.text())
+}
+
+/// The subscriptions on disk that had lost their rule already.
+pub(crate) fn without_rule(stored: &[Subscription]) -> Vec<Key> {
+    let removed = stored.iter().filter(|one| one.removed.is_some());
+    removed.map(|one| one.key.clone()).collect()
 }
 
 fn say_ended(key: &Key, unseen: u64) {

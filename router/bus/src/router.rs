@@ -24,6 +24,7 @@ use crate::lane::{self, Forced, Ready};
 use crate::letters::Tended;
 use crate::options::Options;
 use crate::outside::Outside;
+use crate::removal;
 use crate::replay::Players;
 use crate::routes::Routes;
 use crate::sealing::{self, Durability};
@@ -114,6 +115,7 @@ impl Router {
         let archives = Archives::new(state.run(ArchiveRow::all).await.map_err(named)?);
         let replays = state.run(ReplayRow::all).await.map_err(named)?;
         let began_at = journal.durable_end();
+        let removed = removal::without_rule(&dormant);
         let (begin, reading) =
             (dispatch::begin(&dormant, journal.sealed_to(), began_at), journal.clone());
         let begin = outside.blocking(move || dispatch::readable(&reading, begin, began_at)).await;
@@ -164,6 +166,7 @@ impl Router {
             SwapError::State(error) => OpenError::State(named(error)),
             other => OpenError::Rules(other),
         })?;
+        core.say_still_removed(&removed);
         core.tasks().spawn(flush::run(Arc::clone(&core)));
         core.tasks().spawn(lane::run(Arc::clone(&core)));
         core.tasks().spawn(trail::run(Arc::clone(&core)));

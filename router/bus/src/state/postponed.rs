@@ -225,7 +225,7 @@ impl Postponed {
         Ok(kept)
     }
 
-    /// Gives up all that wait for one subscription.
+    /// Gives up all that wait for one subscription, and counts them there.
     pub(crate) fn bury_all(
         tx: &Transaction<'_>,
         key: &Key,
@@ -233,7 +233,9 @@ impl Postponed {
         recall: &Recall,
     ) -> Result<(), StateError> {
         let Some(subscription) = super::subscriptions::find(tx, key)? else { return Ok(()) };
-        for InShort { place, .. } in in_short(tx, subscription)? {
+        let all = in_short(tx, subscription)?;
+        super::subscriptions::add_dead(tx, subscription, all.len())?;
+        for InShort { place, .. } in all {
             if let Some(mut last) = Self::find(tx, key, &place)? {
                 last.error = format!("{} ({why})", last.error);
                 let kind = ErrorKind::TargetGone;

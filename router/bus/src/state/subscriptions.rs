@@ -304,6 +304,18 @@ pub(super) fn find(tx: &Transaction<'_>, key: &Key) -> Result<Option<i64>, State
         .optional()?)
 }
 
+/// Counts deliveries that were given up beside what a lane counts.
+pub(super) fn add_dead(
+    tx: &Transaction<'_>,
+    subscription: i64,
+    count: usize,
+) -> Result<(), StateError> {
+    let count = to_sql(u64::try_from(count).unwrap_or(u64::MAX));
+    let update = "UPDATE subscriptions SET dead = dead + ?2 WHERE id = ?1";
+    tx.execute(update, params![subscription, count])?;
+    Ok(())
+}
+
 /// Writes one postponed row for a subscription that exists; false where there is none.
 pub(crate) fn postpone(
     tx: &Transaction<'_>,

@@ -1,5 +1,8 @@
 //! Rules and targets that go, and perhaps come back.
 
+use std::fmt::Write as _;
+use std::sync::Mutex;
+
 use slipswitch_bus::delivery::{DeadLetter, ErrorKind, LetterState};
 use slipswitch_bus::{LetterChoice, Redrive, RedriveTo};
 
@@ -123,10 +126,14 @@ async fn what_dies_with_its_rule_died_of_that_whatever_it_died_of_before() {
     target.forget();
     owed(&router).await;
     stop(router).await;
-    let router = open(options(folder.path()), two).await;
-    let last = dead(&router, ErrorKind::TargetGone).await;
-    assert_eq!((last.id, last.attempts_total, last.redriven), (first.id, 3, 2));
-    stop(router).await;
+    for _restart in 0..2 {
+        let router = open(options(folder.path()), Arc::clone(&two)).await;
+        let last = dead(&router, ErrorKind::TargetGone).await;
+        assert_eq!((last.id, last.attempts_total, last.redriven), (first.id, 3, 2));
+        // The first one of that name had ended: this one counts what it gave up itself, once.
+        assert_eq!(subscription(&router, "one").dead, 1);
+        stop(router).await;
+    }
 }
 
 /// Sends, and waits until the dispatcher has come by.
@@ -233,4 +240,53 @@ async fn what_a_target_that_takes_nothing_is_owed_is_given_up_in_the_end() {
     let router = open(short, rules(&(one + &two))).await;
     assert!(subscription(&router, "one").paused.is_none(), "it begins anew");
     stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_says_how_far_behind_those_without_a_rule_are() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    behind(folder.path(), &target, 50).await;
+    let two = rules(&rule("two", &target.url("/2")));
+    // First it has been removed since the last process, then it had been before.
+    for says in ["behind=50", "subscriptions=1 behind_max=50"] {
+        let said = Said::default();
+        let listening = tracing::subscriber::set_default(said.clone());
+        let router = open(options(folder.path()), Arc::clone(&two)).await;
+        drop(listening);
+        let said = said.0.lock().unwrap().clone();
+        let is_of_it = |line: &&String| line.contains("its place") || line.contains("their places");
+        let warned: Vec<&String> = said.iter().filter(is_of_it).collect();
+        assert!(warned.len() == 1 && warned[0].contains(says), "{said:?}");
+        stop(router).await;
+    }
+}
+
+/// What is logged on one thread, as warnings.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Said {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+
+    fn new_span(&self, _span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &tracing::span::Id, _values: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _span: &tracing::span::Id, _follows: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut line = String::new();
+        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            write!(line, "{field}={value:?} ").unwrap();
+        });
+        self.0.lock().unwrap().push(line);
+    }
+
+    fn enter(&self, _span: &tracing::span::Id) {}
+
+    fn exit(&self, _span: &tracing::span::Id) {}
 }
