@@ -7,6 +7,8 @@
 //! - A paused target gets nothing, also from replays; what a replay was told by itself stands apart.
 //! - Who lets go thinks that the target is there: when its circuit is open, that is tried at once.
 //! - What is under way ends; what is owed waits, in the journal and in the postponed rows.
+//! - One that was removed and waits for its rule may be stopped and let go on like any other: it comes
+//!   back so.
 
 use std::sync::Arc;
 
@@ -75,8 +77,11 @@ pub struct LetGo {
 impl Core {
     async fn pause(&self, key: Key, reason: String) -> Result<Stopped, StopError> {
         let _roster = self.roster.lock().await;
-        let lane = self.lane(&key)?;
-        let before = lane.lock().paused().cloned();
+        let whose = self.whose(&key)?;
+        let before = match &whose {
+            Whose::Lane(lane) => lane.lock().paused().cloned(),
+            Whose::Dormant(stored) => stored.paused.clone(),
+        };
         let paused = match before {
             None => Stopped { since: self.clock.now(), reason },
             Some(before) if reason.is_empty() => before,
@@ -84,7 +89,10 @@ impl Core {
         };
         let (row, owner) = (paused.clone(), key.clone());
         self.state.run(move |tx| Subscription::pause(tx, &owner, Some(&row))).await?;
-        lane.pause(Some(paused.clone()));
+        match whose {
+            Whose::Lane(lane) => lane.pause(Some(paused.clone())),
+            Whose::Dormant(_) => self.change_dormant(&key, |one| one.paused = Some(paused.clone())),
+        }
         self.replays_to(&key).iter().for_each(|lane| lane.pause_target(Some(paused.clone())));
         tracing::info!(subscription = %key, reason = %paused.reason, "paused: its backlog waits in the journal");
         Ok(paused)
@@ -92,11 +100,20 @@ impl Core {
 
     async fn resume(&self, key: Key) -> Result<LetGo, StopError> {
         let _roster = self.roster.lock().await;
-        let lane = self.lane(&key)?;
+        let whose = self.whose(&key)?;
         let owner = key.clone();
         self.state.run(move |tx| Subscription::pause(tx, &owner, None)).await?;
-        let was_stopped = lane.lock().paused().is_some();
-        lane.pause(None);
+        let was_stopped = match whose {
+            Whose::Lane(lane) => {
+                let was_paused = lane.lock().paused().is_some();
+                lane.pause(None);
+                was_paused
+            }
+            Whose::Dormant(stored) => {
+                self.change_dormant(&key, |one| one.paused = None);
+                stored.paused.is_some()
+            }
+        };
         self.replays_to(&key).iter().for_each(|lane| lane.pause_target(None));
         let probes = self.probe_now(&key);
         tracing::info!(subscription = %key, probes, "resumed");
@@ -105,10 +122,13 @@ impl Core {
 
     async fn enable(&self, key: Key) -> Result<LetGo, StopError> {
         let _roster = self.roster.lock().await;
-        let lane = self.lane(&key)?;
-        let lanes: Vec<Arc<Lane>> =
-            self.replays_to(&key).into_iter().chain(std::iter::once(lane)).collect();
-        let owners: Vec<Key> = lanes.iter().map(|lane| lane.key.clone()).collect();
+        let (lane, dormant) = match self.whose(&key)? {
+            Whose::Lane(lane) => (Some(lane), None),
+            Whose::Dormant(stored) => (None, Some(stored)),
+        };
+        let lanes: Vec<Arc<Lane>> = self.replays_to(&key).into_iter().chain(lane).collect();
+        let owners = lanes.iter().map(|lane| &lane.key).chain(dormant.as_ref().map(|one| &one.key));
+        let owners: Vec<Key> = owners.cloned().collect();
         let enabled = self.state.run(move |tx| {
             owners.iter().try_for_each(|owner| Subscription::disable(tx, owner, None).map(drop))
         });
@@ -117,6 +137,10 @@ impl Core {
         for lane in lanes {
             was_stopped |= lane.lock().disabled().is_some();
             lane.disable(None);
+        }
+        if let Some(stored) = dormant {
+            was_stopped |= stored.disabled.is_some();
+            self.change_dormant(&key, |one| one.disabled = None);
         }
         let probes = self.probe_now(&key);
         tracing::info!(subscription = %key, probes, "enabled");
@@ -139,8 +163,28 @@ impl Core {
         lanes.values().filter(is_its).cloned().collect()
     }
 
-    fn lane(&self, key: &Key) -> Result<Arc<Lane>, StopError> {
-        let lane = self.lanes().get(key).cloned();
-        lane.ok_or_else(|| StopError::Unknown { key: key.clone() })
+    fn whose(&self, key: &Key) -> Result<Whose, StopError> {
+        if let Some(lane) = self.lanes().get(key).cloned() {
+            return Ok(Whose::Lane(lane));
+        }
+        let dormant = self.dormant();
+        let stored = dormant.iter().find(|one| one.removed.is_some() && one.key == *key).cloned();
+        let stored = stored.ok_or_else(|| StopError::Unknown { key: key.clone() })?;
+        Ok(Whose::Dormant(Box::new(stored)))
     }
+
+    /// For when its rule is back.
+    fn change_dormant(&self, key: &Key, change: impl FnOnce(&mut Subscription)) {
+        let mut dormant = self.dormant();
+        if let Some(stored) = dormant.iter_mut().find(|one| one.key == *key) {
+            change(stored);
+        }
+    }
+}
+
+/// A subscription that may be stopped, as the roster has it.
+enum Whose {
+    Lane(Arc<Lane>),
+    /// It was removed, and waits for its rule.
+    Dormant(Box<Subscription>),
 }

@@ -295,16 +295,25 @@ impl Subscription {
 
     fn why_removed(&self) -> String {
         let until = self.removed_until.as_deref().unwrap_or("its end");
+        let gone = "its rule or target was removed or disabled";
+        let stopped = self.stop_of_target();
         if !self.draining {
-            return format!(
-                "its rule or target was removed: it goes on if that comes back before {until}"
-            );
+            let stopped = stopped.map(|why| format!("; until it is let go on, it stays {why}"));
+            let stopped = stopped.unwrap_or_default();
+            return format!("{gone}: it goes on if that comes back before {until}{stopped}");
         }
-        let owed = "its rule or target was removed: it is still sent what it was owed";
-        match self.condition_of_target() {
-            (state, ..) if state == "up" => owed.to_owned(),
-            (state, _, why) => format!("{owed}, and waits for it until {until}: {state}, {why}"),
+        let owed = format!("{gone}: it is still sent what it was owed");
+        match stopped {
+            None => owed,
+            Some(why) => format!("{owed}, and waits for it until {until}: {why}"),
         }
+    }
+
+    /// What keeps it from being sent anything, whether it has a rule or not.
+    pub(crate) fn stop_of_target(&self) -> Option<String> {
+        let (state, _since, why) = self.condition_of_target();
+        let apart = if why.is_empty() { "" } else { ", " };
+        (state != "up").then(|| format!("{state}{apart}{why}"))
     }
 
     fn condition_of_target(&self) -> (String, String, String) {
@@ -319,7 +328,10 @@ impl Subscription {
             return ("paused".to_owned(), since.clone(), why);
         }
         match (is_up, &self.circuit.next_probe_at) {
-            (true, _) => ("up".to_owned(), String::new(), error),
+            (true, _) => {
+                let said = if error.is_empty() { error } else { format!("last error: {error}") };
+                ("up".to_owned(), String::new(), said)
+            }
             (false, next) => {
                 let since = self.circuit.since.clone().unwrap_or_default();
                 let next = next
@@ -359,6 +371,14 @@ mod tests {
         let (state, since, why) = removed.condition();
         assert_eq!((&*state, &*since), ("removed", "T1"));
         assert!(why.ends_with("waits for it until T2: paused, the depot moves"), "{why}");
+        let dormant = Subscription { draining: false, ..removed };
+        let (.., why) = dormant.condition();
+        assert!(
+            why.ends_with("before T2; until it is let go on, it stays paused, the depot moves"),
+            "{why}"
+        );
+        let (.., why) = Subscription { paused: None, ..dormant }.condition();
+        assert!(why.ends_with("comes back before T2"), "{why}");
     }
 
     #[test]

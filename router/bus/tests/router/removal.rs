@@ -159,7 +159,11 @@ async fn a_target_that_is_down_gets_what_it_was_owed_when_it_is_up_though_its_ru
     until(&router, "open", async || subscription(&router, "one").circuit.state != "closed").await;
     let two = rule("two", &target.url("/2"));
     router.swap(rules(&two)).await.unwrap();
-    until(&router, "probed", async || subscription(&router, "one").circuit.failures > 5).await;
+    until(&router, "probed", async || {
+        let one = subscription(&router, "one");
+        one.circuit.failures > 5 && one.postponed == 0
+    })
+    .await;
     let (down, tried) = (subscription(&router, "one"), target.requests_to("/1").len());
     assert!(down.draining && down.removed.is_some() && down.removed < down.removed_until);
     assert!(tried < 50 && down.postponed == 0, "{tried} attempts, {down:?}");
@@ -244,24 +248,61 @@ async fn what_a_target_that_takes_nothing_is_owed_is_given_up_in_the_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_says_how_far_behind_those_without_a_rule_are() {
+    let said = Said::default();
+    // For all threads, and tests: a number of events that no other one has.
+    tracing::subscriber::set_global_default(said.clone()).unwrap();
     let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
-    behind(folder.path(), &target, 50).await;
+    behind(folder.path(), &target, 53).await;
     let two = rules(&rule("two", &target.url("/2")));
     // First it has been removed since the last process, then it had been before.
-    for says in ["behind=50", "subscriptions=1 behind_max=50"] {
-        let said = Said::default();
-        let listening = tracing::subscriber::set_default(said.clone());
+    let mut told = Vec::new();
+    for _start in 0..2 {
         let router = open(options(folder.path()), Arc::clone(&two)).await;
-        drop(listening);
-        let said = said.0.lock().unwrap().clone();
-        let is_of_it = |line: &&String| line.contains("its place") || line.contains("their places");
-        let warned: Vec<&String> = said.iter().filter(is_of_it).collect();
-        assert!(warned.len() == 1 && warned[0].contains(says), "{said:?}");
+        let said = said.0.lock().unwrap();
+        told.push(said.iter().filter(|line| line.contains("=53 ")).cloned().collect::<Vec<_>>());
+        drop(said);
         stop(router).await;
     }
+    let [first, second] = &*told else { panic!("{told:?}") };
+    assert!(first.len() == 1 && first[0].contains("behind=53 "), "{told:?}");
+    assert!(second.len() == 2 && second[1].contains("subscriptions=1 behind_max=53 "), "{told:?}");
 }
 
-/// What is logged on one thread, as warnings.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_waits_for_its_rule_is_stopped_and_let_go_on_for_when_it_is_back() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let one = behind(folder.path(), &target, 5).await;
+    target.forget();
+    let two = rule("two", &target.url("/2"));
+    let both = rules(&(one + &two));
+    let two = rules(&two);
+    let key = Key::live("default", "one", "t");
+    let router = open(options(folder.path()), Arc::clone(&two)).await;
+    let paused = router.pause(&key, "the depot moves").await.unwrap();
+    assert_eq!(subscription(&router, "one").paused, Some(paused.clone()));
+    assert_eq!(router.pause(&key, "").await.unwrap(), paused);
+    stop(router).await;
+
+    let router = open(options(folder.path()), Arc::clone(&two)).await;
+    assert_eq!(subscription(&router, "one").paused, Some(paused.clone()));
+    router.swap(Arc::clone(&both)).await.unwrap();
+    let back = subscription(&router, "one");
+    assert_eq!((back.removed, back.paused), (None, Some(paused)));
+    stop(router).await;
+
+    let router = open(options(folder.path()), two).await;
+    assert!(router.resume(&key).await.unwrap().was_stopped);
+    assert!(!router.resume(&key).await.unwrap().was_stopped);
+    assert!(!router.enable(&key).await.unwrap().was_stopped);
+    let gone = Key::live("default", "three", "t");
+    assert!(router.resume(&gone).await.is_err());
+    assert_eq!(target.requests_to("/1").len(), 0);
+    router.swap(both).await.unwrap();
+    assert_eq!(accepted(&target, "/1", 5).await.len(), 5);
+    stop(router).await;
+}
+
+/// The warnings that are logged.
 #[derive(Clone, Default)]
 struct Said(Arc<Mutex<Vec<String>>>);
 

@@ -137,13 +137,22 @@ fn removed(one: &Subscription) -> Option<String> {
     let name = format!("{}/{}/{}", one.bus, one.rule, one.target);
     let (unseen, waiting) = (output::count(one.lag, "event"), one.queued + one.in_flight);
     let until = one.removed_until.as_deref().unwrap_or("its end");
-    let becomes = if one.draining {
-        format!("they are still sent, and given up when its target takes nothing until {until}")
-    } else {
-        format!("they are given up when its rule is not back before {until}")
+    let becomes = match (one.draining, one.stop_of_target()) {
+        (true, None) => {
+            format!("they are still sent, and given up when its target takes nothing until {until}")
+        }
+        (true, Some(why)) => {
+            format!(
+                "they wait, because it is {why}, and are given up when they still do at {until}"
+            )
+        }
+        (false, None) => format!("they are given up when its rule is not back before {until}"),
+        (false, Some(why)) => {
+            format!("they are given up when its rule is not back before {until}; it is {why}")
+        }
     };
     Some(format!(
-        "{name} was removed at {since}, {unseen} behind and with {waiting} under way: {becomes}"
+        "{name} was removed or disabled at {since}, {unseen} behind and with {waiting} under way: {becomes}"
     ))
 }
 
@@ -234,19 +243,23 @@ mod tests {
 
     #[test]
     fn what_a_removed_target_is_owed_is_told() {
-        let of = |draining: bool| {
+        let of = |draining: bool, paused: &str| {
             let text = format!(
                 r#"{{"bus":"shop","rule":"audit","target":"t","removed":"T1","removed_until":"T2",
-                    "draining":{draining},"lag":12,"queued":3,"in_flight":1}}"#
+                    "draining":{draining},"paused":{paused},"lag":12,"queued":3,"in_flight":1}}"#
             );
             removed(&serde_json::from_str(&text).unwrap()).unwrap()
         };
-        let told =
-            "shop/audit/t was removed at T1, 12 events behind and with 4 under way: they are ";
+        let told = "shop/audit/t was removed or disabled at T1, 12 events behind and with 4 under way: they are ";
         let given_up = "given up when its rule is not back before T2";
-        assert_eq!(of(false), format!("{told}{given_up}"));
+        assert_eq!(of(false, "null"), format!("{told}{given_up}"));
         let sent = "still sent, and given up when its target takes nothing until T2";
-        assert_eq!(of(true), format!("{told}{sent}"));
+        assert_eq!(of(true, "null"), format!("{told}{sent}"));
+        let paused = r#"{"since":"T0","reason":"the depot moves"}"#;
+        let waits = "wait, because it is paused, the depot moves, and are given up when they still do at T2";
+        assert_eq!(of(true, paused), told.replace("they are ", "they ") + waits);
+        let both = format!("{told}{given_up}; it is paused, the depot moves");
+        assert_eq!(of(false, paused), both);
         assert_eq!(removed(&Subscription::default()), None);
     }
 

@@ -98,7 +98,10 @@ struct Answer {
 
 pub(crate) fn pause(arguments: &Pause) -> Result<(), Failure> {
     let body = json!({ "reason": arguments.reason });
-    tell(&arguments.which, &Act { verb: "pause", body, done: "paused", needless: "paused" })
+    tell(
+        &arguments.which,
+        &Act { verb: "pause", body, done: "paused", needless: "was paused already" },
+    )
 }
 
 pub(crate) fn resume(arguments: &Resume) -> Result<(), Failure> {
@@ -116,11 +119,17 @@ fn tell(which: &Which, act: &Act) -> Result<(), Failure> {
     let bus = agreed("bus", which.bus.as_deref(), name.bus)?;
     let client = Client::new(&which.address)?;
     let all: Vec<Subscription> = client.get("/api/v1/subscriptions", &[])?;
-    for Subscription { bus, rule, target, paused, disabled, .. } in chosen(all, name, bus)? {
+    let has_reason = act.body.get("reason").is_some_and(|reason| reason != "");
+    for one in chosen(all, name, bus)? {
+        let waits_for_rule = one.removed.is_some() && !one.draining;
+        let Subscription { bus, rule, target, paused, disabled, .. } = one;
         let names = [&bus, &rule, &target].map(|name| escaped(name)).join("/");
         let path = format!("/api/v1/subscriptions/{names}/{}", act.verb);
         let answer: Answer = client.post(&path, &act.body)?;
-        let is_needless = answer.was_paused == Some(false) || answer.was_disabled == Some(false);
+        let is_needless = match act.verb {
+            "pause" => paused.is_some() && !has_reason,
+            _ => answer.was_paused == Some(false) || answer.was_disabled == Some(false),
+        };
         let done = match (is_needless, answer.probes) {
             (false, false) => act.done.to_owned(),
             (false, true) => format!("{}; it is down, and is probed now", act.done),
@@ -136,7 +145,12 @@ fn tell(which: &Which, act: &Act) -> Result<(), Failure> {
         let still = still.map(|(is, verb)| {
             format!("; it is {is}: `slipswitch target {verb} {name}` lets it go on")
         });
-        output::line(&format!("{name}  {done}{}", still.unwrap_or_default()))?;
+        let removed = if waits_for_rule {
+            "; its rule or target was removed or disabled, and it gets nothing until that is back"
+        } else {
+            ""
+        };
+        output::line(&format!("{name}  {done}{}{removed}", still.unwrap_or_default()))?;
     }
     Ok(())
 }
@@ -182,6 +196,12 @@ fn nearest(live: &[Subscription], name: Name<'_>, on: &str, asked: &str) -> Stri
         let named = if name.target.is_some() { format!("{rule}/{target}") } else { rule.clone() };
         (strsim::damerau_levenshtein(asked, &named), bus != on, bus, named)
     });
+    // Two parts may be meant as a bus and a rule of it.
+    let with_bus = live.iter().filter(|_| name.target.is_some()).map(|one| {
+        let named = format!("{}/{}", one.bus, one.rule);
+        (strsim::damerau_levenshtein(asked, &named), false, &one.bus, named)
+    });
+    let candidates = candidates.chain(with_bus);
     match candidates.min() {
         Some((distance, is_elsewhere, bus, named)) if distance <= EDITS_MAX => {
             let beside = if is_elsewhere { format!(" (with --bus {bus})") } else { String::new() };
@@ -234,6 +254,7 @@ mod tests {
             ("both/t", "the buses a, b have it: say which with --bus"),
             ("audit/lgo", "did you mean `audit/log`?"),
             ("big-ordes/crm", "did you mean `big-orders/crm` (with --bus shop)?"),
+            ("shop/big-ordrs", "did you mean `shop/big-orders`?"),
             ("something/else", "`slipswitch target ls` shows all"),
         ] {
             let message = said(text, None).unwrap_err();
