@@ -151,8 +151,10 @@ pub(crate) async fn bury(core: &Core, key: &Key, route: &Route, retry: Retry) ->
     match core.row(key, retry).await {
         Ok(None) => Outcome::default(),
         Ok(Some(mut last)) => {
-            last.error =
-                format!("{} (not tried again: its rule or target was removed)", last.error);
+            last.error = format!(
+                "{} (not tried again: its rule or target was removed or disabled)",
+                last.error
+            );
             let order = last.order;
             let (died_at, kind) = (core.clock.now(), ErrorKind::TargetGone);
             let rules = Some(Arc::clone(&route.digest));

@@ -218,7 +218,7 @@ impl Core {
                 }
                 None if key.replay.is_some() => (), // It is done, and the others of its replay are not.
                 None => {
-                    tracing::info!(subscription = %key, "its rule or target was removed: what it is owed is tried once more");
+                    tracing::info!(subscription = %key, "its rule or target was removed or disabled: what it is owed is tried once more");
                     lane.retire(position, now);
                 }
             }

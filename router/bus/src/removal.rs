@@ -76,7 +76,7 @@ impl Removals {
                 Subscription::write_versions(tx, key, versions)?;
             }
             for (key, since) in &removed {
-                let why = (now, "its rule or target was removed");
+                let why = (now, "its rule or target was removed or disabled");
                 Postponed::bury_all(tx, key, why, &*recall)?;
                 Subscription::let_go(tx, key)?;
                 Subscription::remove(tx, key, Some(*since))?;
@@ -289,7 +289,7 @@ impl Core {
         self.lanes().retain(|key, _| key.replay.as_ref() != Some(name));
         self.dormant().retain(|stored| stored.key.replay.as_ref() != Some(name));
         self.players.remove(name);
-        tracing::error!(replay = %name, rule = %gone.rule, target = %gone.target, "the replay has failed: this rule or its target was removed; what waited for a retry are dead letters");
+        tracing::error!(replay = %name, rule = %gone.rule, target = %gone.target, "the replay has failed: this rule or its target was removed or disabled; what waited for a retry are dead letters");
         Ok(())
     }
 

@@ -83,7 +83,7 @@ fn an_operator_sees_at_once_what_became_of_an_event() {
     let carried = router.run(&["event", "e-good", "--payloads"]).expect(0).out;
     assert!(carried.contains("(made now; THE RULES HAVE CHANGED since its last attempt, "));
     let late = router.run(&["event", "e-late"]).expect(0).out;
-    assert!(late.contains("? slow → out  its rule or target was removed 2"), "{late}");
+    assert!(late.contains("? slow → out  its rule or target was removed or disabled 2"), "{late}");
     assert!(late.contains("it is matched if that comes back before 2"), "{late}");
 }
 

@@ -313,7 +313,8 @@ impl Inner {
 
     /// Makes a dead letter of a delivery whose rule is gone.
     fn bury(&mut self, now: Timestamp, mut last: Postponed) {
-        last.error = format!("{} (not tried again: its rule or target was removed)", last.error);
+        last.error =
+            format!("{} (not tried again: its rule or target was removed or disabled)", last.error);
         self.counts.dead += 1;
         let rules = Some(Arc::clone(&self.route.digest));
         self.dead.push(Dead { last, died_at: now, kind: ErrorKind::TargetGone, rules });

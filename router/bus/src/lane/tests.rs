@@ -458,7 +458,7 @@ fn what_a_removed_rule_was_owed_is_tried_once_and_then_ends() {
     let change = model.lane.take_change(Offset::new(3), Forced::No).unwrap();
     let dead: Vec<u64> = change.dead.iter().map(|dead| dead.last.id.offset).collect();
     assert_eq!((change.settled.get(), dead), (3, vec![0, 1, 2]));
-    assert!(change.dead[0].last.error.ends_with("its rule or target was removed)"));
+    assert!(change.dead[0].last.error.ends_with("its rule or target was removed or disabled)"));
     assert!(model.lane.lock().is_ended());
 }
 

@@ -73,7 +73,7 @@ impl ReplayRow {
     pub(crate) fn fail(tx: &Transaction<'_>, key: &Key) -> Result<(), StateError> {
         let Some(name) = &key.replay else { return Ok(()) };
         let reason = format!(
-            "the rule `{}` or its target `{}` was removed before the replay had reached its end",
+            "the rule `{}` or its target `{}` was removed or disabled before the replay had reached its end",
             key.rule, key.target
         );
         let update = "UPDATE replays SET error = ?2 WHERE name = ?1 AND error IS NULL";

@@ -56,7 +56,11 @@ async fn what_a_rule_was_owed_that_went_while_the_router_was_down_is_dead_and_no
     let mut dead = router.dead_letters(all).await.unwrap().items;
     dead.sort_by_key(|letter| std::cmp::Reverse(letter.offset));
     assert_eq!(dead.iter().map(|letter| letter.offset).collect::<Vec<_>>(), [2, 1, 0]);
-    assert!(dead[0].error.ends_with("(its rule or target was removed)"), "{}", dead[0].error);
+    assert!(
+        dead[0].error.ends_with("(its rule or target was removed or disabled)"),
+        "{}",
+        dead[0].error
+    );
     assert!(dead[0].payload.as_deref().unwrap().contains(r#""n":2"#));
     let ids = dead.iter().map(|letter| letter.id).collect();
     let redriven = router.redrive(Redrive::Ids(ids), RedriveTo::Target).await.unwrap();

@@ -275,7 +275,9 @@ fn said(one: &Delivery, now: Timestamp) -> (char, String) {
             let then = format!("it is matched if that comes back before {until}");
             (
                 '?',
-                format!("its rule or target was removed {gone}, before this was looked at; {then}"),
+                format!(
+                    "its rule or target was removed or disabled {gone}, before this was looked at; {then}"
+                ),
             )
         }
         "unrecorded" => {
