@@ -145,7 +145,7 @@ impl Client {
     }
 
     /// Sends JSON and hands the answer back unjudged.
-    pub(crate) fn send(&self, path: &str, json: Bytes) -> Result<Answer, Failure> {
+    pub(crate) fn send(&self, path: &str, json: Bytes) -> Result<Answer, Lost> {
         self.exchange(Method::POST, path, Some(json))
     }
 
@@ -180,11 +180,13 @@ impl Client {
             .map_err(|error| Failure::usage(format!("{uri}: {error}")))
     }
 
-    fn exchange(&self, method: Method, path: &str, json: Option<Bytes>) -> Result<Answer, Failure> {
+    fn exchange(&self, method: Method, path: &str, json: Option<Bytes>) -> Result<Answer, Lost> {
         let request = self.request(method, path, json)?;
         let exchange = async {
-            let response =
-                self.pool.request(request).await.map_err(|error| self.unreachable(&error))?;
+            let response = self.pool.request(request).await.map_err(|error| Lost {
+                is_unsent: error.is_connect(),
+                failure: self.unreachable(&error),
+            })?;
             let status = response.status().as_u16();
             let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
                 .collect()
@@ -193,7 +195,7 @@ impl Client {
             Ok(Answer { status, body: body.to_bytes() })
         };
         let timed = async { tokio::time::timeout(ANSWER_WAIT_MAX, exchange).await };
-        self.runtime.block_on(timed).unwrap_or_else(|_| Err(self.silent()))
+        self.runtime.block_on(timed).unwrap_or_else(|_| Err(self.silent().into()))
     }
 
     fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> Failure {
@@ -221,6 +223,25 @@ impl Client {
             ANSWER_WAIT_MAX.as_secs()
         );
         Failure { exit: Exit::Unreachable, message }
+    }
+}
+
+/// There is no answer.
+pub(crate) struct Lost {
+    pub(crate) failure: Failure,
+    /// Nobody was reached: the request was certainly not taken.
+    pub(crate) is_unsent: bool,
+}
+
+impl From<Failure> for Lost {
+    fn from(failure: Failure) -> Self {
+        Self { failure, is_unsent: false }
+    }
+}
+
+impl From<Lost> for Failure {
+    fn from(lost: Lost) -> Self {
+        lost.failure
     }
 }
 

@@ -62,6 +62,12 @@ impl Span {
         }
         Ok(span)
     }
+
+    /// What to say when it found nothing, because it has not begun yet.
+    pub(crate) fn ahead(&self, now: Timestamp) -> Option<String> {
+        let since = self.since.filter(|since| now < *since)?;
+        Some(format!("--since {since} has not come yet: it is {now} now"))
+    }
 }
 
 /// `90s`, `15m`, `1h30m`, `7d`: whole numbers, each with its unit. `None` when it is anything else.
@@ -118,6 +124,14 @@ mod tests {
             assert!(message.contains("must end after it begins"), "{message}");
         }
         assert_eq!(Moment::Ago(i64::MAX).before(now), Timestamp::from_millis(0));
+    }
+
+    #[test]
+    fn a_span_that_has_not_begun_is_told() {
+        let since = |millis| Span { since: Some(Timestamp::from_millis(millis)), until: None };
+        let now = Timestamp::from_millis(10_000);
+        assert_eq!(since(10_000).ahead(now), None);
+        assert!(since(10_001).ahead(now).unwrap().contains("has not come yet"));
     }
 
     #[test]

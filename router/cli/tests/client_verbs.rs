@@ -30,6 +30,10 @@ fn a_router_that_is_not_there_is_named_with_what_to_do() {
         );
         assert_eq!(outcome.out, "");
     }
+    // Nobody has taken what nobody was there to take.
+    let sending = slipswitch(&url, &["send"], "{}\n{}\n{}\n");
+    let told = "events 1 to 3 were not taken, none was sent before them";
+    assert!(sending.code == Some(69) && sending.err.contains(told), "{}", sending.err);
 }
 
 #[test]
@@ -258,7 +262,7 @@ fn input_that_is_no_json_is_named_by_its_place() {
         expect![[r#"
             1
             --
-            standard input: expected value at line 2 column 6
+            standard input: not JSON: expected value at line 2 column 6
             1 events before that place were sent, nothing after it
         "#]],
     );

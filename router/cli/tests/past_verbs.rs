@@ -123,6 +123,22 @@ fn what_touches_many_letters_says_how_many_before_it_does_it() {
             1 were left alone: they are being sent again, or not there
         "#]],
     );
+    let none = answering("/api/v1/dead-letters", 200, r#"{"items":[],"next":null}"#);
+    let ahead = slipswitch(&none.url(""), &["dlq", "ls", "--since", "2999-01-01T00:00:00Z"], "");
+    let told = "no dead letters: --since 2999-01-01T00:00:00";
+    assert!(ahead.err.contains(told) && ahead.err.contains("has not come yet"), "{}", ahead.err);
+    let purging = answering("/api/v1/dead-letters/purge", 200, r#"{"purged":0,"left":1}"#);
+    check(
+        &purging,
+        &["dlq", "purge", "999", "--yes"],
+        "",
+        1,
+        expect![[r#"
+            purged: 0
+            --
+            dead letter 999 was left alone: it is being sent again, or not there
+        "#]],
+    );
 }
 
 #[test]

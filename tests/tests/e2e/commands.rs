@@ -75,7 +75,7 @@ fn send_reports_what_is_refused_and_what_is_no_json_by_its_number() {
         expect![[r#"
         code 1
         g
-        | standard input: expected ident at line 2 column 2
+        | standard input: not JSON: expected ident at line 2 column 2
         | 1 events before that place were sent, nothing after it
     "#]],
     );

@@ -203,6 +203,9 @@ pub enum ReplayError {
     #[error("the span ends at {until}, before it begins at {since}")]
     EmptySpan { since: Timestamp, until: Timestamp },
 
+    #[error("the span begins at {since}, which has not come yet: it is {now} now")]
+    Ahead { since: Timestamp, now: Timestamp },
+
     #[error("there is no archive `{name}`; there are: {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
     UnknownArchive { name: String, known: Vec<String> },
 

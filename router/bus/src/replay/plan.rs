@@ -35,6 +35,10 @@ impl Core {
         if let Some(until) = until.filter(|until| *until < since) {
             return Err(ReplayError::EmptySpan { since, until });
         }
+        // A clock that was set back may have seen later ones.
+        if now < since && self.journal.durable_end() <= self.journal.offset_at(since.as_millis())? {
+            return Err(ReplayError::Ahead { since, now });
+        }
         let to_offset = match until {
             Some(until) => self.journal.offset_at(until.as_millis())?,
             None => self.journal.durable_end(),

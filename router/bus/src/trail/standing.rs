@@ -133,7 +133,10 @@ impl Core {
 
 /// What keeps a target from being sent anything, in words.
 pub(crate) fn stop(inner: &Inner) -> Option<String> {
-    let said = |what: &str, by: &Stopped| Some(format!("{what} since {}: {}", by.since, by.reason));
+    let said = |what: &str, by: &Stopped| {
+        let why = if by.reason.is_empty() { String::new() } else { format!(": {}", by.reason) };
+        Some(format!("{what} since {}{why}", by.since))
+    };
     if let Some(disabled) = inner.disabled() {
         return said("disabled", disabled);
     }

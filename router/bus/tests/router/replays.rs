@@ -90,6 +90,11 @@ async fn a_replay_sends_the_past_in_order_to_the_chosen_rule_alone() {
 
     let said = router.start_replay(start.clone()).await.unwrap_err().to_string();
     assert_eq!(said, "there is a replay `again` already; choose another name");
+    let ahead = Timestamp::parse("2999-01-01T00:00:00Z").unwrap();
+    let ahead = StartReplay { name: None, since: ahead, ..start.clone() };
+    let said = router.estimate_replay(ahead.clone()).await.unwrap_err().to_string();
+    assert!(said.starts_with("the span begins at 2999-01-01T00:00:00"), "{said}");
+    assert!(router.start_replay(ahead).await.is_err());
     let unknown = StartReplay { rules: vec!["three".to_owned()], name: None, ..start };
     let said = router.start_replay(unknown).await.unwrap_err().to_string();
     assert_eq!(said, "there is no enabled rule `three` on bus `default`; there are: one, two");

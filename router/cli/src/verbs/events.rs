@@ -115,6 +115,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => "no such events on any bus".to_owned(),
     };
     output::listing(arguments.output.format, &items, heads, row, &nothing)?;
+    span.ahead(now).iter().for_each(|ahead| output::complain(ahead));
     if 0 < damaged {
         let events = output::count(damaged, "event");
         output::complain(&format!(

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    client::{Address, Client, escaped},
+    client::{Address, Client, Lost, escaped},
     failure::{Exit, Failure},
     input, output,
     problem::{Entry, Problem},
@@ -200,8 +200,9 @@ impl Sender {
                 Err(error) => {
                     self.flush()?;
                     let before = self.sent;
+                    let no_json = if error.is_io() { "" } else { "not JSON: " };
                     return Err(Failure::failed(format!(
-                        "{name}: {error}\n{before} events before that place were sent, nothing after it"
+                        "{name}: {no_json}{error}\n{before} events before that place were sent, nothing after it"
                     )));
                 }
             }
@@ -233,8 +234,14 @@ impl Sender {
         }
         let events: Vec<&str> = self.batch.iter().map(|event| event.get()).collect();
         let body = format!("[{}]", events.join(","));
-        let answer = self.client.send(&self.path, body.into()).map_err(|mut failure| {
-            failure.message.push_str(&self.left_off(["may have been taken, or not"; 2], 0));
+        let answer = self.client.send(&self.path, body.into()).map_err(|lost| {
+            let Lost { mut failure, is_unsent } = lost;
+            let fate = if is_unsent {
+                ["was not taken", "were not taken"]
+            } else {
+                ["may have been taken, or not"; 2]
+            };
+            failure.message.push_str(&self.left_off(fate, 0));
             failure
         })?;
         let entries = if (200..300).contains(&answer.status) {

@@ -233,6 +233,7 @@ impl From<ReplayError> for Problem {
             ReplayError::NameTaken { .. } | ReplayError::NotNow { .. } => Kind::Conflict,
             ReplayError::NoRules { .. }
             | ReplayError::EmptySpan { .. }
+            | ReplayError::Ahead { .. }
             | ReplayError::OtherBus { .. }
             | ReplayError::BadRate { .. }
             | ReplayError::BadConcurrency { .. }

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::{
+    clock,
     failure::Failure,
     name::{Name, agreed},
     output,
@@ -74,6 +75,11 @@ impl Filter {
             ("state", state),
         ];
         Ok(all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+    }
+
+    /// What to say when there are none, because its span has not begun yet.
+    pub(super) fn ahead(&self) -> Result<Option<String>, Failure> {
+        Ok(Span::read(self.since, self.until)?.ahead(clock::now()))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -147,6 +153,14 @@ impl Which {
     /// Whether no letter was named by itself.
     pub(super) fn is_all(&self) -> bool {
         self.all
+    }
+
+    /// The letter, when one alone was named.
+    pub(super) fn only(&self) -> Option<i64> {
+        match *self.ids {
+            [id] => Some(id),
+            _ => None,
+        }
     }
 
     pub(super) fn is_sure(&self) -> bool {

@@ -80,6 +80,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// An empty listing may be a slip of the pen in a filter.
 fn nothing(filter: &Filter) -> Result<String, Failure> {
     let set = filter.set()?;
+    if let Some(ahead) = filter.ahead()? {
+        return Ok(format!("no dead letters: {ahead}"));
+    }
     let filters: Vec<String> =
         set.into_iter().map(|(name, value)| format!("{name} {value:?}")).collect();
     if filters.is_empty() {

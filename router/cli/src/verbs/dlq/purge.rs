@@ -48,10 +48,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let outcome: Purged = client.post(path, &body)?;
     output::line(&format!("purged: {}", outcome.purged))?;
     if 0 < outcome.left {
-        output::complain(&format!(
-            "{} were left alone: they are being sent again, or not there",
-            outcome.left
-        ));
+        let which = match arguments.which.only() {
+            Some(id) => {
+                format!("dead letter {id} was left alone: it is being sent again, or not there")
+            }
+            None => {
+                format!("{} were left alone: they are being sent again, or not there", outcome.left)
+            }
+        };
+        output::complain(&which);
         if !arguments.which.is_all() {
             return Err(Failure::silent(Exit::Failed));
         }

@@ -7,6 +7,7 @@ use event::Timestamp;
 
 use super::{Place, failure};
 use crate::{
+    clock,
     failure::{Exit, Failure},
     output::{self, count},
     span::{Moment, Span},
@@ -64,6 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn export(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let span = Span::read(arguments.since, arguments.until)?;
+    span.ahead(clock::now()).iter().for_each(|ahead| output::complain(ahead));
     let first = span.since.map_or(i64::MIN, Timestamp::as_millis);
     let last = span.until.map_or(i64::MAX, |until| until.as_millis().saturating_sub(1));
     let data = arguments.place.open()?;
