@@ -114,8 +114,7 @@ impl Router {
         folder::bind(&state, &options).await.map_err(named)?;
         let archives = Archives::new(state.run(ArchiveRow::all).await.map_err(named)?);
         let replays = state.run(ReplayRow::all).await.map_err(named)?;
-        let began_at = journal.durable_end();
-        let removed = removal::without_rule(&dormant);
+        let (removed, began_at) = (removal::without_rule(&dormant), journal.durable_end());
         let (begin, reading) =
             (dispatch::begin(&dormant, journal.sealed_to(), began_at), journal.clone());
         let begin = outside.blocking(move || dispatch::readable(&reading, begin, began_at)).await;
