@@ -115,13 +115,12 @@ impl Router {
         let archives = Archives::new(state.run(ArchiveRow::all).await.map_err(named)?);
         let replays = state.run(ReplayRow::all).await.map_err(named)?;
         let (removed, began_at) = (removal::without_rule(&dormant), journal.durable_end());
-        let (begin, reading) =
-            (dispatch::begin(&dormant, journal.sealed_to(), began_at), journal.clone());
+        let reading = journal.clone();
+        let begin = dispatch::begin(&dormant, journal.sealed_to(), began_at);
         let begin = outside.blocking(move || dispatch::readable(&reading, begin, began_at)).await;
         let routes = Routes { rules: Arc::new(RuleSet::empty()), by_key: BTreeMap::new() };
-        let ready = Ready::new(options.in_flight_max);
         let core = Arc::new(Core {
-            ready,
+            ready: Ready::new(options.in_flight_max),
             client: Client::new(options.connections_idle_max),
             door: Door::new(&options.deduplication),
             trail: Trail::new(&options.delivery_log, attempts),
