@@ -122,12 +122,12 @@ impl Feed {
     }
 
     /// Takes in what the own reader found: every matched offset in `from..to` that is still owed.
-    /// `held` is the oldest event that waits elsewhere in the lane.
+    /// `needed` is the oldest event that has not ended.
     pub(super) fn caught_up(
         &mut self,
         found: Vec<Owed>,
         (from, to): (Offset, Offset),
-        held: Option<Offset>,
+        needed: Offset,
     ) {
         if self.source != Source::Behind || self.read_to != from {
             return; // The lane went back while the reader was at work: it reads again.
@@ -138,7 +138,7 @@ impl Feed {
             self.push(owed);
         }
         self.read_to = self.read_to.max(end);
-        self.forget_versions(self.read_to, held);
+        self.forget_versions(self.read_to, needed);
         let has_all = self.skipped.is_none_or(|skipped| skipped < to);
         if has_all && self.until.is_none() {
             self.source = Source::Live { from: to };
@@ -166,11 +166,11 @@ impl Feed {
     }
 
     /// The rule changed or came back at `position`.
-    pub(super) fn adopt(&mut self, route: Arc<Route>, position: Offset, held: Option<Offset>) {
+    pub(super) fn adopt(&mut self, route: Arc<Route>, position: Offset, needed: Offset) {
         // What is not read yet was matched by nobody: each part meets the version of its time.
         self.versions.present_from(position, &route);
         if let Source::Live { .. } = self.source {
-            self.forget_versions(position, held);
+            self.forget_versions(position, needed);
         }
     }
 
@@ -196,10 +196,10 @@ impl Feed {
         }
     }
 
-    /// Versions are needed down to the oldest event that may have to be read again.
-    fn forget_versions(&mut self, read_to: Offset, held: Option<Offset>) {
+    /// Versions are needed down to the oldest event that may have to be read again, also after a restart.
+    fn forget_versions(&mut self, read_to: Offset, needed: Offset) {
         let queued = self.queue.front().map(|owed| owed.offset);
-        let oldest = queued.into_iter().chain(held).fold(read_to, Offset::min);
+        let oldest = queued.into_iter().fold(read_to.min(needed), Offset::min);
         self.versions.forget_below(oldest);
     }
 

@@ -201,8 +201,13 @@ impl Inner {
         found.retain(|owed| {
             !self.done.contains(owed.offset.get()) && !self.open.contains(&owed.offset)
         });
-        let held = self.waiting.oldest_held();
-        self.feed.caught_up(found, span, held);
+        let needed = self.needs_versions_from();
+        self.feed.caught_up(found, span, needed);
+    }
+
+    /// What has not ended is read again after a restart, and waits elsewhere until then.
+    fn needs_versions_from(&self) -> Offset {
+        self.waiting.oldest_held().map_or(self.settled, |held| held.min(self.settled))
     }
 
     pub(crate) fn until(&self) -> Option<Offset> {
@@ -326,8 +331,8 @@ impl Inner {
             // Its span lies before any swap: what it has not read meets the rules there are.
             self.feed.replace(Arc::clone(&route));
         } else {
-            let held = self.waiting.oldest_held();
-            self.feed.adopt(Arc::clone(&route), position, held);
+            let needed = self.needs_versions_from();
+            self.feed.adopt(Arc::clone(&route), position, needed);
         }
         self.gate.change(route.circuit());
         self.route = route;
