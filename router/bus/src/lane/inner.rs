@@ -205,9 +205,10 @@ impl Inner {
         self.feed.caught_up(found, span, needed);
     }
 
-    /// What has not ended is read again after a restart, and waits elsewhere until then.
+    /// What is not known on disk to have ended is read again after a restart.
     fn needs_versions_from(&self) -> Offset {
-        self.waiting.oldest_held().map_or(self.settled, |held| held.min(self.settled))
+        let on_disk = self.settled_on_disk;
+        self.waiting.oldest_held().map_or(on_disk, |held| held.min(on_disk))
     }
 
     pub(crate) fn until(&self) -> Option<Offset> {
