@@ -57,6 +57,7 @@ pub use sealer::{SealedSpan, Sealer};
 use crate::{
     ChainRecord, Keys, Offset, OpenError, ReadError,
     disk::{Disk, PosixDisk},
+    roll::Entry,
     sealed::BlockEntry,
 };
 use appender::Tail;
@@ -150,6 +151,11 @@ impl Chain {
     /// Drawn when it was made: no other chain has it.
     pub fn id(&self) -> [u8; 16] {
         self.inner.listing().manifest.id
+    }
+
+    /// How it is listed among the chains.
+    pub(crate) fn entry(&self) -> Option<Entry> {
+        Entry::of(&self.inner.listing().manifest.files)
     }
 
     /// Where it lies.

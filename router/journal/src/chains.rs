@@ -13,7 +13,9 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use crate::{Chain, ChainError, ChainOptions, Expired, OpenError, disk::Disk, error::open_error};
+use crate::{
+    Chain, ChainError, ChainOptions, Expired, OpenError, disk::Disk, error::open_error, roll::Entry,
+};
 
 /// What the names end with of files that do not count yet.
 const UNFINISHED: &str = ".new";
@@ -61,6 +63,26 @@ impl Chains {
         Ok(chain)
     }
 
+    /// Opens one whose folder is gone as one that has lost what it held. Until that works it is as
+    /// if there were none, which the log says.
+    pub(crate) fn stand_in(&self, name: &str, entry: &Entry) {
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        let folder = self.disk.folder(&folder_of(name));
+        tracing::error!(
+            of = self.of, name, path = %folder.path("").display(), records = entry.records,
+            from = entry.from.get(), to = entry.to.get(), "its folder is missing, with all that it held"
+        );
+        let made = entry.stand_in(&*folder, name).map_err(|error| {
+            open_error(folder.path(""), "make it in the place of one that is missing", error)
+        });
+        match made.and_then(|()| open_chain(&*self.disk, (self.of, name))) {
+            Ok(chain) => drop(open.insert(name.into(), chain)),
+            Err(error) => {
+                tracing::error!(of = self.of, name, %error, "nothing stands in for it yet");
+            }
+        }
+    }
+
     pub(crate) fn all(&self) -> Vec<Chain> {
         self.open.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
@@ -96,7 +118,7 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_".contains(&byte)
 }
 
-fn folder_of(name: &str) -> String {
+pub(crate) fn folder_of(name: &str) -> String {
     let mut folder = String::with_capacity(name.len());
     for (index, byte) in name.bytes().enumerate() {
         if is_plain(byte) || (byte == b'.' && 0 < index) {

@@ -27,6 +27,7 @@ use crate::{
     options::Monotonic,
     queue::{CLOSED, Queue},
     recovery,
+    roll::{self, Kept, Kind, Roll},
     running::Running,
     segment::Recipe,
     spare::{Files, Spares},
@@ -62,6 +63,8 @@ pub(crate) struct Inner {
     pub(crate) frontier: Frontier,
     pub(crate) buses: Chains,
     pub(crate) archives: Chains,
+    /// Which of both hold something.
+    pub(crate) roll: Kept,
     /// Held for a round of sealing.
     pub(crate) sealing: Mutex<()>,
     limits: Limits,
@@ -110,6 +113,7 @@ impl Journal {
         let buses = Chains::open(sealed, "sealed segments of bus")?;
         let archives = Chains::open(archives, "archive")?;
         check_reach(&folder, found.end, buses.all().iter().chain(&archives.all()))?;
+        let roll = open_roll(&disk, &buses, &archives);
         if Offset::ZERO < found.store.sealed_to && buses.all().is_empty() {
             tracing::error!(
                 path = %options.sealed_dir.display(), sealed_to = found.store.sealed_to.get(),
@@ -146,6 +150,7 @@ impl Journal {
             disk,
             buses,
             archives,
+            roll,
             sealing: Mutex::default(),
             limits: Limits {
                 record_bytes_max: options.record_bytes_max,
@@ -278,6 +283,30 @@ impl Journal {
     pub fn close(&self) -> Result<(), CloseError> {
         self.inner.close()
     }
+}
+
+/// Which chains there must be. A bus's that is gone is missed from now on; of archives somebody else
+/// knows whether they were removed.
+fn open_roll(disk: &Arc<dyn Disk>, buses: &Chains, archives: &Chains) -> Kept {
+    let read = Roll::read(&**disk).inspect_err(|error| {
+        let path = disk.path(roll::NAME);
+        tracing::error!(path = %path.display(), %error, "it is not known which chains there must be");
+    });
+    let roll = Kept::new(Arc::clone(disk), read.ok().flatten().unwrap_or_default());
+    for ((kind, name), entry) in &roll.get().0 {
+        if *kind == Kind::Bus && buses.get(name).is_none() {
+            buses.stand_in(name, entry);
+        }
+    }
+    let noted = roll.change(|roll| {
+        roll.note(Kind::Bus, &buses.all());
+        roll.note(Kind::Archive, &archives.all());
+    });
+    if let Err(error) = noted {
+        // The next round of sealing does it.
+        tracing::debug!(%error, "the chains that there are could not be listed");
+    }
+    roll
 }
 
 /// Offsets that were given once are never given again: others know events by them.

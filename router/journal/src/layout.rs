@@ -158,8 +158,9 @@ pub(crate) fn unfinished(name: &str) -> String {
 }
 
 pub(crate) fn is_unfinished(name: &str) -> bool {
-    name.strip_suffix(UNFINISHED_SUFFIX)
-        .is_some_and(|name| name == STORE_NAME || segment_epoch(name).is_some())
+    name.strip_suffix(UNFINISHED_SUFFIX).is_some_and(|name| {
+        [STORE_NAME, crate::roll::NAME].contains(&name) || segment_epoch(name).is_some()
+    })
 }
 
 /// `N` bytes at a place that the caller knows to be inside.

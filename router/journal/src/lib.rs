@@ -43,6 +43,7 @@ mod options;
 mod outcome;
 mod queue;
 mod recovery;
+mod roll;
 mod running;
 mod sealed;
 mod sealing;

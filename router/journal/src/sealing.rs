@@ -28,8 +28,10 @@ use std::{
 
 use crate::{
     BusReader, Chain, ChainError, ChainRecord, ChainStats, Cursor, Damage, Expired, Journal, Keys,
-    Offset, OpenError, ReadError, Record, Retention, Sealer, Size, chains::Chains, cursor,
-    frontier,
+    Offset, OpenError, ReadError, Record, Retention, Sealer, Size,
+    chains::Chains,
+    cursor, frontier,
+    roll::{self, Kind},
 };
 
 /// What the sealer asks about a record.
@@ -115,6 +117,11 @@ impl Journal {
             sealed.to = self.fitting(sealing, from..wanted)?;
             sealed.is_cut = sealed.to < wanted;
             time = self.seal_span(sealing, &mut sealed)?;
+            let noted = inner.roll.change(|roll| {
+                roll.note(Kind::Bus, &inner.buses.all());
+                roll.note(Kind::Archive, &inner.archives.all());
+            });
+            noted.map_err(|source| SealError::Store { path: inner.dir.clone(), source })?;
         }
         let to = sealed.to;
         let moved = frontier::Sealing { to, time, hot_from: sealing.hot_from() };
@@ -251,7 +258,29 @@ impl Journal {
     pub fn drop_archive(&self, name: &str) -> Result<Expired, ChainError> {
         // A round that is under way would write to what is gone.
         let _one = self.inner.sealing.lock().unwrap_or_else(PoisonError::into_inner);
+        let forgotten = self.forget_archive(name);
+        let path = self.inner.disk.path(roll::NAME);
+        forgotten.map_err(|source| ChainError::Io { path, action: "replace it", source })?;
         self.inner.archives.remove(name)
+    }
+
+    /// Opens the archives that are `known` and whose folders are gone, as ones that have lost what
+    /// they held. Of others that are gone nothing is said any more.
+    pub fn recall_archives(&self, known: &dyn Fn(&str) -> bool) {
+        for ((kind, name), entry) in &self.inner.roll.get().0 {
+            if *kind != Kind::Archive || self.archive(name).is_some() {
+                continue;
+            }
+            if known(name) {
+                self.inner.archives.stand_in(name, entry);
+            } else if let Err(error) = self.forget_archive(name) {
+                tracing::debug!(archive = %name, %error, "it could not be taken from the list");
+            }
+        }
+    }
+
+    fn forget_archive(&self, name: &str) -> io::Result<()> {
+        self.inner.roll.change(|roll| roll.forget(Kind::Archive, name))
     }
 }
 

@@ -13,6 +13,7 @@ mod export;
 mod hot;
 mod info;
 mod mend;
+mod missing;
 mod rescue;
 mod unlisted;
 
@@ -34,6 +35,7 @@ use crate::{
     },
     chains::name_of,
     disk::{Disk, Lock, PosixDisk},
+    roll::Kind,
 };
 use hot::Hot;
 
@@ -139,7 +141,11 @@ impl StoppedData {
             for chain in self.chains()? {
                 found.add(verify::verify(&*chain.disk)?);
             }
-            self.verify_buses(&mut found)?;
+            let missing = self.missing()?;
+            missing.iter().for_each(|one| found.fault(one.fault()));
+            if missing.iter().all(|one| one.kind != Kind::Bus) {
+                self.verify_buses(&mut found)?;
+            }
             found.notes.extend(self.unlisted()?);
             Ok(())
         })();
@@ -147,7 +153,7 @@ impl StoppedData {
         Ok(found)
     }
 
-    /// Nothing lists the buses, but what was sealed is somewhere.
+    /// What an earlier release sealed was not listed, but it is somewhere.
     fn verify_buses(&self, found: &mut Verification) -> io::Result<()> {
         let sealed_to = hot::sealed_to(&*self.disk.folder(JOURNAL))?;
         let mut reached = None;
@@ -182,6 +188,7 @@ impl StoppedData {
         let repaired = (|| {
             let mut sealed_to = Offset::ZERO;
             let disk = self.disk.folder(JOURNAL);
+            self.stand_in(&mut done)?;
             let hot = Hot::open(&*disk)?;
             for chain in self.chains()? {
                 let copies = self.copies(&hot, &chain)?;

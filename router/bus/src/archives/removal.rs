@@ -61,6 +61,7 @@ impl Core {
         }
         let known = self.archives.load();
         let removals = self.state.run(ArchiveRow::removals).await?;
+        self.journal.recall_archives(&|name| known.get(name).is_some());
         for chain in self.journal.archives().into_iter().filter(holds_something) {
             let name = chain.name();
             if known.get(name).is_none() && !removals.iter().any(|(removed, _)| removed == name) {

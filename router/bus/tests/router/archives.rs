@@ -5,7 +5,9 @@ use slipswitch_bus::{
     ArchiveChange, ArchiveError, NewArchive, ReplayState, Selection, StartReplay,
 };
 
-use super::retention::{Ahead, HOUR, expired, forgetful, in_journal, open_at};
+use slipswitch_bus::journal::tools::{StoppedData, Verification};
+
+use super::retention::{Ahead, HOUR, MILLI, expired, forgetful, in_journal, open_at};
 use super::*;
 
 fn new(name: &str) -> NewArchive {
@@ -162,8 +164,8 @@ async fn archived_events_expire_unless_they_are_being_replayed() {
 
 /// Five events in the chain of an archive `kept`, and the router that wrote them stopped.
 async fn five_archived(folder: &Path) {
-    let clock = Ahead::new();
-    let router = open_at(&clock, forgetful(folder), Arc::new(RuleSet::empty())).await;
+    let options = Options { seal_after: MILLI, ..options(folder) };
+    let router = open(options, Arc::new(RuleSet::empty())).await;
     router.create_archive(new("kept")).await.unwrap();
     send(&router, 0..5).await;
     until(&router, "sealed", async || router.status().journal.sealed_to == 5).await;
@@ -238,4 +240,58 @@ async fn an_interrupted_removal_ends_with_the_next_start_and_hits_no_other_archi
     assert_eq!((router.archives().len(), rows()), (0, 0));
     router.create_archive(new("kept")).await.unwrap();
     stop(router).await;
+}
+
+fn verify(folder: &Path) -> Verification {
+    let known = slipswitch_bus::stored_archives(folder).unwrap();
+    StoppedData::open(folder).unwrap().knowing(known).verify().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_whose_folder_is_gone_is_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    five_archived(folder.path()).await;
+    assert_eq!(verify(folder.path()).faults, []);
+    std::fs::remove_dir_all(folder.path().join("archives")).unwrap();
+    let faults = verify(folder.path()).faults;
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert_eq!(
+        (faults[0].what.as_str(), faults[0].records),
+        ("the archive \"kept\" is missing", Some(5))
+    );
+
+    // A start goes on, and forgets nothing.
+    for _start in 0..2 {
+        let router = open(options(folder.path()), Arc::new(RuleSet::empty())).await;
+        let damaged = router.status().journal.damaged_archives;
+        assert_eq!((damaged.len(), damaged[0].archive.as_str()), (1, "kept"));
+        stop(router).await;
+        assert_eq!(verify(folder.path()).faults_count, 1);
+    }
+    let known = slipswitch_bus::stored_archives(folder.path()).unwrap();
+    let data = StoppedData::open(folder.path()).unwrap().knowing(known);
+    let done = data.repair().unwrap();
+    assert_eq!((done.lost, data.verify().unwrap().faults), (vec![], vec![]), "{:?}", done.actions);
+    drop(data);
+    let router = open(options(folder.path()), Arc::new(RuleSet::empty())).await;
+    assert_eq!(holds(&router, "kept").await, 5);
+    assert!(router.status().journal.damaged_archives.is_empty());
+    router.remove_archive("kept").await.unwrap();
+    stop(router).await;
+    assert_eq!(verify(folder.path()).faults, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_or_forgotten_archive_is_not_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    five_archived(folder.path()).await;
+    for name in ["state.sqlite", "state.sqlite-wal", "state.sqlite-shm"] {
+        drop(std::fs::remove_file(folder.path().join(name)));
+    }
+    std::fs::remove_dir_all(folder.path().join("archives/kept")).unwrap();
+    let router = open(options(folder.path()), Arc::new(RuleSet::empty())).await;
+    router.create_archive(new("kept")).await.unwrap();
+    assert!(router.status().journal.damaged_archives.is_empty());
+    stop(router).await;
+    assert_eq!(verify(folder.path()).faults, []);
 }

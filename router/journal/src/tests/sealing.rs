@@ -394,3 +394,51 @@ fn sealing_leaves_the_reserve_free_whatever_it_seals() {
     }
     assert!(0 < cut, "rounds are cut to what fits");
 }
+
+#[test]
+fn a_bus_whose_folder_is_gone_is_missed_though_another_reaches_further() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name| folder.path().join(name);
+    let open = || {
+        let options = Options {
+            sealed_dir: at("sealed"),
+            archives_dir: at("archives"),
+            ..Options::new(at("journal"))
+        };
+        Journal::open(options).map(|(journal, _)| journal).unwrap()
+    };
+    let journal = open();
+    for (number, bus) in (0..).zip(["lab", "lab", "iv"]) {
+        journal.append_blocking(bus, vec![Bytes::from_static(b"x")], number).unwrap();
+    }
+    journal.seal(&Archiving::default(), SealWhat::All).unwrap();
+    journal.close().unwrap();
+    drop(journal);
+    let data = || crate::tools::StoppedData::open(folder.path()).unwrap();
+    assert_eq!(data().verify().unwrap().faults, []);
+    let gone = || std::fs::remove_dir_all(at("sealed/lab")).unwrap();
+    gone();
+    let faults = data().verify().unwrap().faults;
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert_eq!(faults[0].what, "the sealed segments of bus \"lab\" are missing");
+    assert_eq!(faults[0].records, Some(2));
+
+    let journal = open();
+    let span = Offset::ZERO..Offset::new(2);
+    assert_eq!(journal.damaged_within("lab", &span).records, 2);
+    let stats = journal.sealed_buses();
+    let damaged = stats.iter().map(|(bus, stats)| (bus.as_str(), stats.damaged_blocks));
+    assert_eq!(damaged.collect::<Vec<_>>(), [("iv", 0), ("lab", 1)]);
+    let error = journal.read_bus("lab", Offset::ZERO).next_batch().unwrap_err();
+    assert!(matches!(error, ReadError::Damaged { .. }), "{error}");
+    journal.close().unwrap();
+    drop(journal);
+    assert_eq!(data().verify().unwrap().faults_count, 1, "the start has not made it right");
+
+    gone();
+    let done = data().repair().unwrap();
+    assert_eq!(done.lost, [], "it is hot still");
+    assert_eq!(data().verify().unwrap().faults, []);
+    let read = open().read_bus("lab", Offset::ZERO).next_batch().unwrap().unwrap();
+    assert_eq!(read.len(), 2);
+}
