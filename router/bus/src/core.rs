@@ -68,6 +68,10 @@ pub(crate) struct Core {
     /// Outcomes that the database has refused so far.
     pub unwritten: tokio::sync::Mutex<Option<Arc<Vec<Change>>>>,
     pub is_state_well: AtomicBool,
+    /// Why it is not.
+    pub state_trouble: Mutex<Option<Stopped>>,
+    /// Since when events are refused, because the journal takes none.
+    pub refusing_since: Mutex<Option<Timestamp>>,
     /// Counts the rounds of writing down.
     pub rounds: watch::Sender<u64>,
     pub ingested: Ingested,
@@ -122,6 +126,37 @@ impl Core {
 
     pub(crate) fn state_is_well(&self) -> bool {
         self.is_state_well.load(Ordering::Acquire)
+    }
+
+    /// Since when and why outcomes cannot be written down; none while they can.
+    pub(crate) fn state_trouble(&self) -> Option<Stopped> {
+        self.state_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of how writing outcomes down went. True when it is news.
+    pub(crate) fn note_state(&self, written: Result<(), &StateError>) -> bool {
+        let is_well = written.is_ok();
+        let mut trouble = self.state_trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        *trouble = written.err().map(|error| Stopped {
+            since: trouble.as_ref().map_or_else(|| self.clock.now(), |before| before.since),
+            reason: error.in_use(&crate::folder::state_path(&self.options)),
+        });
+        self.is_state_well.swap(is_well, Ordering::AcqRel) != is_well
+    }
+
+    /// Since when events are refused.
+    pub(crate) fn refusing_since(&self) -> Option<Timestamp> {
+        *self.refusing_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An event was refused, or was not: only then while the journal is in trouble.
+    pub(crate) fn note_refusal(&self, is_refused: bool) {
+        let mut since = self.refusing_since.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(self.journal.health(), Health::Ok) {
+            *since = None;
+        } else if is_refused && since.is_none() {
+            *since = Some(self.clock.now());
+        }
     }
 
     pub(crate) fn in_flight(&self) -> usize {
@@ -256,6 +291,7 @@ impl Core {
             unsynced: stats.unsynced_records,
             lost: stats.lost_records,
             stopped: self.journal_trouble(),
+            refusing_since: self.refusing_since(),
         }
     }
 }

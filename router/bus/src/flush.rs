@@ -1,7 +1,6 @@
 //! Writing outcomes down: a few times a second, all lanes in one transaction.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use crate::core::Core;
 use crate::key::Key;
@@ -47,13 +46,13 @@ impl Core {
                 return;
             }
             if let Err(error) = self.write(Arc::clone(&changes)).await {
-                if self.is_state_well.swap(false, Ordering::AcqRel) {
+                if self.note_state(Err(&error)) {
                     tracing::error!(%error, "outcomes cannot be written down: deliveries wait until they can");
                 }
                 *unwritten = Some(changes);
                 return;
             }
-            if !self.is_state_well.swap(true, Ordering::AcqRel) {
+            if self.note_state(Ok(())) {
                 tracing::info!("outcomes are written down again: deliveries go on");
             }
             self.applied(&changes);

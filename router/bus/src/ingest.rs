@@ -154,6 +154,9 @@ impl Router {
             Err(IngestError::Partly { stored, .. }) => self.core.count_stored(*stored),
             Err(IngestError::UnknownBus { .. } | IngestError::Unavailable { .. }) => (),
         }
+        if let Err(IngestError::Partly { .. } | IngestError::Unavailable { .. }) = &taken {
+            self.core.note_refusal(true);
+        }
         taken
     }
 

@@ -25,10 +25,10 @@ use crate::letters::Tended;
 use crate::options::Options;
 use crate::outside::Outside;
 use crate::removal;
-use crate::replay::Players;
+use crate::replay::{Players, Replay};
 use crate::routes::Routes;
 use crate::sealing::{self, Durability};
-use crate::state::{ArchiveRow, ReplayRow, StateError, Subscription};
+use crate::state::{ArchiveRow, ReplayRow, State, StateError, Stopped, Subscription};
 use crate::status::Ingested;
 use crate::trail::{self, Trail};
 
@@ -107,13 +107,8 @@ impl Router {
         let opened = outside.blocking(move || folder::open(&on, &opening, time)).await;
         let folder::Opened { journal, state, attempts } = opened?;
         let path = folder::state_path(&options);
-        let named = |error: StateError| error.at(&path);
-        state.run(ReplayRow::tidy).await.map_err(named)?;
-        let dormant = state.run(Subscription::all).await.map_err(named)?;
-        folder::check_belonging(&options, &dormant, journal.durable_end())?;
-        folder::bind(&state, &options).await.map_err(named)?;
-        let archives = Archives::new(state.run(ArchiveRow::all).await.map_err(named)?);
-        let replays = state.run(ReplayRow::all).await.map_err(named)?;
+        let remembered = remembered(&state, &options, journal.durable_end()).await;
+        let (dormant, archives, replays) = remembered.map_err(|error| error.at(&path))?;
         let (removed, began_at) = (removal::without_rule(&dormant), journal.durable_end());
         let reading = journal.clone();
         let begin = dispatch::begin(&dormant, journal.sealed_to(), began_at);
@@ -143,6 +138,8 @@ impl Router {
             dormant: Mutex::new(dormant),
             unwritten: tokio::sync::Mutex::default(),
             is_state_well: AtomicBool::new(true),
+            state_trouble: Mutex::default(),
+            refusing_since: Mutex::default(),
             rounds: watch::Sender::new(0),
             ingested: Ingested::default(),
             letters: Tended::default(),
@@ -161,7 +158,7 @@ impl Router {
         let first = Routes::new(&core, rules)?;
         let mut dispatcher = Dispatcher::new(Arc::clone(&core), commands);
         dispatcher.exchange(first).await.map_err(|error| match error {
-            SwapError::State(error) => OpenError::State(named(error)),
+            SwapError::State(error) => OpenError::State(error.at(&path)),
             other => OpenError::Rules(other),
         })?;
         core.say_still_removed(&removed);
@@ -238,8 +235,8 @@ impl Router {
         if let Some(reason) = self.core.journal_trouble() {
             return Err(reason);
         }
-        if !self.core.state_is_well() {
-            return Err("the state database cannot be written; deliveries wait".to_owned());
+        if let Some(Stopped { reason, .. }) = self.core.state_trouble() {
+            return Err(format!("the state database cannot be written; deliveries wait: {reason}"));
         }
         if let Some(reason) = &*self.core.dispatch_trouble() {
             return Err(format!("no event is dispatched: {reason}"));
@@ -271,6 +268,30 @@ impl Router {
             tracing::error!(%error, "the journal did not close well");
         }
         Drained { in_flight_left }
+    }
+}
+
+/// What the database holds, if it belongs to this journal: subscriptions, archives and replays.
+async fn remembered(
+    state: &State,
+    options: &Options,
+    end: Offset,
+) -> Result<(Vec<Subscription>, Archives, Vec<Replay>), OpenError> {
+    state.run(ReplayRow::tidy).await?;
+    let dormant = state.run(Subscription::all).await?;
+    folder::check_belonging(options, &dormant, end)?;
+    folder::bind(state, options).await?;
+    let archives = Archives::new(state.run(ArchiveRow::all).await?);
+    Ok((dormant, archives, state.run(ReplayRow::all).await?))
+}
+
+impl OpenError {
+    /// Names the database that it is about.
+    fn at(self, path: &std::path::Path) -> Self {
+        match self {
+            Self::State(error) => Self::State(error.at(path)),
+            other => other,
+        }
     }
 }
 

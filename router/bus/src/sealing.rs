@@ -95,6 +95,7 @@ pub(crate) async fn run(core: Arc<Core>) {
             () = core.stop.cancelled() => return,
             () = tokio::time::sleep(LOOK_EVERY) => (),
         }
+        core.note_refusal(false);
         let now = core.clock.monotonic();
         if schedule.expires(now, core.options.expire_every)
             || matches!(core.journal.health(), Health::Full { .. })

@@ -25,6 +25,8 @@ pub struct Status {
     /// Why the dispatcher does not go on from there; none while it does.
     pub dispatch_failed: Option<String>,
     pub journal: JournalStatus,
+    /// Since when and why the state database cannot be written: deliveries wait until it can.
+    pub state_failed: Option<Stopped>,
     pub subscriptions: Vec<SubscriptionStatus>,
     /// Events of the journal that subscriptions had not looked at when they ended, because their rule
     /// or target was removed and did not come back. Since the start of the process.
@@ -83,6 +85,8 @@ pub struct JournalStatus {
     pub lost: u64,
     /// None while it takes events; else why it does not.
     pub stopped: Option<String>,
+    /// Since when events are refused for that; none while what comes fits into the last segment.
+    pub refusing_since: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -174,6 +178,7 @@ impl Router {
             dispatched: core.dispatched().get(),
             dispatch_failed: core.dispatch_trouble().clone(),
             journal: core.journal_status(),
+            state_failed: core.state_trouble(),
             subscriptions: core.subscription_status(),
             removed_unseen: core.given_up.load(Ordering::Relaxed),
         }

@@ -208,6 +208,8 @@ pub(crate) struct Router {
     pub(crate) journal: Journal,
     /// Why no event is matched.
     pub(crate) dispatch_failed: Option<String>,
+    /// Why deliveries wait.
+    pub(crate) state_failed: Option<Since>,
     pub(crate) subscriptions: Vec<Subscription>,
 }
 
@@ -220,8 +222,17 @@ pub(crate) struct Journal {
     pub(crate) segments: u64,
     /// Why it takes no events.
     pub(crate) stopped: Option<String>,
+    pub(crate) refusing_since: Option<String>,
+    pub(crate) sealing_failed: Option<String>,
     pub(crate) sealed: Vec<Sealed>,
     pub(crate) damaged_archives: Vec<Sealed>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Since {
+    pub(crate) since: String,
+    pub(crate) reason: String,
 }
 
 /// What is sealed of a bus, or of an archive.

@@ -30,7 +30,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use event::Timestamp;
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, ErrorCode, Transaction};
 use tokio::sync::oneshot;
 
 pub(crate) use archives::ArchiveRow;
@@ -80,10 +80,30 @@ pub enum StateError {
 }
 
 impl StateError {
+    /// Whether the same may work later, without a change of what was asked.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(
+                    ErrorCode::DiskFull
+                        | ErrorCode::SystemIoFailure
+                        | ErrorCode::CannotOpen
+                        | ErrorCode::ReadOnly
+                        | ErrorCode::DatabaseBusy
+                        | ErrorCode::DatabaseLocked
+                        | ErrorCode::OutOfMemory
+                )
+            ),
+            Self::NoRoom { .. } | Self::Failed { .. } | Self::Ended | Self::Stopping => true,
+            Self::NewerFormat { .. } | Self::Open { .. } => false,
+        }
+    }
+
     /// Whether room on the disk would help.
     pub fn is_full(&self) -> bool {
         match self {
-            Self::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            Self::Sqlite(error) => error.sqlite_error_code() == Some(ErrorCode::DiskFull),
             Self::NoRoom { .. } => true,
             _ => false,
         }

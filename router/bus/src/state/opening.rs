@@ -1,4 +1,4 @@
-//! Why the database does not open, in words that say what to do.
+//! Why the database does not open, or cannot be written, in words that say what to do.
 //!
 //! # Invariants
 //!
@@ -24,6 +24,19 @@ impl StateError {
         }
     }
 
+    /// The same in words, of the database that is open here.
+    pub(crate) fn in_use(&self, path: &Path) -> String {
+        let Self::Sqlite(error) = self else { return self.to_string() };
+        let path_said = path.display();
+        match Self::opening(path, error) {
+            Self::NoRoom { free, error, .. } => format!(
+                "{path_said}: the disk is full ({error}): {free} are free on it; make room on that disk"
+            ),
+            Self::Failed { reason, .. } => format!("{path_said}: {reason}"),
+            _ => format!("{path_said}: {error}"),
+        }
+    }
+
     pub(super) fn opening(path: &Path, error: &rusqlite::Error) -> Self {
         let free = path.parent().and_then(journal::free_bytes);
         Self::of(path, error, free)
@@ -44,7 +57,7 @@ impl StateError {
                 "its disk or file system fails: the system's log (dmesg) says how"
             }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                "another process holds it: stop that, and start again"
+                "another process holds it: stop that"
             }
             Some(ErrorCode::OutOfMemory) => "this machine has too little memory left",
             _ => {

@@ -116,6 +116,9 @@ pub struct DeliveryFate {
     /// Why nothing is sent to the target now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
+    /// Why nothing is sent to any target now: the state database cannot be written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
     /// An attempt at it is being made.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub under_way: bool,
@@ -353,6 +356,7 @@ pub(super) fn blank(course: &Course, state: DeliveryState) -> DeliveryFate {
         became: None,
         behind: None,
         stopped: None,
+        held: None,
         under_way: false,
         removed_at: None,
         kept_until: None,

@@ -84,9 +84,13 @@ impl Core {
         event: &FoundEvent,
         deliveries: &mut BTreeMap<Course, DeliveryFate>,
     ) {
+        let held = self.state_trouble().map(|by| {
+            format!("the state database cannot be written since {}: {}", by.since, by.reason)
+        });
         let lanes = self.lanes();
         let waiting = [DeliveryState::Waiting, DeliveryState::Postponed];
         for fate in deliveries.values_mut().filter(|fate| waiting.contains(&fate.state)) {
+            fate.held.clone_from(&held);
             let live = Key::live(&event.bus, &fate.rule, &fate.target);
             let own = fate.replay.as_ref().map(|name| live.replaying(name));
             let id = own.as_ref().unwrap_or(&live).delivery(Offset::new(event.offset), fate.output);

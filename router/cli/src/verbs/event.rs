@@ -96,6 +96,7 @@ struct Delivery {
     became: Option<String>,
     behind: Option<u64>,
     stopped: Option<String>,
+    held: Option<String>,
     under_way: bool,
     removed_at: Option<String>,
     kept_until: Option<String>,
@@ -247,6 +248,9 @@ fn said(one: &Delivery, now: Timestamp) -> (char, String) {
             let number = one.attempts.saturating_add(1);
             let before = one.error.as_ref().map(|error| format!("; the last one: {error}"));
             ('…', format!("under way now: attempt {number}{}", before.unwrap_or_default()))
+        }
+        "postponed" | "waiting" if one.held.is_some() => {
+            ('…', format!("waits: {}", one.held.as_deref().unwrap_or_default()))
         }
         "postponed" if one.stopped.is_some() => ('↻', format!("waits, after {after}: {error}")),
         "postponed" => {

@@ -7,7 +7,7 @@ use crate::{
     client::{Address, Client},
     failure::Failure,
     output::{self, Output},
-    rows::{Plugin, Sealed, Status, Subscription, Weakened},
+    rows::{Plugin, Router, Sealed, Since, Status, Subscription, Weakened},
 };
 
 const EXAMPLES: &str = "\
@@ -92,15 +92,7 @@ fn summary(base: &str, status: &Status) -> Vec<String> {
             output::count(journal.segments, "segment")
         ),
     ];
-    if let Some(reason) = &journal.stopped {
-        // What still fits into the last segment is taken.
-        let refuses =
-            if reason.starts_with("the disk is nearly full") { "SOON REFUSES" } else { "REFUSES" };
-        lines.push(format!("journal  {refuses} EVENTS: {reason}"));
-    }
-    if let Some(reason) = &status.router.dispatch_failed {
-        lines.push(format!("journal  NOTHING IS DISPATCHED: {reason}"));
-    }
+    lines.extend(troubles(&status.router));
     let damaged = journal.sealed.iter().chain(&journal.damaged_archives);
     for Sealed { bus, archive, damaged } in damaged.filter(|one| 0 < one.damaged) {
         let what = match archive.as_str() {
@@ -119,6 +111,34 @@ fn summary(base: &str, status: &Status) -> Vec<String> {
     }
     if !plugins.is_empty() {
         lines.push(format!("plugins  {}", plugins.join(", ")));
+    }
+    lines
+}
+
+/// What does not go on until somebody makes room, or the disk is well again.
+fn troubles(router: &Router) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(reason) = &router.journal.stopped {
+        let refuses = match &router.journal.refusing_since {
+            Some(since) => format!("REFUSES EVENTS since {since}"),
+            // What still fits into the last segment is taken.
+            None if reason.starts_with("the disk is nearly full") => {
+                "SOON REFUSES EVENTS".to_owned()
+            }
+            None => "REFUSES EVENTS".to_owned(),
+        };
+        lines.push(format!("journal  {refuses}: {reason}"));
+    }
+    if let Some(reason) = &router.dispatch_failed {
+        lines.push(format!("journal  NOTHING IS DISPATCHED: {reason}"));
+    }
+    if let Some(reason) = &router.journal.sealing_failed {
+        lines.push(format!("journal  EVENTS ARE NOT SEALED: {reason}"));
+    }
+    if let Some(Since { since, reason }) = &router.state_failed {
+        lines.push(format!(
+            "state    DELIVERIES WAIT: the state database cannot be written since {since}: {reason}"
+        ));
     }
     lines
 }
@@ -239,6 +259,23 @@ mod tests {
                 .unwrap();
         let line = "journal  NOTHING IS DISPATCHED: damaged at offset 7";
         assert_eq!(summary("http://a", &status).get(3..).unwrap(), [line]);
+    }
+
+    #[test]
+    fn what_a_full_disk_keeps_from_going_on_is_shown() {
+        let status: Status = serde_json::from_str(
+            r#"{"router":{"journal":{"stopped":"the disk is nearly full: 1 B are free","refusing_since":"T1",
+                "sealing_failed":"no room"},"state_failed":{"since":"T2","reason":"state.sqlite: full"}}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            summary("http://a", &status).get(3..).unwrap(),
+            [
+                "journal  REFUSES EVENTS since T1: the disk is nearly full: 1 B are free",
+                "journal  EVENTS ARE NOT SEALED: no room",
+                "state    DELIVERIES WAIT: the state database cannot be written since T2: state.sqlite: full",
+            ]
+        );
     }
 
     #[test]

@@ -209,6 +209,10 @@ impl From<StateError> for Problem {
                 "the disk is full: the state cannot be written; make room on the data folder's disk",
             );
         }
+        if error.may_pass() {
+            return Kind::Unavailable
+                .problem(format!("{error}: nothing was changed; `slipswitch status` says more"));
+        }
         Kind::Internal.problem(error.to_string())
     }
 }
@@ -225,6 +229,7 @@ impl From<StopError> for Problem {
 impl From<ReplayError> for Problem {
     fn from(error: ReplayError) -> Self {
         let kind = match error {
+            ReplayError::State(error) => return error.into(),
             ReplayError::UnknownBus { .. } => Kind::UnknownBus,
             ReplayError::UnknownRule { .. } | ReplayError::UnknownTarget { .. } => {
                 Kind::UnknownRule
@@ -238,7 +243,7 @@ impl From<ReplayError> for Problem {
             | ReplayError::BadRate { .. }
             | ReplayError::BadConcurrency { .. }
             | ReplayError::BadName { .. } => Kind::BadRequest,
-            ReplayError::Journal { .. } | ReplayError::State { .. } => Kind::Internal,
+            ReplayError::Journal { .. } => Kind::Internal,
         };
         kind.problem(error.to_string())
     }
@@ -247,6 +252,7 @@ impl From<ReplayError> for Problem {
 impl From<ArchiveError> for Problem {
     fn from(error: ArchiveError) -> Self {
         let kind = match error {
+            ArchiveError::State(error) => return error.into(),
             ArchiveError::UnknownBus { .. } => Kind::UnknownBus,
             ArchiveError::Unknown { .. } => Kind::NotFound,
             ArchiveError::NameTaken { .. }
@@ -256,7 +262,7 @@ impl From<ArchiveError> for Problem {
             ArchiveError::BadName { .. }
             | ArchiveError::BadRetention { .. }
             | ArchiveError::BadDescription { .. } => Kind::BadRequest,
-            ArchiveError::Disk { .. } | ArchiveError::State { .. } => Kind::Internal,
+            ArchiveError::Disk { .. } => Kind::Internal,
         };
         kind.problem(error.to_string())
     }
