@@ -52,6 +52,7 @@ pub(crate) struct Core {
     pub subscriptions: AtomicUsize,
     /// The journal's end when this process began.
     pub began_at: Offset,
+    pub is_state_lost: bool,
     pub stop: CancellationToken,
     /// A lane's span is over: time to write it down.
     pub lane_over: Notify,
@@ -229,7 +230,7 @@ impl Core {
     /// Where a new subscription begins that would begin at `position` by itself.
     pub(crate) fn start_of(&self, route: &Route, position: Offset) -> Offset {
         let from = match route.target.flow.start {
-            // The dispatcher may begin before it: see [`crate::dispatch::begin`].
+            // The dispatcher may begin before it: see [`crate::dispatch::begin_readable`].
             Start::Latest => return position.max(self.began_at),
             Start::Earliest => Ok(self.journal.first_offset(&route.key.bus)),
             Start::At(time) => self.journal.offset_at(time.as_millis()),

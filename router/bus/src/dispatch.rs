@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::core::Core;
 use crate::key::Key;
 use crate::lane::{Lane, Owed, Written, then};
+use crate::outside::Outside;
 use crate::record;
 use crate::router::SwapError;
 use crate::routes::{Route, Routes};
@@ -33,7 +34,7 @@ const BEGIN_BYTES_MAX: usize = 256 << 20;
 /// Where the dispatcher of a new process begins: with what the last one had not written down of most
 /// subscriptions, so that it is matched for all of them at once. What is older, and what is sealed, each
 /// reads by itself.
-pub(crate) fn begin(stored: &[Subscription], sealed_to: Offset, end: Offset) -> Offset {
+fn begin(stored: &[Subscription], sealed_to: Offset, end: Offset) -> Offset {
     let first = end.get().saturating_sub(BEGIN_BEFORE_MAX).max(sealed_to.get());
     let goes_on = |one: &&Subscription| {
         one.until.is_none()
@@ -47,7 +48,7 @@ pub(crate) fn begin(stored: &[Subscription], sealed_to: Offset, end: Offset) -> 
 
 /// `begin` if all up to `end` can be read, else `end`: then those that have not had it meet the damage each by
 /// itself, and keep nobody else waiting.
-pub(crate) fn readable(journal: &Journal, begin: Offset, end: Offset) -> Offset {
+fn readable(journal: &Journal, begin: Offset, end: Offset) -> Offset {
     let (mut cursor, mut bytes) = (journal.read_from(begin), 0);
     while cursor.position() < end {
         match cursor.next_batch() {
@@ -66,6 +67,17 @@ pub(crate) fn readable(journal: &Journal, begin: Offset, end: Offset) -> Offset 
         }
     }
     begin
+}
+
+/// Where it begins: no damage is between that and the journal's end.
+pub(crate) async fn begin_readable(
+    outside: &Outside,
+    stored: &[Subscription],
+    journal: &Journal,
+    end: Offset,
+) -> Offset {
+    let (begin, reading) = (begin(stored, journal.sealed_to(), end), journal.clone());
+    outside.blocking(move || readable(&reading, begin, end)).await
 }
 
 pub(crate) struct Swap {

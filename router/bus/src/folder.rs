@@ -20,6 +20,8 @@ use crate::trail::Log;
 pub(crate) struct Opened {
     pub journal: Journal,
     pub state: State,
+    /// There are events, and nothing is known of what was owed.
+    pub is_state_lost: bool,
     /// Or why there is none: a router delivers without its log.
     pub attempts: Result<Log, String>,
 }
@@ -35,6 +37,7 @@ pub(crate) fn open(
         #[cfg(feature = "simulation")]
         Outside::Simulated(_) => Remembered::default(),
     };
+    let is_blank = remembered.is_blank();
     // First, because it takes the folder's lock.
     let (journal, recovery) = open_journal(outside, options, (remembered.end, clock))?;
     match &recovery.torn {
@@ -44,12 +47,14 @@ pub(crate) fn open(
         ),
         None => tracing::debug!(records = recovery.records, "journal recovered"),
     }
+    let is_state_lost =
+        matches!(outside, Outside::System) && is_blank && 0 < journal.durable_end().get();
     let state = match outside {
         Outside::System => {
-            if !path.exists() && 0 < journal.durable_end().get() {
+            if is_state_lost {
                 tracing::warn!(
                     path = %path.display(), offset = journal.durable_end().get(),
-                    "there is a journal but no state: all subscriptions begin at this offset, and nothing before it is owed; \
+                    "there is a journal but no state (state.sqlite, with its state.sqlite-wal): all subscriptions begin at this offset, and nothing before it is owed; \
                      what came before can be replayed"
                 );
             }
@@ -62,7 +67,7 @@ pub(crate) fn open(
     if let Err(reason) = &attempts {
         tracing::error!(%reason, "the delivery log cannot be opened: attempts are not recorded");
     }
-    Ok(Opened { journal, state, attempts })
+    Ok(Opened { journal, state, is_state_lost, attempts })
 }
 
 pub(crate) fn state_path(options: &Options) -> PathBuf {
@@ -167,10 +172,12 @@ fn sized(mut journal: journal::Options, options: &Options) -> journal::Options {
     journal
 }
 
-/// Writes down which journal the database is of.
+/// Writes down which journal the database is of, in the file itself.
 pub(crate) async fn bind(state: &State, options: &Options) -> Result<(), StateError> {
     let Some(id) = journal::store_id(&options.data_dir.join("journal")) else { return Ok(()) };
-    state.run(move |tx| Remembered::write_id(tx, id)).await
+    state.run(move |tx| Remembered::write_id(tx, id)).await?;
+    state.checkpoint().await;
+    Ok(())
 }
 
 /// A journal that ends before a subscription has read is not the one that was read.

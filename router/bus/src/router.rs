@@ -105,14 +105,12 @@ impl Router {
     ) -> Result<Router, OpenError> {
         let (opening, on, time) = (options.clone(), outside.clone(), Arc::clone(&clock));
         let opened = outside.blocking(move || folder::open(&on, &opening, time)).await;
-        let folder::Opened { journal, state, attempts } = opened?;
+        let folder::Opened { journal, state, is_state_lost, attempts } = opened?;
         let path = folder::state_path(&options);
         let remembered = remembered(&state, &options, journal.durable_end()).await;
         let (dormant, archives, replays) = remembered.map_err(|error| error.at(&path))?;
         let (removed, began_at) = (removal::without_rule(&dormant), journal.durable_end());
-        let reading = journal.clone();
-        let begin = dispatch::begin(&dormant, journal.sealed_to(), began_at);
-        let begin = outside.blocking(move || dispatch::readable(&reading, begin, began_at)).await;
+        let begin = dispatch::begin_readable(&outside, &dormant, &journal, began_at).await;
         let routes = Routes { rules: Arc::new(RuleSet::empty()), by_key: BTreeMap::new() };
         let core = Arc::new(Core {
             ready: Ready::new(options.in_flight_max),
@@ -129,6 +127,7 @@ impl Router {
             position: AtomicU64::new(begin.get()),
             began_at,
             subscriptions: AtomicUsize::default(),
+            is_state_lost,
             stop: CancellationToken::new(),
             lane_over: Notify::new(),
             lanes: Mutex::default(),
@@ -181,7 +180,14 @@ impl Router {
         let (done, outcome) = oneshot::channel();
         let sent = self.swaps.send(Swap { routes, done }).await;
         sent.map_err(|_stopped| SwapError::Stopping)?;
-        outcome.await.map_err(|_stopped| SwapError::Stopping)?
+        let from = outcome.await.map_err(|_stopped| SwapError::Stopping)??;
+        self.core.state.checkpoint().await;
+        Ok(from)
+    }
+
+    /// Whether there were events when it opened, and nothing was known of what was owed.
+    pub fn is_state_lost(&self) -> bool {
+        self.core.is_state_lost
     }
 
     pub fn rules(&self) -> Arc<RuleSet> {

@@ -24,6 +24,7 @@ pub(crate) struct Remembered {
     pub id: Option<[u8; 16]>,
     /// Some subscription has had everything below.
     pub end: Offset,
+    pub has_subscriptions: bool,
 }
 
 impl Remembered {
@@ -45,12 +46,20 @@ impl Remembered {
             let end = "SELECT COALESCE(MAX(settled), 0) FROM subscriptions";
             remembered.end =
                 Offset::new(from_sql(connection.query_row(end, [], |row| row.get(0))?));
+            let any = "SELECT EXISTS (SELECT 1 FROM subscriptions)";
+            remembered.has_subscriptions = connection.query_row(any, [], |row| row.get(0))?;
         }
         if has("journal")? {
             let id = connection.query_row("SELECT id FROM journal", [], |row| row.get(0));
             remembered.id = id.optional()?;
         }
         Ok(remembered)
+    }
+
+    /// Whether there is nothing of an earlier router: the file is missing, or its write-ahead log went before
+    /// anything was moved from there into it.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.id.is_none() && !self.has_subscriptions
     }
 
     /// From now on the database is of this journal.
@@ -79,6 +88,12 @@ pub(crate) fn verify(path: &Path, journal: Option<[u8; 16]>) -> (Vec<String>, Of
         if remembered.id.zip(journal).is_some_and(|(one, other)| one != other) {
             faults.push("it is the database of another journal".to_owned());
             return Ok((faults, Offset::ZERO));
+        }
+        if faults.is_empty() && remembered.is_blank() {
+            faults.push(
+                "there is nothing in it: state.sqlite-wal, which had the rest of it, is missing"
+                    .to_owned(),
+            );
         }
         Ok((faults, remembered.end))
     };

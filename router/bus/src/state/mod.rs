@@ -182,6 +182,16 @@ impl State {
 
     /// Moves all that was written into the one file, so that it can be copied alone.
     pub(crate) async fn tidy(&self) {
+        self.pragma("PRAGMA wal_checkpoint(TRUNCATE)").await;
+    }
+
+    /// Moves what was written into the one file, as far as nobody reads it: which journal it is of and which
+    /// subscriptions there are then stands there, also when the write-ahead log is lost.
+    pub(crate) async fn checkpoint(&self) {
+        self.pragma("PRAGMA wal_checkpoint(PASSIVE)").await;
+    }
+
+    async fn pragma(&self, pragma: &'static str) {
         let jobs = match self {
             Self::Thread(jobs) => jobs,
             #[cfg(feature = "simulation")]
@@ -189,7 +199,7 @@ impl State {
         };
         let (answer, answered) = oneshot::channel::<()>();
         let job: Job = Box::new(move |connection| {
-            let done = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+            let done = connection.execute_batch(pragma);
             // Somebody else may be reading: then the next start does it.
             if let Err(error) = done {
                 tracing::debug!(%error, "the state database keeps its write-ahead log");

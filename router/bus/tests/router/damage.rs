@@ -1,4 +1,4 @@
-//! Damage in the hot journal: whom it stops, and whom not.
+//! Damage in the hot journal: whom it stops, and whom not. A state database that lost its write-ahead log.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -54,4 +54,55 @@ async fn a_damaged_frame_that_somebody_has_not_had_keeps_nobody_else_waiting() {
     .await;
     gate.open();
     router.shutdown(Duration::ZERO).await;
+}
+
+/// Puts a database in the place of the one that a stopped router has left.
+fn replace_state(folder: &Path, with: &[u8]) {
+    for aside in ["state.sqlite-wal", "state.sqlite-shm"] {
+        fs::remove_file(folder.join(aside)).ok();
+    }
+    fs::write(folder.join("state.sqlite"), with).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_write_ahead_log_it_is_known_still_who_is_owed_what() {
+    let (folder, target) = (tempfile::tempdir().unwrap(), receiver());
+    let gate = Gate::shut();
+    target.always("/t", Answer::status(200).behind(&gate));
+    let one = rules(&rule("one", &target.url("/t")));
+    let router = open(options(folder.path()), Arc::new(RuleSet::empty())).await;
+    router.swap(Arc::clone(&one)).await.unwrap();
+    send(&router, 0..5).await;
+    let file_alone = fs::read(folder.path().join("state.sqlite")).unwrap();
+    router.shutdown(Duration::ZERO).await;
+    replace_state(folder.path(), &file_alone);
+
+    gate.open();
+    let router = open(options(folder.path()), one).await;
+    assert!(!router.is_state_lost());
+    let mut had = numbers(&accepted(&target, "/t", 5).await);
+    had.sort_unstable();
+    assert_eq!(had, [0, 1, 2, 3, 4]);
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_database_with_nothing_in_it_is_no_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = open(options(folder.path()), Arc::new(RuleSet::empty())).await;
+    send(&router, 0..5).await;
+    assert!(!router.is_state_lost(), "it is a new folder");
+    stop(router).await;
+    let (faults, _) = slipswitch_bus::verify_state(folder.path());
+    assert!(faults.is_empty(), "{faults:?}");
+
+    replace_state(folder.path(), b"");
+    let blank = rusqlite::Connection::open(folder.path().join("state.sqlite")).unwrap();
+    blank.execute_batch("PRAGMA journal_mode = WAL").unwrap();
+    drop(blank);
+    let (faults, _) = slipswitch_bus::verify_state(folder.path());
+    assert!(faults.len() == 1 && faults[0].what.contains("state.sqlite-wal"), "{faults:?}");
+    let router = open(options(folder.path()), Arc::new(RuleSet::empty())).await;
+    assert!(router.is_state_lost());
+    stop(router).await;
 }

@@ -37,7 +37,12 @@ impl Mark {
         let postponed: usize = all.iter().map(|one| one.postponed).sum();
         let stopped =
             all.iter().filter(|one| one.paused.is_some() || one.disabled.is_some()).count();
-        if self.was_there {
+        if self.was_there && router.is_state_lost() {
+            warn!(
+                events,
+                "the last router here was killed or lost power: what was acknowledged and synced is here; what was owed is not known any more"
+            );
+        } else if self.was_there {
             warn!(
                 events,
                 subscriptions = all.len(),
