@@ -16,10 +16,11 @@ mod removal;
 mod stored;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use event::{Event, Timestamp};
-use journal::Offset;
+use journal::{Offset, SealWhat};
 use serde::Serialize;
 
 pub use contents::ArchiveContents;
@@ -27,6 +28,7 @@ pub use stored::stored_archives;
 
 use crate::core::Core;
 use crate::router::Router;
+use crate::sealing::Durability;
 use crate::selection::{Asking, Selection};
 use crate::state::{ArchiveRow, StateError};
 
@@ -36,6 +38,10 @@ const DESCRIPTION_CHARS_MAX: usize = 512;
 const RETENTION_DAYS_MAX: u32 = 36_500;
 /// Archives of a router.
 const ARCHIVES_MAX: usize = 1000;
+/// Whether events that are acknowledged are synced now.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(10);
+/// How long a sync may take beside the interval of its bus.
+const SYNCED_WITHIN: Duration = Duration::from_secs(5);
 
 /// An archive, as somebody made it.
 #[derive(Debug, Clone, Serialize)]
@@ -69,7 +75,7 @@ pub struct NewArchive {
 /// What of an archive is to be otherwise.
 #[derive(Debug, Clone, Default)]
 pub struct ArchiveChange {
-    /// For events that come from now on. `Some(None)`: every event.
+    /// For events that come from now on: what came before is sealed first. `Some(None)`: every event.
     pub pattern: Option<Option<Selection>>,
     pub retention_days: Option<u32>,
     pub description: Option<String>,
@@ -115,6 +121,11 @@ pub enum ArchiveError {
 
     #[error("the archive `{name}` cannot be removed from the disk: {reason}")]
     Disk { name: String, reason: String },
+
+    #[error(
+        "the archive `{name}` keeps its pattern: what came under it cannot be sealed: {reason}; see `slipswitch status`"
+    )]
+    Unsealed { name: String, reason: String },
 
     #[error(transparent)]
     State(#[from] StateError),
@@ -270,10 +281,15 @@ impl Core {
     }
 
     async fn change_archive(
-        &self,
+        self: &Arc<Self>,
         name: &str,
         change: ArchiveChange,
     ) -> Result<Arc<Archive>, ArchiveError> {
+        let is = self.archive(name)?;
+        let text = |pattern: &Option<Selection>| pattern.as_ref().map(|one| one.text().to_owned());
+        if change.pattern.as_ref().is_some_and(|other| text(other) != text(&is.pattern)) {
+            self.seal_under_pattern(&is).await?;
+        }
         let _roster = self.roster.lock().await;
         let before = self.archives.load_full();
         let mut archive = Archive::clone(&*self.archive(name)?);
@@ -286,6 +302,37 @@ impl Core {
         self.state.run(move |tx| ArchiveRow::update(tx, &row)).await?;
         self.archives.store(Arc::new(before.with(archive)));
         self.archive(name)
+    }
+
+    /// What came while an archive had its pattern belongs to it by that pattern, and the sealer asks for the
+    /// one of its own time.
+    async fn seal_under_pattern(self: &Arc<Self>, archive: &Archive) -> Result<(), ArchiveError> {
+        if let Durability::Interval(within) = self.bus_options(&archive.bus).durability {
+            let began = self.clock.monotonic();
+            while 0 < self.journal.stats().unsynced_records
+                && self.clock.monotonic().saturating_sub(began) < within + SYNCED_WITHIN
+            {
+                tokio::time::sleep(LOOK_AGAIN_AFTER.min(within)).await;
+            }
+        }
+        let of = Arc::clone(self);
+        let sealed = self.outside.blocking(move || of.seal_up_to(of.journal.durable_end())).await;
+        sealed.map_err(|reason| {
+            let name = archive.name.as_ref().to_owned();
+            ArchiveError::Unsealed { name, reason }
+        })
+    }
+
+    fn seal_up_to(&self, end: Offset) -> Result<(), String> {
+        while self.journal.sealed_to() < end {
+            let before = self.journal.sealed_to();
+            self.seal(SealWhat::All)?;
+            // A round takes what there is room for.
+            if self.journal.sealed_to() <= before {
+                return Err("there is too little room on its disk".to_owned());
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn archive(&self, name: &str) -> Result<Arc<Archive>, ArchiveError> {

@@ -2,7 +2,8 @@
 
 use rusqlite::Connection;
 use slipswitch_bus::{
-    ArchiveChange, ArchiveError, NewArchive, ReplayState, Selection, StartReplay,
+    ArchiveChange, ArchiveError, BusOptions, Durability, NewArchive, ReplayState, Selection,
+    StartReplay,
 };
 
 use slipswitch_bus::journal::tools::{StoppedData, Verification};
@@ -70,6 +71,30 @@ async fn an_archive_that_cannot_be_is_refused_with_the_mend() {
     }
     assert!(router.remove_archive("none").await.is_err());
     assert_eq!(router.archives().len(), 1);
+    stop(router).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_pattern_takes_nothing_away_that_came_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(folder.path());
+    let within = Durability::Interval(Duration::from_millis(50));
+    let weak = BusOptions { durability: within, ..BusOptions::default() };
+    options.bus_options.insert("other".to_owned(), weak);
+    let router = open(options, Arc::new(RuleSet::empty())).await;
+    let of_other = NewArchive { bus: "other".to_owned(), ..new("others") };
+    router.create_archive(new("orders")).await.unwrap();
+    router.create_archive(of_other).await.unwrap();
+    send(&router, 0..30).await;
+    let narrow = Selection::parse(r#"{"detail":{"n":[31]}}"#).unwrap();
+    let change = ArchiveChange { pattern: Some(Some(narrow)), ..ArchiveChange::default() };
+    router.change_archive("orders", change.clone()).await.unwrap();
+    assert_eq!(holds(&router, "orders").await, 30);
+    router.ingest("other", (0..5).map(entry).collect()).await.unwrap();
+    router.change_archive("others", change).await.unwrap();
+    assert_eq!(holds(&router, "others").await, 5, "acknowledged, and not yet synced");
+    send(&router, 30..33).await;
+    assert_eq!(holds(&router, "orders").await, 31);
     stop(router).await;
 }
 

@@ -262,7 +262,7 @@ impl From<ArchiveError> for Problem {
             ArchiveError::BadName { .. }
             | ArchiveError::BadRetention { .. }
             | ArchiveError::BadDescription { .. } => Kind::BadRequest,
-            ArchiveError::Disk { .. } => Kind::Internal,
+            ArchiveError::Disk { .. } | ArchiveError::Unsealed { .. } => Kind::Internal,
         };
         kind.problem(error.to_string())
     }

@@ -12,7 +12,8 @@ use crate::{
 };
 
 const EXAMPLES: &str = "\
-Another pattern is for events that come from now on; what is in the archive stays.
+Another pattern is for events that come from now on; what is in the archive stays, and what was acknowledged before is sealed \
+under the old pattern first.
 
 Examples:
   slipswitch archive update orders --days 730
