@@ -86,6 +86,8 @@ pub(in crate::http) async fn event(
     if let Some(bus) = bus.as_deref().filter(|bus| !app.router.has_bus(bus)) {
         return Err(app.unknown_bus(bus));
     }
+    // Counted first: what is synced meanwhile is found.
+    let unsynced = app.router.journal_stats().unsynced_records;
     let mut fate = app.router.fate(&id, bus.as_deref()).await?;
     if fate.places.is_empty() && is_uuid_in_capitals(&id) {
         // Ids of the router's own making are small; some tools show them in capitals.
@@ -93,7 +95,7 @@ pub(in crate::http) async fn event(
     }
     if fate.places.is_empty() {
         let id = shown(&id);
-        let why = why_not(&fate);
+        let why = why_not(&fate, unsynced);
         return Err(Kind::NotFound.problem(format!("there is no event `{id}`: {why}")));
     }
     if payloads {
@@ -102,7 +104,7 @@ pub(in crate::http) async fn event(
     Ok(json(&fate))
 }
 
-fn why_not(fate: &Fate) -> String {
+fn why_not(fate: &Fate, unsynced: u64) -> String {
     let mend = "stop the router and let `slipswitch journal repair` mend it as far as it can, or restore the file";
     if let Some(Unreadable { bus, offset }) = fate.unreadable.first() {
         return format!(
@@ -114,8 +116,14 @@ fn why_not(fate: &Fate) -> String {
     } else {
         "not all of the journal was looked at; look for it by time and pattern"
     };
-    match fate.damaged {
+    let why = match unsynced {
         0 => why.to_owned(),
+        unsynced => format!(
+            "{why}, or it is one of the {unsynced} events that are acknowledged and not synced yet: look again in a moment"
+        ),
+    };
+    match fate.damaged {
+        0 => why,
         damaged => format!(
             "{why}, or it is one of the {damaged} events in damaged sealed segments; {mend}"
         ),
@@ -136,4 +144,26 @@ fn pattern(text: &str) -> Result<Selection, Problem> {
         let (message, at, mend) = (error.message, error.span.start, error.mend);
         Kind::BadParameter.problem(format!("`pattern`: {message} (byte {at}); {mend}"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_is_not_found_may_not_be_synced_yet() {
+        let fate = Fate {
+            id: "e-1".to_owned(),
+            places: Vec::new(),
+            complete: true,
+            damaged: 0,
+            unreadable: Vec::new(),
+            rules: String::new(),
+        };
+        let never = "it was never taken in, or the journal no longer keeps it";
+        assert_eq!(why_not(&fate, 0), never);
+        let more =
+            "one of the 2 events that are acknowledged and not synced yet: look again in a moment";
+        assert_eq!(why_not(&fate, 2), format!("{never}, or it is {more}"));
+    }
 }
