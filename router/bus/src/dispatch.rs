@@ -114,11 +114,13 @@ impl Dispatcher {
     /// Runs until the router stops.
     pub(crate) async fn run(mut self) {
         while !self.core.stop.is_cancelled() {
-            // A swap in time: between two batches.
-            if let Ok(swap) = self.swaps.try_recv() {
+            let position = self.cursor.position();
+            // A swap in time: between two batches, and behind what came before this process.
+            if self.core.began_at <= position
+                && let Ok(swap) = self.swaps.try_recv()
+            {
                 self.swap(swap).await;
             }
-            let position = self.cursor.position();
             match self.cursor.next_batch() {
                 Ok(Some(batch)) => {
                     *self.core.dispatch_trouble() = None;
@@ -141,25 +143,27 @@ impl Dispatcher {
                     tracing::error!(offset = position.get(), %error, "the journal cannot be read here; no event is dispatched");
                     *self.core.dispatch_trouble() =
                         Some(format!("the journal cannot be read at offset {position}: {error}"));
-                    let core = Arc::clone(&self.core);
-                    tokio::select! {
-                        biased;
-                        () = tokio::time::sleep(READ_AGAIN_AFTER) => (),
-                        () = core.stop.cancelled() => (),
-                    }
+                    self.rest().await;
                 }
             }
         }
     }
 
     /// A journal that has stopped wakes its waiters with nothing new: do not spin on it.
-    async fn rest_if_ended(&self, position: Offset) {
+    async fn rest_if_ended(&mut self, position: Offset) {
         if self.core.journal.durable_end() <= position {
-            tokio::select! {
-                biased;
-                () = tokio::time::sleep(READ_AGAIN_AFTER) => (),
-                () = self.core.stop.cancelled() => (),
-            }
+            self.rest().await;
+        }
+    }
+
+    /// For a while there is nothing to read; nobody who reloads the rules has to wait for it.
+    async fn rest(&mut self) {
+        let core = Arc::clone(&self.core);
+        tokio::select! {
+            biased;
+            Some(swap) = self.swaps.recv() => self.swap(swap).await,
+            () = tokio::time::sleep(READ_AGAIN_AFTER) => (),
+            () = core.stop.cancelled() => (),
         }
     }
 

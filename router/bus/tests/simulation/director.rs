@@ -64,6 +64,12 @@ async fn swap(sim: &Sim, router: &Router, rules: &Mutex<Generation>) {
         Ok(at) => {
             let version = state.model.versions.last_mut().expect("it was pushed");
             (version.from, version.surely) = (at.get(), Some(at.get()));
+            // It may have taken a while, in which events have expired.
+            for (key, from) in &mut state.model.early {
+                if !early.contains_key(key) {
+                    *from = router.journal().first_offset(&key.bus).get();
+                }
+            }
             *rules.lock().expect("nothing panics with it") = next;
         }
         Err(_) => {
