@@ -219,8 +219,7 @@ impl Dispatcher {
         let begun: Vec<(Key, Offset, Written)> = added
             .iter()
             .map(|(key, from)| {
-                let pattern = next.of(key).map(|route| route.rule.pattern.text());
-                (key.clone(), *from, then(&Written::new(), *from, pattern))
+                (key.clone(), *from, then(&Written::new(), *from, next.pattern_of(key)))
             })
             .collect();
         let moves = removals.writing(self.core.recall());

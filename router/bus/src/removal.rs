@@ -114,14 +114,14 @@ impl Core {
             let before = std::mem::take(&mut stored.versions);
             // All that came while it was away meets the rule as it came back.
             let known = if stored.removed.is_some() { &Written::new() } else { &before };
-            stored.versions = then(known, self.began_at, pattern_of(next, &stored.key));
+            stored.versions = then(known, self.began_at, next.pattern_of(&stored.key));
             if stored.versions != before {
                 versions.push((stored.key.clone(), stored.versions.clone()));
             }
         }
         for (key, lane) in lanes.iter().filter(|(key, _)| key.replay.is_none()) {
             let before = lane.lock().written_versions();
-            let after = then(&before, position, pattern_of(next, key));
+            let after = then(&before, position, next.pattern_of(key));
             if after != before {
                 versions.push((key.clone(), after));
             }
@@ -321,10 +321,6 @@ impl Core {
         });
         written.await
     }
-}
-
-fn pattern_of<'a>(next: &'a Routes, key: &Key) -> Option<&'a str> {
-    next.of(key).map(|route| route.rule.pattern.text())
 }
 
 /// The subscriptions on disk that had lost their rule already.

@@ -98,6 +98,11 @@ impl Routes {
             Some(_) => self.by_key.get(&key.without_replay()),
         }
     }
+
+    /// The pattern of a subscription's rule; none where it has no rule.
+    pub(crate) fn pattern_of(&self, key: &Key) -> Option<&str> {
+        self.of(key).map(|route| route.rule.pattern.text())
+    }
 }
 
 /// Enough of a rule set's digest to know it by.

@@ -34,7 +34,7 @@ use crate::selection::Selection;
 use crate::state::letters::Contents;
 use crate::state::{self, Letter, Made, StateError};
 use crate::trail::AttemptRecord;
-use scan::Scan;
+use scan::{Chosen, Scan};
 
 /// A page that is as large as this is full.
 const PAGE_BYTES: usize = 16 << 20;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use delivery::LetterState;
 
-use super::{Redrive, Scan};
+use super::{Chosen, Redrive};
 use crate::core::Core;
 use crate::router::Router;
 use crate::state::StateError;
-use crate::state::letters::{self, Contents};
+use crate::state::letters;
 
 /// How many are removed in one transaction.
 const PAGE: usize = 500;
@@ -29,21 +29,9 @@ impl Router {
     /// When the state database fails; what was removed before stays removed.
     pub async fn purge_dead_letters(&self, which: Redrive) -> Result<Purged, StateError> {
         let mut sum = Purged::default();
-        match which {
-            Redrive::Ids(ids) => {
-                for ids in ids.chunks(PAGE) {
-                    self.remove(ids.to_vec(), &mut sum).await?;
-                }
-            }
-            Redrive::Matching(filter) => {
-                let contents =
-                    if filter.pattern.is_some() { Contents::Event } else { Contents::None };
-                let mut scan = Scan::new(filter, contents);
-                while let Some(page) = scan.page(&self.core, PAGE).await? {
-                    let ids = page.into_iter().map(|letter| letter.id).collect();
-                    self.remove(ids, &mut sum).await?;
-                }
-            }
+        let mut chosen = Chosen::new(which);
+        while let Some(ids) = chosen.page(&self.core, PAGE).await? {
+            self.remove(ids, &mut sum).await?;
         }
         Ok(sum)
     }

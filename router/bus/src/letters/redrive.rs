@@ -16,13 +16,13 @@ use delivery::{DeliveryId, LetterState};
 use event::Timestamp;
 use journal::Offset;
 
-use super::{DeadLetterFilter, Scan};
+use super::{Chosen, DeadLetterFilter};
 use crate::core::Core;
 use crate::key::Key;
 use crate::lane::Lane;
 use crate::router::Router;
 use crate::routes::Routes;
-use crate::state::letters::{self, Contents};
+use crate::state::letters;
 use crate::state::{Letter, Made, Postponed, Recall, StateError, postpone};
 
 /// How many are moved in one transaction.
@@ -68,22 +68,15 @@ impl Router {
     /// When the state database fails; what was moved before stays moved.
     pub async fn redrive(&self, which: Redrive, to: RedriveTo) -> Result<Redriven, StateError> {
         let mut sum = Redriven::default();
-        match which {
-            Redrive::Ids(ids) => {
-                for ids in ids.chunks(PAGE) {
-                    self.core.redrive(ids.to_vec(), &to, &mut sum).await?;
-                }
-            }
+        let which = match which {
             Redrive::Matching(filter) => {
-                let filter = DeadLetterFilter { before: None, ..filter };
-                let contents =
-                    if filter.pattern.is_some() { Contents::Event } else { Contents::None };
-                let mut scan = Scan::new(filter, contents);
-                while let Some(page) = scan.page(&self.core, PAGE).await? {
-                    let ids = page.into_iter().map(|letter| letter.id).collect();
-                    self.core.redrive(ids, &to, &mut sum).await?;
-                }
+                Redrive::Matching(DeadLetterFilter { before: None, ..filter })
             }
+            ids @ Redrive::Ids(_) => ids,
+        };
+        let mut chosen = Chosen::new(which);
+        while let Some(ids) = chosen.page(&self.core, PAGE).await? {
+            self.core.redrive(ids, &to, &mut sum).await?;
         }
         Ok(sum)
     }

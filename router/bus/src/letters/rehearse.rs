@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use delivery::LetterState;
 
 use super::redrive::Course;
-use super::{Common, Counted, Group, Redrive, Scan};
+use super::{Chosen, Common, Counted, Group, Redrive};
 use crate::core::Core;
 use crate::key::Key;
 use crate::router::Router;
 use crate::state::StateError;
-use crate::state::letters::{self, Contents};
+use crate::state::letters;
 
 /// How many are looked at in one transaction.
 const PAGE: usize = 200;
@@ -31,21 +31,9 @@ impl Router {
         rules: Vec<String>,
     ) -> Result<Counted, StateError> {
         let mut sum = (0, Found::new());
-        match which {
-            Redrive::Ids(ids) => {
-                for ids in ids.chunks(PAGE) {
-                    sum = self.core.rehearse(ids.to_vec(), &rules, sum).await?;
-                }
-            }
-            Redrive::Matching(filter) => {
-                let contents =
-                    if filter.pattern.is_some() { Contents::Event } else { Contents::None };
-                let mut scan = Scan::new(filter, contents);
-                while let Some(page) = scan.page(&self.core, PAGE).await? {
-                    let ids = page.into_iter().map(|letter| letter.id).collect();
-                    sum = self.core.rehearse(ids, &rules, sum).await?;
-                }
-            }
+        let mut chosen = Chosen::new(which);
+        while let Some(ids) = chosen.page(&self.core, PAGE).await? {
+            sum = self.core.rehearse(ids, &rules, sum).await?;
         }
         let (letters, found) = sum;
         let mut groups: Vec<Group> = found.into_values().collect();

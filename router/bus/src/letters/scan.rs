@@ -1,6 +1,6 @@
 //! Going through dead letters, part after part.
 
-use super::DeadLetterFilter;
+use super::{DeadLetterFilter, Redrive};
 use crate::core::Core;
 use crate::selection::Asking;
 use crate::state::letters::{self, Contents, Ids};
@@ -18,6 +18,43 @@ pub(super) struct Scan {
     /// Where the next part ends; none before the first.
     ids: Option<Ids>,
     asking: Asking,
+}
+
+/// The letters that somebody names, or that a filter finds, part after part.
+pub(super) enum Chosen {
+    Ids(std::vec::IntoIter<i64>),
+    Matching(Box<Scan>),
+}
+
+impl Chosen {
+    pub(super) fn new(which: Redrive) -> Self {
+        match which {
+            Redrive::Ids(ids) => Self::Ids(ids.into_iter()),
+            Redrive::Matching(filter) => {
+                let contents =
+                    if filter.pattern.is_some() { Contents::Event } else { Contents::None };
+                Self::Matching(Box::new(Scan::new(filter, contents)))
+            }
+        }
+    }
+
+    /// The ids of the next part, perhaps without any; none at the end.
+    pub(super) async fn page(
+        &mut self,
+        core: &Core,
+        limit: usize,
+    ) -> Result<Option<Vec<i64>>, StateError> {
+        match self {
+            Self::Ids(ids) => {
+                let page: Vec<i64> = ids.take(limit).collect();
+                Ok((!page.is_empty()).then_some(page))
+            }
+            Self::Matching(scan) => {
+                let page = scan.page(core, limit).await?;
+                Ok(page.map(|page| page.into_iter().map(|letter| letter.id).collect()))
+            }
+        }
+    }
 }
 
 impl Scan {

@@ -309,18 +309,21 @@ fn a_disk_that_is_nearly_full_takes_events_again_when_something_has_expired() {
     assert!(kept.contains(&refused.get()) || content(refused.get()).0 != "shop");
 }
 
+/// A journal where a router has it, in a data folder.
+fn open_data(folder: &std::path::Path) -> Result<Journal, OpenError> {
+    let options = Options {
+        sealed_dir: folder.join("sealed"),
+        archives_dir: folder.join("archives"),
+        ..Options::new(folder.join("journal"))
+    };
+    Journal::open(options).map(|(journal, _)| journal)
+}
+
 #[test]
 fn a_journal_that_ends_before_what_was_sealed_from_it_is_not_opened() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name| folder.path().join(name);
-    let open = || {
-        let options = Options {
-            sealed_dir: at("sealed"),
-            archives_dir: at("archives"),
-            ..Options::new(at("journal"))
-        };
-        Journal::open(options).map(|(journal, _)| journal)
-    };
+    let open = || open_data(folder.path());
     let journal = open().unwrap();
     for _ in 0..5 {
         assert!(append(&journal));
@@ -399,14 +402,7 @@ fn sealing_leaves_the_reserve_free_whatever_it_seals() {
 fn a_bus_whose_folder_is_gone_is_missed_though_another_reaches_further() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name| folder.path().join(name);
-    let open = || {
-        let options = Options {
-            sealed_dir: at("sealed"),
-            archives_dir: at("archives"),
-            ..Options::new(at("journal"))
-        };
-        Journal::open(options).map(|(journal, _)| journal).unwrap()
-    };
+    let open = || open_data(folder.path()).unwrap();
     let journal = open();
     for (number, bus) in (0..).zip(["lab", "lab", "iv"]) {
         journal.append_blocking(bus, vec![Bytes::from_static(b"x")], number).unwrap();
