@@ -137,6 +137,7 @@ impl PluginStep for Step {
             detail_type: input.detail_type,
             time: input.time,
             json: input.json,
+            detail: input.detail.clone(),
             attributes: input.attributes,
         };
         let outputs = self.0.call(&event).map_err(|error: CallError| {

@@ -148,6 +148,11 @@ impl Event {
         self.head.replay_name.as_deref()
     }
 
+    /// Where the detail stands in [`json`](Self::json), in bytes.
+    pub fn detail_span(&self) -> Range<usize> {
+        self.head.spans.detail.clone()
+    }
+
     /// The detail as the sender wrote it, byte for byte.
     pub fn detail(&self) -> &str {
         self.part(&self.head.spans.detail)

@@ -1,9 +1,10 @@
 //! What goes into a call and what comes out of it.
 
+use std::ops::Range;
 use std::time::Duration;
 
 /// One event, as the caller has it. Every text is borrowed until it is written into the plugin's memory.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Event<'a> {
     pub id: &'a str,
     pub source: &'a str,
@@ -12,6 +13,8 @@ pub struct Event<'a> {
     pub time: &'a str,
     /// JSON text: the whole envelope, or what the step before put out.
     pub json: &'a str,
+    /// Where the value of `detail` stands in `json`, in bytes; empty when that is not known.
+    pub detail: Range<usize>,
     pub attributes: &'a [(String, String)],
 }
 

@@ -10,16 +10,16 @@ use wasmparser::{Parser, Payload};
 use crate::LoadError;
 
 /// The contract that this host speaks. Plugins of another 0.x are refused; a later patch only adds.
-pub const CONTRACT: &str = "slipswitch:plugin@0.1.0";
+pub const CONTRACT: &str = "slipswitch:plugin@0.2.0";
 
-pub(crate) const PLUGIN: &str = "slipswitch:plugin/plugin@0.1.0";
-pub(crate) const FILTER: &str = "slipswitch:plugin/filter@0.1.0";
-pub(crate) const TRANSFORMER: &str = "slipswitch:plugin/transformer@0.1.0";
-pub(crate) const LOG: &str = "slipswitch:plugin/log@0.1.0";
+pub(crate) const PLUGIN: &str = "slipswitch:plugin/plugin@0.2.0";
+pub(crate) const FILTER: &str = "slipswitch:plugin/filter@0.2.0";
+pub(crate) const TRANSFORMER: &str = "slipswitch:plugin/transformer@0.2.0";
+pub(crate) const LOG: &str = "slipswitch:plugin/log@0.2.0";
 
 const PACKAGE: &str = "slipswitch:plugin/";
 /// The parts of the contract's version that must be equal.
-const KNOWN: (u64, u64) = (0, 1);
+const KNOWN: (u64, u64) = (0, 2);
 /// What a plugin may import. `types` has no functions: it only gives names to types.
 const IMPORTS: [&str; 2] = ["types", "log"];
 
@@ -139,10 +139,10 @@ mod tests {
             Err(_) => "?",
         };
         for (name, expected) in [
-            ("slipswitch:plugin/plugin@0.1.0", "same"),
-            ("slipswitch:plugin/plugin@0.1.7", "same"),
-            ("slipswitch:plugin/plugin@0.0.9", "older"),
-            ("slipswitch:plugin/plugin@0.2.0", "newer"),
+            ("slipswitch:plugin/plugin@0.2.0", "same"),
+            ("slipswitch:plugin/plugin@0.2.7", "same"),
+            ("slipswitch:plugin/plugin@0.1.9", "older"),
+            ("slipswitch:plugin/plugin@0.3.0", "newer"),
             ("slipswitch:plugin/plugin@1.0.0", "newer"),
             ("wasi:clocks/monotonic-clock@0.2.0", "same"),
         ] {
@@ -153,16 +153,16 @@ mod tests {
     #[test]
     fn only_the_log_may_be_imported() {
         for name in [
-            "slipswitch:plugin/log@0.1.0",
-            "slipswitch:plugin/log@0.1.3",
-            "slipswitch:plugin/types@0.1.0",
+            "slipswitch:plugin/log@0.2.0",
+            "slipswitch:plugin/log@0.2.3",
+            "slipswitch:plugin/types@0.2.0",
         ] {
             assert!(check_import(name).is_ok(), "{name}");
         }
         for name in [
             "wasi:http/types@0.2.0",
             "env",
-            "slipswitch:plugin/state@0.1.0",
+            "slipswitch:plugin/state@0.2.0",
             "slipswitch:plugin/log",
         ] {
             assert!(

@@ -7,6 +7,7 @@
 //! - Budgets begin at the first tick after the call began, so a call that ends before reads no clock. That adds at
 //!   most one tick to a budget.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -248,8 +249,16 @@ impl Instance {
 }
 
 fn lower<'a>(event: &Event<'a>) -> wit::Event<'a> {
-    let Event { id, source, detail_type, time, json, attributes } = *event;
-    wit::Event { id, source, detail_type, time, json, attributes }
+    let Event { id, source, detail_type, time, json, ref detail, attributes } = *event;
+    wit::Event { id, source, detail_type, time, json, detail: span(detail), attributes }
+}
+
+/// One that does not fit is left out: a plugin then looks for the detail itself.
+fn span(range: &Range<usize>) -> wit::Span {
+    match (u32::try_from(range.start), u32::try_from(range.len())) {
+        (Ok(start), Ok(len)) => wit::Span { start, len },
+        _ => wit::Span { start: 0, len: 0 },
+    }
 }
 
 /// The bytes that one answer may occupy on our side. Checked by wasmtime before anything is allocated, so that a

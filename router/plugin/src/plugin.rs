@@ -53,13 +53,13 @@ pub enum LoadError {
     TwoRoles,
 
     #[error(
-        "made for the contract {found}, and this router speaks {CONTRACT}: rebuild it with slipswitch-sdk 0.1"
+        "made for the contract {found}, and this router speaks {CONTRACT}: rebuild it with slipswitch-sdk 0.2"
     )]
     OlderContract { found: String },
 
     #[error(
         "made for the contract {found}, and this router speaks {CONTRACT}: update the router, or rebuild the plugin \
-         with slipswitch-sdk 0.1"
+         with slipswitch-sdk 0.2"
     )]
     NewerContract { found: String },
 
@@ -71,7 +71,7 @@ pub enum LoadError {
     ImportRefused { import: String },
 
     #[error(
-        "its `{function}` is not that of {CONTRACT}: {problem}; rebuild it with slipswitch-sdk 0.1"
+        "its `{function}` is not that of {CONTRACT}: {problem}; rebuild it with slipswitch-sdk 0.2"
     )]
     Mismatch { function: &'static str, problem: String },
 

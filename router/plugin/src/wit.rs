@@ -14,7 +14,15 @@ pub(crate) struct Event<'a> {
     pub(crate) detail_type: &'a str,
     pub(crate) time: &'a str,
     pub(crate) json: &'a str,
+    pub(crate) detail: Span,
     pub(crate) attributes: &'a [(String, String)],
+}
+
+#[derive(ComponentType, Lower, Clone, Copy)]
+#[component(record)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) len: u32,
 }
 
 #[derive(ComponentType, Lift)]

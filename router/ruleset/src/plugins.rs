@@ -1,5 +1,6 @@
 //! What a rule set needs of plugins, whoever runs them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The plugins that rules may name.
@@ -39,7 +40,7 @@ pub trait PluginStep: Send + Sync {
 }
 
 /// What a plugin is given.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct StepInput<'a> {
     pub id: &'a str,
     pub source: &'a str,
@@ -47,6 +48,8 @@ pub struct StepInput<'a> {
     pub time: &'a str,
     /// The event, or what the step before made of it.
     pub json: &'a str,
+    /// Where the value of `detail` stands in `json`, in bytes; empty when a step was there before.
+    pub detail: Range<usize>,
     /// What the step before attached.
     pub attributes: &'a [(String, String)],
 }

@@ -98,6 +98,8 @@ struct Body<'e> {
     text: Cow<'e, str>,
     content_type: Cow<'static, str>,
     attributes: Vec<(String, String)>,
+    /// Whether the text is still the event itself.
+    is_event: bool,
     /// Whether the text is known to be JSON no deeper than the limits.
     is_checked: bool,
 }
@@ -118,6 +120,7 @@ impl Target {
             text: Cow::Borrowed(event.json()),
             content_type: Cow::Borrowed(JSON),
             attributes: Vec::new(),
+            is_event: true,
             is_checked: true,
         }];
         for (at, step) in self.steps.iter().enumerate() {
@@ -195,6 +198,7 @@ impl<'e> Run<'e> {
             detail_type: attribute("detail-type").unwrap_or(self.event.detail_type()),
             time: self.event.time_text(),
             json: &body.text,
+            detail: if body.is_event { self.event.detail_span() } else { 0..0 },
             attributes: &body.attributes,
         })?;
         Ok(outputs.into_iter().map(|output| self.output(output)).collect())
@@ -211,7 +215,7 @@ impl<'e> Run<'e> {
             None if is_checked => Cow::Borrowed(JSON),
             None => Cow::Borrowed(TEXT),
         };
-        Body { text: Cow::Owned(body), content_type, attributes, is_checked }
+        Body { text: Cow::Owned(body), content_type, attributes, is_event: false, is_checked }
     }
 
     fn input(&self, made: &Made, body: Body<'e>, room: &mut Room) -> Result<Body<'e>, StepError> {
@@ -278,6 +282,7 @@ impl<'e> Body<'e> {
             text: Cow::Owned(text),
             content_type: Cow::Borrowed(content_type),
             // A value put into a template may stand deeper than it did: checked again if needed.
+            is_event: false,
             is_checked: false,
             attributes: self.attributes,
         }

@@ -9,9 +9,9 @@ pub mod base {
         inline: "
             package slipswitch:sdk;
             world base {
-                import slipswitch:plugin/types@0.1.0;
-                import slipswitch:plugin/log@0.1.0;
-                export slipswitch:plugin/plugin@0.1.0;
+                import slipswitch:plugin/types@0.2.0;
+                import slipswitch:plugin/log@0.2.0;
+                export slipswitch:plugin/plugin@0.2.0;
             }
         ",
         path: "../wit",
@@ -29,12 +29,12 @@ pub mod transformer {
         inline: "
             package slipswitch:sdk;
             world transformer-role {
-                export slipswitch:plugin/transformer@0.1.0;
+                export slipswitch:plugin/transformer@0.2.0;
             }
         ",
         path: "../wit",
         world: "slipswitch:sdk/transformer-role",
-        with: { "slipswitch:plugin/types@0.1.0": crate::bindings::types },
+        with: { "slipswitch:plugin/types@0.2.0": crate::bindings::types },
         generate_all,
         pub_export_macro: true,
         export_macro_name: "export_transformer",
@@ -47,12 +47,12 @@ pub mod filter {
         inline: "
             package slipswitch:sdk;
             world filter-role {
-                export slipswitch:plugin/filter@0.1.0;
+                export slipswitch:plugin/filter@0.2.0;
             }
         ",
         path: "../wit",
         world: "slipswitch:sdk/filter-role",
-        with: { "slipswitch:plugin/types@0.1.0": crate::bindings::types },
+        with: { "slipswitch:plugin/types@0.2.0": crate::bindings::types },
         generate_all,
         pub_export_macro: true,
         export_macro_name: "export_filter",

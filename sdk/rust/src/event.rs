@@ -1,5 +1,7 @@
 //! The event as a plugin sees it: fields that are parsed already, and the text as it was sent.
 
+use std::ops::Range;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -16,6 +18,8 @@ pub struct Event {
     pub(crate) detail_type: String,
     pub(crate) time: String,
     pub(crate) json: String,
+    /// Where the detail's value stands in `json`; empty when nobody has looked.
+    pub(crate) detail: Range<usize>,
     pub(crate) attributes: Vec<(String, String)>,
 }
 
@@ -39,7 +43,7 @@ impl Event {
     pub fn parse(json: impl Into<String>) -> Result<Self, Error> {
         let json = json.into();
         let Envelope { id, source, detail_type, time } = serde_json::from_str(&json)?;
-        Ok(Self { id, source, detail_type, time, json, attributes: Vec::new() })
+        Ok(Self { id, source, detail_type, time, json, detail: 0..0, attributes: Vec::new() })
     }
 
     /// The same event with one more attribute, for tests.
@@ -74,8 +78,12 @@ impl Event {
     /// The event's detail, read into `T`. Numbers whose digits matter are best read as
     /// [`serde_json::value::RawValue`] or as `&RawValue`, which keep the sender's text.
     pub fn detail<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
-        let event: WithDetail<T> = serde_json::from_str(&self.json)
-            .map_err(|error| Error::Invalid(format!("detail: {error}")))?;
+        let refuse = |error| Error::Invalid(format!("detail: {error}"));
+        // The router has found it already: the envelope around it is not read again.
+        if let Some(detail) = self.json.get(self.detail.clone()).filter(|text| !text.is_empty()) {
+            return serde_json::from_str(detail).map_err(refuse);
+        }
+        let event: WithDetail<T> = serde_json::from_str(&self.json).map_err(refuse)?;
         Ok(event.detail)
     }
 

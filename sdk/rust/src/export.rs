@@ -79,8 +79,10 @@ mod guest {
     }
 
     fn event(event: types::Event) -> Event {
-        let types::Event { id, source, detail_type, time, json, attributes } = event;
-        Event { id, source, detail_type, time, json, attributes }
+        let types::Event { id, source, detail_type, time, json, detail, attributes } = event;
+        let start = detail.start as usize;
+        let detail = start..start.saturating_add(detail.len as usize);
+        Event { id, source, detail_type, time, json, detail, attributes }
     }
 
     fn output(output: Output) -> types::Output {

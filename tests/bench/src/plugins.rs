@@ -1,6 +1,7 @@
 //! Plugin calls a second: through the host, with all its limits, and as native code beside it.
 
 use std::io::Write as _;
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -91,6 +92,7 @@ fn subjects(host: &Host, folder: &Path, empty: &Path) -> anyhow::Result<Vec<Subj
 /// An order as the router hands it to a plugin.
 struct Sent {
     json: String,
+    detail: Range<usize>,
     attributes: Vec<(String, String)>,
 }
 
@@ -105,7 +107,15 @@ impl Sent {
             r#"{{"version":"0","id":"{ID}","account":"000000000000","time":"{TIME}","region":"local",{fields}"#
         );
         let attribute = |name: &str| (name.to_owned(), "orders".to_owned());
-        Self { json, attributes: vec![attribute("bus"), attribute("rule"), attribute("target")] }
+        // The last of the envelope's fields: all but the closing brace.
+        let name = r#""detail":"#;
+        let start = json.find(name).map_or(0, |at| at + name.len());
+        let detail = start..json.len() - 1;
+        Self {
+            json,
+            detail,
+            attributes: vec![attribute("bus"), attribute("rule"), attribute("target")],
+        }
     }
 }
 
@@ -116,6 +126,7 @@ fn sandboxed(subject: &Subject, event: &Sent) -> anyhow::Result<usize> {
         detail_type: "OrderCreated",
         time: TIME,
         json: &event.json,
+        detail: event.detail.clone(),
         attributes: &event.attributes,
     };
     Ok(subject.sandboxed.call(&event)?.iter().map(|output| output.body.len()).sum())

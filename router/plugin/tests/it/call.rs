@@ -21,9 +21,9 @@ fn what_a_transformer_puts_out_comes_back() {
 
 #[test]
 fn a_transformer_sees_the_whole_event() {
-    // id, then the first attribute's value: the last of the twelve numbers tell where the list is.
-    let echo_attribute = "(call $string (i32.const 1040) (i32.load offset=8 (local.get 10)) (i32.load offset=12 (local.get 10)))
-        (call $string (i32.const 1048) (local.get 10) (local.get 11)) (call $ok (i32.const 1))";
+    // id, then the first attribute's value: the last of the fourteen numbers tell where the list is.
+    let echo_attribute = "(call $string (i32.const 1040) (i32.load offset=8 (local.get 12)) (i32.load offset=12 (local.get 12)))
+        (call $string (i32.const 1048) (local.get 12) (local.get 13)) (call $ok (i32.const 1))";
     let attributes =
         [("bus".to_owned(), "\"shop\"".to_owned()), ("rule".to_owned(), "big".to_owned())];
     let plugin = configured(&Parts::transform(echo_attribute));
@@ -36,6 +36,14 @@ fn a_transformer_sees_the_whole_event() {
     let plugin = configured(&Parts::transform(echo_id));
     let outputs = plugin.call(&slipswitch_plugin::Event { id: "17", ..event("{}") }).unwrap();
     assert_eq!(outputs[0].body, "17");
+
+    let echo_detail =
+        "(call $output (i32.add (local.get $json) (local.get $detail)) (local.get $detail_len))
+        (call $ok (i32.const 1))";
+    let plugin = configured(&Parts::transform(echo_detail));
+    let whole = r#"{"detail":{"n":1},"x":2}"#;
+    let outputs = plugin.call(&slipswitch_plugin::Event { detail: 10..17, ..event(whole) });
+    assert_eq!(outputs.unwrap()[0].body, r#"{"n":1}"#);
 }
 
 #[test]
@@ -85,7 +93,7 @@ fn a_trap_names_its_function() {
 #[test]
 fn endless_recursion_is_a_trap() {
     let recurse = "(call $the_work (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get 5)
-        (local.get 6) (local.get 7) (local.get 8) (local.get 9) (local.get 10) (local.get 11))
+        (local.get 6) (local.get 7) (local.get 8) (local.get 9) (local.get 10) (local.get 11) (local.get 12) (local.get 13))
         (drop) (unreachable)";
     failed(
         recurse,

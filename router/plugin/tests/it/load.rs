@@ -42,7 +42,7 @@ fn half_a_file_is_refused() {
     refused(
         &file[..file.len() / 2],
         &expect![[
-            r#"damaged or unknown WebAssembly: unexpected end-of-file (at offset 0x2cb); build it again"#
+            r#"damaged or unknown WebAssembly: unexpected end-of-file (at offset 0x2e1); build it again"#
         ]],
     );
     refused(
@@ -58,20 +58,20 @@ fn other_wasm_is_refused_with_what_is_missing() {
     refused(
         &wat::parse_str("(module)").unwrap(),
         &expect![[
-            r#"WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/plugin@0.1.0, nor slipswitch:plugin/transformer@0.1.0 or slipswitch:plugin/filter@0.1.0; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"#
+            r#"WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/plugin@0.2.0, nor slipswitch:plugin/transformer@0.2.0 or slipswitch:plugin/filter@0.2.0; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"#
         ]],
     );
     refused(
         &wat::parse_str("(component)").unwrap(),
         &expect![[
-            r#"WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/plugin@0.1.0, nor slipswitch:plugin/transformer@0.1.0 or slipswitch:plugin/filter@0.1.0; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"#
+            r#"WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/plugin@0.2.0, nor slipswitch:plugin/transformer@0.2.0 or slipswitch:plugin/filter@0.2.0; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"#
         ]],
     );
     let only_plugin = format!("{CONTRACT}\nworld half {{ export plugin; }}");
     refused(
         &typed(Parts::default().module(TRANSFORMER), &only_plugin, "half"),
         &expect![[
-            r#"WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/transformer@0.1.0 or slipswitch:plugin/filter@0.1.0; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"#
+            r#"WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/transformer@0.2.0 or slipswitch:plugin/filter@0.2.0; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"#
         ]],
     );
 }
@@ -92,11 +92,11 @@ fn an_import_is_refused_by_name() {
             r#"asks for `wasi:clocks/monotonic-clock@0.2.0`, which no plugin may have: a plugin gets the event and the log, no files, network, clock or randomness; remove what uses it (a build for wasm32-wasip1 or wasip2 imports it unasked: build for wasm32-unknown-unknown)"#
         ]],
     );
-    let state = r#"(component (import "slipswitch:plugin/state@0.1.0" (instance (export "get" (func (result u64))))))"#;
+    let state = r#"(component (import "slipswitch:plugin/state@0.2.0" (instance (export "get" (func (result u64))))))"#;
     refused(
         &wat::parse_str(state).unwrap(),
         &expect![[
-            r#"asks for `slipswitch:plugin/state@0.1.0`, which no plugin may have: a plugin gets the event and the log, no files, network, clock or randomness; remove what uses it (a build for wasm32-wasip1 or wasip2 imports it unasked: build for wasm32-unknown-unknown)"#
+            r#"asks for `slipswitch:plugin/state@0.2.0`, which no plugin may have: a plugin gets the event and the log, no files, network, clock or randomness; remove what uses it (a build for wasm32-wasip1 or wasip2 imports it unasked: build for wasm32-unknown-unknown)"#
         ]],
     );
 }
@@ -112,32 +112,42 @@ fn changed(change: impl Fn(&str) -> String, contract: &str, world: &str) -> Vec<
 #[test]
 fn another_contract_is_refused_with_both_versions() {
     let file = |version: &str| {
-        let change = |text: &str| text.replace("@0.1.0", version);
+        let change = |text: &str| text.replace("@0.2.0", version);
         changed(change, &change(CONTRACT), TRANSFORMER)
     };
     refused(
-        &file("@0.0.3"),
+        &file("@0.1.3"),
         &expect![[
-            r#"made for the contract slipswitch:plugin@0.0.3, and this router speaks slipswitch:plugin@0.1.0: rebuild it with slipswitch-sdk 0.1"#
+            r#"made for the contract slipswitch:plugin@0.1.3, and this router speaks slipswitch:plugin@0.2.0: rebuild it with slipswitch-sdk 0.2"#
         ]],
     );
     refused(
-        &file("@0.2.0"),
+        &file("@0.3.0"),
         &expect![[
-            r#"made for the contract slipswitch:plugin@0.2.0, and this router speaks slipswitch:plugin@0.1.0: update the router, or rebuild the plugin with slipswitch-sdk 0.1"#
+            r#"made for the contract slipswitch:plugin@0.3.0, and this router speaks slipswitch:plugin@0.2.0: update the router, or rebuild the plugin with slipswitch-sdk 0.2"#
         ]],
     );
     refused(
         &component(&file("@1.0.0")),
         &expect![[
-            r#"made for the contract slipswitch:plugin@1.0.0, and this router speaks slipswitch:plugin@0.1.0: update the router, or rebuild the plugin with slipswitch-sdk 0.1"#
+            r#"made for the contract slipswitch:plugin@1.0.0, and this router speaks slipswitch:plugin@0.2.0: update the router, or rebuild the plugin with slipswitch-sdk 0.2"#
+        ]],
+    );
+}
+
+#[test]
+fn a_plugin_of_the_contract_before_is_told_to_be_rebuilt() {
+    refused(
+        include_bytes!("../../testdata/contract-0.1.0.wasm"),
+        &expect![[
+            r#"made for the contract slipswitch:plugin@0.1.0, and this router speaks slipswitch:plugin@0.2.0: rebuild it with slipswitch-sdk 0.2"#
         ]],
     );
 }
 
 #[test]
 fn a_later_patch_of_the_contract_is_the_same_contract() {
-    let change = |text: &str| text.replace("@0.1.0", "@0.1.4");
+    let change = |text: &str| text.replace("@0.2.0", "@0.2.4");
     assert!(load(&changed(change, &change(CONTRACT), TRANSFORMER)).is_ok());
 }
 
@@ -148,14 +158,14 @@ fn a_changed_record_is_refused_by_function() {
     assert_ne!(contract, CONTRACT);
     let change = |text: &str| {
         text.replace(
-            "(param $json i32) (param $json_len i32) (param i32 i32)",
-            "(param $json i32) (param $json_len i32)",
+            "(param $detail i32) (param $detail_len i32)\n                (param i32 i32)",
+            "(param $detail i32) (param $detail_len i32)",
         )
     };
     refused(
         &changed(change, &contract, TRANSFORMER),
         &expect![[
-            r#"its `transform` is not that of slipswitch:plugin@0.1.0: type mismatch with parameters: expected record of 6 fields, found 5 fields; rebuild it with slipswitch-sdk 0.1"#
+            r#"its `transform` is not that of slipswitch:plugin@0.2.0: type mismatch with parameters: expected record of 7 fields, found 6 fields; rebuild it with slipswitch-sdk 0.2"#
         ]],
     );
 }
@@ -164,9 +174,9 @@ fn a_changed_record_is_refused_by_function() {
 fn a_plugin_has_one_role() {
     let both =
         format!("{CONTRACT}\nworld both {{ export plugin; export filter; export transformer; }}");
-    let export = r#"(export "slipswitch:plugin/transformer@0.1.0#transform")"#;
+    let export = r#"(export "slipswitch:plugin/transformer@0.2.0#transform")"#;
     let change = |text: &str| {
-        text.replace(export, &format!(r#"{export} (export "slipswitch:plugin/filter@0.1.0#keep")"#))
+        text.replace(export, &format!(r#"{export} (export "slipswitch:plugin/filter@0.2.0#keep")"#))
     };
     refused(
         &changed(change, &both, "both"),

@@ -1,7 +1,8 @@
 //! Plugins in WebAssembly's text format, and a host to try them on.
 //!
 //! A plugin here is the contract's functions in text, around a body for the one under test. `transform` and `keep` take
-//! twelve numbers: address and length of id, source, detail-type, time, json and attributes. They return the address
+//! fourteen numbers: address and length of id, source, detail-type, time and json, where the detail stands in
+//! json, and address and length of the attributes. They return the address
 //! of the result, for which 64 bytes at 1024 are free.
 
 use std::time::Duration;
@@ -49,7 +50,7 @@ impl Parts {
 
     /// With the log import as `$log`: level, message, fields.
     pub(crate) fn with_log(mut self) -> Self {
-        self.imports = r#"(import "slipswitch:plugin/log@0.1.0" "log" (func $log (param i32 i32 i32 i32 i32)))"#;
+        self.imports = r#"(import "slipswitch:plugin/log@0.2.0" "log" (func $log (param i32 i32 i32 i32 i32)))"#;
         self
     }
 
@@ -61,7 +62,7 @@ impl Parts {
     pub(crate) fn text(&self, role: &str) -> String {
         let Self { imports, globals, describe, configure, transform, is_pure } = self;
         let function =
-            if role == FILTER { "filter@0.1.0#keep" } else { "transformer@0.1.0#transform" };
+            if role == FILTER { "filter@0.2.0#keep" } else { "transformer@0.2.0#transform" };
         let is_pure = i32::from(*is_pure);
         format!(
             r#"(module {imports}
@@ -97,7 +98,7 @@ impl Parts {
                 (i32.store8 (i32.const 1028) (local.get $kind))
                 (call $string (i32.const 1032) (i32.const 96) (i32.const 9))
                 (i32.const 1024))
-              (func (export "slipswitch:plugin/plugin@0.1.0#describe") (result i32)
+              (func (export "slipswitch:plugin/plugin@0.2.0#describe") (result i32)
                 {describe}
                 (call $string (i32.const 1024) (i32.const 16) (i32.const 4))
                 (call $string (i32.const 1032) (i32.const 16) (i32.const 4))
@@ -105,11 +106,12 @@ impl Parts {
                 (call $string (i32.const 1048) (i32.const 0) (i32.const 0))
                 (i32.store8 (i32.const 1056) (i32.const {is_pure}))
                 (i32.const 1024))
-              (func (export "slipswitch:plugin/plugin@0.1.0#configure") (param $config i32) (param $len i32) (result i32)
+              (func (export "slipswitch:plugin/plugin@0.2.0#configure") (param $config i32) (param $len i32) (result i32)
                 {configure})
               (func $the_work (export "slipswitch:plugin/{function}")
                 (param $id i32) (param $id_len i32) (param i32 i32 i32 i32 i32 i32)
-                (param $json i32) (param $json_len i32) (param i32 i32) (result i32)
+                (param $json i32) (param $json_len i32) (param $detail i32) (param $detail_len i32)
+                (param i32 i32) (result i32)
                 {transform}))"#
         )
     }
@@ -165,6 +167,7 @@ pub(crate) fn event(json: &str) -> Event<'_> {
         detail_type: "T",
         time: "2026-01-01T00:00:00Z",
         json,
+        detail: 0..0,
         attributes: &[],
     }
 }

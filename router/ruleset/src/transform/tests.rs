@@ -160,7 +160,7 @@ fn a_plugin_sees_the_envelope_and_what_the_one_before_attached() {
         Ok(vec![output("{}", &[("source", "other"), ("detail-type", "New")])])
     });
     let show = plugin("show", |input| {
-        let StepInput { id, source, detail_type, time, json, attributes } = *input;
+        let StepInput { id, source, detail_type, time, json, attributes, .. } = *input;
         Ok(vec![output(&format!("{id} {source} {detail_type} {time} {json} {attributes:?}"), &[])])
     });
     check(
