@@ -75,6 +75,8 @@ enum Verb {
     #[command(subcommand)]
     Pattern(verbs::pattern::Verb),
     #[command(subcommand)]
+    Plugin(verbs::plugin::Verb),
+    #[command(subcommand)]
     Bench(verbs::bench::Verb),
 }
 
@@ -106,6 +108,7 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Journal(verb) => verbs::journal::run(&verb),
         Verb::Status(arguments) => verbs::status::run(&arguments),
         Verb::Pattern(verb) => verbs::pattern::run(&verb),
+        Verb::Plugin(verb) => verbs::plugin::run(&verb),
         Verb::Bench(verb) => verbs::bench::run(&verb),
     }
 }

@@ -43,6 +43,7 @@ pub use pattern;
 pub use diagnostic::Diagnostic;
 pub use flow::{Batch, Circuit, Flow, OrderBy, Start};
 pub use inline_test::{TestOutcome, TestReport};
+pub use json::{Difference, difference};
 pub use load::{Context, load, reload};
 pub use plugins::{PluginStep, Plugins, PrepareError, StepError, StepInput, StepOutput};
 pub use rule::{BusTarget, Http, Log, Retry, Rule, Target, TargetKind};

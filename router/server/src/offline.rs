@@ -8,6 +8,7 @@ mod bench;
 mod explain;
 pub mod journal;
 mod patterns;
+pub mod plugins;
 
 use std::path::Path;
 

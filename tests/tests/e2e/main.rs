@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 mod arrows;
+mod authors;
 mod bad_input;
 mod buses;
 mod commands;

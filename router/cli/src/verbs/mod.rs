@@ -9,6 +9,7 @@ pub(crate) mod event;
 pub(crate) mod events;
 pub(crate) mod journal;
 pub(crate) mod pattern;
+pub(crate) mod plugin;
 pub(crate) mod replay;
 pub(crate) mod send;
 pub(crate) mod serve;

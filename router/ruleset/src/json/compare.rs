@@ -6,7 +6,7 @@ use super::{Kind, elements, kind, members, same_number, unescape};
 
 /// The first place where two values differ.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Difference {
+pub struct Difference {
     /// As a JSONPath.
     pub path: String,
     /// JSON text; none when there is nothing at this place.
@@ -17,7 +17,7 @@ pub(crate) struct Difference {
 /// Compares by value: the order of keys, white space and the spelling of numbers do not count.
 ///
 /// Of a key that stands twice in an object the last counts.
-pub(crate) fn difference(expected: &str, actual: &str) -> Option<Difference> {
+pub fn difference(expected: &str, actual: &str) -> Option<Difference> {
     find(expected, actual, "$")
 }
 

@@ -10,7 +10,7 @@ mod decimal;
 mod raw;
 mod string;
 
-pub(crate) use compare::{Difference, difference};
+pub use compare::{Difference, difference};
 pub(crate) use decimal::same_number;
 pub(crate) use raw::{Kind, compact, elements, kind, members};
 pub(crate) use string::{escaped_len, push_escaped, push_quoted, unescape};

@@ -122,7 +122,7 @@ fn line_and_column(text: &str, byte: usize) -> (usize, usize) {
 }
 
 /// The byte where a line and column (both from 1, the column in characters) begin.
-fn byte_at(text: &str, line: u64, column: u64) -> usize {
+pub(crate) fn byte_at(text: &str, line: u64, column: u64) -> usize {
     let skip = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
     let into = usize::try_from(column.saturating_sub(1)).unwrap_or(usize::MAX);
     let line_start: usize = text.split_inclusive('\n').take(skip).map(str::len).sum();

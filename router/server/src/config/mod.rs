@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use diagnose::{at, nearest};
+pub(crate) use diagnose::{at, byte_at, nearest};
 pub(crate) use file::{ADDRESS_MEND, check_address};
 
 use bus::ruleset::Diagnostic;

@@ -84,6 +84,7 @@ impl Scene {
         let mut command = Command::new(built::binary());
         command.current_dir(self.folder.path()).args(words);
         command.env_remove("SLIPSWITCH_URL").env("NO_COLOR", "1");
+        command.env("XDG_CACHE_HOME", self.path("cache"));
         command.envs(self.environment.iter().cloned());
         command
     }

@@ -1,0 +1,61 @@
+//! `slipswitch plugin …`: writing plugins, and looking after those of a running router.
+
+mod inspect;
+mod test;
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use server::offline::plugins::PluginError;
+
+use crate::failure::{Exit, Failure};
+
+/// Write plugins: look at one, run its cases.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Inspect(inspect::Arguments),
+    Test(test::Arguments),
+}
+
+pub(crate) fn run(verb: &Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Inspect(arguments) => inspect::run(arguments),
+        Verb::Test(arguments) => test::run(arguments),
+    }
+}
+
+/// What stands in the way, with the exit code that says whose turn it is.
+fn failure(error: &PluginError) -> Failure {
+    let exit = if error.is_usage() {
+        Exit::Usage
+    } else if error.is_broken() {
+        Exit::BadConfiguration
+    } else {
+        Exit::Failed
+    };
+    Failure { exit, message: error.to_string() }
+}
+
+/// The built plugin of a project: the only `*.wasm` directly in its folder.
+fn built(project: &Path) -> Result<PathBuf, Failure> {
+    let shown = project.display();
+    let listing = std::fs::read_dir(project)
+        .map_err(|error| Failure::usage(format!("read the folder {shown}: {error}")))?;
+    let mut found: Vec<PathBuf> = listing
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .map(|path| path.strip_prefix(".").map(Path::to_owned).unwrap_or(path))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))
+        .collect();
+    found.sort();
+    match found.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(Failure::usage(format!(
+            "there is no *.wasm in {shown}: `slipswitch plugin build {shown}` makes it, or name one with --file"
+        ))),
+        several => {
+            let names: Vec<String> =
+                several.iter().map(|path| path.display().to_string()).collect();
+            Err(Failure::usage(format!("which one? name it with --file: {}", names.join(", "))))
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The day of somebody who writes plugins: no router runs.
+
+use std::fs;
+
+use crate::harness::Scene;
+
+const CASES: &str = r#"[
+  {
+    "name": "the email goes",
+    "config": { "fields": ["$.detail.email"] },
+    "event": { "source": "shop", "detail": { "email": "a@b", "n": 1.10 } },
+    "expect": EXPECTED
+  },
+  { "name": "nobody knows this field",   "config": {"fields": ["detail"]}, "event": {}, "expect": [] }
+]
+"#;
+
+/// A folder with the plugin `redact` and its cases.
+fn project(expected: &str) -> Scene {
+    let scene = Scene::new().with_plugins(&["redact"]);
+    fs::create_dir(scene.path("tests")).unwrap();
+    scene.write("tests/a.json", CASES.replace("EXPECTED", expected));
+    scene
+}
+
+const TEST: [&str; 6] = ["plugin", "test", "--file", "plugins/redact.wasm", "--filter", "email"];
+
+#[test]
+fn a_plugin_says_what_it_is_and_what_it_costs() {
+    let scene = Scene::new().with_plugins(&["redact"]);
+    let shown = scene.run(&["plugin", "inspect", "plugins/redact.wasm"]).expect(0);
+    for line in [
+        "plugin    redact 0.",
+        "role      transformer",
+        "contract  slipswitch:plugin@0.",
+        "compile   ",
+    ] {
+        assert!(shown.out.contains(line), "{line:?}: {}", shown.out);
+    }
+    let json =
+        scene.run(&["plugin", "inspect", "plugins/redact.wasm", "-o", "json"]).expect(0).json();
+    let size = fs::metadata(scene.path("plugins/redact.wasm")).unwrap().len();
+    assert_eq!((&json["role"], &json["size_bytes"]), (&"transformer".into(), &size.into()));
+    assert_eq!(json["digest"].as_str().unwrap().len(), 64);
+
+    scene.write("plugins/text.wasm", "hello");
+    let words = ["plugins/text.wasm: not WebAssembly: it begins with `68 65 6c 6c 6f`"];
+    scene.run(&["plugin", "inspect", "plugins/text.wasm"]).expect(78).says(&words);
+    scene.run(&["plugin", "inspect", "nowhere.wasm"]).expect(2).says(&["read nowhere.wasm: "]);
+}
+
+#[test]
+fn a_case_that_fails_shows_its_place_the_difference_and_what_came_out() {
+    let scene = project(r#"[{ "source": "shop" }]"#);
+    let failed = scene.run(&TEST).expect(3);
+    assert_eq!(failed.out, "plugins/redact.wasm, 1 case: 0 passed, 1 failed\n");
+    failed.says(&[
+        "`the email goes` failed: at $.account: expected nothing",
+        "[tests/a.json:6:15]",
+        "  what came out:\n  [\n",
+        "\"n\": 1.10",
+    ]);
+
+    let all = scene
+        .run(&["plugin", "test", "--file", "plugins/redact.wasm", "-o", "json"])
+        .expect(3)
+        .json();
+    assert_eq!((&all[0]["line"], &all[1]["name"]), (&6.into(), &"nobody knows this field".into()));
+    assert!(
+        all[1]["failure"].as_str().unwrap().contains("its configuration is refused: "),
+        "{all}"
+    );
+}
+
+#[test]
+fn an_update_writes_what_came_out_and_leaves_every_other_byte() {
+    let scene = project("[]");
+    let updated = scene.run(&[&TEST[..], &["--update"]].concat()).expect(0);
+    assert_eq!(updated.out, "plugins/redact.wasm, 1 case: 0 passed, 1 updated, 0 failed\n");
+    scene.run(&TEST).expect(0);
+
+    let (before, after) = CASES.split_once("EXPECTED").unwrap();
+    let text = fs::read_to_string(scene.path("tests/a.json")).unwrap();
+    let written = text.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+    let written = written.unwrap_or_else(|| panic!("something else changed:\n{text}"));
+    assert!(written.starts_with("[\n      {\n        \"version\": \"0\",\n"), "{written}");
+    assert!(written.ends_with("          \"n\": 1.10\n        }\n      }\n    ]"), "{written}");
+}
+
+#[test]
+fn what_is_no_case_is_told_with_its_place_and_runs_nothing() {
+    let scene = project("[]");
+    scene.write("tests/b.json", "{ \"name\": \"b\",\n  \"evnt\": {} }");
+    scene.run(&TEST).expect(78).says(&[
+        "unknown key `evnt`",
+        "[tests/b.json:2:3]",
+        "did you mean `event`?",
+    ]);
+    fs::remove_dir_all(scene.path("tests")).unwrap();
+    scene.run(&TEST).expect(2).says(&["there is no folder tests"]);
+    scene.run(&["plugin", "test"]).expect(2).says(&["there is no *.wasm in ."]);
+}
