@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use plugin::{CallError, Configured, Host, Plugin, Role};
+use event::Timestamp;
+use plugin::{CallError, Configured, Host, Plugin, Setup};
 use ruleset::{PluginStep, PrepareError, StepError, StepInput, StepOutput};
 use serde::Serialize;
 
@@ -77,10 +78,7 @@ impl Shelf {
                 name: name.clone(),
                 path: path.clone(),
                 version: plugin.ok().map(|plugin| plugin.info().version.clone()),
-                role: plugin.ok().map(|plugin| match plugin.role() {
-                    Role::Filter => "filter",
-                    Role::Transformer => "transformer",
-                }),
+                role: plugin.ok().map(|plugin| plugin.role().name()),
                 digest: plugin.ok().map(|plugin| plugin.digest().to_owned()),
                 error: plugin.err().cloned(),
             }
@@ -115,7 +113,7 @@ impl ruleset::Plugins for Shelf {
             return Ok(Arc::new(Step(ready.clone())));
         }
         let ready = plugin
-            .configure(config, self.limits.clone())
+            .configure(config, Setup { limits: self.limits.clone(), ..Setup::default() })
             .map_err(|error| PrepareError::ConfigRefused(error.to_string()))?;
         configured.insert(key, ready.clone());
         Ok(Arc::new(Step(ready)))
@@ -136,9 +134,11 @@ impl PluginStep for Step {
             source: input.source,
             detail_type: input.detail_type,
             time: input.time,
+            time_ms: Timestamp::parse(input.time).map_or(0, Timestamp::as_millis),
             json: input.json,
             detail: input.detail.clone(),
             attributes: input.attributes,
+            position: 0,
         };
         let outputs = self.0.call(&event).map_err(|error: CallError| {
             let words = error.to_string();

@@ -11,11 +11,24 @@ pub struct Event<'a> {
     pub detail_type: &'a str,
     /// RFC 3339.
     pub time: &'a str,
+    /// The same in milliseconds since 1970: what the plugin's clock shows.
+    pub time_ms: i64,
     /// JSON text: the whole envelope, or what the step before put out.
     pub json: &'a str,
     /// Where the value of `detail` stands in `json`, in bytes; empty when that is not known.
     pub detail: Range<usize>,
     pub attributes: &'a [(String, String)],
+    /// Which of the values it is that the step before made of the event, so that each draws random numbers of its own;
+    /// 0 for the event itself.
+    pub position: u32,
+}
+
+impl<'a> Event<'a> {
+    /// The last attribute of this name.
+    pub fn attribute(&self, name: &str) -> Option<&'a str> {
+        let found = self.attributes.iter().rev().find(|(found, _)| found == name);
+        found.map(|(_, value)| value.as_str())
+    }
 }
 
 /// One thing to send on.
@@ -83,6 +96,17 @@ impl CallError {
     /// True when another attempt with the same event is pointless.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Invalid(_))
+    }
+
+    /// True when it speaks against the plugin and not against the event or the host: enough of these open its circuit.
+    pub fn is_plugins_fault(&self) -> bool {
+        match self {
+            Self::Trap { .. }
+            | Self::Deadline { .. }
+            | Self::Memory { .. }
+            | Self::Output { .. } => true,
+            Self::Invalid(_) | Self::Retry(_) | Self::Fatal(_) | Self::Busy { .. } => false,
+        }
     }
 
     /// True when the instance can have caused it, so that a fresh one may do better.

@@ -13,15 +13,16 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use wit_component::ComponentEncoder;
 
 use crate::cache::{self, Cache};
-use crate::contract::{self, FILTER, PLUGIN, Role, TRANSFORMER};
+use crate::contract::{self, BATCH_TRANSFORMER, FILTER, PLUGIN, Role, TRANSFORMER};
 use crate::instance::{Exports, Instance, InstantiateError, State};
 use crate::ticker::Ticker;
-use crate::{Info, Limits, LoadError};
+use crate::{Grant, Info, LoadError, Setup};
 
 pub(crate) struct Code {
     pub(crate) pre: InstancePre<State>,
     pub(crate) exports: Exports,
     pub(crate) info: Info,
+    pub(crate) imports: Vec<Grant>,
     /// SHA-256 of the file, in hex.
     pub(crate) digest: String,
 }
@@ -53,13 +54,13 @@ impl Workshop<'_> {
                 &encoded
             }
         };
-        let role = contract::check(component)?;
+        let (role, imports) = contract::check(component)?;
         let compiled = self.compile(component)?;
         let exports = exports(&compiled, role)?;
         let pre = self.linker.instantiate_pre(&compiled);
         let pre = pre.map_err(|error| LoadError::Damaged { problem: format!("{error:#}") })?;
         let info = self.try_out(name, &pre, &exports)?;
-        Ok(Code { pre, exports, info, digest })
+        Ok(Code { pre, exports, info, imports, digest })
     }
 
     fn compile(&self, component: &[u8]) -> Result<Component, LoadError> {
@@ -77,17 +78,18 @@ impl Workshop<'_> {
         pre: &InstancePre<State>,
         exports: &Exports,
     ) -> Result<Info, LoadError> {
-        let limits = Limits::default();
-        let instance = Instance::new(pre, exports, self.ticker, name, &limits).map_err(
-            |error| match error {
-                InstantiateError::Mismatch { function, problem } => {
-                    LoadError::Mismatch { function, problem }
-                }
-                InstantiateError::Failed(error) => LoadError::Trial(error),
-                InstantiateError::Full => LoadError::Busy,
-            },
-        )?;
-        let info = instance.describe(self.ticker, &limits).map_err(LoadError::Trial)?;
+        let setup = Setup::default();
+        let instance =
+            Instance::new(pre, exports, self.ticker, name, &setup).map_err(
+                |error| match error {
+                    InstantiateError::Mismatch { function, problem } => {
+                        LoadError::Mismatch { function, problem }
+                    }
+                    InstantiateError::Failed(error) => LoadError::Trial(error),
+                    InstantiateError::Full => LoadError::Busy,
+                },
+            )?;
+        let info = instance.describe(self.ticker, &setup.limits).map_err(LoadError::Trial)?;
         Ok(Info {
             name: info.name,
             version: info.version,
@@ -137,7 +139,7 @@ fn encode(module: &[u8]) -> Result<Vec<u8>, LoadError> {
         }
     }
     if !is_typed {
-        let missing = vec![PLUGIN.to_owned(), format!("{TRANSFORMER} or {FILTER}")];
+        let missing = vec![PLUGIN.to_owned(), contract::one_role()];
         return Err(LoadError::WrongWorld { missing });
     }
     let encoded = ComponentEncoder::default()
@@ -159,6 +161,7 @@ fn exports(component: &Component, role: Role) -> Result<Exports, LoadError> {
     let call = match role {
         Role::Filter => find(FILTER, "keep")?,
         Role::Transformer => find(TRANSFORMER, "transform")?,
+        Role::BatchTransformer => find(BATCH_TRANSFORMER, "transform-batch")?,
     };
     Ok(Exports {
         describe: find(PLUGIN, "describe")?,

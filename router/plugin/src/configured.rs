@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::de::IgnoredAny;
 
 use crate::instance::{Instance, InstantiateError};
-use crate::{CallError, Event, Limits, Output, Plugin};
+use crate::{CallError, Event, Grant, Isolation, Limits, Output, Plugin, Setup, StateAccess};
 
 /// Cheap to clone; clones share their instances.
 #[derive(Clone)]
@@ -21,7 +21,8 @@ pub struct Configured {
 struct Inner {
     plugin: Plugin,
     config: String,
-    limits: Limits,
+    setup: Setup,
+    isolation: Isolation,
     idle: Arc<Idle>,
 }
 
@@ -37,6 +38,12 @@ pub enum ConfigureError {
     /// The plugin's own words.
     #[error("{0}")]
     Refused(String),
+
+    /// The rule has to say that the plugin may have what it asks for.
+    #[error(
+        "it asks for `{import}`, which its rule does not grant: add `grant: [{import}]` to the step"
+    )]
+    NotGranted { import: Grant },
 
     #[error("not JSON: {problem}")]
     NotJson { problem: String },
@@ -71,50 +78,95 @@ impl Configured {
     pub(crate) fn new(
         plugin: &Plugin,
         config: &str,
-        mut limits: Limits,
+        mut setup: Setup,
     ) -> Result<Self, ConfigureError> {
-        limits.memory_bytes_max = limits.memory_bytes_max.min(plugin.host.options.memory_bytes_max);
+        let ungranted = plugin.imports().iter().find(|import| !setup.grants.has(**import));
+        if let Some(import) = ungranted {
+            return Err(ConfigureError::NotGranted { import: *import });
+        }
+        let memory_bytes_max = &mut setup.limits.memory_bytes_max;
+        *memory_bytes_max = (*memory_bytes_max).min(plugin.host.options.memory_bytes_max);
+        let by_default = if plugin.info().pure { Isolation::Reuse } else { Isolation::Batch };
+        let isolation = setup.isolation.unwrap_or(by_default);
         let config = if config.trim().is_empty() { "{}" } else { config };
         if let Err(error) = serde_json::from_str::<IgnoredAny>(config) {
             return Err(ConfigureError::NotJson { problem: error.to_string() });
         }
         let idle = Arc::new(Idle::default());
         plugin.host.register(&idle);
-        let inner = Inner { plugin: plugin.clone(), config: config.to_owned(), limits, idle };
+        let config = config.to_owned();
+        let inner = Inner { plugin: plugin.clone(), config, setup, isolation, idle };
         let configured = Self { inner: Arc::new(inner) };
         let instance = configured.fresh()?;
         configured.give_back(instance);
         Ok(configured)
     }
 
-    /// Sends one event through the plugin, on the calling thread.
-    ///
-    /// A filter answers with the event as it was, or with nothing.
+    /// How long its instances live.
+    pub fn isolation(&self) -> Isolation {
+        self.inner.isolation
+    }
+
+    /// Sends one event through the plugin, on the calling thread: a batch of one, without state.
     pub fn call(&self, event: &Event<'_>) -> Result<Vec<Output>, CallError> {
+        self.call_one(event, None)
+    }
+
+    /// Sends events through the plugin, on the calling thread: one answer for each, in their order.
+    ///
+    /// `states` holds what each event sees of the plugin's state; where there is none, a plugin that asks for state is
+    /// told that it is unavailable. A filter answers with the event as it was, or with nothing. An event that breaks
+    /// the instance fails alone.
+    pub fn call_batch(
+        &self,
+        events: &[Event<'_>],
+        states: &[Option<Arc<dyn StateAccess>>],
+    ) -> Vec<Result<Vec<Output>, CallError>> {
+        let state = |index: usize| states.get(index).and_then(Option::as_ref);
+        let events = events.iter().enumerate();
+        events.map(|(index, event)| self.call_one(event, state(index))).collect()
+    }
+
+    fn call_one(
+        &self,
+        event: &Event<'_>,
+        state: Option<&Arc<dyn StateAccess>>,
+    ) -> Result<Vec<Output>, CallError> {
         let used = self.inner.idle.take();
         let answer = match used {
-            Some(instance) => match self.attempt(instance, event) {
+            Some(instance) => match self.attempt(instance, event, state) {
                 // The instance may carry what an earlier event left behind; a fresh one cannot.
-                (Err(error), true) if error.may_be_the_instance() => self.attempt_fresh(event),
+                (Err(error), true) if error.may_be_the_instance() => {
+                    if let Some(state) = state {
+                        state.undo();
+                    }
+                    self.attempt_fresh(event, state)
+                }
                 (answer, _) => answer,
             },
-            None => self.attempt_fresh(event),
+            None => self.attempt_fresh(event, state),
         };
         let outputs = answer?;
         self.check(&outputs, event)?;
         Ok(outputs)
     }
 
-    fn attempt_fresh(&self, event: &Event<'_>) -> Result<Vec<Output>, CallError> {
+    fn attempt_fresh(
+        &self,
+        event: &Event<'_>,
+        state: Option<&Arc<dyn StateAccess>>,
+    ) -> Result<Vec<Output>, CallError> {
         let instance = self.fresh().map_err(|error| match error {
             ConfigureError::Failed(error) => error,
             // It was taken when it was tried: the same words now are the instance's trouble, not the rule's.
             ConfigureError::Refused(words) => {
                 CallError::Fatal(format!("configuration refused: {words}"))
             }
-            ConfigureError::NotJson { problem } => CallError::Fatal(problem),
+            error @ (ConfigureError::NotJson { .. } | ConfigureError::NotGranted { .. }) => {
+                unreachable!("it was taken when it was tried: {error}")
+            }
         })?;
-        self.attempt(instance, event).0
+        self.attempt(instance, event, state).0
     }
 
     /// The answer, and whether the instance had served before.
@@ -122,10 +174,11 @@ impl Configured {
         &self,
         instance: Instance,
         event: &Event<'_>,
+        state: Option<&Arc<dyn StateAccess>>,
     ) -> (Result<Vec<Output>, CallError>, bool) {
         let is_used = instance.is_used();
         let (answer, instance) =
-            instance.call(event, &self.inner.plugin.host.ticker, &self.inner.limits);
+            instance.call(event, state, &self.inner.plugin.host.ticker, &self.inner.setup.limits);
         if let Some(instance) = instance {
             self.give_back(instance);
         }
@@ -133,9 +186,8 @@ impl Configured {
     }
 
     fn give_back(&self, instance: Instance) {
-        let Inner { plugin, idle, .. } = &*self.inner;
-        // What is not pure keeps something between calls, so that each event gets an instance of its own.
-        let is_reusable = plugin.info().pure || !instance.is_used();
+        let Inner { plugin, isolation, idle, .. } = &*self.inner;
+        let is_reusable = *isolation == Isolation::Reuse || !instance.is_used();
         if is_reusable && !instance.is_worn(plugin.host.options.calls_per_instance_max) {
             idle.put(instance, plugin.host.options.workers.max(1));
         }
@@ -143,16 +195,10 @@ impl Configured {
 
     /// An instance that has seen no event yet.
     fn fresh(&self) -> Result<Instance, ConfigureError> {
-        let Inner { plugin, config, limits, .. } = &*self.inner;
+        let Inner { plugin, config, setup, .. } = &*self.inner;
         let host = &plugin.host;
         let make = || {
-            Instance::new(
-                &plugin.code.pre,
-                &plugin.code.exports,
-                &host.ticker,
-                &plugin.name,
-                limits,
-            )
+            Instance::new(&plugin.code.pre, &plugin.code.exports, &host.ticker, &plugin.name, setup)
         };
         let instance = host.with_room(make).map_err(|error| {
             ConfigureError::Failed(match error {
@@ -165,7 +211,7 @@ impl Configured {
                 }
             })
         })?;
-        match instance.configure(config, &host.ticker, limits) {
+        match instance.configure(config, &host.ticker, &setup.limits) {
             Ok(Ok(instance)) => Ok(instance),
             Ok(Err(words)) => Err(ConfigureError::Refused(words)),
             Err(error) => Err(ConfigureError::Failed(error)),
@@ -173,7 +219,7 @@ impl Configured {
     }
 
     fn check(&self, outputs: &[Output], event: &Event<'_>) -> Result<(), CallError> {
-        let Limits { outputs_max, output_bytes_max, .. } = self.inner.limits;
+        let Limits { outputs_max, output_bytes_max, .. } = self.inner.setup.limits;
         let refuse = |problem: String| Err(CallError::Output { problem });
         if outputs.len() > outputs_max {
             return refuse(format!(

@@ -7,7 +7,7 @@
 
 use wasmparser::{Parser, Payload};
 
-use crate::LoadError;
+use crate::{Grant, LoadError};
 
 /// The contract that this host speaks. Plugins of another 0.x are refused; a later patch only adds.
 pub const CONTRACT: &str = "slipswitch:plugin@0.2.0";
@@ -15,13 +15,14 @@ pub const CONTRACT: &str = "slipswitch:plugin@0.2.0";
 pub(crate) const PLUGIN: &str = "slipswitch:plugin/plugin@0.2.0";
 pub(crate) const FILTER: &str = "slipswitch:plugin/filter@0.2.0";
 pub(crate) const TRANSFORMER: &str = "slipswitch:plugin/transformer@0.2.0";
+pub(crate) const BATCH_TRANSFORMER: &str = "slipswitch:plugin/batch-transformer@0.2.0";
 pub(crate) const LOG: &str = "slipswitch:plugin/log@0.2.0";
 
 const PACKAGE: &str = "slipswitch:plugin/";
 /// The parts of the contract's version that must be equal.
 const KNOWN: (u64, u64) = (0, 2);
-/// What a plugin may import. `types` has no functions: it only gives names to types.
-const IMPORTS: [&str; 2] = ["types", "log"];
+/// What a plugin may import without a grant. `types` has no functions: it only gives names to types.
+const ALWAYS: [&str; 2] = ["types", "log"];
 
 /// What a plugin does with an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,19 @@ pub enum Role {
     Filter,
     /// Decides what goes on.
     Transformer,
+    /// Decides what goes on, for several events at once.
+    BatchTransformer,
+}
+
+impl Role {
+    /// As people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Filter => "filter",
+            Self::Transformer => "transformer",
+            Self::BatchTransformer => "batch transformer",
+        }
+    }
 }
 
 /// The names on the outside of a component.
@@ -39,14 +53,16 @@ struct Outside {
     exports: Vec<String>,
 }
 
-/// The role of a component, if it is a plugin of our contract and asks for nothing that it may not have.
-pub(crate) fn check(component: &[u8]) -> Result<Role, LoadError> {
+/// The role of a component, and what it asks for beside the log, if it is a plugin of our contract and asks for nothing
+/// that nobody may have.
+pub(crate) fn check(component: &[u8]) -> Result<(Role, Vec<Grant>), LoadError> {
     let outside = Outside::read(component)?;
     for name in outside.imports.iter().chain(&outside.exports) {
         check_version(name)?;
     }
+    let mut imports = Vec::new();
     for import in &outside.imports {
-        check_import(import)?;
+        imports.extend(check_import(import)?);
     }
     let exports =
         |interface: &str| outside.exports.iter().any(|name| interface_of(name) == Some(interface));
@@ -54,27 +70,48 @@ pub(crate) fn check(component: &[u8]) -> Result<Role, LoadError> {
     if !exports("plugin") {
         missing.push(PLUGIN.to_owned());
     }
-    let role = match (exports("filter"), exports("transformer")) {
-        (true, true) => return Err(LoadError::TwoRoles),
-        (true, false) => Some(Role::Filter),
-        (false, true) => Some(Role::Transformer),
-        (false, false) => None,
+    let roles = [
+        (Role::Filter, exports("filter")),
+        (Role::Transformer, exports("transformer")),
+        (Role::BatchTransformer, exports("batch-transformer")),
+    ];
+    let mut roles = roles.into_iter().filter(|(_, is_exported)| *is_exported);
+    let role = match (roles.next(), roles.next()) {
+        (Some((role, _)), None) => Some(role),
+        (Some((one, _)), Some((two, _))) => {
+            return Err(LoadError::TwoRoles { one: one.name(), two: two.name() });
+        }
+        (None, _) => None,
     };
     if role.is_none() {
-        missing.push(format!("{TRANSFORMER} or {FILTER}"));
+        missing.push(one_role());
     }
     match role {
-        Some(role) if missing.is_empty() => Ok(role),
+        Some(Role::BatchTransformer) if imports.contains(&Grant::State) => {
+            Err(LoadError::BatchState)
+        }
+        Some(role) if missing.is_empty() => Ok((role, imports)),
         _ => Err(LoadError::WrongWorld { missing }),
     }
 }
 
-/// Refuses an import of a core module or a component that nobody may have.
-pub(crate) fn check_import(name: &str) -> Result<(), LoadError> {
-    if interface_of(name).is_some_and(|interface| IMPORTS.contains(&interface)) {
-        return Ok(());
+/// The exports of which a plugin has one.
+pub(crate) fn one_role() -> String {
+    format!("{TRANSFORMER}, filter or batch-transformer")
+}
+
+/// What an import of a core module or a component asks for, beside the log; one that nobody may have is refused.
+pub(crate) fn check_import(name: &str) -> Result<Option<Grant>, LoadError> {
+    let Some(interface) = interface_of(name) else {
+        return Err(LoadError::ImportRefused { import: name.to_owned() });
+    };
+    if ALWAYS.contains(&interface) {
+        return Ok(None);
     }
-    Err(LoadError::ImportRefused { import: name.to_owned() })
+    match interface.parse() {
+        Ok(grant) => Ok(Some(grant)),
+        Err(_unknown) => Err(LoadError::NotOffered { import: name.to_owned() }),
+    }
 }
 
 /// Refuses a name of our package in another version.
@@ -151,23 +188,27 @@ mod tests {
     }
 
     #[test]
-    fn only_the_log_may_be_imported() {
-        for name in [
-            "slipswitch:plugin/log@0.2.0",
-            "slipswitch:plugin/log@0.2.3",
-            "slipswitch:plugin/types@0.2.0",
+    fn an_import_is_free_or_granted_or_not_offered_or_refused() {
+        let check = |name| match check_import(name) {
+            Ok(None) => "free",
+            Ok(Some(grant)) => grant.name(),
+            Err(LoadError::NotOffered { .. }) => "not offered",
+            Err(LoadError::ImportRefused { .. }) => "refused",
+            Err(_) => "?",
+        };
+        for (name, expected) in [
+            ("slipswitch:plugin/log@0.2.0", "free"),
+            ("slipswitch:plugin/log@0.2.3", "free"),
+            ("slipswitch:plugin/types@0.2.0", "free"),
+            ("slipswitch:plugin/state@0.2.0", "state"),
+            ("slipswitch:plugin/clock@0.2.1", "clock"),
+            ("slipswitch:plugin/secrets@0.2.0", "not offered"),
+            ("slipswitch:plugin/http@0.2.0", "not offered"),
+            ("wasi:http/types@0.2.0", "refused"),
+            ("env", "refused"),
+            ("slipswitch:plugin/log", "refused"),
         ] {
-            assert!(check_import(name).is_ok(), "{name}");
-        }
-        for name in [
-            "wasi:http/types@0.2.0",
-            "env",
-            "slipswitch:plugin/state@0.2.0",
-            "slipswitch:plugin/log",
-        ] {
-            assert!(
-                matches!(check_import(name), Err(LoadError::ImportRefused { import }) if import == name)
-            );
+            assert_eq!(check(name), expected, "{name}");
         }
     }
 }

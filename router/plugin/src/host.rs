@@ -19,7 +19,7 @@ use crate::configured::Idle;
 use crate::instance::{Instance, InstantiateError, State};
 use crate::ticker::Ticker;
 use crate::workers::Workers;
-use crate::{LoadError, Options, Plugin, engine, log};
+use crate::{LoadError, Options, Plugin, engine, imports};
 
 /// The engine and its threads. Cheap to clone; the threads end with the last handle.
 #[derive(Clone)]
@@ -61,7 +61,7 @@ impl Host {
         let problem = |error: wasmtime::Error| HostError::Engine { problem: format!("{error:#}") };
         let engine = engine::engine(&options).map_err(problem)?;
         let mut linker = Linker::new(&engine);
-        log::link(&mut linker).map_err(problem)?;
+        imports::log::link(&mut linker).map_err(problem)?;
         let cache = match &options.cache_dir {
             Some(dir) => Some(
                 Cache::open(dir, &engine)

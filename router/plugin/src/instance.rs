@@ -21,9 +21,10 @@ use wasmtime::{
 use crate::call::Budget;
 use crate::contract::Role;
 use crate::engine::TABLE_ELEMENTS_MAX;
-use crate::log::Log;
+use crate::imports::Current;
+use crate::imports::log::Log;
 use crate::ticker::Ticker;
-use crate::{CallError, Event, Limits, Output, clock, wit};
+use crate::{CallError, Event, Limits, Output, Setup, StateAccess, clock, wit};
 
 /// Beside the output itself, for what comes with it: error texts, log lines, the tables of lists.
 const HANDED_OVER_SLACK_BYTES: usize = 64 << 10;
@@ -49,6 +50,7 @@ pub(crate) struct Instance {
 /// What belongs to a store.
 pub(crate) struct State {
     pub(crate) log: Log,
+    pub(crate) current: Current,
     budget: Spending,
     memory: Memory,
 }
@@ -68,6 +70,7 @@ pub(crate) enum InstantiateError {
 
 type Transformed = Result<Vec<wit::Output>, wit::Error>;
 type Kept = Result<bool, wit::Error>;
+type Batch = Vec<Transformed>;
 
 impl Instance {
     pub(crate) fn new(
@@ -75,10 +78,12 @@ impl Instance {
         exports: &Exports,
         ticker: &Ticker,
         plugin: &Arc<str>,
-        limits: &Limits,
+        setup: &Setup,
     ) -> Result<Self, InstantiateError> {
+        let limits = &setup.limits;
         let state = State {
-            log: Log::new(Arc::clone(plugin), limits.log_lines_max, limits.log_line_bytes_max),
+            log: Log::new(Arc::clone(plugin), limits, setup.lines.clone()),
+            current: Current::default(),
             budget: Spending::new(limits),
             memory: Memory { bytes: 0, bytes_max: limits.memory_bytes_max, is_refused: false },
         };
@@ -137,6 +142,9 @@ impl Instance {
             Role::Transformer => {
                 check::<(wit::Event<'_>,), (Transformed,)>(&self.store, self.call, "transform")
             }
+            Role::BatchTransformer => {
+                check::<(&[wit::Event<'_>],), (Batch,)>(&self.store, self.call, "transform-batch")
+            }
         }
     }
 
@@ -176,14 +184,18 @@ impl Instance {
     pub(crate) fn call(
         mut self,
         event: &Event<'_>,
+        state: Option<&Arc<dyn StateAccess>>,
         ticker: &Ticker,
         limits: &Limits,
     ) -> (Result<Vec<Output>, CallError>, Option<Self>) {
         self.calls += 1;
+        self.store.data_mut().current.begin(event, state);
         let answer = match self.role {
             Role::Filter => self.keep(event, ticker, limits),
             Role::Transformer => self.transform(event, ticker, limits),
+            Role::BatchTransformer => self.transform_batch(event, ticker, limits),
         };
+        self.store.data_mut().current.end();
         match answer {
             Ok(Ok(outputs)) => (Ok(outputs), Some(self)),
             Ok(Err(wit::Error::Invalid(words))) => (Err(CallError::Invalid(words)), Some(self)),
@@ -212,8 +224,22 @@ impl Instance {
     ) -> Result<Result<Vec<Output>, wit::Error>, CallError> {
         let (outputs,) =
             self.enter::<_, (Transformed,)>(self.call, (lower(event),), ticker, limits)?;
-        let lifted = |wit::Output { body, attributes }| Output { body, attributes };
-        Ok(outputs.map(|outputs| outputs.into_iter().map(lifted).collect()))
+        Ok(outputs.map(lift))
+    }
+
+    fn transform_batch(
+        &mut self,
+        event: &Event<'_>,
+        ticker: &Ticker,
+        limits: &Limits,
+    ) -> Result<Result<Vec<Output>, wit::Error>, CallError> {
+        let events: &[wit::Event<'_>] = &[lower(event)];
+        let (answers,) = self.enter::<_, (Batch,)>(self.call, (events,), ticker, limits)?;
+        let found = answers.len();
+        match <[Transformed; 1]>::try_from(answers) {
+            Ok([answer]) => Ok(answer.map(lift)),
+            Err(_) => Err(CallError::Output { problem: format!("{found} results for 1 events") }),
+        }
     }
 
     /// Calls one function within the budgets. `P` and `R` are the types that [`check_types`](Self::check_types) has
@@ -243,14 +269,20 @@ impl Instance {
         let running = ticker.enter();
         let result = func.call(&mut self.store, params);
         drop(running);
-        self.store.data().log.end_call();
+        let state = self.store.data();
+        state.log.end_call(&state.current);
         result.map_err(|error| explain(&error, self.store.data(), limits))
     }
 }
 
 fn lower<'a>(event: &Event<'a>) -> wit::Event<'a> {
-    let Event { id, source, detail_type, time, json, ref detail, attributes } = *event;
+    let Event { id, source, detail_type, time, json, ref detail, attributes, .. } = *event;
     wit::Event { id, source, detail_type, time, json, detail: span(detail), attributes }
+}
+
+fn lift(outputs: Vec<wit::Output>) -> Vec<Output> {
+    let lifted = |wit::Output { body, attributes }| Output { body, attributes };
+    outputs.into_iter().map(lifted).collect()
 }
 
 /// One that does not fit is left out: a plugin then looks for the detail itself.

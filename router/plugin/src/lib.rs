@@ -11,7 +11,8 @@
 //! - A plugin spends only its CPU time, wall time, memory, output and log lines; each limit is in [`Limits`] and named
 //!   by the error that reports it.
 //! - A trap is a value. The instance it happened in is never entered again.
-//! - A plugin reaches nothing but the `log` import. Any other import refuses the file, by name.
+//! - A plugin reaches nothing but the contract's imports, and of these only `log` and what its rule grants. Any other
+//!   import refuses the file, by name.
 //! - The host decides nothing about retries: a [`CallError`] says what happened and whether it is final.
 //!
 //! # Not here
@@ -26,9 +27,10 @@ mod code;
 mod configured;
 mod contract;
 mod engine;
+mod grant;
 mod host;
+mod imports;
 mod instance;
-mod log;
 mod options;
 mod plugin;
 mod ticker;
@@ -38,6 +40,10 @@ mod workers;
 pub use call::{Budget, CallError, Event, Output};
 pub use configured::{ConfigureError, Configured};
 pub use contract::{CONTRACT, Role};
+pub use grant::{Grant, Grants, Isolation, Setup, UnknownGrant};
 pub use host::{Host, HostError};
+pub use imports::log::{Level, Line, LineSink};
+pub use imports::metrics::MetricSink;
+pub use imports::state::{StateAccess, StateError};
 pub use options::{Limits, Options};
 pub use plugin::{Info, LoadError, Plugin};

@@ -6,7 +6,7 @@ use crate::code::Code;
 use crate::configured::{ConfigureError, Configured};
 use crate::contract::CONTRACT;
 use crate::host::Shared;
-use crate::{CallError, Limits, Role};
+use crate::{CallError, Grant, Role, Setup};
 
 /// A file that was loaded and tried out. Cheap to clone.
 #[derive(Clone)]
@@ -49,8 +49,13 @@ pub enum LoadError {
     )]
     WrongWorld { missing: Vec<String> },
 
-    #[error("both a filter and a transformer: a plugin has one role; make two plugins of it")]
-    TwoRoles,
+    #[error("both a {one} and a {two}: a plugin has one role; make two plugins of it")]
+    TwoRoles { one: &'static str, two: &'static str },
+
+    #[error(
+        "a batch transformer that asks for `state`, whose writes belong to one event each: make it a transformer"
+    )]
+    BatchState,
 
     #[error(
         "made for the contract {found}, and this router speaks {CONTRACT}: rebuild it with slipswitch-sdk 0.2"
@@ -64,11 +69,16 @@ pub enum LoadError {
     NewerContract { found: String },
 
     #[error(
-        "asks for `{import}`, which no plugin may have: a plugin gets the event and the log, no files, network, clock \
-         or randomness; remove what uses it (a build for wasm32-wasip1 or wasip2 imports it unasked: build for \
-         wasm32-unknown-unknown)"
+        "asks for `{import}`, which no plugin may have: a plugin gets the event, the log, and of metrics, clock, random \
+         and state what its rule grants; no files, no network; remove what uses it (a build for wasm32-wasip1 or \
+         wasip2 imports it unasked: build for wasm32-unknown-unknown)"
     )]
     ImportRefused { import: String },
+
+    #[error(
+        "asks for `{import}`, which this router does not offer yet: update the router, or do without it"
+    )]
+    NotOffered { import: String },
 
     #[error(
         "its `{function}` is not that of {CONTRACT}: {problem}; rebuild it with slipswitch-sdk 0.2"
@@ -105,9 +115,14 @@ impl Plugin {
         &self.code.digest
     }
 
+    /// What it asks for, the log excepted.
+    pub fn imports(&self) -> &[Grant] {
+        &self.code.imports
+    }
+
     /// Sets it up with a configuration (JSON text), which is tried on an instance at once.
-    pub fn configure(&self, config: &str, limits: Limits) -> Result<Configured, ConfigureError> {
-        Configured::new(self, config, limits)
+    pub fn configure(&self, config: &str, setup: Setup) -> Result<Configured, ConfigureError> {
+        Configured::new(self, config, setup)
     }
 }
 

@@ -53,20 +53,3 @@ pub(crate) struct Info {
     pub(crate) config_schema: String,
     pub(crate) pure: bool,
 }
-
-#[derive(ComponentType, Lift, Clone, Copy)]
-#[component(enum)]
-#[expect(dead_code, reason = "lifted from the plugin, never made here")]
-#[repr(u8)]
-pub(crate) enum Level {
-    #[component(name = "trace")]
-    Trace,
-    #[component(name = "debug")]
-    Debug,
-    #[component(name = "info")]
-    Info,
-    #[component(name = "warn")]
-    Warn,
-    #[component(name = "error")]
-    Error,
-}

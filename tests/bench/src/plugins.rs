@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::{env, fs};
 
 use anyhow::Context as _;
-use plugin::{Configured, Host, Limits, Options};
+use plugin::{Configured, Host, Options, Setup};
 
 use crate::clock::now;
 use crate::load::as_f64;
@@ -78,7 +78,7 @@ fn subjects(host: &Host, folder: &Path, empty: &Path) -> anyhow::Result<Vec<Subj
         r#"{"fields":["$.detail.customer.email","$.detail.customer.phone"],"mask":"***"}"#;
     let subject = |name: &'static str, path: &Path, config: &'static str| {
         let bytes = fs::read(path).with_context(|| format!("read {}", path.display()))?;
-        let sandboxed = host.load(name, &bytes)?.configure(config, Limits::default())?;
+        let sandboxed = host.load(name, &bytes)?.configure(config, Setup::default())?;
         anyhow::Ok(Subject { name, sandboxed, config })
     };
     Ok(vec![
@@ -125,9 +125,11 @@ fn sandboxed(subject: &Subject, event: &Sent) -> anyhow::Result<usize> {
         source: "com.shopvn.order",
         detail_type: "OrderCreated",
         time: TIME,
+        time_ms: 1_767_323_045_678,
         json: &event.json,
         detail: event.detail.clone(),
         attributes: &event.attributes,
+        position: 0,
     };
     Ok(subject.sandboxed.call(&event)?.iter().map(|output| output.body.len()).sum())
 }

@@ -96,8 +96,8 @@ fn web_assembly_that_is_no_plugin_is_refused_with_what_it_lacks() {
         expect![[r#"
           × the plugin `module` cannot be used: WebAssembly, but no slipswitch plugin:
           │ it does not export slipswitch:plugin/plugin@0.2.0, nor
-          │ slipswitch:plugin/transformer@0.2.0 or slipswitch:plugin/filter@0.2.0; build
-          │ it with slipswitch-sdk, one function with #[transformer] or #[filter]
+          │ slipswitch:plugin/transformer@0.2.0, filter or batch-transformer; build it
+          │ with slipswitch-sdk, one function with #[transformer] or #[filter]
            ╭─[rules/a.yaml:7:17]
          6 │     transform:
          7 │       - plugin: module
@@ -115,8 +115,8 @@ fn web_assembly_that_is_no_plugin_is_refused_with_what_it_lacks() {
         expect![[r#"
           × the plugin `component` cannot be used: WebAssembly, but no slipswitch
           │ plugin: it does not export slipswitch:plugin/plugin@0.2.0, nor
-          │ slipswitch:plugin/transformer@0.2.0 or slipswitch:plugin/filter@0.2.0; build
-          │ it with slipswitch-sdk, one function with #[transformer] or #[filter]
+          │ slipswitch:plugin/transformer@0.2.0, filter or batch-transformer; build it
+          │ with slipswitch-sdk, one function with #[transformer] or #[filter]
            ╭─[rules/a.yaml:7:17]
          6 │     transform:
          7 │       - plugin: component

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use slipswitch_plugin::{Host, Options, Output};
 
-use crate::parts::{Parts, call, limits, options};
+use crate::parts::{Parts, call, options, setup};
 
 /// What the plugin answers on a host of its own with this cache.
 fn answer(cache: &Path, parts: &Parts) -> Vec<Output> {
     let host = Host::new(Options { cache_dir: Some(cache.to_owned()), ..options() }).unwrap();
-    call(&host.load("test", &parts.build()).unwrap().configure("{}", limits()).unwrap()).unwrap()
+    call(&host.load("test", &parts.build()).unwrap().configure("{}", setup()).unwrap()).unwrap()
 }
 
 fn entries(cache: &Path) -> Vec<PathBuf> {

@@ -2,7 +2,7 @@ use expect_test::{Expect, expect};
 use slipswitch_plugin::{CallError, ConfigureError};
 
 use crate::parts::{
-    CONTRACT, FILTER, Parts, call, configured, event, host, limits, load, outcome, typed,
+    CONTRACT, FILTER, Parts, call, configured, event, host, load, outcome, setup, typed,
 };
 
 fn failed(transform: &'static str, expected: &Expect) -> CallError {
@@ -50,7 +50,7 @@ fn a_transformer_sees_the_whole_event() {
 fn a_filter_keeps_the_event_as_it_is_or_drops_it() {
     let filter = |transform| {
         let file = typed(Parts::transform(transform).module(FILTER), CONTRACT, FILTER);
-        load(&file).unwrap().configure("{}", limits()).unwrap()
+        load(&file).unwrap().configure("{}", setup()).unwrap()
     };
     let answer = "(i32.store8 (i32.const 1024) (i32.const 0)) (i32.store8 (i32.const 1028) (i32.const 1)) (i32.const 1024)";
     assert_eq!(call(&filter(answer)).unwrap()[0].body, r#"{"id":"e-1"}"#);
@@ -178,7 +178,7 @@ fn a_configuration_is_refused_in_the_plugins_words() {
     let refusing = "(i32.store8 (i32.const 1024) (i32.const 1))
         (call $string (i32.const 1028) (local.get $config) (local.get $len)) (i32.const 1024)";
     let plugin = load(&Parts { configure: refusing, ..Parts::default() }.build()).unwrap();
-    let refused = |config| plugin.configure(config, limits()).map(drop).unwrap_err();
+    let refused = |config| plugin.configure(config, setup()).map(drop).unwrap_err();
     assert_eq!(refused("[1]"), ConfigureError::Refused("[1]".into()));
     assert_eq!(refused(""), ConfigureError::Refused("{}".into()));
     expect![[r#"not JSON: EOF while parsing an object at line 1 column 1"#]]
@@ -188,7 +188,7 @@ fn a_configuration_is_refused_in_the_plugins_words() {
 #[test]
 fn a_configuration_that_crashes_the_plugin_is_refused() {
     let plugin = load(&Parts { configure: "unreachable", ..Parts::default() }.build()).unwrap();
-    expect![[r#"the plugin failed while it was configured: the plugin crashed in an unknown function: wasm trap: wasm `unreachable` instruction executed"#]].assert_eq(&plugin.configure("{}", limits()).map(drop).unwrap_err().to_string());
+    expect![[r#"the plugin failed while it was configured: the plugin crashed in an unknown function: wasm trap: wasm `unreachable` instruction executed"#]].assert_eq(&plugin.configure("{}", setup()).map(drop).unwrap_err().to_string());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Any bytes: an error, or a plugin that stays within its limits; never a panic.
 
-use crate::parts::{Parts, call, component, host, limits};
+use crate::parts::{Parts, call, component, host, setup};
 
 /// A small generator, so that every run sees the same bytes.
 fn numbers(mut seed: u64) -> impl FnMut() -> usize {
@@ -28,7 +28,7 @@ fn damaged_files_never_panic() {
                 bad.truncate(next() % bad.len());
             }
             if let Ok(plugin) = host.load("test", &bad)
-                && let Ok(configured) = plugin.configure("{}", limits())
+                && let Ok(configured) = plugin.configure("{}", setup())
             {
                 drop(call(&configured));
             }

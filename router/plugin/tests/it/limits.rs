@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use slipswitch_plugin::{Budget, CallError, Limits};
 
-use crate::parts::{Parts, call, configured, configured_within, limits, outcome};
+use crate::parts::{Parts, call, configured, configured_within, limits, outcome, setup};
 
 const SPIN: &str = "(loop $again (br $again)) unreachable";
 
@@ -26,7 +26,7 @@ fn configuring_and_describing_have_budgets_too() {
     let plugin = crate::parts::load(
         &Parts { configure: "(loop $again (br $again)) unreachable", ..Parts::default() }.build(),
     );
-    let error = plugin.unwrap().configure("{}", limits()).map(drop).unwrap_err();
+    let error = plugin.unwrap().configure("{}", setup()).map(drop).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the plugin failed while it was configured: the plugin used more than 20ms of CPU time"
@@ -109,6 +109,9 @@ fn a_plugin_that_logs_without_end_is_cut_off_and_does_its_work() {
     let (words, warnings): (Vec<_>, Vec<_>) =
         lines.iter().partition(|line| line.starts_with("INFO"));
     assert_eq!(words.len(), 64);
-    assert_eq!(words[0], "INFO plugin plugin=test line=\"test\"");
-    assert_eq!(warnings, ["WARN plugin logs too much plugin=test left_out=9936 lines_max=64"]);
+    assert_eq!(words[0], "INFO plugin plugin=test event=\"e-1\" line=\"test\"");
+    assert_eq!(
+        warnings,
+        ["WARN plugin logs too much plugin=test event=\"e-1\" left_out=9936 lines_max=64"]
+    );
 }

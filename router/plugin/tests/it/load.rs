@@ -57,22 +57,22 @@ fn half_a_file_is_refused() {
 fn other_wasm_is_refused_with_what_is_missing() {
     refused(
         &wat::parse_str("(module)").unwrap(),
-        &expect![[
-            r#"WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/plugin@0.2.0, nor slipswitch:plugin/transformer@0.2.0 or slipswitch:plugin/filter@0.2.0; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"#
-        ]],
+        &expect![
+            "WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/plugin@0.2.0, nor slipswitch:plugin/transformer@0.2.0, filter or batch-transformer; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"
+        ],
     );
     refused(
         &wat::parse_str("(component)").unwrap(),
-        &expect![[
-            r#"WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/plugin@0.2.0, nor slipswitch:plugin/transformer@0.2.0 or slipswitch:plugin/filter@0.2.0; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"#
-        ]],
+        &expect![
+            "WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/plugin@0.2.0, nor slipswitch:plugin/transformer@0.2.0, filter or batch-transformer; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"
+        ],
     );
     let only_plugin = format!("{CONTRACT}\nworld half {{ export plugin; }}");
     refused(
         &typed(Parts::default().module(TRANSFORMER), &only_plugin, "half"),
-        &expect![[
-            r#"WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/transformer@0.2.0 or slipswitch:plugin/filter@0.2.0; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"#
-        ]],
+        &expect![
+            "WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/transformer@0.2.0, filter or batch-transformer; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"
+        ],
     );
 }
 
@@ -81,23 +81,27 @@ fn an_import_is_refused_by_name() {
     let wasi = r#"(module (import "wasi_snapshot_preview1" "fd_write" (func (param i32))))"#;
     refused(
         &wat::parse_str(wasi).unwrap(),
-        &expect![[
-            r#"asks for `wasi_snapshot_preview1`, which no plugin may have: a plugin gets the event and the log, no files, network, clock or randomness; remove what uses it (a build for wasm32-wasip1 or wasip2 imports it unasked: build for wasm32-unknown-unknown)"#
-        ]],
+        &expect![
+            "asks for `wasi_snapshot_preview1`, which no plugin may have: a plugin gets the event, the log, and of metrics, clock, random and state what its rule grants; no files, no network; remove what uses it (a build for wasm32-wasip1 or wasip2 imports it unasked: build for wasm32-unknown-unknown)"
+        ],
     );
     let clock = r#"(component (import "wasi:clocks/monotonic-clock@0.2.0" (instance (export "now" (func (result u64))))))"#;
     refused(
         &wat::parse_str(clock).unwrap(),
-        &expect![[
-            r#"asks for `wasi:clocks/monotonic-clock@0.2.0`, which no plugin may have: a plugin gets the event and the log, no files, network, clock or randomness; remove what uses it (a build for wasm32-wasip1 or wasip2 imports it unasked: build for wasm32-unknown-unknown)"#
-        ]],
+        &expect![
+            "asks for `wasi:clocks/monotonic-clock@0.2.0`, which no plugin may have: a plugin gets the event, the log, and of metrics, clock, random and state what its rule grants; no files, no network; remove what uses it (a build for wasm32-wasip1 or wasip2 imports it unasked: build for wasm32-unknown-unknown)"
+        ],
     );
-    let state = r#"(component (import "slipswitch:plugin/state@0.2.0" (instance (export "get" (func (result u64))))))"#;
+}
+
+#[test]
+fn what_the_contract_only_reserves_is_not_offered_yet() {
+    let secrets = r#"(component (import "slipswitch:plugin/secrets@0.2.0" (instance (export "get" (func (result u64))))))"#;
     refused(
-        &wat::parse_str(state).unwrap(),
-        &expect![[
-            r#"asks for `slipswitch:plugin/state@0.2.0`, which no plugin may have: a plugin gets the event and the log, no files, network, clock or randomness; remove what uses it (a build for wasm32-wasip1 or wasip2 imports it unasked: build for wasm32-unknown-unknown)"#
-        ]],
+        &wat::parse_str(secrets).unwrap(),
+        &expect![
+            "asks for `slipswitch:plugin/secrets@0.2.0`, which this router does not offer yet: update the router, or do without it"
+        ],
     );
 }
 

@@ -7,7 +7,9 @@
 
 use std::time::Duration;
 
-use plugin::{CallError, Configured, Event, Host, Limits, LoadError, Options, Output, Plugin};
+use plugin::{
+    CallError, Configured, Event, Host, Limits, LoadError, Options, Output, Plugin, Setup,
+};
 use slipswitch_plugin as plugin;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -148,6 +150,10 @@ pub(crate) fn limits() -> Limits {
     Limits { cpu_max: Duration::from_millis(20), memory_bytes_max: 8 << 20, ..Limits::default() }
 }
 
+pub(crate) fn setup() -> Setup {
+    Setup { limits: limits(), ..Setup::default() }
+}
+
 pub(crate) fn load(file: &[u8]) -> Result<Plugin, LoadError> {
     host().load("test", file)
 }
@@ -157,7 +163,7 @@ pub(crate) fn configured(parts: &Parts) -> Configured {
 }
 
 pub(crate) fn configured_within(parts: &Parts, limits: Limits) -> Configured {
-    load(&parts.build()).unwrap().configure("{}", limits).unwrap()
+    load(&parts.build()).unwrap().configure("{}", Setup { limits, ..Setup::default() }).unwrap()
 }
 
 pub(crate) fn event(json: &str) -> Event<'_> {
@@ -166,9 +172,11 @@ pub(crate) fn event(json: &str) -> Event<'_> {
         source: "shop",
         detail_type: "T",
         time: "2026-01-01T00:00:00Z",
+        time_ms: 1_767_225_600_000,
         json,
         detail: 0..0,
         attributes: &[],
+        position: 0,
     }
 }
 

@@ -6,7 +6,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Metadata, Subscriber};
 
-use crate::parts::{ECHO, Parts, call, configured, limits, options};
+use crate::parts::{ECHO, Parts, call, configured, options, setup};
 
 /// Puts out how often this instance was called.
 const COUNT: &str = "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
@@ -35,7 +35,7 @@ fn an_instance_serves_again_and_again() {
 fn an_instance_retires_after_its_number_of_calls() {
     let host = Host::new(Options { calls_per_instance_max: 3, ..options() }).unwrap();
     let plugin =
-        host.load("test", &counting(COUNT).build()).unwrap().configure("{}", limits()).unwrap();
+        host.load("test", &counting(COUNT).build()).unwrap().configure("{}", setup()).unwrap();
     assert_eq!(bodies(&plugin, 8), "12312312");
 }
 
@@ -74,7 +74,7 @@ fn idle_instances_make_room_for_busy_ones() {
     let host = Host::new(Options { instances_max: 2, ..options() }).unwrap();
     let file = Parts::transform(ECHO).build();
     let plugin = host.load("test", &file).unwrap();
-    let all: Vec<_> = (0..10).map(|_| plugin.configure("{}", limits()).unwrap()).collect();
+    let all: Vec<_> = (0..10).map(|_| plugin.configure("{}", setup()).unwrap()).collect();
     for configured in all.iter().chain(&all) {
         assert_eq!(call(configured).unwrap().len(), 1);
     }

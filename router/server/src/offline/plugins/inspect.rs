@@ -59,7 +59,7 @@ pub fn plugin_inspect(path: &Path) -> Result<Inspection, PluginError> {
         role: role(plugin.role()),
         contract: CONTRACT,
         pure: info.pure,
-        imports: Vec::new(),
+        imports: plugin.imports().iter().map(ToString::to_string).collect(),
         config_schema: serde_json::from_str(&info.config_schema).ok(),
         size_bytes: file.len(),
         digest: plugin.digest().to_owned(),
@@ -69,10 +69,7 @@ pub fn plugin_inspect(path: &Path) -> Result<Inspection, PluginError> {
 }
 
 pub(super) fn role(role: Role) -> &'static str {
-    match role {
-        Role::Filter => "filter",
-        Role::Transformer => "transformer",
-    }
+    role.name()
 }
 
 /// To a hundredth: more would be noise.

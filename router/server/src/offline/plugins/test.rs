@@ -10,7 +10,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use bus::plugin::{self, Configured, Limits, Plugin, Role};
+use bus::plugin::{self, Configured, Plugin, Role, Setup};
 use bus::ruleset::Diagnostic;
 use serde::Serialize;
 
@@ -100,7 +100,7 @@ struct Run {
 }
 
 fn run(plugin: &Plugin, case: &Case) -> Run {
-    let configured = match plugin.configure(&case.config, Limits::default()) {
+    let configured = match plugin.configure(&case.config, Setup::default()) {
         Ok(configured) => configured,
         Err(error) => {
             let failure = Some(format!("its configuration is refused: {error}"));
@@ -153,9 +153,11 @@ fn call(configured: &Configured, case: &Case) -> Came {
         source: event.source(),
         detail_type: event.detail_type(),
         time: event.time_text(),
+        time_ms: event.time().as_millis(),
         json: event.json(),
         detail: event.detail_span(),
         attributes: &case.attributes,
+        position: 0,
     })
 }
 

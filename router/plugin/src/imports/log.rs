@@ -1,0 +1,223 @@
+//! The `log` import: a plugin's lines go to the router's own log, counted and cut to size.
+//!
+//! # Invariants
+//!
+//! - A plugin cannot forge lines: control characters are shown as escapes.
+//! - Left-out lines are not read out of the plugin's memory, and are reported once per call.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use tracing::{debug, error, info, trace, warn};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{ComponentType, Lift, Linker, WasmList, WasmStr};
+
+use crate::Limits;
+use crate::contract::LOG;
+use crate::imports::Current;
+use crate::instance::State;
+
+/// How much a line matters.
+#[derive(ComponentType, Lift, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[component(enum)]
+#[repr(u8)]
+pub enum Level {
+    #[component(name = "trace")]
+    Trace,
+    #[component(name = "debug")]
+    Debug,
+    #[component(name = "info")]
+    Info,
+    #[component(name = "warn")]
+    Warn,
+    #[component(name = "error")]
+    Error,
+}
+
+impl Level {
+    /// As the contract calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// One line of a plugin, or of the host about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a> {
+    pub plugin: &'a str,
+    pub level: Level,
+    /// None while the plugin is described or configured.
+    pub event: Option<&'a str>,
+    /// What the event's attribute `rule` says.
+    pub rule: Option<&'a str>,
+    /// Fields included, control characters escaped, cut to the limit.
+    pub text: &'a str,
+}
+
+/// Who sees plugins' lines beside the process's own log. Called on the plugin's thread, within its budget.
+pub trait LineSink: Send + Sync {
+    /// Whether a line of this level is worth reading out of the plugin.
+    fn is_wanted(&self, level: Level) -> bool;
+
+    fn line(&self, line: &Line<'_>);
+}
+
+/// What one instance has logged in the current call.
+pub(crate) struct Log {
+    plugin: Arc<str>,
+    sink: Option<Arc<dyn LineSink>>,
+    lines: usize,
+    lines_max: usize,
+    line_bytes_max: usize,
+    /// The last line at level error: what a panic said before it became a trap.
+    last_error: Option<String>,
+}
+
+impl Log {
+    pub(crate) fn new(plugin: Arc<str>, limits: &Limits, sink: Option<Arc<dyn LineSink>>) -> Self {
+        let Limits { log_lines_max: lines_max, log_line_bytes_max: line_bytes_max, .. } = *limits;
+        Self { plugin, sink, lines: 0, lines_max, line_bytes_max, last_error: None }
+    }
+
+    pub(crate) fn begin_call(&mut self) {
+        self.lines = 0;
+        self.last_error = None;
+    }
+
+    pub(crate) fn end_call(&self, current: &Current) {
+        let left_out = self.lines.saturating_sub(self.lines_max);
+        if left_out > 0 {
+            let (event, rule) = (current.id(), current.rule());
+            warn!(plugin = %self.plugin, rule, event, left_out, lines_max = self.lines_max, "plugin logs too much");
+        }
+    }
+
+    pub(crate) fn last_error(&self) -> Option<&str> {
+        self.last_error.as_deref()
+    }
+
+    /// Counts a line, and says whether it is read: while there is room for one more, and somebody wants it.
+    fn count(&mut self, level: Level) -> bool {
+        self.lines += 1;
+        // A panic comes last, and its message matters more than the limit: one line of errors may go over.
+        let is_last_word = level == Level::Error && self.last_error.is_none();
+        let has_room = self.lines <= self.lines_max || is_last_word;
+        has_room && (is_enabled(level) || self.sink.as_ref().is_some_and(|it| it.is_wanted(level)))
+    }
+
+    fn write(&mut self, level: Level, line: String, current: &Current) {
+        let plugin = &self.plugin;
+        let (event, rule) = (current.id(), current.rule());
+        match level {
+            Level::Trace => trace!(%plugin, rule, event, line, "plugin"),
+            Level::Debug => debug!(%plugin, rule, event, line, "plugin"),
+            Level::Info => info!(%plugin, rule, event, line, "plugin"),
+            Level::Warn => warn!(%plugin, rule, event, line, "plugin"),
+            Level::Error => error!(%plugin, rule, event, line, "plugin"),
+        }
+        if let Some(sink) = &self.sink
+            && sink.is_wanted(level)
+        {
+            sink.line(&Line { plugin, level, event, rule, text: &line });
+        }
+        if level == Level::Error {
+            self.last_error = Some(line);
+        }
+    }
+}
+
+type Fields = WasmList<(WasmStr, WasmStr)>;
+
+pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    let log = |mut store: StoreContextMut<'_, State>,
+               (level, message, fields): (Level, WasmStr, Fields)| {
+        if !store.data_mut().log.count(level) {
+            return Ok(());
+        }
+        let mut line = Text::new(store.data().log.line_bytes_max);
+        line.push(&message.to_str(&store)?);
+        for index in 0..fields.len() {
+            let Some(field) = fields.get(&mut store, index) else { break };
+            let (name, value) = field?;
+            line.push(" ");
+            line.push(&name.to_str(&store)?);
+            line.push("=");
+            line.push(&value.to_str(&store)?);
+            if line.is_full() {
+                break;
+            }
+        }
+        let State { log, current, .. } = store.data_mut();
+        log.write(level, line.text, current);
+        Ok(())
+    };
+    linker.instance(LOG)?.func_wrap("log", log)
+}
+
+/// Error lines are always read: they explain traps.
+fn is_enabled(level: Level) -> bool {
+    match level {
+        Level::Trace => tracing::enabled!(tracing::Level::TRACE),
+        Level::Debug => tracing::enabled!(tracing::Level::DEBUG),
+        Level::Info => tracing::enabled!(tracing::Level::INFO),
+        Level::Warn => tracing::enabled!(tracing::Level::WARN),
+        Level::Error => true,
+    }
+}
+
+/// Text with a limit; what is over becomes one `…`.
+struct Text {
+    text: String,
+    room: usize,
+    is_cut: bool,
+}
+
+impl Text {
+    fn new(bytes_max: usize) -> Self {
+        Self { text: String::new(), room: bytes_max, is_cut: false }
+    }
+
+    fn is_full(&self) -> bool {
+        self.is_cut
+    }
+
+    fn push(&mut self, text: &str) {
+        for character in text.chars() {
+            if self.is_cut {
+                return;
+            }
+            if character.len_utf8() > self.room {
+                self.is_cut = true;
+                self.text.push('…');
+                return;
+            }
+            self.room -= character.len_utf8();
+            if character.is_control() {
+                // Writing to a string cannot fail.
+                let _infallible = write!(self.text, "{}", character.escape_default());
+            } else {
+                self.text.push(character);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_at_its_limit_and_shows_control_characters_as_escapes() {
+        let mut line = Text::new(6);
+        line.push("ab\n\u{1b}");
+        line.push("éx");
+        assert_eq!(line.text, "ab\\n\\u{1b}é…");
+        assert!(line.is_full());
+    }
+}
