@@ -21,6 +21,7 @@ mod lifecycle;
 mod path;
 mod plugins;
 mod reload;
+mod replacing;
 mod replay;
 mod retry;
 mod secrets;

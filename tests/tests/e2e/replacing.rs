@@ -1,0 +1,207 @@
+//! A plugin replaced again and again while events come in.
+//!
+//! `REPLACEMENTS=1000 cargo test -p slipswitch-tests replaced` replaces it as often.
+//!
+//! Each version of the plugin is code of its own: it puts its number before and behind the event's id, from two
+//! places of its memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, JoinHandle};
+
+use serde_json::Value;
+use wit_component::{StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+use crate::harness::{Connection, Router, Scene};
+
+const REPLACEMENTS: usize = 12;
+const EVENTS_PER_VERSION: usize = 200;
+const BATCH: usize = 20;
+const CONTRACT: &str = include_str!("../../../sdk/wit/plugin.wit");
+/// What a version's number is written with.
+const DIGITS: usize = 6;
+/// What the allocator may keep, or an idle instance: less than the code of as many versions would take.
+const GROWTH_BYTES_MAX: u64 = 48 << 20;
+
+/// A plugin that makes `<version> <id> <version>` of an event.
+fn plugin(version: usize) -> Vec<u8> {
+    let text = format!(
+        r#"(module
+          (memory (export "memory") 2)
+          (data (i32.const 16) "versions")
+          (data (i32.const 32) "content-typetext/plain")
+          (data (i32.const 64) "{version:0DIGITS$} ")
+          (data (i32.const 4096) " {version:0DIGITS$}")
+          (global $next (mut i32) (i32.const 65536))
+          (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
+            (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+            (global.set $next (i32.add (local.get $at) (local.get 3)))
+            (local.get $at))
+          (func $string (param $at i32) (param $text i32) (param $len i32)
+            (i32.store (local.get $at) (local.get $text))
+            (i32.store offset=4 (local.get $at) (local.get $len)))
+          (func (export "slipswitch:plugin/plugin@0.2.0#describe") (result i32)
+            (call $string (i32.const 1024) (i32.const 16) (i32.const 8))
+            (call $string (i32.const 1032) (i32.const 64) (i32.const {DIGITS}))
+            (call $string (i32.const 1040) (i32.const 0) (i32.const 0))
+            (call $string (i32.const 1048) (i32.const 0) (i32.const 0))
+            (i32.store8 (i32.const 1056) (i32.const 1))
+            (i32.const 1024))
+          (func (export "slipswitch:plugin/plugin@0.2.0#configure") (param i32 i32) (result i32)
+            (i32.store8 (i32.const 1024) (i32.const 0))
+            (global.set $next (i32.const 65536))
+            (i32.const 1024))
+          (func (export "slipswitch:plugin/transformer@0.2.0#transform")
+            (param $id i32) (param $id_len i32) (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+            (memory.copy (i32.const 2048) (i32.const 64) (i32.const {side}))
+            (memory.copy (i32.const {middle}) (local.get $id) (local.get $id_len))
+            (memory.copy (i32.add (i32.const {middle}) (local.get $id_len)) (i32.const 4096) (i32.const {side}))
+            (call $string (i32.const 1040) (i32.const 2048) (i32.add (local.get $id_len) (i32.const {both})))
+            (call $string (i32.const 1048) (i32.const 1064) (i32.const 1))
+            (call $string (i32.const 1064) (i32.const 32) (i32.const 12))
+            (call $string (i32.const 1072) (i32.const 44) (i32.const 10))
+            (i32.store8 (i32.const 1024) (i32.const 0))
+            (call $string (i32.const 1028) (i32.const 1040) (i32.const 1))
+            (global.set $next (i32.const 65536))
+            (i32.const 1024)))"#,
+        side = DIGITS + 1,
+        middle = 2048 + DIGITS + 1,
+        both = 2 * (DIGITS + 1),
+    );
+    let mut module = wat::parse_str(text).unwrap();
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("plugin.wit", CONTRACT).unwrap();
+    let world = resolve.select_world(&[package], Some("transformer-plugin")).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    module
+}
+
+/// How far the producer may go.
+#[derive(Default)]
+struct Allowance {
+    /// Events, and whether more will come.
+    state: Mutex<(usize, bool)>,
+    changed: Condvar,
+}
+
+impl Allowance {
+    fn give(&self, events: usize) {
+        self.state.lock().unwrap().0 += events;
+        self.changed.notify_all();
+    }
+
+    fn end(&self) {
+        self.state.lock().unwrap().1 = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until more than `sent` are allowed; false when it is over.
+    fn wait_beyond(&self, sent: usize) -> bool {
+        let state = self.state.lock().unwrap();
+        let is_used_up = |(events, is_over): &mut (usize, bool)| *events <= sent && !*is_over;
+        let state = self.changed.wait_while(state, is_used_up).unwrap();
+        state.0 > sent
+    }
+}
+
+/// Sends batches as far as it may; returns how many events were acknowledged.
+fn produce(address: SocketAddr, allowance: &Arc<Allowance>) -> JoinHandle<usize> {
+    let allowance = Arc::clone(allowance);
+    thread::spawn(move || {
+        let mut connection = Connection::open(address).unwrap();
+        let mut number = 0;
+        while allowance.wait_beyond(number) {
+            let event = |number| {
+                format!(
+                    "{{\"id\":\"{number}\",\"source\":\"load\",\"detail-type\":\"T\",\"detail\":{{}}}}\n"
+                )
+            };
+            let lines: String = (number..number + BATCH).map(event).collect();
+            let answer = connection.post("/events", "application/x-ndjson", lines.as_bytes());
+            number += answer.unwrap().ids().len();
+        }
+        number
+    })
+}
+
+/// Waits until the subscription has at most this many events left to look at.
+fn wait_for_lag(router: &Router, at_most: u64) {
+    router.wait_for_status(|status| {
+        let all = status["router"]["subscriptions"].as_array().unwrap();
+        let is_owed = |one: &Value| {
+            ["lag", "queued", "in_flight"].iter().any(|key| one[key].as_u64().unwrap() > at_most)
+        };
+        !all.iter().any(is_owed)
+    });
+}
+
+fn resident_bytes(router: &Router) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", router.process.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+/// How many lines each event became, by id; every line is of one version alone.
+fn arrived(lines: &str, newest: usize) -> (BTreeMap<usize, usize>, BTreeSet<usize>) {
+    let (mut events, mut versions) = (BTreeMap::new(), BTreeSet::new());
+    for line in lines.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [before, id, behind] = words[..] else { panic!("no output of ours: {line}") };
+        assert_eq!(before, behind, "of two versions: {line}");
+        let version: usize = before.parse().unwrap();
+        assert!(version <= newest, "{line}");
+        versions.insert(version);
+        *events.entry(id.parse().unwrap()).or_default() += 1;
+    }
+    (events, versions)
+}
+
+#[test]
+fn a_plugin_replaced_under_load_loses_no_event_and_no_event_sees_half_a_version() {
+    let replacements =
+        env::var("REPLACEMENTS").map_or(REPLACEMENTS, |count| count.parse().unwrap());
+    let scene = Scene::new();
+    scene.write("plugins/versions.wasm", plugin(0));
+    scene.write(
+        "rules/all.yaml",
+        "name: all\npattern: { source: [load] }\ntargets:\n  - id: out\n    log: { file: out.txt }\n    \
+         transform: [{ plugin: versions }]\n",
+    );
+    let router = scene.serve();
+    let allowance = Arc::new(Allowance::default());
+    let producer = produce(router.address(), &allowance);
+
+    let (mut seen, mut warm) = (0, None);
+    for version in 1..=replacements {
+        allowance.give(EVENTS_PER_VERSION);
+        scene.replace("plugins/versions.wasm", plugin(version));
+        let (at, _) = router.process.err.wait_for("rules swapped", seen);
+        seen = at + 1;
+        // Some are always on their way, and never so many that a lane forgets which version they met.
+        wait_for_lag(&router, EVENTS_PER_VERSION as u64);
+        if version == replacements.div_ceil(4) {
+            warm = Some(resident_bytes(&router));
+        }
+    }
+    allowance.end();
+    let sent = producer.join().unwrap();
+    wait_for_lag(&router, 0);
+    let (warm, resident) = (warm.unwrap(), resident_bytes(&router));
+    assert_eq!(router.status()["last_error"], Value::Null);
+    router.stop().expect(0);
+
+    let (events, versions) =
+        arrived(&fs::read_to_string(scene.path("out.txt")).unwrap(), replacements);
+    let lost: Vec<usize> = (0..sent).filter(|id| !events.contains_key(id)).collect();
+    assert!(lost.is_empty(), "acknowledged, and never delivered: {lost:?}");
+    assert_eq!(events.len(), sent, "an event arrived that nobody sent");
+    let twice = events.values().filter(|count| **count > 1).count();
+    assert_eq!(twice, 0, "delivered more than once although nothing failed");
+    assert!(versions.len() > replacements / 2, "most versions served: {}", versions.len());
+    let grown = resident.saturating_sub(warm);
+    assert!(grown <= GROWTH_BYTES_MAX, "memory grew by {grown} bytes from {warm}");
+}
