@@ -1,7 +1,13 @@
 //! The configuration of a plugin: JSON read into the type that its function asks for.
 
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use core::{error, fmt};
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+
+use crate::Schema;
 
 /// Why a configuration is refused; the text is for the author of the rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,18 +15,24 @@ pub struct ConfigError {
     message: String,
 }
 
-impl std::fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for ConfigError {}
+impl error::Error for ConfigError {}
 
 /// What a plugin without a configuration takes: nothing.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoConfig {}
+
+impl Schema for NoConfig {
+    fn write(to: &mut String) {
+        to.push_str(r#"{"type":"object","properties":{},"additionalProperties":false}"#);
+    }
+}
 
 /// Reads a configuration as the router hands it over. A key that `C` does not know is refused.
 pub fn config<C: DeserializeOwned>(json: &str) -> Result<C, ConfigError> {

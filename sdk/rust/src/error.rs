@@ -1,10 +1,11 @@
 //! Why an event has no answer, and whether trying again may help.
 
-use std::fmt;
+use alloc::string::{String, ToString as _};
+use core::fmt;
 
 /// Why an event has no answer.
 ///
-/// Every [`std::error::Error`] becomes [`Error::Invalid`] through `?`: a plugin sees nothing but the event, so what
+/// Every [`core::error::Error`] becomes [`Error::Invalid`] through `?`: a plugin sees nothing but the event, so what
 /// failed once would fail again. Say [`Error::retry`] where that is not so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
@@ -42,8 +43,8 @@ impl fmt::Display for Error {
     }
 }
 
-// This is why `Error` itself is no `std::error::Error`: the two would overlap.
-impl<E: std::error::Error> From<E> for Error {
+// This is why `Error` itself is no `core::error::Error`: the two would overlap.
+impl<E: core::error::Error> From<E> for Error {
     fn from(error: E) -> Self {
         Self::Invalid(error.to_string())
     }

@@ -3,124 +3,132 @@
 //! # Invariants
 //!
 //! - A module is one plugin: its configuration is one value, set once, before the first event.
+//! - A batch has one result per event, in their order, whatever the author's function returned.
+
+use alloc::format;
+pub use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::Range;
 
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Event, Output};
+use crate::{BatchOutputs, Error, Event, Output, Outputs, Verdict};
 
 /// What the attribute knows of the function and its crate.
 pub trait Plugin {
     const NAME: &'static str;
     const VERSION: &'static str;
     const DESCRIPTION: &'static str;
+    const IS_PURE: bool;
     type Config: DeserializeOwned + 'static;
+
+    /// JSON Schema of the configuration; empty when there is none.
+    fn schema() -> String;
+
+    #[cfg(target_arch = "wasm32")]
+    fn slot() -> &'static crate::abi::Slot<Self::Config>;
 }
 
 pub trait Transformer: Plugin {
-    fn transform(event: &Event, config: &Self::Config) -> Result<Vec<Output>, Error>;
+    fn transform(event: &Event, config: &Self::Config) -> impl Outputs;
 }
 
 pub trait Filter: Plugin {
-    fn keep(event: &Event, config: &Self::Config) -> Result<bool, Error>;
+    fn keep(event: &Event, config: &Self::Config) -> impl Verdict;
+}
+
+pub trait BatchTransformer: Plugin {
+    fn transform_batch(events: &[Event], config: &Self::Config) -> impl BatchOutputs;
+}
+
+/// Which of the outputs are an event's.
+pub type Answered = Result<Range<usize>, Error>;
+
+/// The results of a batch; their outputs go behind those that are there.
+pub fn answers(
+    results: impl BatchOutputs,
+    count: usize,
+    outputs: &mut Vec<Output>,
+) -> Vec<Answered> {
+    let results = results.each();
+    if results.len() != count {
+        let words =
+            format!("the batch transformer returned {} results for {count} events", results.len());
+        return alloc::vec![Err(Error::fatal(words)); count];
+    }
+    let answer = |result: _| {
+        let first = outputs.len();
+        Outputs::hand_over(result, outputs)?;
+        Ok(first..outputs.len())
+    };
+    results.into_iter().map(answer).collect()
 }
 
 #[cfg(target_arch = "wasm32")]
-pub use guest::{Guest, base, filter, transformer};
+pub use crate::abi::{Slot, configure, describe, keep, transform, transform_batch};
+
+/// The worlds of the contract, in the form that the router's encoder looks for in a module.
+#[cfg(target_arch = "wasm32")]
+pub use contract::{BATCH_TRANSFORMER, FILTER, TRANSFORMER};
 
 #[cfg(target_arch = "wasm32")]
-mod guest {
-    use std::any::Any;
-    use std::cell::OnceCell;
-    use std::marker::PhantomData;
-    use std::sync::Once;
+mod contract {
+    pub const TRANSFORMER: &[u8; include_bytes!("abi/transformer-plugin.bin").len()] =
+        include_bytes!("abi/transformer-plugin.bin");
+    pub const FILTER: &[u8; include_bytes!("abi/filter-plugin.bin").len()] =
+        include_bytes!("abi/filter-plugin.bin");
+    pub const BATCH_TRANSFORMER: &[u8; include_bytes!("abi/batch-transformer-plugin.bin").len()] =
+        include_bytes!("abi/batch-transformer-plugin.bin");
+}
 
-    use super::{Filter, Plugin, Transformer};
-    use crate::bindings::types;
-    pub use crate::bindings::{base, filter, transformer};
-    use crate::{Error, Event, Output, log};
+/// A panic aborts the instance; the message leaves through the log before that.
+#[cfg(all(target_arch = "wasm32", feature = "std"))]
+pub(crate) fn report_panics() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        std::panic::set_hook(std::boxed::Box::new(|panic| {
+            let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
+            let message = panic.payload_as_str().unwrap_or("no message");
+            crate::log::error(format_args!("panicked{place}: {message}"));
+        }));
+    });
+}
 
-    use base::exports::slipswitch::plugin::plugin;
+/// Without the standard library it is the panic handler that reports them.
+#[cfg(all(target_arch = "wasm32", not(feature = "std")))]
+pub(crate) fn report_panics() {}
 
-    /// Speaks the contract for `P`.
-    pub struct Guest<P>(PhantomData<P>);
+/// The schema of a type, or nothing when it has none: found by the compiler, without a bound that authors would meet.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __schema_of {
+    ($type:ty) => {{
+        use $crate::export::{Anything as _, Described as _};
+        (&$crate::export::Probe::<$type>(::core::marker::PhantomData)).text()
+    }};
+}
+pub use crate::__schema_of as schema_of;
 
-    thread_local! {
-        static CONFIG: OnceCell<Box<dyn Any>> = const { OnceCell::new() };
+/// Asked for a schema, it answers through the first trait that fits.
+pub struct Probe<T>(pub core::marker::PhantomData<T>);
+
+pub trait Described {
+    fn text(&self) -> String;
+}
+
+impl<T: crate::Schema> Described for Probe<T> {
+    fn text(&self) -> String {
+        T::text()
     }
+}
 
-    /// A panic aborts the instance; the message leaves through the log before that.
-    fn report_panics() {
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| {
-            std::panic::set_hook(Box::new(|panic| {
-                let place =
-                    panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
-                log::error(format_args!(
-                    "panicked{place}: {}",
-                    panic.payload_as_str().unwrap_or("no message")
-                ));
-            }));
-        });
-    }
+/// Behind one reference more, so only for what is not [`Described`].
+pub trait Anything {
+    fn text(&self) -> String;
+}
 
-    fn with_config<P: Plugin, T>(
-        call: impl FnOnce(&P::Config) -> Result<T, Error>,
-    ) -> Result<T, types::Error> {
-        let result =
-            CONFIG.with(|cell| match cell.get().and_then(|config| config.downcast_ref()) {
-                Some(config) => call(config),
-                None => Err(Error::fatal("called before it was configured")),
-            });
-        result.map_err(|error| match error {
-            Error::Invalid(message) => types::Error::Invalid(message),
-            Error::Retry(message) => types::Error::Retry(message),
-            Error::Fatal(message) => types::Error::Fatal(message),
-        })
-    }
-
-    fn event(event: types::Event) -> Event {
-        let types::Event { id, source, detail_type, time, json, detail, attributes } = event;
-        let start = detail.start as usize;
-        let detail = start..start.saturating_add(detail.len as usize);
-        Event { id, source, detail_type, time, json, detail, attributes }
-    }
-
-    fn output(output: Output) -> types::Output {
-        types::Output { body: output.body, attributes: output.attributes }
-    }
-
-    impl<P: Plugin> plugin::Guest for Guest<P> {
-        fn describe() -> plugin::Info {
-            report_panics();
-            plugin::Info {
-                name: P::NAME.to_owned(),
-                version: P::VERSION.to_owned(),
-                description: P::DESCRIPTION.to_owned(),
-                config_schema: String::new(),
-                // There is no clock and no chance; what is left is state in the author's own statics.
-                pure: true,
-            }
-        }
-
-        fn configure(config: String) -> Result<(), String> {
-            report_panics();
-            let config: P::Config = crate::config(&config).map_err(|error| error.to_string())?;
-            CONFIG
-                .with(|cell| cell.set(Box::new(config)))
-                .map_err(|_| "configured twice".to_owned())
-        }
-    }
-
-    impl<P: Transformer> transformer::exports::slipswitch::plugin::transformer::Guest for Guest<P> {
-        fn transform(given: types::Event) -> Result<Vec<types::Output>, types::Error> {
-            let outputs = with_config::<P, _>(|config| P::transform(&event(given), config))?;
-            Ok(outputs.into_iter().map(output).collect())
-        }
-    }
-
-    impl<P: Filter> filter::exports::slipswitch::plugin::filter::Guest for Guest<P> {
-        fn keep(given: types::Event) -> Result<bool, types::Error> {
-            with_config::<P, _>(|config| P::keep(&event(given), config))
-        }
+impl<T> Anything for &Probe<T> {
+    fn text(&self) -> String {
+        String::new()
     }
 }

@@ -33,32 +33,56 @@
 //! The crate is a `cdylib`; `cargo build --release --target wasm32-unknown-unknown` makes the file that goes
 //! into the router's plugin folder, as it is. Name, version and description are those of its `Cargo.toml`.
 //!
-//! # The two roles
+//! # The three roles
 //!
 //! - [`transformer`]: none, one or many outputs per event. May return [`Output`], `Option<Output>`, `Vec<Output>`,
 //!   each alone or in a `Result`.
 //! - [`filter`]: keeps an event or drops it. May return `bool`, alone or in a `Result`.
+//! - [`batch_transformer`]: a transformer of many events at once, for a plugin that gains from seeing several.
 //!
-//! Both take `&Event`, and `&Config` where the plugin has a configuration: any type that serde can read, read once
+//! All take `&Event`, and `&Config` where the plugin has a configuration: any type that serde can read, read once
 //! per instance. A key that the type does not know is refused, with or without `deny_unknown_fields`.
+//!
+//! # What is not in the event
+//!
+//! [`log`] is for every plugin. [`state`], [`clock`], [`random`] and [`metrics`] are for those whose rule grants them
+//! by name, and only what the code calls is asked for. Natively each has a stand-in, so tests need nothing.
 //!
 //! # Not here
 //!
-//! - A clock, randomness, files, sockets: a plugin has none, so the same event always gives the same output.
+//! - Files, sockets, a clock that runs: the same event always gives the same output.
 //! - A prelude: every name is imported where it is used.
 
+#![no_std]
+
+extern crate alloc;
+#[cfg(any(feature = "std", not(target_arch = "wasm32")))]
+extern crate std;
+
 #[cfg(target_arch = "wasm32")]
-mod bindings;
+mod abi;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+#[path = "abi/arena.rs"]
+#[expect(unsafe_code, reason = "as in `abi`, of which it is a part")]
+mod arena;
+pub mod clock;
 mod config;
 mod error;
 mod event;
 #[doc(hidden)]
 pub mod export;
 pub mod log;
+pub mod metrics;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
 mod output;
+pub mod random;
+mod schema;
+pub mod state;
 
 pub use config::{ConfigError, NoConfig, config};
 pub use error::Error;
 pub use event::Event;
-pub use output::{Output, Outputs, Verdict};
-pub use slipswitch_sdk_macros::{filter, transformer};
+pub use output::{BatchOutputs, Output, Outputs, Verdict};
+pub use schema::Schema;
+pub use slipswitch_sdk_macros::{batch_transformer, filter, transformer};

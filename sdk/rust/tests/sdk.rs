@@ -1,8 +1,12 @@
 //! The SDK as an author's native tests use it.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use slipswitch_sdk::{Error, Event, NoConfig, Output, Outputs, Verdict, config, log};
+use slipswitch_sdk::{
+    Error, Event, NoConfig, Output, Outputs, Verdict, clock, config, log, random, state,
+};
 
 const ORDER: &str = r#"{"id":"e-1","source":"shop","detail-type":"OrderCreated","time":"2026-01-02T03:04:05Z",
     "detail":{"total":1.10,"big":123456789012345678901234567890}}"#;
@@ -113,4 +117,70 @@ fn natively_the_log_is_standard_error() {
     log::info("i");
     log::warn("w");
     log::error("e");
+}
+
+#[test]
+fn the_last_attribute_of_a_name_counts() {
+    let event = Event::parse("{}").unwrap().with_attribute("bus", "a").with_attribute("bus", "b");
+    assert_eq!(event.attribute("bus"), Some("b"));
+    assert_eq!(event.attributes().collect::<Vec<_>>(), [("bus", "a"), ("bus", "b")]);
+    let output = Output::text("x").with_attribute("content-type", "text/x").with_attribute("a", "");
+    assert_eq!(output.attribute("content-type"), Some("text/x"));
+    assert_eq!((output.attributes().len(), output.attribute("b")), (3, None));
+}
+
+#[test]
+fn a_batch_has_a_result_per_event() {
+    use slipswitch_sdk::export::answers;
+
+    let mut outputs = vec![Output::fixed("0")];
+    let results = vec![Ok(vec![Output::raw("1"), Output::raw("2")]), Err(Error::retry("x"))];
+    let answers_of_two = answers(results, 2, &mut outputs);
+    assert_eq!(answers_of_two, [Ok(1..3), Err(Error::retry("x"))]);
+    let wrong = answers(vec![Output::raw("1")], 2, &mut Vec::new());
+    let words = "the batch transformer returned 1 results for 2 events";
+    assert_eq!(wrong, [Err(Error::fatal(words)), Err(Error::fatal(words))]);
+}
+
+#[test]
+fn state_lives_as_long_as_the_event_s_time_says() {
+    let at = |second: u8| {
+        Event::parse(format!(r#"{{"time":"2026-01-02T03:04:{second:02}Z"}}"#)).unwrap();
+    };
+    at(0);
+    assert_eq!(state::get("a").unwrap(), None);
+    state::set("a", "1").unwrap();
+    state::set_for("b", b"2", Duration::from_secs(10)).unwrap();
+    assert_eq!(state::increment_for("n", 3, Duration::from_secs(10)).unwrap(), 3);
+    at(9);
+    assert_eq!(state::get("b").unwrap().unwrap(), b"2");
+    assert_eq!(state::increment("n", i64::MAX).unwrap(), i64::MAX);
+    at(10);
+    assert_eq!((state::get("a").unwrap().unwrap(), state::get("b").unwrap()), (b"1".into(), None));
+    assert_eq!(state::get("n").unwrap().unwrap(), i64::MAX.to_string().into_bytes());
+    state::delete("a").unwrap();
+    assert_eq!(state::get("a").unwrap(), None);
+}
+
+#[test]
+fn too_large_is_invalid_and_unavailable_worth_a_retry() {
+    let error: Error = state::set("k", vec![0; state::VALUE_BYTES_MAX + 1]).unwrap_err().into();
+    assert_eq!(error, Error::invalid("state: the value has 65537 bytes of 65536"));
+    let error: Error = state::get("").unwrap_err().into();
+    assert_eq!(error, Error::invalid("state: the key has 0 bytes of 1 to 256"));
+    let error: Error = state::Error::Unavailable("busy".into()).into();
+    assert_eq!(error, Error::retry("state: busy"));
+}
+
+#[test]
+fn the_same_event_gives_the_same_time_and_numbers() {
+    let draw = |id: &str| {
+        Event::parse(format!(r#"{{"id":"{id}","time":"2026-01-02T03:04:05.678Z"}}"#)).unwrap();
+        (clock::now(), random::number(), random::bytes(11))
+    };
+    let (first, again, other) = (draw("a"), draw("a"), draw("b"));
+    assert_eq!((first.0, first.2.len()), (1_767_323_045_678, 11));
+    assert_eq!(first, again);
+    assert_ne!(first.1, other.1);
+    assert_eq!(random::bytes(100_000).len(), random::BYTES_MAX);
 }
