@@ -63,17 +63,29 @@ pub(crate) fn table<const N: usize>(
     let mut all: Vec<Vec<String>> = vec![heads.map(str::to_owned).to_vec()];
     all.extend(rows.into_iter().map(flat));
     let gone = screen_width().map(|width| fit(&mut all, width)).unwrap_or_default();
+    line(&columns(all))?;
+    if !gone.is_empty() {
+        complain(&format!("not shown: {} (-o json)", gone.join(", ")));
+    }
+    Ok(())
+}
+
+/// The rows under their heads, for somewhere else than standard output.
+pub(crate) fn aligned<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> String {
+    let flat = |row: [String; N]| row.iter().map(|cell| flat(cell)).collect();
+    let mut all: Vec<Vec<String>> = vec![heads.map(str::to_owned).to_vec()];
+    all.extend(rows.into_iter().map(flat));
+    columns(all)
+}
+
+fn columns(mut all: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(all.remove(0));
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
     table.add_rows(all);
-    line(&table.trim_fmt())?;
-    if !gone.is_empty() {
-        complain(&format!("not shown: {} (-o json)", gone.join(", ")));
-    }
-    Ok(())
+    table.trim_fmt()
 }
 
 /// How many characters fit into a line, when somebody looks at it.

@@ -2,7 +2,7 @@
 
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::Options;
+use crate::{Options, measure};
 
 /// Resident memory that a slot keeps for its next instance: enough for a small plugin, so that a fresh instance
 /// costs no page faults.
@@ -34,10 +34,14 @@ pub(crate) fn engine(options: &Options) -> wasmtime::Result<Engine> {
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         // Calls are synchronous, and the machinery for others triples the cost of an empty one.
         .concurrency_support(false)
-        // Not fuel: it costs twice as much in a busy plugin.
+        // Not fuel: it costs twice as much in a busy plugin, and is for counting only.
         .epoch_interruption(true)
         // Modern toolchains emit neither, and each is more to trust.
         .wasm_memory64(false)
         .wasm_relaxed_simd(false);
+    if options.count_instructions {
+        config.consume_fuel(true);
+        measure::start_counting();
+    }
     Engine::new(&config)
 }

@@ -24,7 +24,7 @@ use crate::engine::TABLE_ELEMENTS_MAX;
 use crate::imports::Current;
 use crate::imports::log::Log;
 use crate::ticker::Ticker;
-use crate::{CallError, Event, Limits, Output, Setup, StateAccess, clock, wit};
+use crate::{CallError, Event, Limits, Output, Setup, StateAccess, clock, measure, wit};
 
 /// Beside the output itself, for what comes with it: error texts, log lines, the tables of lists.
 const HANDED_OVER_SLACK_BYTES: usize = 64 << 10;
@@ -95,6 +95,7 @@ impl Instance {
             store.data_mut().budget.check()
         });
 
+        measure::fill(&mut store);
         let running = ticker.enter();
         let instance = pre.instantiate(&mut store);
         drop(running);
@@ -267,7 +268,8 @@ impl Instance {
         state.memory.is_refused = false;
         self.store.set_epoch_deadline(1);
         let running = ticker.enter();
-        let result = func.call(&mut self.store, params);
+        let call = |store: &mut Store<State>| func.call(store, params);
+        let result = measure::around(&mut self.store, call, |state| state.memory.bytes);
         drop(running);
         let state = self.store.data();
         state.log.end_call(&state.current);

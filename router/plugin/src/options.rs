@@ -21,6 +21,8 @@ pub struct Options {
     pub file_bytes_max: usize,
     /// An instance is replaced after this many calls, so that a leak in a plugin stays small.
     pub calls_per_instance_max: u64,
+    /// Counts the instructions that plugins execute, for [`measured`](crate::measured). They then run at half speed.
+    pub count_instructions: bool,
     /// How often a running call's budgets are looked at: a call may run over by about this much.
     pub tick: Duration,
 }
@@ -35,6 +37,7 @@ impl Default for Options {
             memory_bytes_max: 256 << 20,
             file_bytes_max: 64 << 20,
             calls_per_instance_max: 100_000,
+            count_instructions: false,
             tick: Duration::from_millis(2),
         }
     }

@@ -100,3 +100,48 @@ fn what_is_no_case_is_told_with_its_place_and_runs_nothing() {
     scene.run(&TEST).expect(2).says(&["there is no folder tests"]);
     scene.run(&["plugin", "test"]).expect(2).says(&["there is no *.wasm in ."]);
 }
+
+#[test]
+fn events_run_through_a_plugin_and_what_each_costs_is_told() {
+    let scene = Scene::new().with_plugins(&["order-summary"]);
+    let run = |input: &str, more: &[&str]| {
+        let words = [&["plugin", "run", "plugins/order-summary.wasm"], more].concat();
+        scene.run_on(&words, input.as_bytes())
+    };
+    let order = r#"{"detail-type": "T", "detail": {"orderId": "o-1", "items": []}}"#;
+    let ran = run(&format!("[{order}]\n{order}"), &["--config", r#"{"greeting": "Hi"}"#]).expect(0);
+    let output = r#"{"body": "Hi Order o-1: 0 items", "attributes": {"content-type": "text/plain; charset=utf-8"}}"#;
+    assert_eq!(ran.out, format!("{output}\n{output}\n"));
+    let cells = |line: usize| -> Vec<String> {
+        ran.err
+            .lines()
+            .nth(line)
+            .unwrap()
+            .split("  ")
+            .filter(|cell| !cell.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(cells(0), ["EVENT", "DETAIL-TYPE", "CAME", "TIME", "INSTRUCTIONS", "MEMORY"]);
+    let (first, second) = (cells(1), cells(2));
+    assert_eq!((first[1].as_str(), first[2].as_str()), ("T", "1 output"));
+    assert!(
+        first[3].contains('s') && first[4].contains(',') && first[5].contains("MiB"),
+        "{first:?}"
+    );
+    assert_eq!(second[0], "2");
+
+    let failed = run(r#"{"detail": {}}"#, &["--quiet"]).expect(1);
+    assert!(
+        failed.err.starts_with("event 1: invalid: ") && failed.err.lines().count() == 1,
+        "{}",
+        failed.err
+    );
+    run(r#"{"detial": {}}"#, &[])
+        .expect(2)
+        .says(&["standard input, event 1: unknown key `detial`; did you mean `detail`?"]);
+    run("", &["--config", r#"{"greting": 1}"#]).expect(78).says(&["refuses its configuration"]);
+    run("", &["--grant", "files"])
+        .expect(2)
+        .says(&["`files` is nothing that a plugin can be granted"]);
+}

@@ -6,5 +6,6 @@ mod call;
 mod hostile;
 mod limits;
 mod load;
+mod measure;
 mod parts;
 mod pool;

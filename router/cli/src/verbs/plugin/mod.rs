@@ -1,6 +1,7 @@
 //! `slipswitch plugin …`: writing plugins, and looking after those of a running router.
 
 mod inspect;
+mod run;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -10,15 +11,17 @@ use server::offline::plugins::PluginError;
 
 use crate::failure::{Exit, Failure};
 
-/// Write plugins: look at one, run its cases.
+/// Write plugins: run their cases, try them on events, look at one.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    Inspect(inspect::Arguments),
     Test(test::Arguments),
+    Run(run::Arguments),
+    Inspect(inspect::Arguments),
 }
 
 pub(crate) fn run(verb: &Verb) -> Result<(), Failure> {
     match verb {
+        Verb::Run(arguments) => run::run(arguments),
         Verb::Inspect(arguments) => inspect::run(arguments),
         Verb::Test(arguments) => test::run(arguments),
     }
@@ -57,5 +60,14 @@ fn built(project: &Path) -> Result<PathBuf, Failure> {
                 several.iter().map(|path| path.display().to_string()).collect();
             Err(Failure::usage(format!("which one? name it with --file: {}", names.join(", "))))
         }
+    }
+}
+
+/// An option's value, or what the file holds that it names.
+fn json_or_file(option: &str, value: &str) -> Result<String, Failure> {
+    match value.strip_prefix('@') {
+        None => Ok(value.to_owned()),
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| Failure::usage(format!("{option}: read {path}: {error}"))),
     }
 }

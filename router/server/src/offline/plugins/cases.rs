@@ -16,10 +16,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use bus::plugin::{Grant, Grants};
 use bus::ruleset::Diagnostic;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::pretend::{Entries, from_base64};
 use crate::config::{at, byte_at, nearest};
 
 const ID: &str = "00000000-0000-0000-0000-000000000001";
@@ -36,6 +38,11 @@ pub(super) struct Case {
     pub(super) config: String,
     pub(super) event: event::Event,
     pub(super) attributes: Vec<(String, String)>,
+    pub(super) grants: Grants,
+    /// Before the event.
+    pub(super) state: Entries,
+    /// After it; none: nobody looks at it.
+    pub(super) expect_state: Option<Entries>,
     /// What comes out; none while nobody has said.
     pub(super) expect: Option<Expect>,
     pub(super) place: Places,
@@ -47,6 +54,7 @@ pub(super) struct Places {
     /// The case itself when it has no configuration.
     pub(super) config: Range<usize>,
     pub(super) expect: Option<Range<usize>>,
+    pub(super) expect_state: Option<Range<usize>>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -152,23 +160,21 @@ impl Case {
         let place = span(text, raw);
         let written: Written<'_> = serde_json::from_str(raw.get())
             .map_err(|error| explain(raw.get(), place.start, &error))?;
-        let asked = written.grant.or(written.state).or(written.expect_state);
-        if let Some(asked) = asked {
-            let message = "this router grants plugins nothing".to_owned();
-            let mend = "leave `grant`, `state` and `expect-state` away".to_owned();
-            return Err((span(text, asked), message, mend));
-        }
         let expect = written.expect.map(|raw| Expect::read(text, raw)).transpose()?;
         Ok(Self {
             name: written.name.into_owned(),
             config: written.config.map_or("{}", RawValue::get).to_owned(),
             event: envelope(text, written.event)?,
             attributes: written.attributes.into_iter().collect(),
+            grants: written.grant.map_or(Ok(Grants::none()), |raw| grants(text, raw))?,
+            state: written.state.map_or(Ok(Entries::new()), |raw| state(text, raw))?,
+            expect_state: written.expect_state.map(|raw| state(text, raw)).transpose()?,
             expect,
             place: Places {
                 config: written.config.map_or(place.start..place.start + 1, |raw| span(text, raw)),
                 case: place,
                 expect: written.expect.map(|raw| span(text, raw)),
+                expect_state: written.expect_state.map(|raw| span(text, raw)),
             },
         })
     }
@@ -232,6 +238,53 @@ impl Wanted {
             serde_json::from_str(raw.get()).map_err(|error| explain(raw.get(), start, &error))?;
         Ok(Self { body: whole.body.get().to_owned(), attributes: whole.attributes })
     }
+}
+
+fn grants(text: &str, raw: &RawValue) -> Result<Grants, Fault> {
+    let place = span(text, raw);
+    let names: Vec<Cow<'_, str>> = serde_json::from_str(raw.get()).map_err(|_no_names| {
+        let mend = "write an array of names, such as [\"state\", \"clock\"]".to_owned();
+        (place.clone(), "these are no grants".to_owned(), mend)
+    })?;
+    let found = names.iter().map(|name| name.parse::<Grant>());
+    found.collect::<Result<_, _>>().map_err(|error| {
+        let mend = match nearest(&error.name, &Grant::ALL.map(Grant::name)) {
+            Some(word) => format!("did you mean `{word}`?"),
+            None => "the log needs no grant".to_owned(),
+        };
+        (place, error.to_string(), mend)
+    })
+}
+
+/// Keys and their values: texts, or `{"base64": …}`.
+fn state(text: &str, raw: &RawValue) -> Result<Entries, Fault> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Value {
+        Text(String),
+        Bytes { base64: String },
+    }
+    let fault = |problem: String| {
+        let mend =
+            "write keys with texts, or with {\"base64\": \"…\"} for what is no text".to_owned();
+        (span(text, raw), problem, mend)
+    };
+    let values: BTreeMap<String, Value> = serde_json::from_str(raw.get())
+        .map_err(|_no_state| fault("this is no state of a plugin".to_owned()))?;
+    let entries = values.into_iter().map(|(key, value)| match value {
+        Value::Text(text) => Ok((key, (text.into_bytes(), None))),
+        Value::Bytes { base64 } => match from_base64(&base64) {
+            Some(bytes) => Ok((key, (bytes, None))),
+            None => Err(fault(format!("the value of `{key}` is no base64"))),
+        },
+    });
+    entries.collect()
+}
+
+/// An event by itself, as in a case; the error is in words.
+pub(super) fn envelope_of(text: &str) -> Result<event::Event, String> {
+    let raw: &RawValue = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    envelope(text, raw).map_err(|(_, message, mend)| format!("{message}; {mend}"))
 }
 
 /// The event as a router would keep it, what is left away filled in.
@@ -360,8 +413,8 @@ mod tests {
         assert_eq!(fault("{\"event\": {}}").2, "missing field `name`");
         assert_eq!(fault("{\"name\": \"a\", \"event\": {}, \"expect\": 1}").0, 1);
         assert!(fault("{\"name\": \"a\", \"event\": {\"time\": \"noon\"}}").2.contains("time"));
-        assert!(
-            fault("{\"name\": \"a\", \"event\": {}, \"grant\": [\"state\"]}").2.contains("grants")
-        );
+        let (_, column, message, mend) =
+            fault("{\"name\": \"a\", \"event\": {}, \"grant\": [\"stat\"]}");
+        assert_eq!((column, mend.as_str()), (37, "did you mean `state`?"), "{message}");
     }
 }

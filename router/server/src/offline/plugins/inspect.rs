@@ -21,7 +21,7 @@ pub struct Inspection {
     pub contract: &'static str,
     pub pure: bool,
     /// What a rule must grant it, `log` excepted.
-    pub imports: Vec<String>,
+    pub imports: Vec<&'static str>,
     /// JSON Schema of its configuration; null when it publishes none.
     pub config_schema: Option<serde_json::Value>,
     pub size_bytes: usize,
@@ -59,7 +59,7 @@ pub fn plugin_inspect(path: &Path) -> Result<Inspection, PluginError> {
         role: role(plugin.role()),
         contract: CONTRACT,
         pure: info.pure,
-        imports: plugin.imports().iter().map(ToString::to_string).collect(),
+        imports: plugin.imports().iter().map(|import| import.name()).collect(),
         config_schema: serde_json::from_str(&info.config_schema).ok(),
         size_bytes: file.len(),
         digest: plugin.digest().to_owned(),

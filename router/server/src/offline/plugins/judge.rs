@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::cases::{Expect, Wanted};
 use super::layout;
+use super::pretend::{Entries, written};
 
 /// How much of a value is repeated in a failure.
 const SHOWN_CHARS: usize = 400;
@@ -44,6 +45,13 @@ pub(super) fn differs(expect: &Expect, role: Role, came: &Came) -> Option<String
         },
         (Expect::Outputs(wanted), Ok(outputs)) => differ(wanted, outputs),
     }
+}
+
+/// Where a plugin's state is not as expected.
+pub(super) fn state_differs(expected: &Entries, state: &Entries) -> Option<String> {
+    let Difference { path, expected, actual } = difference(&written(expected), &written(state))?;
+    let value = |value: Option<String>| value.map_or("nothing".to_owned(), |text| shown(&text));
+    Some(format!("its state at {path}: expected {}, and it is {}", value(expected), value(actual)))
 }
 
 /// The word for an error in a case.

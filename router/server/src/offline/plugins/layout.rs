@@ -42,7 +42,7 @@ fn error(kind: &str, message: &str) -> String {
     format!(r#"{{"error":{kind},"message":{message}}}"#)
 }
 
-fn output(output: &Output) -> String {
+pub(super) fn output(output: &Output) -> String {
     let body = if is_json(output) {
         output.body.clone()
     } else {
@@ -67,7 +67,7 @@ fn output(output: &Output) -> String {
 }
 
 /// On one line when it is short, else a member or element a line.
-fn spread(json: &str, indent: &str) -> String {
+pub(super) fn spread(json: &str, indent: &str) -> String {
     let line = one_line(json);
     if line.chars().count() + indent.len() <= LINE_CHARS_MAX {
         return line;

@@ -17,7 +17,10 @@ mod cases;
 mod inspect;
 mod judge;
 mod layout;
+mod pretend;
+mod run;
 mod test;
+mod update;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,6 +29,7 @@ use bus::plugin::{self, Host, HostError, LoadError, Plugin};
 use bus::ruleset::Diagnostic;
 
 pub use inspect::{Inspection, plugin_inspect};
+pub use run::{PluginRun, RanEvent};
 pub use test::{CaseOutcome, PluginTests, plugin_test};
 
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -38,6 +42,9 @@ pub enum PluginError {
 
     #[error("{}: {source}", path.display())]
     Refused { path: PathBuf, source: LoadError },
+
+    #[error("{}: {problem}", path.display())]
+    Configuration { path: PathBuf, problem: String },
 
     #[error("start the plugin host: {0}")]
     Host(#[from] HostError),
@@ -58,15 +65,17 @@ impl PluginError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Unreadable { .. } | Self::NothingThere(_) => true,
-            Self::Refused { .. } | Self::Host(_) | Self::Cases { .. } | Self::Unwritable { .. } => {
-                false
-            }
+            Self::Refused { .. }
+            | Self::Configuration { .. }
+            | Self::Host(_)
+            | Self::Cases { .. }
+            | Self::Unwritable { .. } => false,
         }
     }
 
     /// True when the plugin, or a case of it, must be changed first.
     pub fn is_broken(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::Cases { .. })
+        matches!(self, Self::Refused { .. } | Self::Configuration { .. } | Self::Cases { .. })
     }
 }
 

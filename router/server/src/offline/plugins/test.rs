@@ -3,20 +3,23 @@
 //! # Invariants
 //!
 //! - Nothing runs while any file of cases is broken: all that is wrong with them is told at once.
-//! - An update touches only what a case expects, and only of cases that fail; every other byte of a file stays.
+//! - An update touches only cases that fail.
 
 use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use bus::plugin::{self, Configured, Plugin, Role, Setup};
+use bus::plugin::{self, ConfigureError, Plugin, Role, Setup};
 use bus::ruleset::Diagnostic;
 use serde::Serialize;
 
 use super::cases::{self, Case};
 use super::judge::{self, Came};
 use super::layout::expectation;
+use super::pretend::{Entries, Lines, State, call};
+use super::update::{self, Change};
 use super::{PluginError, host, load, read};
 use crate::config::at;
 use crate::folder::{read_bounded, whole_file};
@@ -73,18 +76,16 @@ pub fn plugin_test(
     for CaseFile { path, shown, text, cases } in files {
         let mut changes = Vec::new();
         for case in cases.iter().filter(|case| filter.is_none_or(|part| case.name.contains(part))) {
-            let outcome = run(&plugin, case);
-            let change = match (update, &outcome.failure, &outcome.came) {
-                (true, Some(_), Some(came)) => Some(change(&text, case, came, &plugin)),
-                _ => None,
-            };
-            let failed = outcome.told(case, &shown, &text, plugin.role());
-            tests.outcomes.push(CaseOutcome { updated: change.is_some(), ..failed.0 });
-            rendered.extend(failed.1.filter(|_| change.is_none()));
-            changes.extend(change);
+            let run = Run::of(&plugin, case);
+            let of_this = if update { run.changes(&text, case, plugin.role()) } else { Vec::new() };
+            let (outcome, failure) = run.told(case, &shown, &text, plugin.role());
+            let updated = !of_this.is_empty();
+            tests.outcomes.push(CaseOutcome { updated, ..outcome });
+            rendered.extend(failure.filter(|_| !updated));
+            changes.extend(of_this);
         }
         if !changes.is_empty() {
-            write(&path, &changed(&text, changes))?;
+            update::write(&path, &update::changed(&text, changes))?;
             tests.updated.push(path);
         }
     }
@@ -92,32 +93,49 @@ pub fn plugin_test(
     Ok(tests)
 }
 
-/// Why a case fails and at which bytes, and what came out, if anything could.
+/// What came of one case.
 struct Run {
-    failure: Option<String>,
-    place: Range<usize>,
+    /// Why it fails, and at which bytes.
+    failure: Option<(String, Range<usize>)>,
+    /// None when the plugin could not be configured.
     came: Option<Came>,
-}
-
-fn run(plugin: &Plugin, case: &Case) -> Run {
-    let configured = match plugin.configure(&case.config, Setup::default()) {
-        Ok(configured) => configured,
-        Err(error) => {
-            let failure = Some(format!("its configuration is refused: {error}"));
-            return Run { failure, place: case.place.config.clone(), came: None };
-        }
-    };
-    let came = call(&configured, case);
-    let failure = match &case.expect {
-        Some(expect) => judge::differs(expect, plugin.role(), &came),
-        None => Some("it does not say what it expects; `--update` writes it".to_owned()),
-    };
-    let first_byte = case.place.case.start..case.place.case.start + 1;
-    let place = case.place.expect.clone().unwrap_or(first_byte);
-    Run { failure, place, came: Some(came) }
+    state: Entries,
+    lines: Vec<String>,
 }
 
 impl Run {
+    fn of(plugin: &Plugin, case: &Case) -> Self {
+        let lines = Lines::default();
+        let setup =
+            Setup { grants: case.grants, lines: Some(Arc::new(lines.clone())), ..Setup::default() };
+        let configured = match plugin.configure(&case.config, setup) {
+            Ok(configured) => configured,
+            Err(error) => {
+                let words = match error {
+                    ConfigureError::NotGranted { import } => {
+                        format!(
+                            "it asks for `{import}`: add `\"grant\": [\"{import}\"]` to the case"
+                        )
+                    }
+                    error => format!("its configuration is refused: {error}"),
+                };
+                let failure = Some((words, case.place.config.clone()));
+                return Self { failure, came: None, state: Entries::new(), lines: lines.take() };
+            }
+        };
+        let state = State::of(case.state.clone());
+        let came = call(&configured, &case.event, &case.attributes, &state);
+        let state = state.entries();
+        let failure = failure(case, plugin.role(), &came, &state);
+        Self { failure, came: Some(came), state, lines: lines.take() }
+    }
+
+    fn changes(&self, text: &str, case: &Case, role: Role) -> Vec<Change> {
+        let (Some(_), Some(came)) = (&self.failure, &self.came) else { return Vec::new() };
+        let state = update::state_change(text, case, &self.state);
+        [Some(update::change(text, case, came, role)), state].into_iter().flatten().collect()
+    }
+
     /// The outcome, and the failure as people read it.
     fn told(
         self,
@@ -126,39 +144,49 @@ impl Run {
         text: &str,
         role: Role,
     ) -> (CaseOutcome, Option<String>) {
-        let message = self.failure.as_deref().unwrap_or_default();
+        let (failure, place) = self.failure.unzip();
+        let message = failure.as_deref().unwrap_or_default();
         let message = format!("`{}` failed: {message}", case.name);
-        let diagnostic = at(shown, text, self.place, [message, String::new(), String::new()]);
+        let place = place.unwrap_or_else(|| case.place.case.clone());
+        let diagnostic = at(shown, text, place, [message, String::new(), String::new()]);
         let outcome = CaseOutcome {
             file: shown.to_owned(),
             line: diagnostic.line,
             name: case.name.clone(),
-            failure: self.failure,
+            failure,
             updated: false,
         };
         let rendered = outcome.failure.is_some().then(|| {
-            let came = self.came.map(|came| expectation(&came, role, "  "));
-            let came =
-                came.map_or_else(String::new, |came| format!("  what came out:\n  {came}\n"));
-            format!("{}{came}", diagnostic.render(text, false))
+            let mut rendered = diagnostic.render(text, false);
+            if let Some(came) = self.came {
+                let came = expectation(&came, role, "  ");
+                rendered.push_str(&format!("  what came out:\n  {came}\n"));
+            }
+            if !self.lines.is_empty() {
+                rendered.push_str(&format!("  what it logged:\n  {}\n", self.lines.join("\n  ")));
+            }
+            rendered
         });
         (outcome, rendered)
     }
 }
 
-fn call(configured: &Configured, case: &Case) -> Came {
-    let event = &case.event;
-    configured.call(&plugin::Event {
-        id: event.id(),
-        source: event.source(),
-        detail_type: event.detail_type(),
-        time: event.time_text(),
-        time_ms: event.time().as_millis(),
-        json: event.json(),
-        detail: event.detail_span(),
-        attributes: &case.attributes,
-        position: 0,
-    })
+fn failure(
+    case: &Case,
+    role: Role,
+    came: &Came,
+    state: &Entries,
+) -> Option<(String, Range<usize>)> {
+    let first_byte = case.place.case.start..case.place.case.start + 1;
+    let place = case.place.expect.clone().unwrap_or_else(|| first_byte.clone());
+    let Some(expect) = &case.expect else {
+        return Some(("it does not say what it expects; `--update` writes it".to_owned(), place));
+    };
+    if let Some(words) = judge::differs(expect, role, came) {
+        return Some((words, place));
+    }
+    let words = judge::state_differs(case.expect_state.as_ref()?, state)?;
+    Some((words, case.place.expect_state.clone().unwrap_or(first_byte)))
 }
 
 /// Every file of cases, read; all that is wrong with any of them is told together.
@@ -226,53 +254,4 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, PluginError> {
         return Err(PluginError::NothingThere(words));
     }
     Ok(files)
-}
-
-/// A replacement of bytes of a file.
-struct Change {
-    from: usize,
-    to: usize,
-    text: String,
-}
-
-fn change(text: &str, case: &Case, came: &Came, plugin: &Plugin) -> Change {
-    if let Some(place) = &case.place.expect {
-        let value = expectation(came, plugin.role(), indent(text, place.start));
-        return Change { from: place.start, to: place.end, text: value };
-    }
-    // Behind the last member, and as far to the right as the first one.
-    let whole = &case.place.case;
-    let body = text.get(whole.start..whole.end).unwrap_or_default();
-    let inside = body.strip_suffix('}').unwrap_or(body).trim_end();
-    let at = whole.start + inside.len();
-    let first_key = whole.start + body.find('"').unwrap_or(0);
-    let is_spread = text.get(whole.start..first_key).is_some_and(|space| space.contains('\n'));
-    let indent = indent(text, first_key);
-    let gap = if is_spread { format!("\n{indent}") } else { " ".to_owned() };
-    let value = expectation(came, plugin.role(), indent);
-    Change { from: at, to: at, text: format!(",{gap}\"expect\": {value}") }
-}
-
-/// The space at the begin of the line that byte `at` is in.
-fn indent(text: &str, at: usize) -> &str {
-    let before = text.get(..at).unwrap_or_default();
-    let line = text.get(before.rfind('\n').map_or(0, |end| end + 1)..).unwrap_or_default();
-    let space = line.len() - line.trim_start_matches([' ', '\t']).len();
-    line.get(..space).unwrap_or_default()
-}
-
-fn changed(text: &str, mut changes: Vec<Change>) -> String {
-    changes.sort_by_key(|change| std::cmp::Reverse(change.from));
-    let mut out = text.to_owned();
-    for Change { from, to, text } in changes {
-        out.replace_range(from..to, &text);
-    }
-    out
-}
-
-fn write(path: &Path, text: &str) -> Result<(), PluginError> {
-    let aside = path.with_extension("json.new");
-    fs::write(&aside, text)
-        .and_then(|()| fs::rename(&aside, path))
-        .map_err(|source| PluginError::Unwritable { path: path.to_owned(), source })
 }
