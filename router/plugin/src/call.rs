@@ -85,7 +85,7 @@ pub enum CallError {
 
     /// `problem` names the limit, or what is wrong with the output.
     #[error("the plugin's output is refused: {problem}")]
-    Output { problem: String },
+    Output { problem: String, limit: Option<&'static str> },
 
     /// The host's fault, not the plugin's: every instance is in use.
     #[error("all {instances_max} plugin instances are in use")]
@@ -96,6 +96,18 @@ impl CallError {
     /// True when another attempt with the same event is pointless.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Invalid(_))
+    }
+
+    /// The limit that was reached, as [`Limits`](crate::Limits) and [`Options`](crate::Options) call it.
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::Deadline { budget: Budget::Cpu, .. } => Some("cpu_max"),
+            Self::Deadline { budget: Budget::Wall, .. } => Some("wall_max"),
+            Self::Memory { .. } => Some("memory_bytes_max"),
+            Self::Output { limit, .. } => *limit,
+            Self::Busy { .. } => Some("instances_max"),
+            Self::Invalid(_) | Self::Retry(_) | Self::Fatal(_) | Self::Trap { .. } => None,
+        }
     }
 
     /// True when it speaks against the plugin and not against the event or the host: enough of these open its circuit.

@@ -14,7 +14,8 @@ use wit_component::ComponentEncoder;
 
 use crate::cache::{self, Cache};
 use crate::contract::{self, BATCH_TRANSFORMER, FILTER, PLUGIN, Role, TRANSFORMER};
-use crate::instance::{Exports, Instance, InstantiateError, State};
+use crate::imports::metrics::Names;
+use crate::instance::{Exports, Instance, InstantiateError, Mould, State};
 use crate::ticker::Ticker;
 use crate::{Grant, Info, LoadError, Setup};
 
@@ -78,18 +79,17 @@ impl Workshop<'_> {
         pre: &InstancePre<State>,
         exports: &Exports,
     ) -> Result<Info, LoadError> {
-        let setup = Setup::default();
-        let instance =
-            Instance::new(pre, exports, self.ticker, name, &setup).map_err(
-                |error| match error {
-                    InstantiateError::Mismatch { function, problem } => {
-                        LoadError::Mismatch { function, problem }
-                    }
-                    InstantiateError::Failed(error) => LoadError::Trial(error),
-                    InstantiateError::Full => LoadError::Busy,
-                },
-            )?;
-        let info = instance.describe(self.ticker, &setup.limits).map_err(LoadError::Trial)?;
+        let (setup, running) = (Setup::default(), self.ticker.enter());
+        let names = &Arc::new(Names::new(Arc::clone(name), 0));
+        let mould = Mould { pre, exports, plugin: name, names, setup: &setup };
+        let instance = Instance::new(&mould, &running).map_err(|error| match error {
+            InstantiateError::Mismatch { function, problem } => {
+                LoadError::Mismatch { function, problem }
+            }
+            InstantiateError::Failed(error) => LoadError::Trial(error),
+            InstantiateError::Full => LoadError::Busy,
+        })?;
+        let info = instance.describe(&running).map_err(LoadError::Trial)?;
         Ok(Info {
             name: info.name,
             version: info.version,

@@ -17,6 +17,10 @@ pub(crate) const FILTER: &str = "slipswitch:plugin/filter@0.2.0";
 pub(crate) const TRANSFORMER: &str = "slipswitch:plugin/transformer@0.2.0";
 pub(crate) const BATCH_TRANSFORMER: &str = "slipswitch:plugin/batch-transformer@0.2.0";
 pub(crate) const LOG: &str = "slipswitch:plugin/log@0.2.0";
+pub(crate) const METRICS: &str = "slipswitch:plugin/metrics@0.2.0";
+pub(crate) const CLOCK: &str = "slipswitch:plugin/clock@0.2.0";
+pub(crate) const RANDOM: &str = "slipswitch:plugin/random@0.2.0";
+pub(crate) const STATE: &str = "slipswitch:plugin/state@0.2.0";
 
 const PACKAGE: &str = "slipswitch:plugin/";
 /// The parts of the contract's version that must be equal.

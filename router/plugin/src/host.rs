@@ -15,7 +15,8 @@ use wasmtime::component::Linker;
 
 use crate::cache::Cache;
 use crate::code::{self, Code, Workshop};
-use crate::configured::Idle;
+use crate::idle::Idle;
+use crate::imports::metrics::Names;
 use crate::instance::{Instance, InstantiateError, State};
 use crate::ticker::Ticker;
 use crate::workers::Workers;
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     /// Code that somebody still uses, by digest: a reload of an unchanged file costs nothing.
     loaded: Mutex<HashMap<String, Weak<Code>>>,
+    /// The figures of plugins that somebody still uses, by plugin: a new version goes on with the old one's.
+    names: Mutex<HashMap<Arc<str>, Weak<Names>>>,
     /// Where idle instances can be taken away when slots run out.
     pools: Mutex<Vec<Weak<Idle>>>,
 }
@@ -61,7 +64,7 @@ impl Host {
         let problem = |error: wasmtime::Error| HostError::Engine { problem: format!("{error:#}") };
         let engine = engine::engine(&options).map_err(problem)?;
         let mut linker = Linker::new(&engine);
-        imports::log::link(&mut linker).map_err(problem)?;
+        imports::link(&mut linker).map_err(problem)?;
         let cache = match &options.cache_dir {
             Some(dir) => Some(
                 Cache::open(dir, &engine)
@@ -72,8 +75,9 @@ impl Host {
         let ticker = Ticker::start(&engine, options.tick).map_err(HostError::Threads)?;
         let workers =
             Workers::start(options.workers, options.queue_max).map_err(HostError::Threads)?;
-        let (loaded, pools) = (Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { engine, linker, cache, ticker, options, loaded, pools });
+        let (loaded, names, pools) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let shared = Shared { engine, linker, cache, ticker, options, loaded, names, pools };
+        let shared = Arc::new(shared);
         Ok(Self { shared, workers })
     }
 
@@ -90,7 +94,8 @@ impl Host {
             Some(code) => code,
             None => self.shared.make(&name, file, digest)?,
         };
-        Ok(Plugin { name, code, host: Arc::clone(&self.shared) })
+        let names = self.shared.names(&name);
+        Ok(Plugin { name, code, names, host: Arc::clone(&self.shared) })
     }
 
     /// How many threads plugins run on.
@@ -107,6 +112,17 @@ impl Host {
 impl Shared {
     fn known(&self, digest: &str) -> Option<Arc<Code>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(digest)?.upgrade()
+    }
+
+    fn names(&self, plugin: &Arc<str>) -> Arc<Names> {
+        let mut all = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(names) = all.get(plugin).and_then(Weak::upgrade) {
+            return names;
+        }
+        all.retain(|_, names| names.strong_count() > 0);
+        let names = Arc::new(Names::new(Arc::clone(plugin), self.options.metric_names_max));
+        all.insert(Arc::clone(plugin), Arc::downgrade(&names));
+        names
     }
 
     fn make(&self, name: &Arc<str>, file: &[u8], digest: String) -> Result<Arc<Code>, LoadError> {

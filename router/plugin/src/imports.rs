@@ -5,13 +5,28 @@
 //! - An import sees the event of the running call and nothing else of the router.
 //! - What depends on the event (clock, randomness, state) has no answer while a plugin is described or configured.
 
+mod clock;
 pub(crate) mod log;
 pub(crate) mod metrics;
+mod random;
 pub(crate) mod state;
 
 use std::sync::Arc;
 
+use wasmtime::component::Linker;
+
+use crate::instance::State;
 use crate::{Event, StateAccess};
+use random::Numbers;
+
+/// Everything of the contract. What a plugin may use of it is decided before it gets here.
+pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    log::link(linker)?;
+    metrics::link(linker)?;
+    clock::link(linker)?;
+    random::link(linker)?;
+    state::link(linker)
+}
 
 /// The event of the running call, as the imports see it.
 #[derive(Default)]
@@ -21,7 +36,19 @@ pub(crate) struct Current {
     id: String,
     rule: Option<String>,
     time_ms: i64,
+    position: u32,
     state: Option<Arc<dyn StateAccess>>,
+    /// Made when the first number is asked for.
+    numbers: Option<Numbers>,
+}
+
+/// A plugin asked for what depends on the event, and there is none.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "asked for outside of an event: what depends on the event has no answer while a plugin is described or configured"
+)]
+pub(crate) struct NoEvent {
+    pub(crate) function: &'static str,
 }
 
 impl Current {
@@ -31,7 +58,9 @@ impl Current {
         self.id.push_str(event.id);
         self.rule = event.attribute("rule").map(str::to_owned);
         self.time_ms = event.time_ms;
+        self.position = event.position;
         self.state = state.cloned();
+        self.numbers = None;
     }
 
     pub(crate) fn end(&mut self) {
@@ -45,5 +74,18 @@ impl Current {
 
     pub(crate) fn rule(&self) -> Option<&str> {
         self.is_event.then_some(self.rule.as_deref()).flatten()
+    }
+
+    /// The event's time.
+    fn now_ms(&self, function: &'static str) -> wasmtime::Result<i64> {
+        if self.is_event { Ok(self.time_ms) } else { Err(NoEvent { function }.into()) }
+    }
+
+    fn numbers(&mut self, plugin: &str, function: &'static str) -> wasmtime::Result<&mut Numbers> {
+        if !self.is_event {
+            return Err(NoEvent { function }.into());
+        }
+        let Self { numbers, id, position, .. } = self;
+        Ok(numbers.get_or_insert_with(|| Numbers::new(plugin, id, *position)))
     }
 }

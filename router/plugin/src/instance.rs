@@ -4,27 +4,23 @@
 //!
 //! - An instance that did not return normally is not called again: [`Instance`] is consumed by a call and comes back
 //!   only when it may be used again.
-//! - Budgets begin at the first tick after the call began, so a call that ends before reads no clock. That adds at
-//!   most one tick to a budget.
+//! - A call runs while the ticker moves: each takes a [`Running`] as proof.
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList};
 use wasmtime::component::{Func, InstancePre, Lift, Lower, TypedFunc};
-use wasmtime::{
-    PoolConcurrencyLimitError, ResourceLimiter, Store, StoreContextMut, Trap, UpdateDeadline,
-    WasmBacktrace,
-};
+use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut};
 
-use crate::call::Budget;
 use crate::contract::Role;
-use crate::engine::TABLE_ELEMENTS_MAX;
+use crate::explain::explain;
 use crate::imports::Current;
 use crate::imports::log::Log;
-use crate::ticker::Ticker;
-use crate::{CallError, Event, Limits, Output, Setup, StateAccess, clock, measure, wit};
+use crate::imports::metrics::{Metrics, Names};
+use crate::spending::{Memory, Spending};
+use crate::ticker::Running;
+use crate::{CallError, Event, Limits, Output, Setup, StateAccess, measure, wit};
 
 /// Beside the output itself, for what comes with it: error texts, log lines, the tables of lists.
 const HANDED_OVER_SLACK_BYTES: usize = 64 << 10;
@@ -36,6 +32,15 @@ pub(crate) struct Exports {
     pub(crate) configure: ComponentExportIndex,
     pub(crate) call: ComponentExportIndex,
     pub(crate) role: Role,
+}
+
+/// What instances are made of.
+pub(crate) struct Mould<'a> {
+    pub(crate) pre: &'a InstancePre<State>,
+    pub(crate) exports: &'a Exports,
+    pub(crate) plugin: &'a Arc<str>,
+    pub(crate) names: &'a Arc<Names>,
+    pub(crate) setup: &'a Setup,
 }
 
 pub(crate) struct Instance {
@@ -50,9 +55,11 @@ pub(crate) struct Instance {
 /// What belongs to a store.
 pub(crate) struct State {
     pub(crate) log: Log,
+    pub(crate) metrics: Metrics,
     pub(crate) current: Current,
-    budget: Spending,
-    memory: Memory,
+    pub(crate) memory: Memory,
+    spending: Spending,
+    limits: Limits,
 }
 
 /// Why an instance could not be made.
@@ -68,38 +75,34 @@ pub(crate) enum InstantiateError {
     Full,
 }
 
+/// What became of one event.
+pub(crate) type Answer = Result<Vec<Output>, CallError>;
+
 type Transformed = Result<Vec<wit::Output>, wit::Error>;
 type Kept = Result<bool, wit::Error>;
 type Batch = Vec<Transformed>;
 
 impl Instance {
-    pub(crate) fn new(
-        pre: &InstancePre<State>,
-        exports: &Exports,
-        ticker: &Ticker,
-        plugin: &Arc<str>,
-        setup: &Setup,
-    ) -> Result<Self, InstantiateError> {
+    pub(crate) fn new(mould: &Mould<'_>, _: &Running<'_>) -> Result<Self, InstantiateError> {
+        let Mould { pre, exports, plugin, names, setup } = *mould;
         let limits = &setup.limits;
         let state = State {
             log: Log::new(Arc::clone(plugin), limits, setup.lines.clone()),
+            metrics: Metrics::new(setup.metrics.clone(), names),
             current: Current::default(),
-            budget: Spending::new(limits),
-            memory: Memory { bytes: 0, bytes_max: limits.memory_bytes_max, is_refused: false },
+            memory: Memory::new(limits),
+            spending: Spending::new(limits),
+            limits: limits.clone(),
         };
         let mut store = Store::new(pre.engine(), state);
         store.limiter(|state| &mut state.memory);
-        store.set_hostcall_fuel(handed_over_max(limits));
+        store.set_hostcall_fuel(handed_over_max(limits, 1));
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store: StoreContextMut<'_, State>| {
-            store.data_mut().budget.check()
+            store.data_mut().spending.check()
         });
-
         measure::fill(&mut store);
-        let running = ticker.enter();
-        let instance = pre.instantiate(&mut store);
-        drop(running);
-        let instance = match instance {
+        let instance = match pre.instantiate(&mut store) {
             Ok(instance) => instance,
             Err(error) if error.is::<PoolConcurrencyLimitError>() => {
                 return Err(InstantiateError::Full);
@@ -136,15 +139,16 @@ impl Instance {
                 }
             }
         }
-        check::<(), (wit::Info,)>(&self.store, self.describe, "describe")?;
-        check::<(&str,), (Result<(), String>,)>(&self.store, self.configure, "configure")?;
+        let Self { store, call, .. } = self;
+        check::<(), (wit::Info,)>(store, self.describe, "describe")?;
+        check::<(&str,), (Result<(), String>,)>(store, self.configure, "configure")?;
         match self.role {
-            Role::Filter => check::<(wit::Event<'_>,), (Kept,)>(&self.store, self.call, "keep"),
+            Role::Filter => check::<(wit::Event<'_>,), (Kept,)>(store, *call, "keep"),
             Role::Transformer => {
-                check::<(wit::Event<'_>,), (Transformed,)>(&self.store, self.call, "transform")
+                check::<(wit::Event<'_>,), (Transformed,)>(store, *call, "transform")
             }
             Role::BatchTransformer => {
-                check::<(&[wit::Event<'_>],), (Batch,)>(&self.store, self.call, "transform-batch")
+                check::<(&[wit::Event<'_>],), (Batch,)>(store, *call, "transform-batch")
             }
         }
     }
@@ -156,16 +160,11 @@ impl Instance {
 
     /// Whether the next call is better made on another one.
     pub(crate) fn is_worn(&self, calls_max: u64) -> bool {
-        let memory = &self.store.data().memory;
-        self.calls >= calls_max || memory.bytes > memory.bytes_max / 2
+        self.calls >= calls_max || self.store.data().memory.is_over_its_mark()
     }
 
-    pub(crate) fn describe(
-        mut self,
-        ticker: &Ticker,
-        limits: &Limits,
-    ) -> Result<wit::Info, CallError> {
-        let (info,) = self.enter::<(), (wit::Info,)>(self.describe, (), ticker, limits)?;
+    pub(crate) fn describe(mut self, running: &Running<'_>) -> Result<wit::Info, CallError> {
+        let (info,) = self.enter::<(), (wit::Info,)>(self.describe, (), running)?;
         Ok(info)
     }
 
@@ -173,11 +172,10 @@ impl Instance {
     pub(crate) fn configure(
         mut self,
         config: &str,
-        ticker: &Ticker,
-        limits: &Limits,
+        running: &Running<'_>,
     ) -> Result<Result<Self, String>, CallError> {
         let (result,) =
-            self.enter::<_, (Result<(), String>,)>(self.configure, (config,), ticker, limits)?;
+            self.enter::<_, (Result<(), String>,)>(self.configure, (config,), running)?;
         Ok(result.map(|()| self))
     }
 
@@ -186,75 +184,79 @@ impl Instance {
         mut self,
         event: &Event<'_>,
         state: Option<&Arc<dyn StateAccess>>,
-        ticker: &Ticker,
-        limits: &Limits,
-    ) -> (Result<Vec<Output>, CallError>, Option<Self>) {
+        running: &Running<'_>,
+    ) -> (Answer, Option<Self>) {
+        if self.role == Role::BatchTransformer {
+            let (answers, instance) = self.call_list(std::slice::from_ref(event), running);
+            let answer = answers.and_then(|mut answers| {
+                answers.pop().unwrap_or_else(|| unreachable!("as many answers as events"))
+            });
+            return (answer, instance);
+        }
         self.calls += 1;
         self.store.data_mut().current.begin(event, state);
+        let params = (lower(event),);
         let answer = match self.role {
-            Role::Filter => self.keep(event, ticker, limits),
-            Role::Transformer => self.transform(event, ticker, limits),
-            Role::BatchTransformer => self.transform_batch(event, ticker, limits),
+            Role::Filter => self.enter::<_, (Kept,)>(self.call, params, running).map(|(kept,)| {
+                let same = || Output { body: event.json.to_owned(), attributes: Vec::new() };
+                kept.map(|kept| if kept { vec![same()] } else { Vec::new() })
+            }),
+            Role::Transformer | Role::BatchTransformer => self
+                .enter::<_, (Transformed,)>(self.call, params, running)
+                .map(|(transformed,)| transformed.map(lift)),
         };
         self.store.data_mut().current.end();
-        match answer {
-            Ok(Ok(outputs)) => (Ok(outputs), Some(self)),
-            Ok(Err(wit::Error::Invalid(words))) => (Err(CallError::Invalid(words)), Some(self)),
-            Ok(Err(wit::Error::Retry(words))) => (Err(CallError::Retry(words)), Some(self)),
-            Ok(Err(wit::Error::Fatal(words))) => (Err(CallError::Fatal(words)), None),
-            Err(error) => (Err(error), None),
+        let answer = answer.and_then(|answer| answer.map_err(in_its_words));
+        let is_whole = !answer.as_ref().is_err_and(breaks_the_instance);
+        (answer, is_whole.then_some(self))
+    }
+
+    /// The same for a batch transformer: one answer for each event, or one error for all of them.
+    pub(crate) fn call_list(
+        mut self,
+        events: &[Event<'_>],
+        running: &Running<'_>,
+    ) -> (Result<Vec<Answer>, CallError>, Option<Self>) {
+        self.calls += events.len() as u64;
+        let count = u32::try_from(events.len()).unwrap_or(u32::MAX);
+        let lowered: Vec<_> = events.iter().map(lower).collect();
+        let answers =
+            self.enter_for::<_, (Batch,)>(self.call, (lowered.as_slice(),), count, running);
+        let (answers,) = match answers {
+            Ok(answers) => answers,
+            Err(error) => return (Err(error), None),
+        };
+        if answers.len() != events.len() {
+            let problem = format!("{} results for {} events", answers.len(), events.len());
+            return (Err(CallError::Output { problem, limit: None }), None);
         }
+        let answers: Vec<_> =
+            answers.into_iter().map(|answer| answer.map(lift).map_err(in_its_words)).collect();
+        let is_whole =
+            !answers.iter().any(|answer| answer.as_ref().is_err_and(breaks_the_instance));
+        (Ok(answers), is_whole.then_some(self))
     }
 
-    fn keep(
-        &mut self,
-        event: &Event<'_>,
-        ticker: &Ticker,
-        limits: &Limits,
-    ) -> Result<Result<Vec<Output>, wit::Error>, CallError> {
-        let (kept,) = self.enter::<_, (Kept,)>(self.call, (lower(event),), ticker, limits)?;
-        let same = || Output { body: event.json.to_owned(), attributes: Vec::new() };
-        Ok(kept.map(|kept| if kept { vec![same()] } else { Vec::new() }))
+    fn enter<P, R>(&mut self, func: Func, params: P, running: &Running<'_>) -> Result<R, CallError>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift + 'static,
+    {
+        self.enter_for(func, params, 1, running)
     }
 
-    fn transform(
-        &mut self,
-        event: &Event<'_>,
-        ticker: &Ticker,
-        limits: &Limits,
-    ) -> Result<Result<Vec<Output>, wit::Error>, CallError> {
-        let (outputs,) =
-            self.enter::<_, (Transformed,)>(self.call, (lower(event),), ticker, limits)?;
-        Ok(outputs.map(lift))
-    }
-
-    fn transform_batch(
-        &mut self,
-        event: &Event<'_>,
-        ticker: &Ticker,
-        limits: &Limits,
-    ) -> Result<Result<Vec<Output>, wit::Error>, CallError> {
-        let events: &[wit::Event<'_>] = &[lower(event)];
-        let (answers,) = self.enter::<_, (Batch,)>(self.call, (events,), ticker, limits)?;
-        let found = answers.len();
-        match <[Transformed; 1]>::try_from(answers) {
-            Ok([answer]) => Ok(answer.map(lift)),
-            Err(_) => Err(CallError::Output { problem: format!("{found} results for 1 events") }),
-        }
-    }
-
-    /// Calls one function within the budgets. `P` and `R` are the types that [`check_types`](Self::check_types) has
-    /// held against the function.
+    /// Calls one function within the budgets of so many events. `P` and `R` are the types that
+    /// [`check_types`](Self::check_types) has held against the function.
     #[expect(
         unsafe_code,
         reason = "a typed function cannot be kept: its parameters borrow from the event"
     )]
-    fn enter<P, R>(
+    fn enter_for<P, R>(
         &mut self,
         func: Func,
         params: P,
-        ticker: &Ticker,
-        limits: &Limits,
+        events: u32,
+        _: &Running<'_>,
     ) -> Result<R, CallError>
     where
         P: ComponentNamedList + Lower,
@@ -264,17 +266,36 @@ impl Instance {
         let func = unsafe { TypedFunc::<P, R>::new_unchecked(func) };
         let state = self.store.data_mut();
         state.log.begin_call();
-        state.budget.begin();
+        state.spending.begin(events);
         state.memory.is_refused = false;
+        if events > 1 {
+            let handed_over = handed_over_max(&state.limits, events);
+            self.store.set_hostcall_fuel(handed_over);
+        }
         self.store.set_epoch_deadline(1);
-        let running = ticker.enter();
         let call = |store: &mut Store<State>| func.call(store, params);
-        let result = measure::around(&mut self.store, call, |state| state.memory.bytes);
-        drop(running);
+        let result = measure::around(&mut self.store, call, |state| state.memory.bytes());
         let state = self.store.data();
         state.log.end_call(&state.current);
-        result.map_err(|error| explain(&error, self.store.data(), limits))
+        let result = result.map_err(|error| explain(&error, state, &state.limits));
+        if events > 1 {
+            let handed_over = handed_over_max(&state.limits, 1);
+            self.store.set_hostcall_fuel(handed_over);
+        }
+        result
     }
+}
+
+fn in_its_words(error: wit::Error) -> CallError {
+    match error {
+        wit::Error::Invalid(words) => CallError::Invalid(words),
+        wit::Error::Retry(words) => CallError::Retry(words),
+        wit::Error::Fatal(words) => CallError::Fatal(words),
+    }
+}
+
+fn breaks_the_instance(error: &CallError) -> bool {
+    !matches!(error, CallError::Invalid(_) | CallError::Retry(_))
 }
 
 fn lower<'a>(event: &Event<'a>) -> wit::Event<'a> {
@@ -295,122 +316,13 @@ fn span(range: &Range<usize>) -> wit::Span {
     }
 }
 
-/// The bytes that one answer may occupy on our side. Checked by wasmtime before anything is allocated, so that a
-/// plugin cannot describe a huge output with little memory of its own.
-fn handed_over_max(limits: &Limits) -> usize {
+/// The bytes that the answer for so many events may occupy on our side. Checked by wasmtime before anything is
+/// allocated, so that a plugin cannot describe a huge output with little memory of its own.
+fn handed_over_max(limits: &Limits, events: u32) -> usize {
+    /// What events of a batch put out together may be this many times what one may: who needs more is called again for
+    /// each event alone.
+    const SHARES_MAX: u32 = 4;
     let list = limits.outputs_max.saturating_mul(size_of::<wit::Output>());
-    limits.output_bytes_max.saturating_add(list).saturating_add(HANDED_OVER_SLACK_BYTES)
-}
-
-fn explain(error: &wasmtime::Error, state: &State, limits: &Limits) -> CallError {
-    if let Some(Overrun { budget, limit }) = error.downcast_ref() {
-        return CallError::Deadline { budget: *budget, limit: *limit };
-    }
-    // A plugin that is refused memory may go on; one that crashes after it, crashes because of it.
-    if state.memory.is_refused {
-        return CallError::Memory { limit: state.memory.bytes_max };
-    }
-    let cause = error.root_cause().to_string();
-    // The error's type is private to wasmtime; a test holds the text.
-    if cause.contains("fuel allocated for hostcalls") {
-        let problem = format!("more than {} bytes at once", limits.output_bytes_max);
-        return CallError::Output { problem };
-    }
-    let Some(trap) = error.downcast_ref::<Trap>() else {
-        return CallError::Output { problem: format!("it breaks the contract: {cause}") };
-    };
-    let message = state.log.last_error().map_or_else(|| trap.to_string(), str::to_owned);
-    let function = error
-        .downcast_ref()
-        .and_then(innermost)
-        .unwrap_or_else(|| "an unknown function".to_owned());
-    CallError::Trap { function, message }
-}
-
-/// The function where it happened. The language's own panic machinery is on top of it and says nothing.
-fn innermost(backtrace: &WasmBacktrace) -> Option<String> {
-    const MACHINERY: [&str; 7] =
-        ["core::", "std::", "alloc::", "__rust", "rust_", "dlmalloc", "abort"];
-    let names = || {
-        let mangled = backtrace.frames().iter().filter_map(|frame| frame.func_name());
-        // Without the hash that the compiler adds.
-        mangled.map(|name| format!("{:#}", rustc_demangle::demangle(name)))
-    };
-    let is_machinery = |name: &String| {
-        let name = name.trim_start_matches('<');
-        MACHINERY.iter().any(|start| name.starts_with(start))
-    };
-    let name = names().find(|name| !is_machinery(name)).or_else(|| names().next())?;
-    Some(format!("`{name}`"))
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("budget used up")]
-struct Overrun {
-    budget: Budget,
-    limit: Duration,
-}
-
-/// The budgets of the call that is running.
-struct Spending {
-    cpu_max: Duration,
-    wall_max: Duration,
-    /// CPU and wall time at the first tick.
-    began: Option<(Duration, Duration)>,
-}
-
-impl Spending {
-    fn new(limits: &Limits) -> Self {
-        Self { cpu_max: limits.cpu_max, wall_max: limits.wall_max, began: None }
-    }
-
-    fn begin(&mut self) {
-        self.began = None;
-    }
-
-    fn check(&mut self) -> wasmtime::Result<UpdateDeadline> {
-        let (cpu, wall) = (clock::thread_cpu(), clock::monotonic());
-        let (cpu_began, wall_began) = *self.began.get_or_insert((cpu, wall));
-        let overrun = if cpu.saturating_sub(cpu_began) >= self.cpu_max {
-            Overrun { budget: Budget::Cpu, limit: self.cpu_max }
-        } else if wall.saturating_sub(wall_began) >= self.wall_max {
-            Overrun { budget: Budget::Wall, limit: self.wall_max }
-        } else {
-            return Ok(UpdateDeadline::Continue(1));
-        };
-        Err(wasmtime::Error::new(overrun))
-    }
-}
-
-struct Memory {
-    /// Of all linear memories together.
-    bytes: usize,
-    bytes_max: usize,
-    is_refused: bool,
-}
-
-impl ResourceLimiter for Memory {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let bytes = self.bytes.saturating_add(desired.saturating_sub(current));
-        if bytes > self.bytes_max {
-            self.is_refused = true;
-            return Ok(false);
-        }
-        self.bytes = bytes;
-        Ok(true)
-    }
-
-    fn table_growing(
-        &mut self,
-        _: usize,
-        desired: usize,
-        _: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS_MAX)
-    }
+    let one = limits.output_bytes_max.saturating_add(list);
+    one.saturating_mul(events.min(SHARES_MAX) as usize).saturating_add(HANDED_OVER_SLACK_BYTES)
 }

@@ -20,6 +20,7 @@
 //! - Rules, targets, HTTP, folders: the crate sees bytes and strings.
 //! - Async: calls are synchronous. [`Host::run`] is the bridge that keeps them off the async threads.
 
+mod batch;
 mod cache;
 mod call;
 mod clock;
@@ -27,13 +28,18 @@ mod code;
 mod configured;
 mod contract;
 mod engine;
+mod explain;
+mod faults;
 mod grant;
 mod host;
+mod idle;
 mod imports;
 mod instance;
 mod measure;
 mod options;
+mod output;
 mod plugin;
+mod spending;
 mod ticker;
 mod wit;
 mod workers;

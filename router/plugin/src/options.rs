@@ -23,6 +23,8 @@ pub struct Options {
     pub calls_per_instance_max: u64,
     /// Counts the instructions that plugins execute, for [`measured`](crate::measured). They then run at half speed.
     pub count_instructions: bool,
+    /// Names of figures that a plugin can have, all its versions and configurations together.
+    pub metric_names_max: usize,
     /// How often a running call's budgets are looked at: a call may run over by about this much.
     pub tick: Duration,
 }
@@ -38,6 +40,7 @@ impl Default for Options {
             file_bytes_max: 64 << 20,
             calls_per_instance_max: 100_000,
             count_instructions: false,
+            metric_names_max: 100,
             tick: Duration::from_millis(2),
         }
     }

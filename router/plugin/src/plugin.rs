@@ -6,6 +6,7 @@ use crate::code::Code;
 use crate::configured::{ConfigureError, Configured};
 use crate::contract::CONTRACT;
 use crate::host::Shared;
+use crate::imports::metrics::Names;
 use crate::{CallError, Grant, Role, Setup};
 
 /// A file that was loaded and tried out. Cheap to clone.
@@ -13,6 +14,7 @@ use crate::{CallError, Grant, Role, Setup};
 pub struct Plugin {
     pub(crate) name: Arc<str>,
     pub(crate) code: Arc<Code>,
+    pub(crate) names: Arc<Names>,
     pub(crate) host: Arc<Shared>,
 }
 

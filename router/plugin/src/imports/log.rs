@@ -85,6 +85,10 @@ impl Log {
         Self { plugin, sink, lines: 0, lines_max, line_bytes_max, last_error: None }
     }
 
+    pub(crate) fn plugin(&self) -> &str {
+        &self.plugin
+    }
+
     pub(crate) fn begin_call(&mut self) {
         self.lines = 0;
         self.last_error = None;

@@ -1,10 +1,160 @@
 //! The `metrics` import: figures of a plugin's own.
+//!
+//! # Invariants
+//!
+//! - bounded: a plugin has at most `metric_names_max` names, whichever configurations and versions of it run; what is
+//!   over is left out and said once.
+//! - A name stays what it was first: a counter or a histogram.
 
-/// Where plugins' figures go. Names are checked before: `[a-z][a-z0-9_]*`, at most 64 bytes, a bounded number of them.
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing::warn;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, WasmStr};
+
+use crate::contract::METRICS;
+use crate::instance::State;
+
+const NAME_BYTES_MAX: usize = 64;
+
+/// Where plugins' figures go. Names are checked before: `[a-z][a-z0-9_]*`, at most 64 bytes, a bounded number of them,
+/// each either a counter or a histogram for good.
 pub trait MetricSink: Send + Sync {
     /// Adds to a counter.
     fn count(&self, plugin: &str, name: &str, by: u64);
 
     /// One observation of a histogram. `value` is finite.
     fn observe(&self, plugin: &str, name: &str, value: f64);
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Counter,
+    Histogram,
+}
+
+/// The names that a plugin has used.
+pub(crate) struct Names {
+    plugin: Arc<str>,
+    known: Mutex<HashMap<String, Kind>>,
+    count_max: usize,
+    is_said: AtomicBool,
+}
+
+impl Names {
+    pub(crate) fn new(plugin: Arc<str>, count_max: usize) -> Self {
+        Self { plugin, known: Mutex::default(), count_max, is_said: AtomicBool::new(false) }
+    }
+
+    /// Why a figure is left out, if it is.
+    fn refusal(&self, name: &str, kind: Kind) -> Option<&'static str> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(name) {
+            Some(first) if *first == kind => None,
+            Some(_) => Some("it is used as a counter and as a histogram"),
+            None if !is_name(name) => Some("a name is [a-z][a-z0-9_]*, at most 64 bytes"),
+            None if known.len() >= self.count_max => Some("the plugin has too many names"),
+            None => {
+                known.insert(name.to_owned(), kind);
+                None
+            }
+        }
+    }
+
+    fn is_taken(&self, name: &str, kind: Kind) -> bool {
+        let Some(why) = self.refusal(name, kind) else { return true };
+        self.say(name, why);
+        false
+    }
+
+    fn say(&self, name: &str, why: &str) {
+        if !self.is_said.swap(true, Ordering::Relaxed) {
+            let name: String = name.chars().take(NAME_BYTES_MAX).collect();
+            warn!(plugin = %self.plugin, name, why, names_max = self.count_max, "plugin's figure left out");
+        }
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let is_part = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+    name.len() <= NAME_BYTES_MAX
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.as_bytes().iter().all(is_part)
+}
+
+/// What one instance needs to count.
+pub(crate) struct Metrics {
+    sink: Option<Arc<dyn MetricSink>>,
+    names: Arc<Names>,
+}
+
+impl Metrics {
+    pub(crate) fn new(sink: Option<Arc<dyn MetricSink>>, names: &Arc<Names>) -> Self {
+        Self { sink, names: Arc::clone(names) }
+    }
+}
+
+pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    let mut metrics = linker.instance(METRICS)?;
+    metrics.func_wrap(
+        "count",
+        |store: StoreContextMut<'_, State>, (name, by): (WasmStr, u64)| {
+            let Metrics { sink, names } = &store.data().metrics;
+            let name = name.to_str(&store)?;
+            if names.is_taken(&name, Kind::Counter)
+                && let Some(sink) = sink
+            {
+                sink.count(&names.plugin, &name, by);
+            }
+            Ok(())
+        },
+    )?;
+    metrics.func_wrap(
+        "observe",
+        |store: StoreContextMut<'_, State>, (name, value): (WasmStr, f64)| {
+            let Metrics { sink, names } = &store.data().metrics;
+            let name = name.to_str(&store)?;
+            if !value.is_finite() {
+                names.say(&name, "an observation is a finite number");
+            } else if names.is_taken(&name, Kind::Histogram)
+                && let Some(sink) = sink
+            {
+                sink.observe(&names.plugin, &name, value);
+            }
+            Ok(())
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_bounded_in_form_and_number_and_keep_their_kind() {
+        let names = Names::new("test".into(), 2);
+        let long = "a".repeat(64);
+        let mut outcomes = Vec::new();
+        for (name, kind) in [
+            (long.as_str(), Kind::Counter),
+            (&format!("{long}a"), Kind::Counter),
+            ("", Kind::Counter),
+            ("1a", Kind::Counter),
+            ("Up", Kind::Counter),
+            ("a-b", Kind::Counter),
+            ("b_2", Kind::Histogram),
+            ("b_2", Kind::Counter),
+            ("c", Kind::Counter),
+            ("b_2", Kind::Histogram),
+        ] {
+            outcomes.push(names.refusal(name, kind).map_or("taken", |why| why.get(..8).unwrap()));
+        }
+        let form = "a name i";
+        assert_eq!(
+            outcomes,
+            ["taken", form, form, form, form, form, "taken", "it is us", "the plug", "taken"]
+        );
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! A plugin here is the contract's functions in text, around a body for the one under test. `transform` and `keep` take
 //! fourteen numbers: address and length of id, source, detail-type, time and json, where the detail stands in
-//! json, and address and length of the attributes. They return the address
+//! json, and address and length of the attributes; `transform-batch` takes two, where the list is. They return the address
 //! of the result, for which 64 bytes at 1024 are free.
 
 use std::time::Duration;
@@ -17,6 +17,7 @@ use wit_parser::Resolve;
 pub(crate) const CONTRACT: &str = include_str!("../../../../sdk/wit/plugin.wit");
 pub(crate) const TRANSFORMER: &str = "transformer-plugin";
 pub(crate) const FILTER: &str = "filter-plugin";
+pub(crate) const BATCH: &str = "batch-transformer-plugin";
 
 /// Puts out the event's JSON as it is.
 pub(crate) const ECHO: &str =
@@ -63,8 +64,18 @@ impl Parts {
 
     pub(crate) fn text(&self, role: &str) -> String {
         let Self { imports, globals, describe, configure, transform, is_pure } = self;
-        let function =
-            if role == FILTER { "filter@0.2.0#keep" } else { "transformer@0.2.0#transform" };
+        let function = match role {
+            FILTER => "filter@0.2.0#keep",
+            BATCH => "batch-transformer@0.2.0#transform-batch",
+            _ => "transformer@0.2.0#transform",
+        };
+        let params = if role == BATCH {
+            "(param $list i32) (param $count i32)"
+        } else {
+            "(param $id i32) (param $id_len i32) (param i32 i32 i32 i32 i32 i32)
+                (param $json i32) (param $json_len i32) (param $detail i32) (param $detail_len i32)
+                (param i32 i32)"
+        };
         let is_pure = i32::from(*is_pure);
         format!(
             r#"(module {imports}
@@ -111,9 +122,7 @@ impl Parts {
               (func (export "slipswitch:plugin/plugin@0.2.0#configure") (param $config i32) (param $len i32) (result i32)
                 {configure})
               (func $the_work (export "slipswitch:plugin/{function}")
-                (param $id i32) (param $id_len i32) (param i32 i32 i32 i32 i32 i32)
-                (param $json i32) (param $json_len i32) (param $detail i32) (param $detail_len i32)
-                (param i32 i32) (result i32)
+                {params} (result i32)
                 {transform}))"#
         )
     }
@@ -122,6 +131,11 @@ impl Parts {
     pub(crate) fn build(&self) -> Vec<u8> {
         typed(self.module(TRANSFORMER), CONTRACT, TRANSFORMER)
     }
+}
+
+/// The core module of a role as its SDK leaves it.
+pub(crate) fn of_role(parts: &Parts, role: &str) -> Vec<u8> {
+    typed(parts.module(role), CONTRACT, role)
 }
 
 /// Puts the types of a world into a core module.

@@ -9,12 +9,12 @@ use tracing::{Metadata, Subscriber};
 use crate::parts::{ECHO, Parts, call, configured, options, setup};
 
 /// Puts out how often this instance was called.
-const COUNT: &str = "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+pub(crate) const COUNT: &str = "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
     (i32.store8 (i32.const 200) (i32.add (global.get $calls) (i32.const 48)))
     (call $output (i32.const 200) (i32.const 1)) (call $ok (i32.const 1))";
 const CALLS: &str = "(global $calls (mut i32) (i32.const 0))";
 
-fn counting(transform: &'static str) -> Parts {
+pub(crate) fn counting(transform: &'static str) -> Parts {
     Parts { globals: CALLS, ..Parts::transform(transform) }
 }
 

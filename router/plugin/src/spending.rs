@@ -1,0 +1,104 @@
+//! What the running call has used of its budgets, and an instance of its memory.
+//!
+//! # Invariants
+//!
+//! - Budgets begin at the first tick after the call began, so a call that ends before reads no clock. That adds at
+//!   most one tick to a budget.
+
+use std::time::Duration;
+
+use wasmtime::{ResourceLimiter, UpdateDeadline};
+
+use crate::engine::TABLE_ELEMENTS_MAX;
+use crate::{Budget, Limits, clock};
+
+#[derive(Debug, thiserror::Error)]
+#[error("budget used up")]
+pub(crate) struct Overrun {
+    pub(crate) budget: Budget,
+    pub(crate) limit: Duration,
+}
+
+/// The budgets of the call that is running.
+pub(crate) struct Spending {
+    cpu_max: Duration,
+    wall_max: Duration,
+    /// How many events the running call is for.
+    events: u32,
+    /// CPU and wall time at the first tick.
+    began: Option<(Duration, Duration)>,
+}
+
+impl Spending {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { cpu_max: limits.cpu_max, wall_max: limits.wall_max, events: 1, began: None }
+    }
+
+    pub(crate) fn begin(&mut self, events: u32) {
+        self.events = events;
+        self.began = None;
+    }
+
+    pub(crate) fn check(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        let (cpu, wall) = (clock::thread_cpu(), clock::monotonic());
+        let (cpu_began, wall_began) = *self.began.get_or_insert((cpu, wall));
+        let cpu_max = self.cpu_max.saturating_mul(self.events);
+        let wall_max = self.wall_max.saturating_mul(self.events);
+        let overrun = if cpu.saturating_sub(cpu_began) >= cpu_max {
+            Overrun { budget: Budget::Cpu, limit: cpu_max }
+        } else if wall.saturating_sub(wall_began) >= wall_max {
+            Overrun { budget: Budget::Wall, limit: wall_max }
+        } else {
+            return Ok(UpdateDeadline::Continue(1));
+        };
+        Err(wasmtime::Error::new(overrun))
+    }
+}
+
+pub(crate) struct Memory {
+    /// Of all linear memories together.
+    bytes: usize,
+    pub(crate) bytes_max: usize,
+    pub(crate) is_refused: bool,
+}
+
+impl Memory {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { bytes: 0, bytes_max: limits.memory_bytes_max, is_refused: false }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether so much is taken that the next call is better made on another instance.
+    pub(crate) fn is_over_its_mark(&self) -> bool {
+        self.bytes > self.bytes_max / 2
+    }
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let bytes = self.bytes.saturating_add(desired.saturating_sub(current));
+        if bytes > self.bytes_max {
+            self.is_refused = true;
+            return Ok(false);
+        }
+        self.bytes = bytes;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        _: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+}

@@ -1,0 +1,168 @@
+use std::fmt::Write as _;
+
+use slipswitch_plugin::{CallError, Configured, Event, Isolation, Setup};
+
+use crate::parts::{BATCH, ECHO, FILTER, Parts, event, load, of_role, setup};
+use crate::pool::{COUNT, counting};
+
+/// Crashes when the event is `{"bad":…}`, and otherwise puts out how often this instance was called.
+const GUARDED: &str = r#"(if (i32.eq (i32.load8_u offset=2 (local.get $json)) (i32.const 98)) (then unreachable))
+    (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+    (i32.store8 (i32.const 200) (i32.add (global.get $calls) (i32.const 48)))
+    (call $output (i32.const 200) (i32.const 1)) (call $ok (i32.const 1))"#;
+
+/// Each event's JSON again, in a list of results; crashes when one is `{"bad":…}`, refuses `{"odd":…}`.
+const LIST: &str = r#"(local $index i32) (local $at i32) (local $json i32)
+    (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+    (loop $again
+      (local.set $at (i32.add (i32.const 4096) (i32.mul (local.get $index) (i32.const 16))))
+      (local.set $json (i32.add (local.get $list) (i32.mul (local.get $index) (i32.const 56))))
+      (if (i32.eq (i32.load8_u offset=2 (i32.load offset=32 (local.get $json))) (i32.const 98))
+        (then unreachable))
+      (if (i32.eq (i32.load8_u offset=2 (i32.load offset=32 (local.get $json))) (i32.const 111))
+        (then
+          (i32.store8 (local.get $at) (i32.const 1))
+          (i32.store8 offset=4 (local.get $at) (i32.const 0))
+          (call $string (i32.add (local.get $at) (i32.const 8)) (i32.const 96) (i32.const 9)))
+        (else
+          ;; one output, at 8192 and on: the body is the event's, and there are no attributes
+          (i32.store8 (local.get $at) (i32.const 0))
+          (call $string (i32.add (local.get $at) (i32.const 4))
+            (i32.add (local.get $at) (i32.const 4096)) (i32.const 1))
+          (call $string (i32.add (local.get $at) (i32.const 4096))
+            (i32.load offset=32 (local.get $json)) (i32.load offset=36 (local.get $json)))
+          (call $string (i32.add (local.get $at) (i32.const 4104)) (i32.const 0) (i32.const 0))))
+      (local.set $index (i32.add (local.get $index) (i32.const 1)))
+      (br_if $again (i32.lt_u (local.get $index) (local.get $count))))
+    (call $string (i32.const 1024) (i32.const 4096) (local.get $count))
+    (global.set $next (i32.const 65536))
+    (i32.const 1024)"#;
+
+fn configured(file: &[u8], isolation: Isolation) -> Configured {
+    let setup = Setup { isolation: Some(isolation), ..setup() };
+    load(file).unwrap().configure("{}", setup).unwrap()
+}
+
+/// What comes of these events in one batch: a word each.
+fn outcome(plugin: &Configured, events: &[&str]) -> String {
+    let events: Vec<Event<'_>> = events.iter().map(|json| event(json)).collect();
+    let mut text = String::new();
+    for answer in plugin.call_batch(&events, &[]) {
+        match answer {
+            Ok(outputs) if outputs.is_empty() => text.push_str("- "),
+            Ok(outputs) => write!(text, "{} ", outputs[0].body).unwrap(),
+            Err(CallError::Trap { .. }) => text.push_str("trap "),
+            Err(error) => write!(text, "[{error}] ").unwrap(),
+        }
+    }
+    text
+}
+
+#[test]
+fn an_instance_lives_as_long_as_its_isolation_says() {
+    let lives = |isolation| {
+        let plugin = configured(&counting(COUNT).build(), isolation);
+        [outcome(&plugin, &["{}"; 3]), outcome(&plugin, &["{}"; 3])].concat()
+    };
+    assert_eq!(lives(Isolation::Reuse), "1 2 3 4 5 6 ");
+    assert_eq!(lives(Isolation::Batch), "1 2 3 1 2 3 ");
+    assert_eq!(lives(Isolation::Event), "1 1 1 1 1 1 ");
+}
+
+#[test]
+fn without_a_word_from_the_rule_the_plugins_purity_decides() {
+    let by_default = |is_pure| {
+        let file = Parts { is_pure, ..Parts::default() }.build();
+        load(&file).unwrap().configure("{}", setup()).unwrap().isolation()
+    };
+    assert_eq!(by_default(true), Isolation::Reuse);
+    assert_eq!(by_default(false), Isolation::Batch);
+}
+
+#[test]
+fn an_event_that_crashes_the_plugin_fails_alone() {
+    let of = |isolation| {
+        let plugin = configured(&counting(GUARDED).build(), isolation);
+        let bad = r#"{"bad":1}"#;
+        outcome(&plugin, &["{ }", "{ }", bad, "{ }", bad, bad, "{ }"])
+    };
+    assert_eq!(of(Isolation::Reuse), "1 2 trap 1 trap trap 1 ");
+    assert_eq!(of(Isolation::Batch), "1 2 trap 1 trap trap 1 ");
+    assert_eq!(of(Isolation::Event), "1 1 trap 1 trap trap 1 ");
+}
+
+#[test]
+fn a_batch_transformer_gets_its_events_together_and_answers_each() {
+    let plugin = configured(&of_role(&counting(LIST), BATCH), Isolation::Reuse);
+    let events = [r#"{"n":1}"#, r#"{"odd":1}"#, r#"{"n":2}"#];
+    assert_eq!(outcome(&plugin, &events), r#"{"n":1} [bad words] {"n":2} "#);
+    assert_eq!(outcome(&plugin, &events[..1]), r#"{"n":1} "#);
+    assert_eq!(outcome(&plugin, &[]), "");
+    // More than one list holds.
+    let many: Vec<String> = (0..150).map(|index| format!(r#"{{"n":{index}}}"#)).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(outcome(&plugin, &many), many.join(" ") + " ");
+}
+
+#[test]
+fn the_event_that_crashes_a_batch_transformer_fails_alone() {
+    let events = [r#"{"n":1}"#, r#"{"bad":1}"#, r#"{"odd":1}"#, r#"{"n":2}"#];
+    for isolation in Isolation::ALL {
+        let plugin = configured(&of_role(&counting(LIST), BATCH), isolation);
+        for _ in 0..2 {
+            assert_eq!(outcome(&plugin, &events), r#"{"n":1} trap [bad words] {"n":2} "#);
+        }
+    }
+}
+
+#[test]
+fn a_batch_transformer_that_answers_too_few_is_told_so_event_by_event() {
+    let forgetful =
+        "(call $string (i32.const 1024) (i32.const 4096) (i32.const 0)) (i32.const 1024)";
+    let plugin = configured(&of_role(&Parts::transform(forgetful), BATCH), Isolation::Reuse);
+    assert_eq!(
+        outcome(&plugin, &["{}", "{}"]),
+        "[the plugin's output is refused: 0 results for 1 events] \
+         [the plugin's output is refused: 0 results for 1 events] "
+    );
+}
+
+#[test]
+fn a_list_may_use_the_budget_of_all_its_events() {
+    // Each takes a tenth of the CPU budget of one event, or more, and says how many came with it.
+    let busy = LIST
+        .replacen(
+            "(loop $again",
+            "(i32.store (i32.const 200) (i32.const 0x220022))
+             (i32.store8 (i32.const 201) (i32.add (local.get $count) (i32.const 48)))
+             (loop $again
+               (local.set $spin (i64.const 0))
+               (loop $busy
+                 (local.set $spin (i64.add (local.get $spin) (i64.const 1)))
+                 (br_if $busy (i64.lt_u (local.get $spin) (i64.const 4000000))))",
+            1,
+        )
+        .replace(
+            "(i32.load offset=32 (local.get $json)) (i32.load offset=36 (local.get $json))",
+            "(i32.const 200) (i32.const 3)",
+        );
+    let plugin = configured(
+        &of_role(&counting(format!("(local $spin i64) {busy}").leak()), BATCH),
+        Isolation::Reuse,
+    );
+    assert_eq!(outcome(&plugin, &["{}"; 40]), r#""X" "#.repeat(40));
+}
+
+#[test]
+fn a_filter_decides_for_each_event_of_a_batch() {
+    // Keeps what is longer than three bytes.
+    let long = "(i32.store8 (i32.const 1024) (i32.const 0))
+        (i32.store8 (i32.const 1028) (i32.gt_u (local.get $json_len) (i32.const 3))) (i32.const 1024)";
+    let plugin = configured(&of_role(&Parts::transform(long), FILTER), Isolation::Reuse);
+    assert_eq!(outcome(&plugin, &["{}", r#"{"n":1}"#, "[]"]), r#"- {"n":1} - "#);
+}
+
+#[test]
+fn no_events_are_no_calls() {
+    assert_eq!(outcome(&configured(&Parts::transform(ECHO).build(), Isolation::Reuse), &[]), "");
+}
