@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use delivery::{Answer, Attempt, Delivery, ErrorKind, Receipt, RetryAfter, Verdict};
 use event::{Event, Timestamp};
 use journal::Offset;
-use ruleset::{About, TransformError};
+use ruleset::TransformError;
 
 use crate::core::Core;
 use crate::key::Key;
 use crate::lane::Owed;
+use crate::making::{self, Room};
 use crate::recall::Missing;
 use crate::routes::Route;
 use crate::state::{Dead, Made, Payload, Place, Postponed};
@@ -101,9 +101,9 @@ pub(crate) struct Course<'a> {
 }
 
 /// Runs an event for the first time.
-pub(crate) async fn event(core: &Core, key: &Key, owed: Owed) -> Outcome {
+pub(crate) async fn event(core: &Core, key: &Key, owed: Owed, room: Option<Room>) -> Outcome {
     let course = Course::new(core, &owed);
-    course.run(key, owed.offset, (&owed.event, owed.ingested)).await
+    course.run(key, owed.offset, (&owed.event, owed.ingested), room).await
 }
 
 /// Tries a postponed delivery again. Its payload is made when there is none yet.
@@ -137,7 +137,7 @@ pub(crate) async fn retry(core: &Core, key: &Key, route: &Route, retry: Retry) -
             // A replay's delivery that the live subscription has taken over stays one.
             let own = Key { replay: waiting.id.replay.clone(), ..key.clone() };
             match core.event_or_copy(&waiting.id).await {
-                Ok((event, ingested)) => course.run(&own, offset, (&event, ingested)).await,
+                Ok((event, ingested)) => course.run(&own, offset, (&event, ingested), None).await,
                 Err(Missing::Unread(reason)) => core.put_off(key, route, &reason),
                 Err(Missing::Gone(reason)) => course.lose(key, &waiting, &reason),
             }
@@ -223,39 +223,6 @@ impl Core {
     }
 }
 
-impl Core {
-    /// What a target is sent of an event. Plugins run on the plugin host's threads; templates take
-    /// microseconds and run here.
-    pub(crate) async fn transform(
-        &self,
-        route: &Route,
-        event: &Event,
-        ingested: Timestamp,
-    ) -> Result<Vec<Payload>, TransformError> {
-        let payloads = if route.target.calls_plugins() {
-            // no neighbour: a subscription whose plugin is slow leaves threads to the others.
-            let _turn = route.plugin_turns.acquire().await.expect("turns are never closed");
-            let (rule, target, event) =
-                (Arc::clone(&route.rule), Arc::clone(&route.target), event.clone());
-            self.host
-                .run(move || {
-                    let about =
-                        About { rule: &rule.name, target: &target.id, bus: &rule.bus, ingested };
-                    target.transform(&event, &about)
-                })
-                .await
-        } else {
-            let (rule, target) = (&route.rule, &route.target);
-            let about = About { rule: &rule.name, target: &target.id, bus: &rule.bus, ingested };
-            target.transform(event, &about)
-        }?;
-        let payloads = payloads.into_iter();
-        Ok(payloads
-            .map(|made| Payload { body: Bytes::from(made.body), content_type: made.content_type })
-            .collect())
-    }
-}
-
 impl<'a> Course<'a> {
     /// Of an event's first run.
     pub(crate) fn new(core: &'a Core, owed: &'a Owed) -> Self {
@@ -275,9 +242,15 @@ impl<'a> Course<'a> {
     }
 
     /// The event comes with its time of ingestion, which templates may show.
-    async fn run(&self, key: &Key, offset: Offset, event: (&Event, Timestamp)) -> Outcome {
+    async fn run(
+        &self,
+        key: &Key,
+        offset: Offset,
+        event: (&Event, Timestamp),
+        room: Option<Room>,
+    ) -> Outcome {
         let mut outcome = self.outcome();
-        match self.transform(event.0, event.1).await {
+        match self.transform(event, key, room).await {
             Ok(payloads) => {
                 if payloads.is_empty() {
                     self.dropped(key.delivery(offset, 0));
@@ -320,7 +293,9 @@ impl<'a> Course<'a> {
     ) {
         let answer = match error {
             TransformError::Final(reason) => Answer::Refused { reason },
-            TransformError::Retry(reason) => Answer::Unavailable { reason, retry_after: None },
+            TransformError::Retry(reason) | TransformError::Fault(reason) => {
+                Answer::Unavailable { reason, retry_after: None }
+            }
         };
         let nothing_sent = Sent::default();
         self.judge(id, (Made::NotYet, nothing_sent), &answer, outcome);
@@ -328,10 +303,12 @@ impl<'a> Course<'a> {
 
     pub(crate) async fn transform(
         &self,
-        event: &Event,
-        ingested: Timestamp,
-    ) -> Result<Vec<Payload>, TransformError> {
-        self.core.transform(self.route, event, ingested).await
+        (event, ingested): (&Event, Timestamp),
+        key: &Key,
+        room: Option<Room>,
+    ) -> making::Made {
+        let replay = key.replay.clone();
+        self.core.transform(self.route, event, ingested, (replay, room)).await
     }
 
     async fn send(&self, id: delivery::DeliveryId, payload: Payload, outcome: &mut Outcome) {

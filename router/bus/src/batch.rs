@@ -22,6 +22,7 @@ use crate::attempt::{Course, End, Outcome};
 use crate::core::Core;
 use crate::key::Key;
 use crate::lane::Owed;
+use crate::making;
 use crate::state::{Made, Payload};
 use crate::trail::Sent;
 
@@ -40,10 +41,14 @@ pub(crate) async fn events(core: &Core, key: &Key, all: Vec<Owed>) -> Vec<(Offse
     let courses: Vec<Course<'_>> = all.iter().map(|owed| Course::new(core, owed)).collect();
     let mut together = Together { courses: &courses, outcomes: Vec::new(), held: BTreeSet::new() };
     let mut parts = Vec::new();
-    for (event, owed) in all.iter().enumerate() {
+    let made = all.iter().zip(&courses);
+    let made = made.map(|(owed, course)| course.transform((&owed.event, owed.ingested), key, None));
+    // Together: a plugin gets as many of them at once as it takes.
+    let made = making::together(made).await;
+    for ((event, owed), made) in all.iter().enumerate().zip(made) {
         let course = &courses[event];
         let mut outcome = course.outcome();
-        match course.transform(&owed.event, owed.ingested).await {
+        match made {
             Ok(payloads) => {
                 if payloads.is_empty() {
                     course.dropped(key.delivery(owed.offset, 0));

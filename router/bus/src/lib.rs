@@ -35,6 +35,7 @@ mod ingest;
 mod key;
 mod lane;
 mod letters;
+mod making;
 mod options;
 mod outside;
 mod recall;

@@ -9,11 +9,11 @@ use delivery::{CircuitOptions, HttpOptions, HttpTarget, LogTarget, RetryPolicy, 
 use event::Event;
 use ruleset::{Rule, RuleSet, TargetKind};
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
 
 use crate::core::Core;
 use crate::forward::BusTarget;
 use crate::key::Key;
+use crate::making::{self, Making};
 use crate::router::SwapError;
 
 const DIGEST_CHARS: usize = 16;
@@ -29,8 +29,8 @@ pub(crate) struct Route {
     pub timeout: Option<Duration>,
     /// The beginning of the digest of the rules that this route is of.
     pub digest: Arc<str>,
-    /// How many of its plugin calls may be under way at once.
-    pub plugin_turns: Semaphore,
+    /// Where its transforms run, when plugins are among them.
+    pub making: Option<Making>,
 }
 
 impl Route {
@@ -83,7 +83,7 @@ impl Routes {
                     policy: policy(&target.retry),
                     timeout: timeout(target),
                     digest: Arc::clone(&digest),
-                    plugin_turns: Semaphore::new((core.host.workers() / 2).max(1)),
+                    making: making::queue(core, &key, target),
                 };
                 by_key.insert(key, Arc::new(route));
             }

@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use event::Timestamp;
-use plugin::{CallError, Configured, Host, Plugin, Setup};
-use ruleset::{PluginStep, PrepareError, StepError, StepInput, StepOutput};
+use plugin::{
+    CallError, ConfigureError, Configured, Grant, Grants, Host, Isolation, Plugin, Role, Setup,
+};
+use ruleset::{PluginStep, PluginUse, PrepareError, StepError, StepInput, StepOutput};
 use serde::Serialize;
 
 /// One file of the plugins folder.
@@ -37,8 +38,17 @@ pub struct Shelf {
     /// Where the files were looked for, for the message about one that is missing.
     looked_in: String,
     loaded: BTreeMap<String, Loaded>,
-    /// By digest and configuration, so that a reload that changes neither keeps warm instances.
-    configured: Mutex<HashMap<(String, String), Configured>>,
+    /// So that a reload that changes none of it keeps warm instances.
+    configured: Mutex<HashMap<SetUp, Configured>>,
+}
+
+/// How a plugin was set up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct SetUp {
+    digest: String,
+    config: String,
+    grants: Grants,
+    isolation: Option<Isolation>,
 }
 
 struct Loaded {
@@ -86,37 +96,60 @@ impl Shelf {
         list.collect()
     }
 
-    fn still_of_use(
-        &self,
-        loaded: &BTreeMap<String, Loaded>,
-    ) -> HashMap<(String, String), Configured> {
+    fn still_of_use(&self, loaded: &BTreeMap<String, Loaded>) -> HashMap<SetUp, Configured> {
         let digests: Vec<&str> = loaded
             .values()
             .filter_map(|loaded| Some(loaded.plugin.as_ref().ok()?.digest()))
             .collect();
         let configured = self.configured.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = configured.iter().filter(|((digest, _), _)| digests.contains(&digest.as_str()));
+        let kept =
+            configured.iter().filter(|(set_up, _)| digests.contains(&set_up.digest.as_str()));
         kept.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 }
 
-impl ruleset::Plugins for Shelf {
-    fn prepare(&self, name: &str, config: &str) -> Result<Arc<dyn PluginStep>, PrepareError> {
+impl Shelf {
+    fn configure(&self, wanted: &PluginUse<'_>) -> Result<Step, PrepareError> {
         let missing = || PrepareError::Missing { looked_in: self.looked_in.clone() };
-        let plugin = match &self.loaded.get(name).ok_or_else(missing)?.plugin {
+        let plugin = match &self.loaded.get(wanted.name).ok_or_else(missing)?.plugin {
             Ok(plugin) => plugin,
             Err(error) => return Err(PrepareError::Broken(error.clone())),
         };
-        let key = (plugin.digest().to_owned(), config.to_owned());
-        let mut configured = self.configured.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ready) = configured.get(&key) {
-            return Ok(Arc::new(Step(ready.clone())));
+        let asked: Grants = plugin.imports().iter().copied().collect();
+        let needless = wanted.grants.iter().find(|grant| !asked.has(host_grant(**grant)));
+        if let Some(needless) = needless {
+            return Err(PrepareError::NotAsked(*needless));
         }
-        let ready = plugin
-            .configure(config, Setup { limits: self.limits.clone(), ..Setup::default() })
-            .map_err(|error| PrepareError::ConfigRefused(error.to_string()))?;
-        configured.insert(key, ready.clone());
-        Ok(Arc::new(Step(ready)))
+        let set_up = SetUp {
+            digest: plugin.digest().to_owned(),
+            config: wanted.config_json.to_owned(),
+            grants: wanted.grants.iter().map(|grant| host_grant(*grant)).collect(),
+            isolation: wanted.isolation.map(host_isolation),
+        };
+        let is_filter = plugin.role() == Role::Filter;
+        let mut configured = self.configured.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = configured.get(&set_up) {
+            return Ok(Step { configured: ready.clone(), is_filter });
+        }
+        let setup = Setup {
+            limits: self.limits.clone(),
+            grants: set_up.grants,
+            isolation: set_up.isolation,
+            ..Setup::default()
+        };
+        let ready = plugin.configure(wanted.config_json, setup).map_err(refused)?;
+        configured.insert(set_up, ready.clone());
+        Ok(Step { configured: ready, is_filter })
+    }
+}
+
+impl ruleset::Plugins for Shelf {
+    fn prepare(&self, wanted: &PluginUse<'_>) -> Result<Arc<dyn PluginStep>, PrepareError> {
+        if wanted.shadow.is_some() || wanted.canary.is_some() {
+            let words = "`shadow` and `canary` are not supported by this version";
+            return Err(PrepareError::Broken(words.to_owned()));
+        }
+        Ok(Arc::new(self.configure(wanted)?))
     }
 
     fn names(&self) -> Vec<String> {
@@ -124,29 +157,86 @@ impl ruleset::Plugins for Shelf {
     }
 }
 
+fn refused(error: ConfigureError) -> PrepareError {
+    let granted = |import: Grant| {
+        let mut all = ruleset::Grant::ALL.into_iter();
+        all.find(|grant| host_grant(*grant) == import).map(PrepareError::NotGranted)
+    };
+    let of_grant = match &error {
+        ConfigureError::NotGranted { import } => granted(*import),
+        _ => None,
+    };
+    of_grant.unwrap_or_else(|| PrepareError::ConfigRefused(error.to_string()))
+}
+
+fn host_grant(grant: ruleset::Grant) -> Grant {
+    match grant {
+        ruleset::Grant::Metrics => Grant::Metrics,
+        ruleset::Grant::Clock => Grant::Clock,
+        ruleset::Grant::Random => Grant::Random,
+        ruleset::Grant::State => Grant::State,
+    }
+}
+
+fn host_isolation(isolation: ruleset::Isolation) -> Isolation {
+    match isolation {
+        ruleset::Isolation::Reuse => Isolation::Reuse,
+        ruleset::Isolation::Batch => Isolation::Batch,
+        ruleset::Isolation::Event => Isolation::Event,
+    }
+}
+
 /// A configured plugin as a step of a rule.
-struct Step(Configured);
+struct Step {
+    configured: Configured,
+    is_filter: bool,
+}
 
 impl PluginStep for Step {
-    fn call(&self, input: &StepInput<'_>) -> Result<Vec<StepOutput>, StepError> {
-        let event = plugin::Event {
-            id: input.id,
-            source: input.source,
-            detail_type: input.detail_type,
-            time: input.time,
-            time_ms: Timestamp::parse(input.time).map_or(0, Timestamp::as_millis),
-            json: input.json,
-            detail: input.detail.clone(),
-            attributes: input.attributes,
-            position: 0,
+    fn call_batch(&self, inputs: &[StepInput<'_>]) -> Vec<Result<Vec<StepOutput>, StepError>> {
+        let events: Vec<plugin::Event<'_>> = inputs.iter().map(host_event).collect();
+        let outcomes = self.configured.call_batch(&events, &[]).into_iter().zip(inputs);
+        let one = |(outcome, input): (Result<_, CallError>, &StepInput<'_>)| {
+            let outputs = outcome.map_err(|error| step_error(&error))?;
+            Ok(self.outputs(outputs, input))
         };
-        let outputs = self.0.call(&event).map_err(|error: CallError| {
-            let words = error.to_string();
-            if error.is_final() { StepError::Final(words) } else { StepError::Retry(words) }
-        })?;
-        let outputs = outputs.into_iter();
-        Ok(outputs
-            .map(|output| StepOutput { body: output.body, attributes: output.attributes })
-            .collect())
+        outcomes.map(one).collect()
+    }
+}
+
+impl Step {
+    fn outputs(&self, outputs: Vec<plugin::Output>, input: &StepInput<'_>) -> Vec<StepOutput> {
+        // What a filter keeps stays as it is, with all that is attached.
+        let attached = input.attributes.get(input.facts..).filter(|_| self.is_filter);
+        let outputs = outputs.into_iter().map(|plugin::Output { body, attributes }| StepOutput {
+            body,
+            attributes: attached.map_or(attributes, <[_]>::to_vec),
+        });
+        outputs.collect()
+    }
+}
+
+fn host_event<'a>(input: &StepInput<'a>) -> plugin::Event<'a> {
+    plugin::Event {
+        id: input.id,
+        source: input.source,
+        detail_type: input.detail_type,
+        time: input.time,
+        time_ms: input.event.time().as_millis(),
+        json: input.json,
+        detail: input.detail.clone(),
+        attributes: input.attributes,
+        position: input.position,
+    }
+}
+
+fn step_error(error: &CallError) -> StepError {
+    let words = error.to_string();
+    if error.is_final() {
+        StepError::Final(words)
+    } else if error.is_plugins_fault() {
+        StepError::Fault(words)
+    } else {
+        StepError::Retry(words)
     }
 }

@@ -4,9 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use delivery::{LogTarget, RetryPolicy};
-use ruleset::{Context, PluginStep, Plugins, PrepareError, RuleSet, SourceFile, Values};
-
-use tokio::sync::Semaphore;
+use ruleset::{Context, PluginStep, PluginUse, Plugins, PrepareError, RuleSet, SourceFile, Values};
 
 use crate::key::Key;
 use crate::routes::Route;
@@ -24,7 +22,7 @@ impl Values for Nothing {
 }
 
 impl Plugins for Nothing {
-    fn prepare(&self, _name: &str, _config: &str) -> Result<Arc<dyn PluginStep>, PrepareError> {
+    fn prepare(&self, _wanted: &PluginUse<'_>) -> Result<Arc<dyn PluginStep>, PrepareError> {
         Err(PrepareError::Missing { looked_in: "nowhere".to_owned() })
     }
 
@@ -83,7 +81,7 @@ fn route_with(keys: &str) -> Arc<Route> {
         rule,
         sender: Arc::new(LogTarget::Console),
         timeout: None,
-        plugin_turns: Semaphore::new(1),
+        making: None,
         digest: "0123456789abcdef".into(),
         policy: RetryPolicy {
             attempts_max: 3,

@@ -18,15 +18,15 @@ use crate::code::{self, Code, Workshop};
 use crate::idle::Idle;
 use crate::imports::metrics::Names;
 use crate::instance::{Instance, InstantiateError, State};
+use crate::queue::{Crew, Queue, QueueOptions};
 use crate::ticker::Ticker;
-use crate::workers::Workers;
 use crate::{LoadError, Options, Plugin, engine, imports};
 
 /// The engine and its threads. Cheap to clone; the threads end with the last handle.
 #[derive(Clone)]
 pub struct Host {
     shared: Arc<Shared>,
-    workers: Workers,
+    crew: Arc<Crew>,
 }
 
 /// What plugins need of their host.
@@ -73,12 +73,11 @@ impl Host {
             None => None,
         };
         let ticker = Ticker::start(&engine, options.tick).map_err(HostError::Threads)?;
-        let workers =
-            Workers::start(options.workers, options.queue_max).map_err(HostError::Threads)?;
+        let crew = Crew::start(options.workers).map_err(HostError::Threads)?;
         let (loaded, names, pools) = (Mutex::default(), Mutex::default(), Mutex::default());
         let shared = Shared { engine, linker, cache, ticker, options, loaded, names, pools };
         let shared = Arc::new(shared);
-        Ok(Self { shared, workers })
+        Ok(Self { shared, crew })
     }
 
     /// Loads a component or a core module, under the name that its log lines carry. Takes as long as a compilation
@@ -98,14 +97,15 @@ impl Host {
         Ok(Plugin { name, code, names, host: Arc::clone(&self.shared) })
     }
 
-    /// How many threads plugins run on.
-    pub fn workers(&self) -> usize {
-        self.shared.options.workers
-    }
-
-    /// Runs a blocking job on the host's threads. Waits for room in the queue; a panic in the job is the caller's.
-    pub async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
-        self.workers.run(job).await
+    /// A queue of jobs on the host's threads, which it shares with the other queues by the CPU time that each uses.
+    /// `run` gets the jobs of a turn and gives as many results, in their order. The name is for the log.
+    pub fn queue<J: Send + 'static, R: Send + 'static>(
+        &self,
+        name: &str,
+        options: QueueOptions,
+        run: impl Fn(Vec<J>) -> Vec<R> + Send + Sync + 'static,
+    ) -> Queue<J, R> {
+        Queue::new(&self.crew, name, options, run)
     }
 }
 

@@ -18,7 +18,7 @@
 //! # Not here
 //!
 //! - Rules, targets, HTTP, folders: the crate sees bytes and strings.
-//! - Async: calls are synchronous. [`Host::run`] is the bridge that keeps them off the async threads.
+//! - Async: calls are synchronous. [`Host::queue`] is the bridge that keeps them off the async threads.
 
 mod batch;
 mod cache;
@@ -39,10 +39,10 @@ mod measure;
 mod options;
 mod output;
 mod plugin;
+mod queue;
 mod spending;
 mod ticker;
 mod wit;
-mod workers;
 
 pub use call::{Budget, CallError, Event, Output};
 pub use configured::{ConfigureError, Configured};
@@ -55,3 +55,4 @@ pub use imports::state::{StateAccess, StateError};
 pub use measure::{Spent, measured};
 pub use options::{Limits, Options};
 pub use plugin::{Info, LoadError, Plugin};
+pub use queue::{Admission, Queue, QueueOptions, Usage};

@@ -9,10 +9,8 @@ pub struct Options {
     /// Where compiled code is kept between starts: a folder that only this user may enter, made when missing.
     /// Without one, every start compiles again.
     pub cache_dir: Option<PathBuf>,
-    /// Threads that plugins run on.
+    /// Threads that plugins run on, and as many of low priority for calls that take long.
     pub workers: usize,
-    /// Jobs that wait for a thread. When the queue is full, [`Host::run`](crate::Host::run) waits for room.
-    pub queue_max: usize,
     /// Instances that exist at a time, busy and idle.
     pub instances_max: u32,
     /// The memory an instance can be given at all; [`Limits::memory_bytes_max`] may only be less.
@@ -34,7 +32,6 @@ impl Default for Options {
         Self {
             cache_dir: None,
             workers: std::thread::available_parallelism().map_or(2, usize::from),
-            queue_max: 256,
             instances_max: 256,
             memory_bytes_max: 256 << 20,
             file_bytes_max: 64 << 20,

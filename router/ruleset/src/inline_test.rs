@@ -202,7 +202,8 @@ impl InlineTest {
         target: &Target,
         place: &'t Place,
     ) -> Result<Vec<Payload>, Failure<'t>> {
-        let about = About { rule: &rule.name, target: &target.id, bus: &rule.bus, ingested: TIME };
+        let (rule, bus, replay) = (rule.name.as_str(), rule.bus.as_str(), None);
+        let about = About { rule, target: &target.id, bus, replay, ingested: TIME };
         target.transform(&self.event, &about).map_err(|error| Failure {
             place,
             message: format!("the transform of `{}` failed", target.id),

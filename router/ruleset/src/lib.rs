@@ -45,9 +45,12 @@ pub use flow::{Batch, Circuit, Flow, OrderBy, Start};
 pub use inline_test::{TestOutcome, TestReport};
 pub use json::{Difference, difference};
 pub use load::{Context, load, reload};
-pub use plugins::{PluginStep, Plugins, PrepareError, StepError, StepInput, StepOutput};
+pub use plugins::{
+    Canary, EventState, Grant, Isolation, PluginStep, PluginUse, Plugins, PrepareError, StepError,
+    StepInput, StepOutput,
+};
 pub use rule::{BusTarget, Http, Log, Retry, Rule, Target, TargetKind};
 pub use rule_set::{BusRules, RuleSet, Scratch};
 pub use source::SourceFile;
-pub use transform::{About, Input, Payload, Step, TransformError};
+pub use transform::{About, Given, Input, Payload, Step, TransformError};
 pub use values::Values;

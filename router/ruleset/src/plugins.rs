@@ -1,19 +1,100 @@
 //! What a rule set needs of plugins, whoever runs them.
 
+use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
+use event::Event;
+
+use crate::flow::OrderBy;
+
 /// The plugins that rules may name.
 pub trait Plugins {
-    /// Readies the plugin `name` with its configuration, a JSON text (`null` when a rule gives none).
+    /// Readies a plugin as a rule wants it.
     ///
     /// # Errors
     ///
-    /// When there is no such plugin, or it does not run, or refuses the configuration.
-    fn prepare(&self, name: &str, config_json: &str) -> Result<Arc<dyn PluginStep>, PrepareError>;
+    /// When there is no such plugin, or it does not run, or not like this.
+    fn prepare(&self, wanted: &PluginUse<'_>) -> Result<Arc<dyn PluginStep>, PrepareError>;
 
     /// The names that `prepare` knows.
     fn names(&self) -> Vec<String>;
+}
+
+/// A plugin as a step of a rule wants it.
+#[derive(Debug, Clone)]
+pub struct PluginUse<'a> {
+    pub name: &'a str,
+    /// A JSON text; `null` when the rule gives none.
+    pub config_json: &'a str,
+    /// Sorted, each once.
+    pub grants: Vec<Grant>,
+    /// None: as the plugin itself allows.
+    pub isolation: Option<Isolation>,
+    /// Another plugin that sees the same events, and of which nothing is delivered.
+    pub shadow: Option<String>,
+    pub canary: Option<Canary>,
+}
+
+impl<'a> PluginUse<'a> {
+    /// Alone, with nothing granted.
+    pub fn plain(name: &'a str, config_json: &'a str) -> Self {
+        Self { name, config_json, grants: Vec::new(), isolation: None, shadow: None, canary: None }
+    }
+}
+
+/// What a plugin may have beside the event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Grant {
+    Metrics,
+    Clock,
+    Random,
+    State,
+}
+
+impl Grant {
+    pub const ALL: [Self; 4] = [Self::Metrics, Self::Clock, Self::Random, Self::State];
+
+    /// As in a rule file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Metrics => "metrics",
+            Self::Clock => "clock",
+            Self::Random => "random",
+            Self::State => "state",
+        }
+    }
+}
+
+/// How long an instance of a plugin lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Isolation {
+    Reuse,
+    Batch,
+    Event,
+}
+
+impl Isolation {
+    pub const ALL: [Self; 3] = [Self::Reuse, Self::Batch, Self::Event];
+
+    /// As in a rule file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reuse => "reuse",
+            Self::Batch => "batch",
+            Self::Event => "event",
+        }
+    }
+}
+
+/// A plugin that takes a share of the events in the place of another.
+#[derive(Debug, Clone)]
+pub struct Canary {
+    pub plugin: String,
+    /// Of 10,000.
+    pub share: u32,
+    /// Events of one key go to the same one; by the event's id when none.
+    pub by: Option<OrderBy>,
 }
 
 /// Why a plugin cannot be a step of a rule.
@@ -27,21 +108,38 @@ pub enum PrepareError {
 
     #[error("{0}")]
     ConfigRefused(String),
+
+    /// The plugin asks for what its rule does not grant.
+    #[error("it asks for `{}`", .0.name())]
+    NotGranted(Grant),
+
+    /// The rule grants what the plugin has no use for.
+    #[error("it does not ask for `{}`", .0.name())]
+    NotAsked(Grant),
+
+    /// The other plugin of a `shadow` or a `canary`.
+    #[error("{name}: {error}")]
+    Beside { name: String, error: Box<PrepareError> },
 }
 
 /// A plugin with its configuration.
 pub trait PluginStep: Send + Sync {
-    /// One event in, zero or more out.
+    /// Events in; for each, in their order, zero or more out.
     ///
-    /// # Errors
-    ///
-    /// When the plugin, or a limit, ends the call; the error says whether a retry makes sense.
-    fn call(&self, input: &StepInput<'_>) -> Result<Vec<StepOutput>, StepError>;
+    /// An input fails alone when the plugin, or a limit, ends its call; the error says whether a retry makes sense.
+    fn call_batch(&self, inputs: &[StepInput<'_>]) -> Vec<Result<Vec<StepOutput>, StepError>>;
+
+    /// The name of the plugin whose state it reads and writes, if it has any: then its events run one after the other.
+    fn keeps_state(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// What a plugin is given.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct StepInput<'a> {
+    /// The event that came in.
+    pub event: &'a Event,
     pub id: &'a str,
     pub source: &'a str,
     pub detail_type: &'a str,
@@ -50,9 +148,18 @@ pub struct StepInput<'a> {
     pub json: &'a str,
     /// Where the value of `detail` stands in `json`, in bytes; empty when a step was there before.
     pub detail: Range<usize>,
-    /// What the step before attached.
+    /// What is known of the event, and what the step before attached.
     pub attributes: &'a [(String, String)],
+    /// How many of them are known of the event; those behind were attached.
+    pub facts: usize,
+    /// Which of the bodies it is that the step before made of the event.
+    pub position: u32,
+    /// What whoever runs plugins has brought along for this event.
+    pub state: Option<&'a EventState>,
 }
+
+/// Whatever the one who runs plugins keeps for an event; nothing here looks into it.
+pub type EventState = dyn Any + Send + Sync;
 
 /// One output of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,4 +177,8 @@ pub enum StepError {
 
     #[error("{0}")]
     Retry(String),
+
+    /// As `Retry`, but for what speaks against the plugin: it crashed, or was over a limit.
+    #[error("{0}")]
+    Fault(String),
 }

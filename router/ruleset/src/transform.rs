@@ -14,6 +14,7 @@
 //! - Without steps the event itself is sent, byte for byte.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use event::{Event, Timestamp};
 
 use crate::json;
 use crate::path::{FindError, JsonPath};
-use crate::plugins::{PluginStep, StepError, StepInput, StepOutput};
+use crate::plugins::{EventState, PluginStep, StepError, StepInput, StepOutput};
 use crate::room::{Full, Room};
 use crate::rule::Target;
 use crate::template::{Facts, Format, Template};
@@ -32,14 +33,28 @@ const OUTPUTS_MAX: usize = 10_000;
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
+/// How many bodies are given to a plugin at once.
+const CALLS_MAX: usize = 64;
+
 /// Whom a transform is for.
 #[derive(Debug, Clone, Copy)]
 pub struct About<'a> {
     pub rule: &'a str,
     pub target: &'a str,
     pub bus: &'a str,
+    /// The name of the replay that it is part of.
+    pub replay: Option<&'a str>,
     /// When the event came in.
     pub ingested: Timestamp,
+}
+
+/// One event of a batch.
+#[derive(Clone, Copy)]
+pub struct Given<'a> {
+    pub event: &'a Event,
+    pub about: About<'a>,
+    /// For the plugins on its way.
+    pub state: Option<&'a EventState>,
 }
 
 /// What is sent.
@@ -60,6 +75,10 @@ pub enum TransformError {
 
     #[error("{0}")]
     Retry(String),
+
+    /// As `Retry`; a plugin crashed, or was over a limit.
+    #[error("{0}")]
+    Fault(String),
 }
 
 /// One step of a target.
@@ -115,36 +134,156 @@ impl Target {
         event: &Event,
         about: &About<'_>,
     ) -> Result<Vec<Payload>, TransformError> {
-        let run = Run { event, about, limits: &self.limits };
-        let mut bodies = vec![Body {
-            text: Cow::Borrowed(event.json()),
-            content_type: Cow::Borrowed(JSON),
-            attributes: Vec::new(),
-            is_event: true,
-            is_checked: true,
-        }];
+        let given = Given { event, about: *about, state: None };
+        let mut outcomes = self.transform_batch(std::slice::from_ref(&given));
+        outcomes.pop().expect("there is an outcome for each event")
+    }
+
+    /// As [`Target::transform`], of several events: each step takes all of them before the next one does.
+    pub fn transform_batch(
+        &self,
+        events: &[Given<'_>],
+    ) -> Vec<Result<Vec<Payload>, TransformError>> {
+        let runs = self.runs(events);
+        let mut bodies: Vec<Bodies<'_>> =
+            events.iter().map(|given| Ok(vec![Body::of(given.event)])).collect();
         for (at, step) in self.steps.iter().enumerate() {
-            let mut next = Vec::new();
-            let mut room = Room::of_step();
-            for body in bodies {
-                next.extend(
-                    run.step(step, body, &mut room).map_err(|error| named(at, step, error))?,
-                );
-                if OUTPUTS_MAX < next.len() {
-                    let error = StepError::Final(format!(
-                        "one event became more than {OUTPUTS_MAX} outputs"
-                    ));
-                    return Err(named(at, step, error));
+            let mut next: Vec<Next<'_>> = events.iter().map(|_| Next::new()).collect();
+            match step {
+                Step::Plugin { step: plugin, .. } => {
+                    call(plugin.as_ref(), &runs, bodies, &mut next);
+                }
+                Step::Input(Input(made)) => {
+                    for ((run, bodies), next) in runs.iter().zip(bodies).zip(&mut next) {
+                        next.input(run, made, bodies);
+                    }
                 }
             }
-            bodies = next;
+            let named = |error| match error {
+                Stopped::Here(error) => named(at, step, error),
+                Stopped::Before(error) => error,
+            };
+            bodies = next.into_iter().map(|next| next.made.map_err(named)).collect();
         }
-        Ok(bodies.into_iter().map(Body::into_payload).collect())
+        let payloads = |bodies: Vec<Body<'_>>| bodies.into_iter().map(Body::into_payload).collect();
+        bodies.into_iter().map(|bodies| bodies.map(payloads)).collect()
+    }
+
+    fn runs<'e>(&'e self, events: &'e [Given<'e>]) -> Vec<Run<'e>> {
+        let mut runs: Vec<Run<'e>> = Vec::with_capacity(events.len());
+        for given in events {
+            // Mostly the same for all of them.
+            let last = runs.last().filter(|last| last.given.about.names() == given.about.names());
+            let facts = last.map_or_else(|| given.about.facts(), |last| Arc::clone(&last.facts));
+            runs.push(Run { given, limits: &self.limits, facts });
+        }
+        runs
     }
 
     /// Whether a plugin runs on the way to this target: then a transform takes its time.
     pub fn calls_plugins(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Plugin { .. }))
+    }
+
+    /// The plugins on the way whose state an event reads and writes, sorted, each once.
+    pub fn stateful(&self) -> Vec<&str> {
+        let plugins = self.steps.iter().filter_map(|step| match step {
+            Step::Plugin { step, .. } => step.keeps_state(),
+            Step::Input(_) => None,
+        });
+        let mut names: Vec<&str> = plugins.collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// What the steps so far made of an event.
+type Bodies<'e> = Result<Vec<Body<'e>>, TransformError>;
+
+/// What one step makes of an event.
+struct Next<'e> {
+    made: Result<Vec<Body<'e>>, Stopped>,
+    room: Room,
+}
+
+enum Stopped {
+    /// In this step.
+    Here(StepError),
+    Before(TransformError),
+}
+
+impl<'e> Next<'e> {
+    fn new() -> Self {
+        Self { made: Ok(Vec::new()), room: Room::of_step() }
+    }
+
+    fn take(&mut self, made: Result<Vec<Body<'e>>, StepError>) {
+        let Ok(all) = &mut self.made else { return };
+        let taken = made.and_then(|made| {
+            all.extend(made);
+            if all.len() <= OUTPUTS_MAX {
+                return Ok(());
+            }
+            let words = format!("one event became more than {OUTPUTS_MAX} outputs");
+            Err(StepError::Final(words))
+        });
+        if let Err(error) = taken {
+            self.made = Err(Stopped::Here(error));
+        }
+    }
+
+    fn input(&mut self, run: &Run<'e>, made: &Made, bodies: Bodies<'e>) {
+        match bodies {
+            Ok(bodies) => {
+                for body in bodies {
+                    if self.made.is_err() {
+                        return;
+                    }
+                    let body = run.input(made, body, &mut self.room);
+                    self.take(body.map(|body| vec![body]));
+                }
+            }
+            Err(error) => self.made = Err(Stopped::Before(error)),
+        }
+    }
+}
+
+/// Gives the bodies of all events to a plugin, so many at a time.
+fn call<'e>(
+    plugin: &dyn PluginStep,
+    runs: &[Run<'e>],
+    bodies: Vec<Bodies<'e>>,
+    next: &mut [Next<'e>],
+) {
+    let mut waiting: VecDeque<(usize, u32, Body<'e>)> = VecDeque::new();
+    for (at, bodies) in bodies.into_iter().enumerate() {
+        match bodies {
+            Ok(bodies) => waiting.extend((0..).zip(bodies).map(|(nth, body)| (at, nth, body))),
+            Err(error) => next[at].made = Err(Stopped::Before(error)),
+        }
+    }
+    while !waiting.is_empty() {
+        // What is behind a failed one of its event is not called any more.
+        waiting.retain(|(at, ..)| next[*at].made.is_ok());
+        let together: Vec<_> = waiting.drain(..waiting.len().min(CALLS_MAX)).collect();
+        let facts: Vec<Cow<'_, [(String, String)]>> =
+            together.iter().map(|(at, _, body)| runs[*at].attributes(body)).collect();
+        let inputs = together.iter().zip(&facts);
+        let inputs: Vec<StepInput<'_>> =
+            inputs.map(|((at, nth, body), facts)| runs[*at].given(body, *nth, facts)).collect();
+        let outcomes = plugin.call_batch(&inputs);
+        debug_assert_eq!(outcomes.len(), inputs.len(), "an outcome for each");
+        for ((at, ..), outcome) in together.iter().zip(outcomes) {
+            let Next { room, .. } = &mut next[*at];
+            let made = outcome.and_then(|outputs| {
+                let bodies: Vec<Body<'e>> =
+                    outputs.into_iter().map(|output| runs[*at].output(output)).collect();
+                room.take(bodies.iter().map(|body| body.text.len()).sum())?;
+                Ok(bodies)
+            });
+            next[*at].take(made);
+        }
     }
 }
 
@@ -161,47 +300,73 @@ fn named(at: usize, step: &Step, error: StepError) -> TransformError {
         StepError::Retry(words) => {
             TransformError::Retry(format!("step {number} ({name}): {words}"))
         }
+        StepError::Fault(words) => {
+            TransformError::Fault(format!("step {number} ({name}): {words}"))
+        }
     }
 }
 
 struct Run<'e> {
-    event: &'e Event,
-    about: &'e About<'e>,
+    given: &'e Given<'e>,
     limits: &'e event::Limits,
+    /// What plugins are told of whom they work for.
+    facts: Arc<[(String, String)]>,
+}
+
+impl About<'_> {
+    fn facts(&self) -> Arc<[(String, String)]> {
+        let Self { rule, target, bus, replay, .. } = *self;
+        let named = [("bus", bus), ("rule", rule), ("target", target)].into_iter();
+        let all = named.chain(replay.map(|replay| ("replay-name", replay)));
+        all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    fn names(&self) -> (&str, &str, &str, Option<&str>) {
+        (self.rule, self.target, self.bus, self.replay)
+    }
 }
 
 impl<'e> Run<'e> {
-    fn step(
-        &self,
-        step: &Step,
-        body: Body<'e>,
-        room: &mut Room,
-    ) -> Result<Vec<Body<'e>>, StepError> {
-        match step {
-            Step::Plugin { step, .. } => {
-                let bodies = self.plugin(step.as_ref(), &body)?;
-                room.take(bodies.iter().map(|body| body.text.len()).sum())?;
-                Ok(bodies)
-            }
-            Step::Input(Input(made)) => Ok(vec![self.input(made, body, room)?]),
+    /// Whom it works for, then what the step before attached.
+    fn attributes<'b>(&'b self, body: &'b Body<'e>) -> Cow<'b, [(String, String)]> {
+        if body.is_event && body.attributes.is_empty() {
+            return Cow::Borrowed(&self.facts);
         }
+        let mut all = self.facts.to_vec();
+        if !body.is_event {
+            all.push(("content-type".to_owned(), body.content_type.clone().into_owned()));
+        }
+        all.extend_from_slice(&body.attributes);
+        Cow::Owned(all)
     }
 
-    fn plugin(&self, step: &dyn PluginStep, body: &Body<'e>) -> Result<Vec<Body<'e>>, StepError> {
+    fn given<'b>(
+        &self,
+        body: &'b Body<'e>,
+        position: u32,
+        attributes: &'b [(String, String)],
+    ) -> StepInput<'b>
+    where
+        'e: 'b,
+    {
+        let event = self.given.event;
         let attribute = |wanted: &str| {
-            let found = body.attributes.iter().rev().find(|(key, _)| key == wanted);
+            let found = attributes.iter().rev().find(|(key, _)| key == wanted);
             found.map(|(_, value)| value.as_str())
         };
-        let outputs = step.call(&StepInput {
-            id: self.event.id(),
-            source: attribute("source").unwrap_or(self.event.source()),
-            detail_type: attribute("detail-type").unwrap_or(self.event.detail_type()),
-            time: self.event.time_text(),
+        StepInput {
+            event,
+            id: event.id(),
+            source: attribute("source").unwrap_or(event.source()),
+            detail_type: attribute("detail-type").unwrap_or(event.detail_type()),
+            time: event.time_text(),
             json: &body.text,
-            detail: if body.is_event { self.event.detail_span() } else { 0..0 },
-            attributes: &body.attributes,
-        })?;
-        Ok(outputs.into_iter().map(|output| self.output(output)).collect())
+            detail: if body.is_event { event.detail_span() } else { 0..0 },
+            attributes,
+            facts: self.facts.len(),
+            position,
+            state: self.given.state,
+        }
     }
 
     fn output(&self, output: StepOutput) -> Body<'e> {
@@ -244,8 +409,8 @@ impl<'e> Run<'e> {
     }
 
     fn facts(&self) -> Facts<'e> {
-        let About { rule, bus, ingested, .. } = *self.about;
-        Facts { event: self.event, rule, bus, ingested }
+        let About { rule, bus, ingested, .. } = self.given.about;
+        Facts { event: self.given.event, rule, bus, ingested }
     }
 }
 
@@ -273,6 +438,16 @@ impl From<FindError> for StepError {
 }
 
 impl<'e> Body<'e> {
+    fn of(event: &'e Event) -> Self {
+        Self {
+            text: Cow::Borrowed(event.json()),
+            content_type: Cow::Borrowed(JSON),
+            attributes: Vec::new(),
+            is_event: true,
+            is_checked: true,
+        }
+    }
+
     fn with(self, text: String, format: Format) -> Body<'e> {
         let content_type = match format {
             Format::Json => JSON,

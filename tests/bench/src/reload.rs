@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use ruleset::{Context, PluginStep, Plugins, PrepareError, SourceFile, Values};
+use ruleset::{Context, PluginStep, PluginUse, Plugins, PrepareError, SourceFile, Values};
 
 use crate::clock::now;
 use crate::process::{Process, rule_file};
@@ -142,7 +142,7 @@ impl Values for Nothing {
 }
 
 impl Plugins for Nothing {
-    fn prepare(&self, _name: &str, _config: &str) -> Result<Arc<dyn PluginStep>, PrepareError> {
+    fn prepare(&self, _wanted: &PluginUse<'_>) -> Result<Arc<dyn PluginStep>, PrepareError> {
         Err(PrepareError::Missing { looked_in: "this benchmark".to_owned() })
     }
 

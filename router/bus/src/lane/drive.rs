@@ -41,6 +41,8 @@ struct Driver {
     core: Arc<Core>,
     works: JoinSet<()>,
     reads: JoinSet<(Arc<Lane>, Read)>,
+    /// Each waits for the plugins of a lane to have room.
+    rooms: JoinSet<()>,
     /// Lanes that want to read, and wait for one that does.
     readers: VecDeque<Arc<Lane>>,
     timers: Timers,
@@ -52,6 +54,7 @@ pub(crate) async fn run(core: Arc<Core>) {
         core: Arc::clone(&core),
         works: JoinSet::new(),
         reads: JoinSet::new(),
+        rooms: JoinSet::new(),
         readers: VecDeque::new(),
         timers: Timers::default(),
     };
@@ -73,6 +76,7 @@ pub(crate) async fn run(core: Arc<Core>) {
         tokio::select! {
             biased;
             () = core.stop.cancelled() => (),
+            Some(found) = driver.rooms.join_next() => found.expect("waiting does not panic"),
             Some(read) = driver.reads.join_next() => {
                 let (lane, read) = read.expect("reading does not panic");
                 driver.has_read(lane, read);
@@ -137,7 +141,23 @@ impl Driver {
         }
         self.timers.set(lane, wait.map(|wait| now.steady + wait.min(WAIT_MAX)));
         self.core.ready.pass_on();
+        self.wait_for_room(lane);
         self.read(lane);
+    }
+
+    /// Has a lane looked at again when its plugins have room for another event.
+    fn wait_for_room(&mut self, lane: &Arc<Lane>) {
+        let full = lane.lock().full.take();
+        let Some(making) = full.and_then(|route| route.making.clone()) else { return };
+        if lane.waits_for_room.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let lane = Arc::clone(lane);
+        self.rooms.spawn(async move {
+            drop(making.admit().await);
+            lane.waits_for_room.store(false, Ordering::Release);
+            lane.wake();
+        });
     }
 
     fn read(&mut self, lane: &Arc<Lane>) {
@@ -226,9 +246,9 @@ impl Timers {
 async fn carry_out(core: Arc<Core>, lane: Arc<Lane>, route: Arc<Route>, work: Work) {
     let key = &lane.key;
     let parts = match work {
-        Work::Event(owed) => {
+        Work::Event(owed, room) => {
             let offset = owed.offset;
-            vec![(Part::Event(offset), attempt::event(&core, key, owed).await)]
+            vec![(Part::Event(offset), attempt::event(&core, key, owed, room).await)]
         }
         Work::Batch(events) => {
             let outcomes = batch::events(&core, key, events).await.into_iter();

@@ -19,13 +19,15 @@ use super::waiting::Waiting;
 use super::{Bounds, Forced, Now, Owed};
 use crate::attempt::{End, Heard, Outcome, Retry};
 use crate::key::Key;
+use crate::making::Room;
 use crate::routes::Route;
 use crate::state::{Change, Counts, Dead, Place, Postponed, Stopped, Subscription};
 
 /// Something to do, handed out by [`Inner::next`].
 #[derive(Debug)]
 pub(crate) enum Work {
-    Event(Owed),
+    /// With room for it where its transform runs.
+    Event(Owed, Option<Room>),
     /// Events that are sent together.
     Batch(Vec<Owed>),
     /// A postponed delivery that is due.
@@ -65,6 +67,8 @@ pub(crate) struct Inner {
     is_over: bool,
     /// Whether the own reader is at work.
     is_reading: bool,
+    /// The route whose plugins had no room for another event at the last look.
+    pub(super) full: Option<Arc<Route>>,
     /// Works under way.
     running: usize,
     /// Taken from the queue, and not ended.
@@ -108,6 +112,7 @@ impl Inner {
             is_cancelled: false,
             is_over: false,
             is_reading: false,
+            full: None,
             running: 0,
             open: BTreeSet::new(),
             settled: stored.settled,

@@ -95,6 +95,8 @@ pub(crate) struct Lane {
     is_ready: AtomicBool,
     /// Whether it waits for room among the works under way.
     is_crowded: AtomicBool,
+    /// Whether it waits for its plugins to have room.
+    waits_for_room: AtomicBool,
     ready: Arc<Ready>,
 }
 
@@ -116,6 +118,7 @@ impl Lane {
             reader: Mutex::default(),
             is_ready: AtomicBool::new(false),
             is_crowded: AtomicBool::new(false),
+            waits_for_room: AtomicBool::new(false),
             ready: Arc::clone(ready),
         })
     }

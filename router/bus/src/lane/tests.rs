@@ -169,7 +169,7 @@ impl Model {
     fn next(&mut self) {
         let work = self.lane.lock().next(self.clock());
         match work {
-            Some(Work::Event(owed)) => {
+            Some(Work::Event(owed, _)) => {
                 self.check_order(owed.offset.get());
                 *self.handed_out.entry(owed.offset.get()).or_default() += 1;
                 self.running.push((owed.offset.get(), None));

@@ -143,7 +143,7 @@ impl Core {
             Some(name) => &event.replayed(name),
             None => event,
         };
-        let made = self.transform(route, event, ingested).await;
+        let made = self.transform(route, event, ingested, (key.replay.clone(), None)).await;
         made.map_err(|error| format!("the transform fails: {error}"))
     }
 }

@@ -25,8 +25,8 @@ use bytes::Bytes;
 use event::Timestamp;
 use receiver::{Answer, Gate, Receiver, Request};
 use ruleset::{
-    Context, PluginStep, Plugins, PrepareError, RuleSet, SourceFile, StepError, StepInput,
-    StepOutput, Values,
+    Context, PluginStep, PluginUse, Plugins, PrepareError, RuleSet, SourceFile, StepError,
+    StepInput, StepOutput, Values,
 };
 use slipswitch_bus::{
     Clock, DeadLetterFilter, Key, Options, Router, SubscriptionStatus, plugin, ruleset,
@@ -62,8 +62,8 @@ impl Values for Nothing {
 
 /// `none` lets every event go.
 impl Plugins for Nothing {
-    fn prepare(&self, name: &str, _config: &str) -> Result<Arc<dyn PluginStep>, PrepareError> {
-        match name {
+    fn prepare(&self, wanted: &PluginUse<'_>) -> Result<Arc<dyn PluginStep>, PrepareError> {
+        match wanted.name {
             "none" => Ok(Arc::new(Nothing)),
             _ => Err(PrepareError::Missing { looked_in: "nowhere".to_owned() }),
         }
@@ -75,8 +75,8 @@ impl Plugins for Nothing {
 }
 
 impl PluginStep for Nothing {
-    fn call(&self, _input: &StepInput<'_>) -> Result<Vec<StepOutput>, StepError> {
-        Ok(Vec::new())
+    fn call_batch(&self, inputs: &[StepInput<'_>]) -> Vec<Result<Vec<StepOutput>, StepError>> {
+        inputs.iter().map(|_| Ok(Vec::new())).collect()
     }
 }
 

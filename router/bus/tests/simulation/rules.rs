@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use ruleset::{Context, PluginStep, Plugins, PrepareError, RuleSet, SourceFile, Values};
+use ruleset::{Context, PluginStep, PluginUse, Plugins, PrepareError, RuleSet, SourceFile, Values};
 use slipswitch_bus::ruleset;
 
 use crate::model::Sent;
@@ -201,7 +201,7 @@ impl Values for Nothing {
 }
 
 impl Plugins for Nothing {
-    fn prepare(&self, _name: &str, _config: &str) -> Result<Arc<dyn PluginStep>, PrepareError> {
+    fn prepare(&self, _wanted: &PluginUse<'_>) -> Result<Arc<dyn PluginStep>, PrepareError> {
         Err(PrepareError::Missing { looked_in: "nowhere".to_owned() })
     }
 

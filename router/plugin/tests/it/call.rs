@@ -1,5 +1,5 @@
 use expect_test::{Expect, expect};
-use slipswitch_plugin::{CallError, ConfigureError};
+use slipswitch_plugin::{CallError, ConfigureError, QueueOptions};
 
 use crate::parts::{
     CONTRACT, FILTER, Parts, call, configured, event, host, load, outcome, setup, typed,
@@ -192,17 +192,15 @@ fn a_configuration_that_crashes_the_plugin_is_refused() {
 }
 
 #[tokio::test]
-async fn jobs_run_beside_each_other_and_a_panic_reaches_its_caller_only() {
-    let host = host();
-    // Two threads: each job ends only when the other has begun.
-    let barrier = std::sync::Arc::new(std::sync::Barrier::new(2));
-    let job = |barrier: std::sync::Arc<std::sync::Barrier>| move || barrier.wait().is_leader();
-    let (one, two) = tokio::join!(host.run(job(barrier.clone())), host.run(job(barrier)));
+async fn two_threads_serve_one_queue() {
+    // Each job ends only when the other has begun.
+    let barrier = std::sync::Barrier::new(2);
+    let options = QueueOptions { batch_max: 1, ..QueueOptions::default() };
+    let queue = host().queue("pair", options, move |jobs: Vec<u8>| {
+        let is_leader = barrier.wait().is_leader();
+        jobs.into_iter().map(|_| is_leader).collect()
+    });
+    let run = async || queue.admit().await.run(0).await;
+    let (one, two) = tokio::join!(run(), run());
     assert!(one != two);
-
-    let other = host.clone();
-    #[expect(clippy::disallowed_methods, reason = "the test awaits it at once")]
-    let panic = tokio::spawn(async move { other.run(|| panic!("ouch")).await }).await.unwrap_err();
-    assert!(panic.is_panic());
-    assert_eq!(host.run(|| 17).await, 17);
 }

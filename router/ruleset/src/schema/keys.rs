@@ -72,8 +72,17 @@ pub(crate) const RETRY: Section =
 pub(crate) const BACKOFF: Section =
     Section { name: "`backoff`", keys: &["min", "max"], refused: &[] };
 
-pub(crate) const STEP: Section =
-    Section { name: "a transform step", keys: &["plugin", "config", "input"], refused: &[] };
+pub(crate) const STEP: Section = Section {
+    name: "a transform step",
+    keys: &["plugin", "config", "grant", "isolation", "shadow", "canary", "input"],
+    refused: &[],
+};
+
+/// The keys of a step that say something of its plugin.
+pub(crate) const OF_PLUGIN: [&str; 5] = ["config", "grant", "isolation", "shadow", "canary"];
+
+pub(crate) const CANARY: Section =
+    Section { name: "`canary`", keys: &["plugin", "share", "by"], refused: &[] };
 
 pub(crate) const INPUT: Section = Section {
     name: "`input`",

@@ -15,6 +15,7 @@ mod http;
 mod input;
 pub(crate) mod keys;
 mod pattern;
+mod plugin;
 mod retry;
 mod rule;
 mod steps;

@@ -1,11 +1,9 @@
 //! `transform:`: what is made of an event on its way.
 
-use super::keys::STEP;
+use super::keys::{OF_PLUGIN, STEP};
 use super::{Reading, has_typo};
-use crate::nearest::{list, nearest};
-use crate::plugins::PrepareError;
 use crate::transform::Step;
-use crate::yaml::{self, Node, Span};
+use crate::yaml::Node;
 
 /// How many steps a target may have.
 const STEPS_MAX: usize = 20;
@@ -28,18 +26,13 @@ impl Reading<'_> {
             return None;
         }
         match (node.member("plugin"), node.member("input")) {
-            (Some(plugin), None) => {
-                let config = node.member("config").map(|member| &member.value);
-                self.plugin(&plugin.value, config)
-            }
+            (Some(_), None) => self.plugin(node),
             (None, Some(input)) => {
-                if let Some(config) = node.member("config") {
-                    let words = (
-                        "`config` belongs to a plugin, and this step has none",
-                        "not read",
-                        "remove it, or name the `plugin` it is for",
-                    );
-                    self.fault(config.key_span.clone(), words);
+                for key in OF_PLUGIN {
+                    let Some(member) = node.member(key) else { continue };
+                    let message = format!("`{key}` belongs to a plugin, and this step has none");
+                    let mend = "remove it, or name the `plugin` it is for";
+                    self.fault(member.key_span.clone(), (message, "not read", mend));
                 }
                 self.input(&input.value).map(Step::Input)
             }
@@ -62,59 +55,5 @@ impl Reading<'_> {
                 None
             }
         }
-    }
-
-    fn plugin(&mut self, node: &Node, config: Option<&Node>) -> Option<Step> {
-        let name = self.text(node, "`plugin`")?;
-        let faults_before = self.faults.len();
-        let json = match config {
-            Some(config) => {
-                let filled = self.filled(config);
-                yaml::to_json(&filled, &mut self.faults).text
-            }
-            None => "null".to_owned(),
-        };
-        if faults_before != self.faults.len() {
-            return None; // Such a configuration was never meant.
-        }
-        match self.context.plugins.prepare(name, &json) {
-            Ok(step) => Some(Step::Plugin { name: name.to_owned(), step }),
-            Err(error) => {
-                self.unprepared(node, config, &error);
-                None
-            }
-        }
-    }
-
-    fn unprepared(&mut self, node: &Node, config: Option<&Node>, error: &PrepareError) {
-        let name = self.text(node, "`plugin`").unwrap_or_default().to_owned();
-        let (span, words): (Span, (String, &str, String)) = match error {
-            PrepareError::Missing { looked_in } => {
-                let names = self.context.plugins.names();
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                let mend = match (nearest(&name, names.iter().copied()), names.as_slice()) {
-                    (Some(near), _) => format!("did you mean `{near}`?"),
-                    (None, []) => format!("put `{name}.wasm` there: there are no plugins yet"),
-                    (None, names) => {
-                        format!("put `{name}.wasm` there; the plugins there are {}", list(names))
-                    }
-                };
-                let message = format!("there is no plugin `{name}` in {looked_in}");
-                (node.span.clone(), (message, "not found", mend))
-            }
-            PrepareError::Broken(reason) => {
-                let mend = "build the plugin again with the SDK of this version".to_owned();
-                let message = format!("the plugin `{name}` cannot be used: {reason}");
-                (node.span.clone(), (message, "cannot be used", mend))
-            }
-            PrepareError::ConfigRefused(reason) => {
-                let at = config.unwrap_or(node);
-                let mend = format!("see what `{name}` takes as its configuration");
-                let label = if config.is_some() { "refused" } else { "needs a `config`" };
-                let message = format!("the plugin `{name}` refuses its configuration: {reason}");
-                (at.span.clone(), (message, label, mend))
-            }
-        };
-        self.fault(span, words);
     }
 }

@@ -12,8 +12,8 @@ impl<F> PluginStep for Made<F>
 where
     F: Fn(&StepInput<'_>) -> Result<Vec<StepOutput>, StepError> + Send + Sync,
 {
-    fn call(&self, input: &StepInput<'_>) -> Result<Vec<StepOutput>, StepError> {
-        (self.0)(input)
+    fn call_batch(&self, inputs: &[StepInput<'_>]) -> Vec<Result<Vec<StepOutput>, StepError>> {
+        inputs.iter().map(&self.0).collect()
     }
 }
 
@@ -62,7 +62,7 @@ fn target(steps: Vec<Step>) -> Target {
 }
 
 fn about() -> About<'static> {
-    About { rule: "r", target: "t", bus: "shop", ingested: Timestamp::from_millis(0) }
+    About { rule: "r", target: "t", bus: "shop", replay: None, ingested: Timestamp::from_millis(0) }
 }
 
 fn check(steps: Vec<Step>, expected: Expect) {
@@ -156,7 +156,7 @@ fn a_plugin_can_drop_the_event() {
 fn a_plugin_sees_the_envelope_and_what_the_one_before_attached() {
     let rename = plugin("rename", |input| {
         assert_eq!((input.source, input.detail_type), ("shop", "OrderCreated"));
-        assert!(input.json.starts_with("{\"version\"") && input.attributes.is_empty());
+        assert!(input.json.starts_with("{\"version\"") && input.attributes.len() == input.facts);
         Ok(vec![output("{}", &[("source", "other"), ("detail-type", "New")])])
     });
     let show = plugin("show", |input| {
@@ -166,7 +166,7 @@ fn a_plugin_sees_the_envelope_and_what_the_one_before_attached() {
     check(
         vec![rename, show],
         expect![[r#"
-            text/plain; charset=utf-8 | 00000000-0000-0000-0000-000000000000 other New 2026-01-01T00:00:00.000Z {} [("source", "other"), ("detail-type", "New")] | []
+            text/plain; charset=utf-8 | 00000000-0000-0000-0000-000000000000 other New 2026-01-01T00:00:00.000Z {} [("bus", "shop"), ("rule", "r"), ("target", "t"), ("content-type", "application/json"), ("source", "other"), ("detail-type", "New")] | []
         "#]],
     );
 }
@@ -324,4 +324,58 @@ fn all_that_a_step_makes_of_one_event_ends_at_a_limit() {
             Final("step 2 (input): it makes more than 16 MiB")
         "#]],
     );
+}
+
+/// Says what it was called with, and does not like events of the total 0.
+fn telling(calls: &Arc<std::sync::Mutex<Vec<usize>>>) -> Step {
+    struct Telling(Arc<std::sync::Mutex<Vec<usize>>>);
+    impl PluginStep for Telling {
+        fn call_batch(&self, inputs: &[StepInput<'_>]) -> Vec<Result<Vec<StepOutput>, StepError>> {
+            self.0.lock().unwrap().push(inputs.len());
+            let one = |input: &StepInput<'_>| match input.json.contains("\"total\":0") {
+                true => Err(StepError::Fault("none".to_owned())),
+                false => Ok(vec![output(&format!("{}", input.position), &[]), output("{}", &[])]),
+            };
+            inputs.iter().map(one).collect()
+        }
+    }
+    Step::Plugin { name: "telling".to_owned(), step: Arc::new(Telling(Arc::clone(calls))) }
+}
+
+#[test]
+fn a_batch_goes_through_each_step_together_and_each_event_has_its_own_outcome() {
+    let calls = Arc::default();
+    let target = target(vec![telling(&calls), telling(&calls)]);
+    let events = [1, 0, 2].map(|total| event_of(&format!(r#"{{"total":{total}}}"#)));
+    let given: Vec<Given<'_>> =
+        events.iter().map(|event| Given { event, about: about(), state: None }).collect();
+    let outcomes = target.transform_batch(&given);
+    let bodies = |at: usize| {
+        let payloads = outcomes[at].as_ref().map_err(ToString::to_string)?;
+        Ok(payloads.iter().map(|payload| payload.body.as_str()).collect::<Vec<_>>())
+    };
+    assert_eq!(bodies(0), Ok(vec!["0", "{}", "1", "{}"]));
+    assert_eq!(bodies(1), Err("step 1 (plugin `telling`): none".to_owned()));
+    assert_eq!(bodies(2), bodies(0));
+    assert_eq!(*calls.lock().unwrap(), [3, 4], "all bodies of all events together");
+}
+
+#[test]
+fn the_first_plugin_sees_whom_it_works_for_and_each_what_was_attached_before() {
+    let show = |input: &StepInput<'_>| {
+        let seen: Vec<String> =
+            input.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        Ok(vec![output(
+            &format!("{:?}", seen.join(" ")),
+            &[("content-type", "text/x"), ("a", "1")],
+        )])
+    };
+    let replayed = About { replay: Some("again"), ..about() };
+    let event = event();
+    let first = target(vec![plugin("show", show)]).transform(&event, &replayed).unwrap();
+    assert_eq!(first[0].body, r#""bus=shop rule=r target=t replay-name=again""#);
+    assert_eq!(first[0].attributes, [("a".to_owned(), "1".to_owned())], "and no more goes out");
+    let steps = vec![plugin("show", show), plugin("show", show)];
+    let second = target(steps).transform(&event, &about()).unwrap();
+    assert_eq!(second[0].body, r#""bus=shop rule=r target=t content-type=text/x a=1""#);
 }

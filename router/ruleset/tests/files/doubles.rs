@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use slipswitch_ruleset::{
-    Context, Diagnostic, PluginStep, Plugins, PrepareError, RuleSet, SourceFile, StepError,
-    StepInput, StepOutput, Values,
+    Context, Diagnostic, Grant, PluginStep, PluginUse, Plugins, PrepareError, RuleSet, SourceFile,
+    StepError, StepInput, StepOutput, Values,
 };
 
 /// One environment variable and no files.
@@ -27,11 +27,29 @@ impl Values for FixedValues {
     }
 }
 
-/// Three plugins: `redact` wants `fields`, `split` makes two of one, `drop` lets nothing through.
+/// Four plugins: `redact` wants `fields`, `split` makes two of one, `drop` and `count` let nothing through, and
+/// `count` keeps state.
 pub(crate) struct FixedPlugins;
 
 impl Plugins for FixedPlugins {
-    fn prepare(&self, name: &str, config_json: &str) -> Result<Arc<dyn PluginStep>, PrepareError> {
+    fn prepare(&self, wanted: &PluginUse<'_>) -> Result<Arc<dyn PluginStep>, PrepareError> {
+        let PluginUse { name, config_json, .. } = *wanted;
+        let beside = wanted.canary.as_ref().map(|canary| &canary.plugin).or(wanted.shadow.as_ref());
+        if let Some(other) = beside {
+            let alone = PluginUse { canary: None, shadow: None, ..wanted.clone() };
+            let beside =
+                |error| PrepareError::Beside { name: other.clone(), error: Box::new(error) };
+            self.prepare(&PluginUse { name: other, ..alone.clone() }).map_err(beside)?;
+            return self.prepare(&alone);
+        }
+        if name == "count" && !wanted.grants.contains(&Grant::State) {
+            return Err(PrepareError::NotGranted(Grant::State));
+        }
+        let needless =
+            wanted.grants.iter().find(|grant| (name, **grant) != ("count", Grant::State));
+        if let Some(needless) = needless {
+            return Err(PrepareError::NotAsked(*needless));
+        }
         match name {
             "redact" if config_json == "null" => {
                 Err(PrepareError::ConfigRefused("`fields` is missing".to_owned()))
@@ -39,7 +57,7 @@ impl Plugins for FixedPlugins {
             "redact" if !config_json.contains("\"fields\":") => Err(PrepareError::ConfigRefused(
                 "unknown field `felds`, expected `fields`".to_owned(),
             )),
-            "redact" | "split" | "drop" => Ok(Arc::new(FixedStep(name.to_owned()))),
+            "redact" | "split" | "drop" | "count" => Ok(Arc::new(FixedStep(name.to_owned()))),
             "older" => Err(PrepareError::Broken(
                 "it was built for contract 0.9, and this router knows 1.0".to_owned(),
             )),
@@ -55,6 +73,12 @@ impl Plugins for FixedPlugins {
 struct FixedStep(String);
 
 impl PluginStep for FixedStep {
+    fn call_batch(&self, inputs: &[StepInput<'_>]) -> Vec<Result<Vec<StepOutput>, StepError>> {
+        inputs.iter().map(|input| self.call(input)).collect()
+    }
+}
+
+impl FixedStep {
     fn call(&self, input: &StepInput<'_>) -> Result<Vec<StepOutput>, StepError> {
         let output = |body: &str| StepOutput { body: body.to_owned(), attributes: Vec::new() };
         match self.0.as_str() {

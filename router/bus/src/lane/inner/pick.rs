@@ -1,6 +1,7 @@
 //! What a lane does next, and when, if nothing happens before.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use event::Timestamp;
@@ -11,6 +12,8 @@ use crate::attempt::{HOLD_MAX, NOT_TRIED};
 use crate::lane::gate::Pass;
 use crate::lane::waiting::Turn;
 use crate::lane::{Now, Owed};
+use crate::making::Room;
+use crate::routes::Route;
 use crate::state::{Made, Postponed};
 
 /// The order of everything in a replay that keeps it. It is on disk: it never changes.
@@ -43,8 +46,16 @@ impl Inner {
         .map(Work::Retry);
         let work = match (due, self.route.target.flow.batch) {
             (Some(due), _) => due,
-            (None, None) => Work::Event(self.next_event(now, &BTreeSet::new())?),
-            (None, Some(batch)) => Work::Batch(self.next_batch(batch, pass, now)?),
+            (None, None) => {
+                let room = self.room()?;
+                let owed = self.next_event(now, &BTreeSet::new())?;
+                let room = room.filter(|(route, _)| Arc::ptr_eq(route, &owed.route));
+                Work::Event(owed, room.map(|(_, room)| room))
+            }
+            (None, Some(batch)) => {
+                self.room()?; // Its events find more of it when they are transformed.
+                Work::Batch(self.next_batch(batch, pass, now)?)
+            }
         };
         if pass == Pass::Probe {
             self.gate.probe();
@@ -52,6 +63,20 @@ impl Inner {
         self.running += 1;
         self.gate.take(now);
         Some(work)
+    }
+
+    /// Room for the next event where its transform runs; `Some(None)` where it needs none, or there is no event.
+    fn room(&mut self) -> Option<Option<(Arc<Route>, Room)>> {
+        self.full = None;
+        let Some(next) = self.waiting.first_released().or_else(|| self.feed.front()) else {
+            return Some(None);
+        };
+        let Some(making) = &next.route.making else { return Some(None) };
+        let room = making.try_admit();
+        if room.is_none() {
+            self.full = Some(Arc::clone(&next.route));
+        }
+        room.map(|room| Some((Arc::clone(&next.route), room)))
     }
 
     /// Sees to it that a clock that stepped back makes nothing wait longer than it was to wait.

@@ -1,0 +1,148 @@
+//! Queues of blocking jobs for async callers, which share the plugin threads fairly.
+//!
+//! ```text
+//! admit ─▶ waiting jobs of a queue ─▶ a turn: up to 64 together, on the thread that comes first ─▶ answers
+//! ```
+//!
+//! # Invariants
+//!
+//! - bounded: each queue has room for so many jobs, waiting or running; whoever brings one more waits for room.
+//! - **no neighbour**: queues share the threads by the CPU time they use, see [`schedule`].
+//! - A job whose caller has gone before its turn is not run. A panic is its callers', not the thread's.
+
+mod crew;
+mod nice;
+mod schedule;
+mod work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+pub(crate) use crew::Crew;
+use schedule::QueueId;
+use work::{Job, Work};
+
+/// The bounds of one queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueOptions {
+    /// Jobs that are run together.
+    pub batch_max: usize,
+    /// Jobs that wait or run.
+    pub jobs_max: usize,
+}
+
+impl Default for QueueOptions {
+    fn default() -> Self {
+        Self { batch_max: 64, jobs_max: 128 }
+    }
+}
+
+/// What a queue has used so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub jobs: u64,
+    pub cpu: Duration,
+    /// Whether its jobs take so long that they run at low priority.
+    pub is_slow: bool,
+}
+
+/// Jobs of one kind, done in turn with those of other queues. Cheap to clone; the queue ends with the last handle.
+pub struct Queue<J, R> {
+    inner: Arc<Inner<J, R>>,
+}
+
+struct Inner<J, R> {
+    id: QueueId,
+    crew: Arc<Crew>,
+    work: Arc<Work<J, R>>,
+    room: Arc<Semaphore>,
+}
+
+/// Room for one job.
+pub struct Admission<J, R> {
+    queue: Queue<J, R>,
+    room: OwnedSemaphorePermit,
+}
+
+impl<J: Send + 'static, R: Send + 'static> Queue<J, R> {
+    /// `run` gets the jobs of a turn and gives as many results, in their order.
+    pub(crate) fn new(
+        crew: &Arc<Crew>,
+        name: &str,
+        options: QueueOptions,
+        run: impl Fn(Vec<J>) -> Vec<R> + Send + Sync + 'static,
+    ) -> Self {
+        let work = Arc::new(Work::new(name.to_owned(), Box::new(run)));
+        let served: Arc<dyn work::Serve> = Arc::<Work<J, R>>::clone(&work);
+        let id = crew.add(options.batch_max, served);
+        let room = Arc::new(Semaphore::new(options.jobs_max.max(1)));
+        Self { inner: Arc::new(Inner { id, crew: Arc::clone(crew), work, room }) }
+    }
+
+    /// Waits for room for one job.
+    pub async fn admit(&self) -> Admission<J, R> {
+        let room = Arc::clone(&self.inner.room).acquire_owned().await;
+        Admission { queue: self.clone(), room: room.expect("it is never closed") }
+    }
+
+    /// Room for one job, if there is.
+    pub fn try_admit(&self) -> Option<Admission<J, R>> {
+        let room = Arc::clone(&self.inner.room).try_acquire_owned().ok()?;
+        Some(Admission { queue: self.clone(), room })
+    }
+}
+
+impl<J, R> Queue<J, R> {
+    /// What its jobs have used so far.
+    pub fn spent(&self) -> Usage {
+        self.inner.work.totals()
+    }
+}
+
+impl<J, R> Admission<J, R> {
+    /// Runs a job in its turn.
+    ///
+    /// # Panics
+    ///
+    /// When a job of its turn does.
+    pub async fn run(self, job: J) -> R {
+        let Self { queue, room } = self;
+        let (answer, answered) = oneshot::channel();
+        queue.inner.work.push(Job { job, answer, room });
+        queue.inner.crew.push(queue.inner.id);
+        match answered.await {
+            Ok(Ok(result)) => result,
+            Ok(Err(words)) => panic!("{words}"),
+            Err(_) => unreachable!("a job is dropped without an answer only when its caller is"),
+        }
+    }
+}
+
+impl<J, R> Clone for Queue<J, R> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<J, R> Drop for Inner<J, R> {
+    fn drop(&mut self) {
+        self.crew.remove(self.id);
+    }
+}
+
+impl<J, R> std::fmt::Debug for Queue<J, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").field("id", &self.inner.id).finish_non_exhaustive()
+    }
+}
+
+impl<J, R> std::fmt::Debug for Admission<J, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admission").field("queue", &self.queue).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! The jobs of one queue, and how they are run.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::Usage;
+use super::schedule::News;
+
+/// What a thread needs of a queue.
+pub(super) trait Serve: Send + Sync {
+    fn name(&self) -> &str;
+
+    /// Runs the next `jobs`.
+    fn serve(&self, jobs: usize);
+
+    /// What a turn took.
+    fn spent(&self, cpu: Duration, news: News);
+}
+
+/// What a panicking job said.
+pub(super) type Panic = String;
+
+pub(super) struct Job<J, R> {
+    pub job: J,
+    pub answer: oneshot::Sender<Result<R, Panic>>,
+    pub room: OwnedSemaphorePermit,
+}
+
+type Run<J, R> = Box<dyn Fn(Vec<J>) -> Vec<R> + Send + Sync>;
+
+pub(super) struct Work<J, R> {
+    name: String,
+    waiting: Mutex<VecDeque<Job<J, R>>>,
+    run: Run<J, R>,
+    jobs: AtomicU64,
+    cpu_nanos: AtomicU64,
+    is_slow: AtomicBool,
+}
+
+impl<J, R> Work<J, R> {
+    pub(super) fn new(name: String, run: Run<J, R>) -> Self {
+        let (jobs, cpu_nanos) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { name, waiting: Mutex::default(), run, jobs, cpu_nanos, is_slow: false.into() }
+    }
+
+    pub(super) fn push(&self, job: Job<J, R>) {
+        self.lock().push_back(job);
+    }
+
+    pub(super) fn totals(&self) -> Usage {
+        Usage {
+            jobs: self.jobs.load(Ordering::Relaxed),
+            cpu: Duration::from_nanos(self.cpu_nanos.load(Ordering::Relaxed)),
+            is_slow: self.is_slow.load(Ordering::Relaxed),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Job<J, R>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<J: Send, R: Send> Serve for Work<J, R> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn serve(&self, jobs: usize) {
+        let taken: Vec<Job<J, R>> = {
+            let mut waiting = self.lock();
+            let end = jobs.min(waiting.len());
+            waiting.drain(..end).collect()
+        };
+        let (mut inputs, mut callers) = (Vec::new(), Vec::new());
+        // Whose caller has gone is for nobody.
+        for Job { job, answer, room } in taken.into_iter().filter(|job| !job.answer.is_closed()) {
+            inputs.push(job);
+            callers.push((answer, room));
+        }
+        if inputs.is_empty() {
+            return;
+        }
+        self.jobs.fetch_add(u64::try_from(inputs.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.run)(inputs)));
+        let outcome = outcome.map_err(|panic| words(&*panic)).and_then(|results| {
+            let (got, wanted) = (results.len(), callers.len());
+            (got == wanted).then_some(results).ok_or(format!("{got} results of {wanted} jobs"))
+        });
+        match outcome {
+            Ok(results) => {
+                for ((answer, room), result) in callers.into_iter().zip(results) {
+                    drop(room); // Before its caller brings the next one.
+                    drop(answer.send(Ok(result))); // It may have gone meanwhile.
+                }
+            }
+            Err(words) => {
+                callers.into_iter().for_each(|(answer, _)| drop(answer.send(Err(words.clone()))));
+            }
+        }
+    }
+
+    fn spent(&self, cpu: Duration, news: News) {
+        let nanos = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+        self.cpu_nanos.fetch_add(nanos, Ordering::Relaxed);
+        match news {
+            News::None => (),
+            News::NowSlow => self.is_slow.store(true, Ordering::Relaxed),
+            News::NowQuick => self.is_slow.store(false, Ordering::Relaxed),
+        }
+    }
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> Panic {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a plugin job panicked".to_owned())
+}
