@@ -1,0 +1,54 @@
+// The event as a plugin sees it. The envelope's fields are at hand; the rest is parsed when it is asked for.
+
+export class Event {
+  #given;
+  #whole;
+  #attributes;
+
+  /** `given` is the contract's record. */
+  constructor(given) {
+    this.#given = given;
+  }
+
+  get id() {
+    return this.#given.id;
+  }
+
+  get source() {
+    return this.#given.source;
+  }
+
+  get detailType() {
+    return this.#given.detailType;
+  }
+
+  /** RFC 3339, as the envelope shows it. */
+  get time() {
+    return this.#given.time;
+  }
+
+  /** The event as JSON text, byte for byte. After another step: what that step put out. */
+  get json() {
+    return this.#given.json;
+  }
+
+  /** The whole event, parsed. */
+  get value() {
+    // Not by the span of `detail`: it counts bytes, a string here counts UTF-16 units, and finding the one from the
+    // other costs more than the envelope's few fields do.
+    this.#whole ??= { parsed: JSON.parse(this.#given.json) };
+    return this.#whole.parsed;
+  }
+
+  /** The event's `detail`, parsed. */
+  get detail() {
+    return this.value?.detail;
+  }
+
+  /** What else is known: `bus`, `rule`, `target`, … and what the step before attached. */
+  get attributes() {
+    // Names may repeat; the last one counts.
+    this.#attributes ??= Object.assign(Object.create(null), Object.fromEntries(this.#given.attributes));
+    return this.#attributes;
+  }
+}

@@ -1,0 +1,1 @@
+export { default } from "slipswitch:plugin/clock@0.2.0";

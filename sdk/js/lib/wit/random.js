@@ -1,0 +1,1 @@
+export { default } from "slipswitch:plugin/random@0.2.0";

@@ -1,0 +1,199 @@
+// The SDK under node: what an author's module answers, in the contract's own terms.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { guest } from "../lib/guest.js";
+import { Output, batchTransformer, fatal, filter, invalid, retry, transformer } from "../lib/index.js";
+import { world } from "../lib/native/world.js";
+import { place } from "../lib/place.js";
+import * as clock from "../lib/clock.js";
+import * as random from "../lib/random.js";
+import * as state from "../lib/state.js";
+import { check } from "../lib/schema.js";
+import { decode, encode } from "../lib/text.js";
+
+const ABOUT = { name: "t", version: "0.1.0", description: "" };
+
+function event(detail, attributes = []) {
+  const json = JSON.stringify({ id: "e-1", source: "shop", detail });
+  return { id: "e-1", source: "shop", detailType: "T", time: "2026-01-01T00:00:00Z", json, attributes };
+}
+
+/** What the contract's function gives: its value, or { tag, val } as it is thrown. */
+function outcome(call) {
+  try {
+    return call();
+  } catch (thrown) {
+    return thrown;
+  }
+}
+
+function transformed(call, detail = {}) {
+  const made = guest({ default: transformer(call) }, ABOUT);
+  made.plugin.configure("{}");
+  return outcome(() => made.transformer.transform(event(detail)));
+}
+
+test("what a transformer returns becomes outputs", () => {
+  const body = (text) => ({ body: text, attributes: [] });
+  assert.deepEqual(transformed(() => null), []);
+  assert.deepEqual(transformed(() => []), []);
+  assert.deepEqual(transformed((event) => event.detail, { a: 1.5 }), [body('{"a":1.5}')]);
+  assert.deepEqual(transformed(() => "x"), [body('"x"')]);
+  assert.deepEqual(transformed(() => [1, Output.raw("[2]")]), [body("1"), body("[2]")]);
+  assert.deepEqual(transformed(() => Output.json([1, 2], { source: "s" })), [
+    { body: "[1,2]", attributes: [["source", "s"]] },
+  ]);
+  assert.deepEqual(transformed(() => Output.text("hi")), [
+    { body: "hi", attributes: [["content-type", "text/plain; charset=utf-8"]] },
+  ]);
+});
+
+test("what is no output says so and how it is meant", () => {
+  for (const [answer, found] of [
+    [undefined, /null to drop the event; this one returned undefined$/],
+    [[null], /this one returned null$/],
+    [Promise.resolve(1), /returned a promise .*no async/],
+  ]) {
+    const { tag, val } = transformed(() => answer);
+    assert.equal(tag, "fatal");
+    assert.match(val, found);
+  }
+});
+
+test("errors keep their kind and words; other exceptions are invalid and name their place", () => {
+  const thrown = (error) => transformed(() => {
+    throw error;
+  });
+  assert.deepEqual(thrown(invalid("a")), { tag: "invalid", val: "a" });
+  assert.deepEqual(thrown(retry("b")), { tag: "retry", val: "b" });
+  assert.deepEqual(thrown(fatal("c")), { tag: "fatal", val: "c" });
+  assert.deepEqual(thrown("words"), { tag: "invalid", val: "thrown: words" });
+  const { tag, val } = transformed((event) => event.detail.customer.name);
+  assert.equal(tag, "invalid");
+  assert.match(val, /^TypeError: .*name.*, at .*sdk\.test\.mjs:\d+/);
+  assert.equal(transformed(() => nobody).tag, "fatal");
+});
+
+test("an event's fields are at hand and its JSON is parsed once", () => {
+  const attributes = [["rule", "a"], ["rule", "b"]];
+  const made = guest({ default: transformer((event) => {
+    assert.equal(event.detail, event.detail);
+    assert.equal(event.attributes.toString, undefined);
+    return [event.id, event.source, event.detailType, event.time, event.attributes.rule, event.value.source];
+  }) }, ABOUT);
+  const bodies = made.transformer.transform(event({ a: 1 }, attributes)).map(({ body }) => JSON.parse(body));
+  assert.deepEqual(bodies, ["e-1", "shop", "T", "2026-01-01T00:00:00Z", "b", "shop"]);
+});
+
+test("a filter answers with a boolean and with nothing else", () => {
+  const kept = (answer) => outcome(() => guest({ default: filter(() => answer) }, ABOUT).filter.keep(event({})));
+  assert.equal(kept(true), true);
+  assert.equal(kept(false), false);
+  assert.match(kept(1).val, /returns true or false, and this one returned a number/);
+});
+
+test("one bad event of a batch does not fail its neighbours", () => {
+  const batch = (call) => {
+    const made = guest({ default: batchTransformer(call) }, ABOUT);
+    return made.batchTransformer.transformBatch([event(1), event(2), event(3)]);
+  };
+  const answers = batch((events) => events.map(({ detail }) => (detail === 2 ? invalid("two") : detail)));
+  assert.deepEqual(answers.map(({ tag }) => tag), ["ok", "err", "ok"]);
+  assert.deepEqual(answers[1].val, { tag: "invalid", val: "two" });
+  assert.match(batch(() => [1])[2].val.val, /one answer per event, here 3, and this one returned an array of 1/);
+  assert.deepEqual(batch(() => {
+    throw retry("later");
+  })[0].val, { tag: "retry", val: "later" });
+});
+
+test("a configuration is held against the schema, and prepared once", () => {
+  const configSchema = { type: "object", required: ["unit"], properties: { unit: { enum: ["kg", "lb"] }, n: { default: 3 } } };
+  const configure = (config) => {
+    if (config.n === 13) throw new Error("13 brings bad luck");
+    return { ...config, prepared: true };
+  };
+  const made = guest({ default: transformer((_, config) => config), configSchema, configure }, ABOUT);
+  assert.equal(made.plugin.describe().configSchema, JSON.stringify(configSchema));
+  assert.equal(outcome(() => made.plugin.configure("{}")), "`unit` is missing");
+  assert.equal(outcome(() => made.plugin.configure('{"unit":"kg","n":13}')), "13 brings bad luck");
+  made.plugin.configure('{"unit":"kg"}');
+  assert.equal(made.transformer.transform(event({}))[0].body, '{"unit":"kg","n":3,"prepared":true}');
+});
+
+test("what does not fit a schema is named with its place", () => {
+  const schema = {
+    type: "object",
+    additionalProperties: false,
+    properties: {
+      list: { type: "array", minItems: 1, items: { type: "integer", minimum: 1, maximum: 9 } },
+      text: { type: ["string", "null"], pattern: "^[a-z]+$", maxLength: 3 },
+      map: { additionalProperties: { type: "string", minLength: 1 } },
+    },
+  };
+  for (const [value, expected] of [
+    [[], "the configuration: expected object, found []"],
+    [{ lst: [] }, "unknown key `lst`; it takes list, text, map"],
+    [{ list: [] }, "`list`: expected at least 1 items, found []"],
+    [{ list: [1, 1.5] }, "`list[1]`: expected integer, found 1.5"],
+    [{ list: [10] }, "`list[0]`: expected at most 9, found 10"],
+    [{ text: "A" }, '`text`: expected text that matches ^[a-z]+$, found "A"'],
+    [{ text: "abcd" }, '`text`: expected at most 3 characters, found "abcd"'],
+    [{ map: { a: "" } }, '`map.a`: expected at least 1 characters, found ""'],
+  ]) {
+    assert.throws(() => check(value, schema), { message: expected });
+  }
+  assert.deepEqual(check({ list: [1], text: null, map: { a: "b" } }, schema), { list: [1], text: null, map: { a: "b" } });
+});
+
+test("a module that is no plugin says what is missing", () => {
+  for (const [module, words] of [
+    [{}, /it has no default export; write `export default`/],
+    [{ default: () => 1 }, /its default export is a function/],
+    [{ default: filter(() => true), configSchema: "x" }, /configSchema is a JSON Schema, an object; this is a string/],
+    [{ default: filter(() => true), configure: {} }, /configure is a function/],
+    [{ default: filter(() => true), pure: 1 }, /pure is true or false/],
+  ]) {
+    assert.throws(() => guest(module, ABOUT), words);
+  }
+  assert.throws(() => transformer({}), /takes a function of \(event, config\), not an object/);
+});
+
+test("state, clock and chance are the event's and only when they are granted", () => {
+  Object.assign(world, { grants: ["state", "clock", "random"], now: 1000, seed: "e-1", state: new Map() });
+  assert.equal(state.get("k"), null);
+  state.set("k", "née", { ttl: 10 });
+  assert.equal(state.get("k"), "née");
+  assert.equal(state.increment("n", 2), 2);
+  assert.equal(state.increment("n"), 3);
+  state.setJson("j", { a: 1 });
+  assert.deepEqual(state.getJson("j"), { a: 1 });
+  state.delete("j");
+  assert.equal(state.getJson("j"), null);
+  assert.throws(() => state.set("", "x"), { kind: "invalid", message: /^state: a key has 1 to 256 bytes/ });
+  assert.equal(clock.now(), 1000);
+  world.now = 1010;
+  assert.equal(state.get("k"), null);
+  const drawn = [random.number(), random.integer(1, 6)];
+  assert.ok(drawn[0] >= 0 && drawn[0] < 1 && [1, 2, 3, 4, 5, 6].includes(drawn[1]));
+  world.grants = [];
+  assert.throws(() => state.get("k"), { name: "ReferenceError", message: /`state` is not granted/ });
+});
+
+test("text survives the way through bytes, and broken bytes become a mark", () => {
+  for (const text of ["", "abc", "née ß 中 𝄞", "\u0000\u007f\u0080\u07ff\u0800\uffff"]) {
+    assert.deepEqual(Buffer.from(encode(text)), Buffer.from(text));
+    assert.equal(decode(encode(text)), text);
+  }
+  for (const bytes of [[0xff], [0x61, 0xc3], [0xed, 0xa0, 0x80], [0xc0, 0x80], [0xf4, 0x90, 0x80, 0x80]]) {
+    assert.ok(decode(Uint8Array.from(bytes)).includes("\ufffd"), String(bytes));
+  }
+});
+
+test("a place in the bundle is told as one in the source", () => {
+  const places = { names: ["src/plugin.js"], known: [[12, 0, 3]] };
+  assert.equal(place("    at boom (x:12:5)\n    at y (x:13:1)\n", places), "boom (src/plugin.js:3)");
+  assert.equal(place("    at <anonymous> (x:12:5)\n", places), "src/plugin.js:3");
+  assert.equal(place("    at boom (x:11:5)\n", places), "");
+});
