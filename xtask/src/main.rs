@@ -11,6 +11,7 @@ mod fuzz;
 mod plugins;
 mod print;
 mod run;
+mod scripted;
 mod shop;
 mod test;
 mod wasm;
@@ -37,12 +38,14 @@ usage: cargo xtask <command>
   fuzz [TARGET] [--seconds N]
                   hostile bytes for patterns and events: parse, match, pair; each for
                   a minute, or N seconds (with cargo-fuzz and a nightly toolchain)
-  plugins         build the example plugins into plugins/*.wasm
+  plugins [test]  build the example plugins into plugins/*.wasm; with `test`, run their own
+                  tests and the SDKs' instead
   shop-events     write the example shop's recorded events anew
 
 Plugins are WebAssembly. When the compiler has no target wasm32-unknown-unknown, it is
 added with rustup, after saying so; SLIPSWITCH_WASM=debian takes Debian's packages
-instead, unpacked under target/ (nothing is installed).";
+instead, unpacked under target/ (nothing is installed). Those in JavaScript and Python
+need node, npm and python3; their tools come from npm and PyPI into target/.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -76,6 +79,10 @@ fn command(words: &[&str]) -> Option<anyhow::Result<()>> {
         ["bench", sections @ ..] => run(&|root| bench::bench(root, sections)),
         ["fuzz", words @ ..] => run(&|root| fuzz::fuzz(root, words)),
         ["plugins"] => run(&build_plugins),
+        ["plugins", "test"] => run(&|root| {
+            plugins::test_all(root)?;
+            scripted::test_all(root)
+        }),
         ["shop-events"] => run(&shop::write),
         ["help" | "--help" | "-h"] => {
             print::line(USAGE);
@@ -87,7 +94,9 @@ fn command(words: &[&str]) -> Option<anyhow::Result<()>> {
 
 fn build_plugins(root: &Path) -> anyhow::Result<()> {
     let toolchain = wasm::ensure(root)?;
-    for file in plugins::build_all(root, &toolchain)? {
+    let mut files = plugins::build_all(root, &toolchain)?;
+    files.extend(scripted::build_all(root)?);
+    for file in files {
         print::line(&file.display().to_string());
     }
     Ok(())

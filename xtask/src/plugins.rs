@@ -1,4 +1,4 @@
-//! Builds and tests the example plugins: every folder of `plugins/` that holds a cargo project.
+//! Builds and tests the example plugins in Rust: every folder of `plugins/` that holds a cargo project.
 //!
 //! # Invariants
 //!
@@ -14,7 +14,7 @@ use anyhow::{Context as _, bail};
 
 use crate::wasm::{self, TARGET, Toolchain};
 
-/// Builds every plugin in release and puts `plugins/<folder>.wasm` beside its folder.
+/// Builds every plugin in Rust in release and puts `plugins/<folder>.wasm` beside its folder.
 pub(crate) fn build_all(root: &Path, toolchain: &Toolchain) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for folder in folders(root)? {
@@ -44,13 +44,18 @@ pub(crate) fn test_all(root: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The plugins' projects, in the order of their names.
+/// The plugins' projects in Rust, in the order of their names.
 pub(crate) fn folders(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    folders_with(root, "Cargo.toml")
+}
+
+/// The folders of `plugins/` that hold a file `manifest`.
+pub(crate) fn folders_with(root: &Path, manifest: &str) -> anyhow::Result<Vec<PathBuf>> {
     let plugins = root.join("plugins");
     let mut folders = Vec::new();
     for entry in fs::read_dir(&plugins).with_context(|| format!("read {}", plugins.display()))? {
         let folder = entry?.path();
-        if folder.join("Cargo.toml").is_file() {
+        if folder.join(manifest).is_file() {
             folders.push(folder);
         }
     }
@@ -100,7 +105,8 @@ fn wasm_file(message: &str, manifest: &Path) -> Option<PathBuf> {
     files.into_iter().find(|file| file.extension().is_some_and(|it| it == "wasm"))
 }
 
-fn put(built: &Path, file: &Path) -> anyhow::Result<()> {
+/// Puts a built plugin into its place, when it is another than the one there.
+pub(crate) fn put(built: &Path, file: &Path) -> anyhow::Result<()> {
     let bytes = fs::read(built)?;
     if fs::read(file).is_ok_and(|present| present == bytes) {
         return Ok(());

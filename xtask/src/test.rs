@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{plugins, print, run, wasm};
+use crate::{plugins, print, run, scripted, wasm};
 
 pub(crate) fn test(root: &Path) -> anyhow::Result<()> {
     // The tests from end to end take real plugins and the real command: both are built first. All of the
@@ -10,10 +10,12 @@ pub(crate) fn test(root: &Path) -> anyhow::Result<()> {
     // would compile those twice.
     let toolchain = wasm::ensure(root)?;
     plugins::build_all(root, &toolchain)?;
+    scripted::build_all(root)?;
     run::run(run::cargo(root).args(["test", "--locked", "--workspace", "--no-run"]))?;
 
     print::line("the plugins' own tests, on this machine's processor");
     plugins::test_all(root)?;
+    scripted::test_all(root)?;
     if run::succeeds(run::cargo(root).args(["nextest", "--version"])) {
         run::run(run::cargo(root).args(["test", "--locked", "--workspace", "--doc"]))?;
         run::run(run::cargo(root).args([
