@@ -1,5 +1,6 @@
 //! The attributes of `slipswitch-sdk`: a function becomes a plugin, a struct its configuration.
 
+mod config;
 mod role;
 
 use proc_macro::TokenStream;
@@ -68,4 +69,29 @@ pub fn filter(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn batch_transformer(arguments: TokenStream, item: TokenStream) -> TokenStream {
     role::expand(arguments.into(), &item.into(), Role::BatchTransformer).into()
+}
+
+/// Makes a struct or an enum the configuration of a plugin: what a rule writes under `config`.
+///
+/// It derives `serde::Deserialize`, without serde among the plugin's own dependencies, refuses keys that it does not
+/// know, and publishes its JSON Schema: with doc comments as descriptions, as `#[serde(…)]` attributes have it.
+///
+/// ```
+/// use slipswitch_sdk::{Event, filter};
+///
+/// #[slipswitch_sdk::config]
+/// struct Config {
+///     /// Only events of these sources go on.
+///     sources: Vec<String>,
+/// }
+///
+/// #[filter]
+/// fn some(event: &Event, config: &Config) -> bool {
+///     config.sources.iter().any(|source| source == event.source())
+/// }
+/// # fn main() {}
+/// ```
+#[proc_macro_attribute]
+pub fn config(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    config::expand(arguments.into(), item.into()).into()
 }

@@ -79,10 +79,14 @@ mod output;
 pub mod random;
 mod schema;
 pub mod state;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
 
 pub use config::{ConfigError, NoConfig, config};
 pub use error::Error;
 pub use event::Event;
 pub use output::{BatchOutputs, Output, Outputs, Verdict};
 pub use schema::Schema;
-pub use slipswitch_sdk_macros::{batch_transformer, filter, transformer};
+#[doc(hidden)]
+pub use serde;
+pub use slipswitch_sdk_macros::{batch_transformer, config, filter, transformer};

@@ -5,7 +5,7 @@
 //! - Each thread has a world of its own, so tests that run side by side do not meet.
 
 use alloc::borrow::ToOwned as _;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -20,6 +20,8 @@ pub(crate) struct World {
     now_ms: i64,
     /// Where the random numbers are.
     seed: u64,
+    /// The interfaces that were called, by their names in a rule's `grant`.
+    pub(crate) asked: BTreeSet<&'static str>,
     pub(crate) state: BTreeMap<String, Value>,
     pub(crate) counters: BTreeMap<String, u64>,
     pub(crate) observed: BTreeMap<String, Vec<f64>>,
@@ -82,21 +84,31 @@ pub(crate) fn log(level: Level, message: &str, fields: &[(&str, &str)]) {
 
 pub(crate) fn count(name: &str, by: u64) {
     world(|world| {
+        world.asked.insert("metrics");
         let sum = world.counters.entry(name.to_owned()).or_default();
         *sum = sum.saturating_add(by);
     });
 }
 
 pub(crate) fn observe(name: &str, value: f64) {
-    world(|world| world.observed.entry(name.to_owned()).or_default().push(value));
+    world(|world| {
+        world.asked.insert("metrics");
+        world.observed.entry(name.to_owned()).or_default().push(value);
+    });
 }
 
 pub(crate) fn now() -> i64 {
-    world(|world| world.now_ms)
+    world(|world| {
+        world.asked.insert("clock");
+        world.now_ms
+    })
 }
 
 pub(crate) fn number() -> u64 {
-    world(World::number)
+    world(|world| {
+        world.asked.insert("random");
+        world.number()
+    })
 }
 
 pub(crate) fn bytes(len: u32) -> Vec<u8> {
@@ -135,6 +147,7 @@ pub(crate) fn increment(key: &str, by: i64, ttl_ms: Option<u64>) -> Result<i64, 
 }
 
 fn check(key: &str, value: &[u8]) -> Result<(), Error> {
+    world(|world| world.asked.insert("state"));
     if !(1..=KEY_BYTES_MAX).contains(&key.len()) {
         let words = std::format!("the key has {} bytes of 1 to {KEY_BYTES_MAX}", key.len());
         return Err(Error::TooLarge(words));
