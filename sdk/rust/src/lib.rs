@@ -76,6 +76,7 @@ pub mod metrics;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 mod output;
+mod path;
 pub mod random;
 mod schema;
 pub mod state;
@@ -86,6 +87,7 @@ pub use config::{ConfigError, NoConfig, config};
 pub use error::Error;
 pub use event::Event;
 pub use output::{BatchOutputs, Output, Outputs, Verdict};
+pub use path::Path;
 pub use schema::Schema;
 #[doc(hidden)]
 pub use serde;
