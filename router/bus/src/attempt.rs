@@ -55,6 +55,20 @@ pub(crate) struct Heard {
     pub gone: Option<String>,
     /// Until when the target wants to be left alone.
     pub hold_until: Option<Timestamp>,
+    /// What the transform told of its plugins.
+    pub plugins: Plugins,
+}
+
+/// What a transform told of the plugins in it.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) enum Plugins {
+    /// None was called.
+    #[default]
+    Silent,
+    /// They answered in order, also with an error.
+    Answered,
+    /// One crashed, or was over a limit: which, on what event and how, in words.
+    Failed(String),
 }
 
 impl Heard {
@@ -252,6 +266,7 @@ impl<'a> Course<'a> {
         let mut outcome = self.outcome();
         match self.transform(event, key, room).await {
             Ok(payloads) => {
+                outcome.heard.plugins = Plugins::Answered;
                 if payloads.is_empty() {
                     self.dropped(key.delivery(offset, 0));
                 }
@@ -291,6 +306,12 @@ impl<'a> Course<'a> {
         error: TransformError,
         outcome: &mut Outcome,
     ) {
+        outcome.heard.plugins = match &error {
+            TransformError::Fault(words) => {
+                Plugins::Failed(format!("event {}: {words}", self.event_id))
+            }
+            TransformError::Final(_) | TransformError::Retry(_) => Plugins::Answered,
+        };
         let answer = match error {
             TransformError::Final(reason) => Answer::Refused { reason },
             TransformError::Retry(reason) | TransformError::Fault(reason) => {

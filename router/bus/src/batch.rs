@@ -18,7 +18,7 @@ use std::ops::Range;
 use delivery::{Answer, Delivery};
 use journal::Offset;
 
-use crate::attempt::{Course, End, Outcome};
+use crate::attempt::{Course, End, Outcome, Plugins};
 use crate::core::Core;
 use crate::key::Key;
 use crate::lane::Owed;
@@ -50,6 +50,7 @@ pub(crate) async fn events(core: &Core, key: &Key, all: Vec<Owed>) -> Vec<(Offse
         let mut outcome = course.outcome();
         match made {
             Ok(payloads) => {
+                outcome.heard.plugins = Plugins::Answered;
                 if payloads.is_empty() {
                     course.dropped(key.delivery(owed.offset, 0));
                 }

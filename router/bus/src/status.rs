@@ -47,6 +47,10 @@ pub struct CircuitStatus {
 }
 
 impl CircuitStatus {
+    fn closed() -> Self {
+        Self { state: "closed", since: None, next_probe_at: None, failures: 0 }
+    }
+
     fn of(circuit: &delivery::Circuit) -> Self {
         Self {
             state: circuit.state().as_str(),
@@ -138,6 +142,10 @@ pub struct SubscriptionStatus {
     /// Since when it is stopped because its target said that it is gone.
     pub disabled: Option<Stopped>,
     pub circuit: CircuitStatus,
+    /// What it knows of the plugins on the way to the target.
+    pub plugins: CircuitStatus,
+    /// How they crashed or went over a limit last: which, on what event; none while they never did.
+    pub plugin_fault: Option<String>,
     pub delivered: u64,
     pub dropped: u64,
     pub dead: u64,
@@ -203,7 +211,9 @@ fn without_rule(stored: &Subscription, (first, end): (u64, u64)) -> Subscription
         next_attempt_at: None,
         paused: stored.paused.clone(),
         disabled: stored.disabled.clone(),
-        circuit: CircuitStatus { state: "closed", since: None, next_probe_at: None, failures: 0 },
+        circuit: CircuitStatus::closed(),
+        plugins: CircuitStatus::closed(),
+        plugin_fault: None,
         delivered: counts.delivered,
         dropped: counts.dropped,
         dead: counts.dead,
@@ -291,6 +301,8 @@ impl Core {
                 postponed,
                 next_attempt_at: inner.next_due(),
                 circuit: CircuitStatus::of(inner.circuit()),
+                plugins: CircuitStatus::of(inner.plugins().0),
+                plugin_fault: inner.plugins().1.map(ToOwned::to_owned),
                 paused: inner.paused().cloned(),
                 disabled: inner.disabled().cloned(),
                 delivered: inner.counts.delivered,

@@ -1,5 +1,6 @@
 //! Whether anything may start in a lane now: not while it is paused or disabled, only to find out
-//! while its circuit is open, not before the target wants it, and not faster than its rate.
+//! while its circuit is open, not before the target wants it, and not faster than its rate. Its
+//! plugins have a circuit of their own, for events that have not been transformed.
 //!
 //! # Invariants
 //!
@@ -11,8 +12,13 @@ use delivery::{Circuit, CircuitOptions, CircuitState, Permit, Rate};
 use event::Timestamp;
 
 use super::Now;
-use crate::attempt::Heard;
+use crate::attempt::{Heard, Plugins};
 use crate::state::Stopped;
+
+/// Calls in a row that crashed or were over a limit, until no events are given to the plugins any more.
+const PLUGIN_FAILURES: u32 = 5;
+/// When they get an event again, to see; then twice as long, up to five minutes.
+const PLUGIN_PROBE_AFTER: Duration = Duration::from_secs(1);
 
 /// What may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +37,10 @@ pub(super) struct Gate {
     pub(super) target_paused: Option<Stopped>,
     pub(super) disabled: Option<Stopped>,
     circuit: Circuit,
+    /// Of the plugins.
+    plugins: Circuit,
+    /// How they failed last.
+    fault: Option<String>,
     /// What the target asked for.
     hold_until: Option<Timestamp>,
     rate: Option<Rate>,
@@ -45,20 +55,39 @@ impl Gate {
         disabled: Option<Stopped>,
     ) -> Self {
         let circuit = Circuit::new(circuit);
+        let (failures, probe_after) = (PLUGIN_FAILURES, PLUGIN_PROBE_AFTER);
+        let plugins = Circuit::new(CircuitOptions { failures, probe_after });
         Self {
             paused,
             target_paused: None,
             disabled,
             circuit,
+            plugins,
+            fault: None,
             hold_until: None,
             rate: None,
             asked: None,
         }
     }
 
-    /// The rule says something else of the circuit now.
-    pub(super) fn change(&mut self, circuit: CircuitOptions) {
+    /// The rule says something else of the circuit now, and perhaps of its plugins.
+    pub(super) fn change(&mut self, circuit: CircuitOptions, now: Option<Timestamp>) {
         self.circuit.change(circuit);
+        self.plugins.probe_now(now.unwrap_or(Timestamp::from_millis(0)));
+    }
+
+    /// Whether an event may be given to the plugins.
+    pub(super) fn plugins_permit(&self, now: Timestamp) -> Permit {
+        self.plugins.permit(now)
+    }
+
+    /// An event is given to the plugins to find out whether they work.
+    pub(super) fn probe_plugins(&mut self) {
+        self.plugins.probe();
+    }
+
+    pub(super) fn plugins(&self) -> (&Circuit, Option<&str>) {
+        (&self.plugins, self.fault.as_deref())
     }
 
     /// The rule's rate, or another one that was asked for.
@@ -97,7 +126,8 @@ impl Gate {
 
     /// Somebody thinks that the target is back. False when that is not asked.
     pub(super) fn probe_now(&mut self, now: Timestamp) -> bool {
-        self.circuit.probe_now(now)
+        let of_plugins = self.plugins.probe_now(now);
+        self.circuit.probe_now(now) || of_plugins
     }
 
     pub(super) fn probe(&mut self) {
@@ -137,6 +167,18 @@ impl Gate {
             }
             self.hold_until = self.hold_until.max(one.hold_until);
             gone = gone.or_else(|| one.gone.clone());
+            match &one.plugins {
+                Plugins::Silent => (),
+                Plugins::Answered => self.plugins.succeeded(now.wall),
+                Plugins::Failed(words) => {
+                    self.fault = Some(words.clone());
+                    self.plugins.failed(now.wall, false);
+                }
+            }
+        }
+        if heard.iter().all(|one| one.plugins == Plugins::Silent) {
+            // Perhaps the one that was to find out did not get there.
+            self.plugins.probe_later(now.wall);
         }
         if !has_told && is_owed && gone.is_none() {
             self.circuit.probe_later(now.wall);
@@ -150,6 +192,7 @@ impl Gate {
     pub(super) fn step_back(&mut self, back: Duration) {
         self.hold_until = self.hold_until.map(|until| until.before(back));
         self.circuit.step_back(back);
+        self.plugins.step_back(back);
     }
 
     pub(super) fn circuit(&self) -> &Circuit {
@@ -163,7 +206,15 @@ impl Gate {
 
     /// Whether the backlog should wait in the journal, and not here.
     pub(super) fn keeps_nothing(&self) -> bool {
-        self.is_stopped() || self.circuit.state() != CircuitState::Closed
+        let circuits = [&self.circuit, &self.plugins];
+        self.is_stopped() || circuits.iter().any(|one| one.state() != CircuitState::Closed)
+    }
+
+    /// Whether nothing but the open circuit of its plugins keeps it from taking events.
+    pub(super) fn is_for_plugins(&self) -> bool {
+        !self.is_stopped()
+            && self.circuit.state() == CircuitState::Closed
+            && self.plugins.state() == CircuitState::Open
     }
 
     /// Whether nothing but an open circuit keeps it shut.

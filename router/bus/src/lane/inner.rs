@@ -1,5 +1,6 @@
 //! The state of a lane, and every step it can take.
 
+mod hear;
 mod keep;
 mod pick;
 mod stops;
@@ -7,7 +8,7 @@ mod stops;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use delivery::{Circuit, CircuitState, DeliveryId, ErrorKind};
+use delivery::{Circuit, DeliveryId, ErrorKind};
 use event::Timestamp;
 use journal::Offset;
 use roaring::RoaringTreemap;
@@ -17,7 +18,7 @@ use super::gate::Gate;
 use super::versions::{Versions, Written};
 use super::waiting::Waiting;
 use super::{Bounds, Forced, Now, Owed};
-use crate::attempt::{End, Heard, Outcome, Retry};
+use crate::attempt::{End, Outcome, Retry};
 use crate::key::Key;
 use crate::making::Room;
 use crate::routes::Route;
@@ -166,7 +167,8 @@ impl Inner {
     fn needs_a_probe(&self) -> bool {
         // What waits where the rule is gone is not tried again.
         let has_probe = self.retired.is_none() && self.waiting.has_probe();
-        self.gate.is_only_broken() && !has_probe && self.running == 0
+        let is_broken = self.gate.is_only_broken() && !has_probe || self.gate.is_for_plugins();
+        is_broken && self.running == 0
     }
 
     /// Whether the own reader should be at work, and is not.
@@ -265,32 +267,6 @@ impl Inner {
         self.fall_back_if_shut();
     }
 
-    /// What the attempts told about the target.
-    fn hear(&mut self, heard: &[Heard], is_owed: bool, now: Now) {
-        let is_full = self.waiting.len() >= self.bounds.postponed_max;
-        let was_closed = self.gate.circuit().state() == CircuitState::Closed;
-        let gone = self.gate.hear(heard, (is_full, is_owed), now);
-        let circuit = self.gate.circuit();
-        match (was_closed, circuit.state() == CircuitState::Closed) {
-            (true, false) => {
-                let error = self.last_error.as_deref().unwrap_or_default();
-                tracing::warn!(subscription = %self.key, failures = circuit.failures(), %error, "its circuit is open: nothing is sent but a probe now and then, and its backlog waits in the journal");
-            }
-            (false, true) => {
-                tracing::info!(subscription = %self.key, "its circuit is closed again")
-            }
-            (true, true) | (false, false) => (),
-        }
-        if let Some(reason) = gone.filter(|_| self.gate.disabled.is_none()) {
-            let target = self.key.without_replay();
-            tracing::error!(subscription = %self.key, %reason, "its target says that it is gone: it is disabled until `slipswitch target enable {target}`");
-            let disabled = Stopped { since: now.wall, reason };
-            self.newly_disabled = Some(disabled.clone());
-            self.gate.disabled = Some(disabled);
-            self.is_dirty = true;
-        }
-    }
-
     fn take_in(&mut self, outcome: Outcome) {
         self.is_dirty = true;
         self.counts.failed_attempts += u64::from(outcome.failed_attempts);
@@ -340,7 +316,7 @@ impl Inner {
             let needed = self.needs_versions_from();
             self.feed.adopt(Arc::clone(&route), position, needed);
         }
-        self.gate.change(route.circuit());
+        self.gate.change(route.circuit(), self.seen.map(|seen| seen.wall));
         self.route = route;
         if self.key.replay.is_none() && self.retired.take().is_some() {
             // It came back before all that it was owed had been tried: it goes on where it is.
@@ -374,6 +350,11 @@ impl Inner {
             && self.waiting.is_empty();
         let ends = is_over || self.is_cancelled && self.running == 0;
         ends && !std::mem::replace(&mut self.is_over, true)
+    }
+
+    /// The circuit of its plugins, and how they failed last.
+    pub(crate) fn plugins(&self) -> (&Circuit, Option<&str>) {
+        self.gate.plugins()
     }
 
     pub(crate) fn circuit(&self) -> &Circuit {

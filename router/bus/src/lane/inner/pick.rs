@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use delivery::Permit;
 use event::Timestamp;
 use ruleset::Batch;
 
@@ -44,6 +45,13 @@ impl Inner {
             Pass::Probe => self.waiting.take_probe(now.wall),
         }
         .map(Work::Retry);
+        let finds_out = due.is_none() && self.retired.is_none();
+        let plugins = match self.gate.plugins_permit(now.wall) {
+            Permit::Probe if finds_out => Pass::Probe,
+            Permit::NotBefore(_) | Permit::Wait if finds_out => return None,
+            _ => Pass::Free,
+        };
+        let pass_of_batch = if plugins == Pass::Probe { plugins } else { pass };
         let work = match (due, self.route.target.flow.batch) {
             (Some(due), _) => due,
             (None, None) => {
@@ -54,11 +62,14 @@ impl Inner {
             }
             (None, Some(batch)) => {
                 self.room()?; // Its events find more of it when they are transformed.
-                Work::Batch(self.next_batch(batch, pass, now)?)
+                Work::Batch(self.next_batch(batch, pass_of_batch, now)?)
             }
         };
         if pass == Pass::Probe {
             self.gate.probe();
+        }
+        if plugins == Pass::Probe {
+            self.gate.probe_plugins();
         }
         self.running += 1;
         self.gate.take(now);
@@ -215,8 +226,12 @@ impl Inner {
         };
         let due = self.waiting.next_due().map(|due_at| due_at.since(now.wall));
         let batch = self.route.target.flow.batch.and_then(|batch| self.batch_wait(batch, now));
+        let plugins = match self.gate.plugins_permit(now.wall) {
+            Permit::NotBefore(at) => Some(at.since(now.wall)),
+            Permit::Yes | Permit::Probe | Permit::Wait => None,
+        };
         // What is ripe and did not start waits for something else than time.
-        due.into_iter().chain(batch.filter(|wait| !wait.is_zero())).chain(shut).min()
+        due.into_iter().chain(batch.filter(|wait| !wait.is_zero())).chain(shut).chain(plugins).min()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a lane tries, and when: while its circuit is open, and when the clock is set.
 
 use super::*;
-use crate::attempt::Heard;
+use crate::attempt::{Heard, Plugins};
 
 /// What a lane with the default circuit waits after ten failures, in milliseconds.
 const PROBE_AFTER: i64 = 1000;
@@ -138,4 +138,45 @@ fn a_removed_rule_keeps_the_pace_of_its_target() {
     assert!(model.work().is_none(), "the target wants to be left alone");
     model.now = 5_000;
     assert!(matches!(model.work(), Some(Work::Event(..))));
+}
+
+fn told(plugins: Plugins) -> Outcome {
+    let heard = Heard { plugins, ..Heard::default() };
+    Outcome { ends: vec![End::Delivered], heard, ..Outcome::default() }
+}
+
+#[test]
+fn plugins_that_fail_in_a_row_get_one_event_now_and_then_until_they_answer() {
+    let mut model = Model::new(vec![true; 40]);
+    (0..40).for_each(|_| model.dispatch());
+    let failed = || Plugins::Failed("event 1: step 1 (plugin `p`): it crashed".to_owned());
+    let run = |model: &Model, plugins| {
+        let Some(Work::Event(owed, _)) = model.work() else { return false };
+        model.finish_with(Part::Event(owed.offset), told(plugins));
+        true
+    };
+    // An answer in order between them: not in a row.
+    for plugins in [failed(), failed(), Plugins::Answered, failed(), failed(), failed(), failed()] {
+        model.read(8);
+        assert!(run(&model, plugins));
+    }
+    assert!(run(&model, failed()), "the fifth");
+    assert!(!run(&model, failed()) && model.lane.lock().plugins().1.is_some());
+    let mut wait = PROBE_AFTER;
+    for _ in 0..3 {
+        model.now += wait - 1;
+        model.read(8);
+        assert!(!run(&model, failed()), "not before its time");
+        model.now += 1;
+        assert!(run(&model, failed()), "one, to see");
+        assert!(!run(&model, failed()));
+        wait *= 2;
+    }
+    model.now += wait;
+    model.read(8);
+    let Some(Work::Event(probe, _)) = model.work() else { panic!("its time has come") };
+    assert!(model.work().is_none(), "one at a time");
+    model.finish_with(Part::Event(probe.offset), told(Plugins::Answered));
+    model.read(8);
+    assert!(run(&model, Plugins::Answered) && run(&model, Plugins::Answered));
 }

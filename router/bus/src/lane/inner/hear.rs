@@ -1,0 +1,52 @@
+//! What attempts and transforms tell of the target and of the plugins, and the words about it.
+
+use delivery::CircuitState;
+
+use super::Inner;
+use crate::attempt::Heard;
+use crate::lane::Now;
+use crate::state::Stopped;
+
+impl Inner {
+    /// What the attempts told about the target.
+    pub(super) fn hear(&mut self, heard: &[Heard], is_owed: bool, now: Now) {
+        let is_full = self.waiting.len() >= self.bounds.postponed_max;
+        let was_closed = self.gate.circuit().state() == CircuitState::Closed;
+        let plugins_were = self.gate.plugins().0.state();
+        let gone = self.gate.hear(heard, (is_full, is_owed), now);
+        let circuit = self.gate.circuit();
+        match (was_closed, circuit.state() == CircuitState::Closed) {
+            (true, false) => {
+                let error = self.last_error.as_deref().unwrap_or_default();
+                tracing::warn!(subscription = %self.key, failures = circuit.failures(), %error, "its circuit is open: nothing is sent but a probe now and then, and its backlog waits in the journal");
+            }
+            (false, true) => {
+                tracing::info!(subscription = %self.key, "its circuit is closed again")
+            }
+            (true, true) | (false, false) => (),
+        }
+        self.say_of_plugins(plugins_were);
+        if let Some(reason) = gone.filter(|_| self.gate.disabled.is_none()) {
+            let target = self.key.without_replay();
+            tracing::error!(subscription = %self.key, %reason, "its target says that it is gone: it is disabled until `slipswitch target enable {target}`");
+            let disabled = Stopped { since: now.wall, reason };
+            self.newly_disabled = Some(disabled.clone());
+            self.gate.disabled = Some(disabled);
+            self.is_dirty = true;
+        }
+    }
+
+    fn say_of_plugins(&self, before: CircuitState) {
+        let (circuit, fault) = self.gate.plugins();
+        let (failures, fault) = (circuit.failures(), fault.unwrap_or_default());
+        match (before == CircuitState::Closed, circuit.state() == CircuitState::Closed) {
+            (true, false) => {
+                tracing::error!(subscription = %self.key, failures, fault, "the circuit of its plugins is open: they get no event but one now and then, and its backlog waits in the journal");
+            }
+            (false, true) => {
+                tracing::info!(subscription = %self.key, "the circuit of its plugins is closed again");
+            }
+            (true, true) | (false, false) => (),
+        }
+    }
+}
