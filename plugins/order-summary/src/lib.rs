@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use slipswitch_sdk::{Error, Event, Output, transformer};
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[slipswitch_sdk::config]
+#[derive(Debug)]
 pub struct Config {
     /// Put before the line: `Hello! Order o-1001 …`.
     greeting: Option<String>,

@@ -3,13 +3,12 @@
 mod edit;
 mod path;
 
-use serde::Deserialize;
 use slipswitch_sdk::{Error, Event, Output, transformer};
 
 use crate::path::Path;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[slipswitch_sdk::config]
+#[derive(Debug)]
 pub struct Config {
     /// What to take out. A path that an event does not have is no error.
     fields: Vec<Path>,

@@ -1,8 +1,7 @@
 //! `$.a.b`, `$['a']`, `$.items[0]`, `$.items[*]`, `$.a.*`: a way from the event down.
 
-use serde::Deserialize;
-
-#[derive(Debug, Deserialize)]
+#[slipswitch_sdk::config]
+#[derive(Debug)]
 #[serde(try_from = "String")]
 pub struct Path {
     pub segments: Vec<Segment>,

@@ -2,72 +2,27 @@
 //!
 //! Every value is handed on as its own text, so numbers keep their digits and objects their key order.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use slipswitch_sdk::{Error, Event, Output, transformer};
+use slipswitch_sdk::{Error, Event, Output, Path, transformer};
 
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[slipswitch_sdk::config]
+#[derive(Debug)]
 pub struct Config {
     /// Where the items are.
+    #[serde(default = "items")]
     path: Path,
     /// The detail-type of the new events.
+    #[serde(default = "order_item")]
     detail_type: String,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        let path = Path { keys: vec!["detail".into(), "items".into()] };
-        Self { path, detail_type: "OrderItem".into() }
-    }
+fn items() -> Path {
+    Path::new("$.detail.items")
 }
 
-/// `$.detail.items`: keys from the event down.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-struct Path {
-    keys: Vec<String>,
-}
-
-impl TryFrom<String> for Path {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let keys: Vec<String> = text.split('.').skip(1).map(str::to_owned).collect();
-        let is_plain = keys.iter().all(|key| !key.is_empty() && !key.contains(['[', ']', '*']));
-        if !text.starts_with("$.") || !is_plain {
-            return Err(format!(
-                "path `{text}`: expected keys from the event down, such as `$.detail.items`"
-            ));
-        }
-        Ok(Self { keys })
-    }
-}
-
-impl Path {
-    fn find<'a>(&self, mut json: &'a RawValue) -> Option<&'a RawValue> {
-        for key in &self.keys {
-            let members: BTreeMap<Key<'a>, &'a RawValue> = serde_json::from_str(json.get()).ok()?;
-            json = members.get(&Key(Cow::Borrowed(key)))?;
-        }
-        Some(json)
-    }
-
-    fn text(&self) -> String {
-        format!("$.{}", self.keys.join("."))
-    }
-}
-
-#[derive(PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
-
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    detail: Order<'a>,
+fn order_item() -> String {
+    "OrderItem".into()
 }
 
 /// What each item takes along from its order.
@@ -103,14 +58,12 @@ struct Detail<'a> {
 
 #[transformer]
 pub fn split_items(event: &Event, config: &Config) -> Result<Vec<Output>, Error> {
-    let Envelope { detail: order } = event.read()?;
-    let place = || config.path.text();
-    let items = config
-        .path
-        .find(event.read()?)
-        .ok_or_else(|| Error::invalid(format!("no {} in the event", place())))?;
+    let order: Order<'_> = event.detail()?;
+    let place = &config.path;
+    let items =
+        event.at(place)?.ok_or_else(|| Error::invalid(format!("no {place} in the event")))?;
     let items: Vec<&RawValue> = serde_json::from_str(items.get())
-        .map_err(|_| Error::invalid(format!("{} is no array", place())))?;
+        .map_err(|_| Error::invalid(format!("{place} is no array")))?;
     let of = items.len();
     let event = |(index, item)| {
         let detail = Detail { order_id: order.order_id, currency: order.currency, item, index, of };

@@ -9,19 +9,15 @@ pub(crate) fn expand(arguments: Tokens, item: Tokens) -> Tokens {
         let error = Error::new_spanned(arguments, "`config` takes no arguments: write `#[config]`");
         return error.into_compile_error();
     }
-    let input: DeriveInput = match syn::parse2(item.clone()) {
-        Ok(input) => input,
-        Err(error) => {
-            return Error::new(error.span(), "`#[config]` stands on a struct or an enum")
-                .into_compile_error();
-        }
-    };
+    if let Err(error) = syn::parse2::<DeriveInput>(item.clone()) {
+        let words = "`#[config]` stands on a struct or an enum";
+        return Error::new(error.span(), words).into_compile_error();
+    }
     // Where fields are flattened serde cannot refuse the others; the SDK still does when it reads.
     let deny =
         if item.to_string().contains("flatten") { quote!() } else { quote!(, deny_unknown_fields) };
-    let _ = &input;
     quote! {
-        #[derive(::slipswitch_sdk::serde::Deserialize)]
+        #[derive(::slipswitch_sdk::serde::Deserialize, ::slipswitch_sdk::Schema)]
         #[serde(crate = "::slipswitch_sdk::serde" #deny)]
         #item
     }

@@ -1,7 +1,9 @@
 //! The attributes of `slipswitch-sdk`: a function becomes a plugin, a struct its configuration.
 
 mod config;
+mod names;
 mod role;
+mod schema;
 
 use proc_macro::TokenStream;
 
@@ -94,4 +96,12 @@ pub fn batch_transformer(arguments: TokenStream, item: TokenStream) -> TokenStre
 #[proc_macro_attribute]
 pub fn config(arguments: TokenStream, item: TokenStream) -> TokenStream {
     config::expand(arguments.into(), item.into()).into()
+}
+
+/// Derives the JSON Schema of a type from its fields, their doc comments, and its `#[serde(…)]` attributes.
+///
+/// [`macro@config`] does so too; this is for a type that has a `Deserialize` of its own, or none.
+#[proc_macro_derive(Schema, attributes(serde))]
+pub fn derive_schema(item: TokenStream) -> TokenStream {
+    schema::expand(item.into()).into()
 }

@@ -7,7 +7,7 @@ use core::{error, fmt};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::Schema;
+use crate::{Schema, SchemaText};
 
 /// Why a configuration is refused; the text is for the author of the rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +29,8 @@ impl error::Error for ConfigError {}
 pub struct NoConfig {}
 
 impl Schema for NoConfig {
-    fn write(to: &mut String) {
-        to.push_str(r#"{"type":"object","properties":{},"additionalProperties":false}"#);
+    fn write(to: &mut SchemaText) {
+        to.push(r#"{"type":"object","properties":{},"additionalProperties":false}"#);
     }
 }
 

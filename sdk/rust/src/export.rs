@@ -106,29 +106,10 @@ macro_rules! __schema_of {
         use $crate::export::{Anything as _, Described as _};
         (&$crate::export::Probe::<$type>(::core::marker::PhantomData)).text()
     }};
+    ($type:ty, $to:ident) => {{
+        use $crate::export::{Anything as _, Described as _};
+        (&$crate::export::Probe::<$type>(::core::marker::PhantomData)).write($to)
+    }};
 }
 pub use crate::__schema_of as schema_of;
-
-/// Asked for a schema, it answers through the first trait that fits.
-pub struct Probe<T>(pub core::marker::PhantomData<T>);
-
-pub trait Described {
-    fn text(&self) -> String;
-}
-
-impl<T: crate::Schema> Described for Probe<T> {
-    fn text(&self) -> String {
-        T::text()
-    }
-}
-
-/// Behind one reference more, so only for what is not [`Described`].
-pub trait Anything {
-    fn text(&self) -> String;
-}
-
-impl<T> Anything for &Probe<T> {
-    fn text(&self) -> String {
-        String::new()
-    }
-}
+pub use crate::schema::{Anything, Described, Probe};

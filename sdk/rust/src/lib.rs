@@ -88,7 +88,7 @@ pub use error::Error;
 pub use event::Event;
 pub use output::{BatchOutputs, Output, Outputs, Verdict};
 pub use path::Path;
-pub use schema::Schema;
+pub use schema::{Schema, SchemaText};
 #[doc(hidden)]
 pub use serde;
-pub use slipswitch_sdk_macros::{batch_transformer, config, filter, transformer};
+pub use slipswitch_sdk_macros::{Schema, batch_transformer, config, filter, transformer};

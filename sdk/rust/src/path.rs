@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::{Error, Event, Schema};
+use crate::{Error, Event, Schema, SchemaText};
 
 /// Keys from the event down: `$.detail.items`, `$.detail-type`. A field of a configuration; [`Event::at`] follows it.
 ///
@@ -20,6 +20,17 @@ use crate::{Error, Event, Schema};
 pub struct Path {
     text: String,
     keys: Vec<String>,
+}
+
+impl Path {
+    /// A path that is written in the program: a default.
+    ///
+    /// # Panics
+    ///
+    /// When it is none.
+    pub fn new(text: &str) -> Self {
+        Self::try_from(text.to_owned()).unwrap_or_else(|words| panic!("{words}"))
+    }
 }
 
 impl TryFrom<String> for Path {
@@ -44,8 +55,8 @@ impl fmt::Display for Path {
 }
 
 impl Schema for Path {
-    fn write(to: &mut String) {
-        to.push_str(r#"{"type":"string","pattern":"^\\$(\\.[^.*\\[\\]]+)+$"}"#);
+    fn write(to: &mut SchemaText) {
+        to.push(r#"{"type":"string","pattern":"^\\$(\\.[^.*\\[\\]]+)+$"}"#);
     }
 }
 
@@ -115,15 +126,14 @@ impl<'de> DeserializeSeed<'de> for Is<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::ToString as _;
 
     #[test]
     fn a_path_leads_to_the_value_as_it_was_sent() {
         let json = r#"{"detail-type":"T","detail":{"a":{"b":1.10,"\u0063":[1]},"a2":null}}"#;
         let event = Event::parse(json).unwrap();
         let at = |path: &str| {
-            let path = Path::try_from(path.to_string()).unwrap();
-            event.at(&path).unwrap().map(|value| value.get().to_string())
+            let path = Path::try_from(path.to_owned()).unwrap();
+            event.at(&path).unwrap().map(|value| value.get().to_owned())
         };
         for (path, expected) in [
             ("$.detail.a.b", Some("1.10")),
@@ -140,7 +150,7 @@ mod tests {
     #[test]
     fn what_is_no_path_is_refused_with_one_that_is() {
         for text in ["detail.items", "$", "$.", "$.a..b", "$.items[*]"] {
-            let error = Path::try_from(text.to_string()).unwrap_err();
+            let error = Path::try_from(text.to_owned()).unwrap_err();
             let words = "expected keys from the event down, such as `$.detail.items`";
             assert_eq!(error, format!("path `{text}`: {words}"));
         }
