@@ -17,6 +17,7 @@ mod clock;
 mod failure;
 mod fit;
 mod input;
+mod kit;
 mod name;
 mod output;
 mod problem;

@@ -1,8 +1,9 @@
 //! The day of somebody who writes plugins: no router runs.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
-use crate::harness::Scene;
+use crate::harness::{Ended, Process, Scene, plugin};
 
 const CASES: &str = r#"[
   {
@@ -144,4 +145,75 @@ fn events_run_through_a_plugin_and_what_each_costs_is_told() {
     run("", &["--grant", "files"])
         .expect(2)
         .says(&["`files` is nothing that a plugin can be granted"]);
+}
+
+/// With nothing in `PATH` but these programs, each a shell script.
+fn run_with_tools(scene: &Scene, tools: &[(&str, String)], words: &[&str]) -> Ended {
+    let path = scene.path("tools");
+    fs::create_dir_all(&path).unwrap();
+    for (name, script) in tools {
+        scene.write(&format!("tools/{name}"), format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(path.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = scene.command(words);
+    Process::start(command.env("PATH", path).env_remove("RUSTC"), b"").ended()
+}
+
+#[test]
+fn a_new_project_has_all_it_needs_and_is_not_written_twice() {
+    let scene = Scene::new();
+    for role in ["transformer", "filter", "batch"] {
+        let name = format!("my-{role}");
+        scene.run(&["plugin", "new", &name, "--lang", "rust", "--role", role]).expect(0);
+        let text = |file: &str| fs::read_to_string(scene.path(&name).join(file)).unwrap();
+        assert!(text("Cargo.toml").contains(&format!("name = \"{name}\"")));
+        let attribute =
+            if role == "batch" { "#[batch_transformer]" } else { &format!("#[{role}]") };
+        assert!(text("src/lib.rs").contains(attribute), "{role}");
+        assert!(text(".slipswitch/sdk/rust/src/lib.rs").contains("slipswitch"));
+    }
+    let again = ["plugin", "new", "my-filter", "--lang", "rust"];
+    scene.run(&again).expect(2).says(&["my-filter is there already: nothing was written"]);
+    let reserved = ["plugin", "new", "test", "--lang", "rust"];
+    scene.run(&reserved).expect(2).says(&["`my-test` would do"]);
+
+    fs::write(scene.path("my-filter/.slipswitch/sdk/rust/src/lib.rs"), "broken").unwrap();
+    scene.run(&["plugin", "update-sdk", "my-filter"]).expect(0);
+    let mended =
+        fs::read_to_string(scene.path("my-filter/.slipswitch/sdk/rust/src/lib.rs")).unwrap();
+    assert!(mended.contains("slipswitch"));
+}
+
+#[test]
+fn a_build_says_what_is_missing_and_puts_what_it_made_into_place() {
+    let scene = Scene::new();
+    scene.run(&["plugin", "new", "hello", "--lang", "rust"]).expect(0);
+    let build = ["plugin", "build", "hello", "--out", "plugins"];
+    run_with_tools(&scene, &[], &build)
+        .expect(1)
+        .says(&["there is no `cargo`", "https://rustup.rs"]);
+
+    let metadata = r#"echo '{"packages":[{"name":"hello","manifest_path":"'$PWD'/Cargo.toml"}]}'"#;
+    let cargo = |built: &str| {
+        let artifact =
+            format!(r#"echo '{{"manifest_path":"'$PWD'/Cargo.toml","filenames":["{built}"]}}'"#);
+        ("cargo", format!("case $1 in metadata) {metadata};; *) {artifact};; esac"))
+    };
+    let made = plugin("redact").display().to_string();
+    let without = [cargo(&made), ("rustc", "echo /nowhere".to_owned())];
+    let words = ["your Rust has no target wasm32-unknown-unknown", "rustup target add"];
+    run_with_tools(&scene, &without, &build).expect(1).says(&words);
+
+    let with = ("rustc", "echo /".to_owned());
+    let built = run_with_tools(&scene, &[cargo(&made), with.clone()], &build).expect(0);
+    assert!(built.out.starts_with("plugins/hello.wasm: redact 0."), "{}", built.out);
+    let bytes = |path| fs::read(path).unwrap();
+    assert_eq!(bytes(scene.path("plugins/hello.wasm")), bytes(plugin("redact")));
+
+    // What is no plugin does not take the place of one.
+    let bad = scene.path("hello/Cargo.toml").with_file_name("bad.wasm");
+    fs::write(&bad, "no").unwrap();
+    let tools = [cargo(&bad.display().to_string()), with];
+    run_with_tools(&scene, &tools, &build).expect(78).says(&["not WebAssembly"]);
+    assert_eq!(bytes(scene.path("plugins/hello.wasm")), bytes(plugin("redact")));
 }

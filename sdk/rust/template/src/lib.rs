@@ -7,11 +7,11 @@ use slipswitch_sdk::{Error, Event, Output, transformer};
 #[slipswitch_sdk::config]
 pub struct Config {
     /// What to say before the name.
-    #[serde(default = "hello")]
+    #[serde(default = "default_greeting")]
     greeting: String,
 }
 
-fn hello() -> String {
+fn default_greeting() -> String {
     "Hello".into()
 }
 

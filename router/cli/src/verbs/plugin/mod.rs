@@ -1,6 +1,8 @@
 //! `slipswitch plugin …`: writing plugins, and looking after those of a running router.
 
+mod build;
 mod inspect;
+mod new;
 mod run;
 mod test;
 
@@ -11,16 +13,22 @@ use server::offline::plugins::PluginError;
 
 use crate::failure::{Exit, Failure};
 
-/// Write plugins: run their cases, try them on events, look at one.
+/// Write plugins: a new project, its build, its cases, a try on events.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    New(new::Arguments),
+    Build(build::Arguments),
     Test(test::Arguments),
     Run(run::Arguments),
     Inspect(inspect::Arguments),
+    UpdateSdk(new::UpdateArguments),
 }
 
 pub(crate) fn run(verb: &Verb) -> Result<(), Failure> {
     match verb {
+        Verb::New(arguments) => new::run(arguments),
+        Verb::Build(arguments) => build::run(arguments),
+        Verb::UpdateSdk(arguments) => new::update(arguments),
         Verb::Run(arguments) => run::run(arguments),
         Verb::Inspect(arguments) => inspect::run(arguments),
         Verb::Test(arguments) => test::run(arguments),

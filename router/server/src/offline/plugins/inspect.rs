@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use bus::Clock as _;
-use bus::plugin::{CONTRACT, Host, Options, Plugin, Role};
+use bus::plugin::{CONTRACT, Host, Options, Plugin};
 use serde::Serialize;
 
-use super::{PluginError, load, read};
+use super::{PluginError, host, load, read};
 use crate::clock::SystemClock;
 
 /// A plugin from outside.
@@ -56,7 +56,7 @@ pub fn plugin_inspect(path: &Path) -> Result<Inspection, PluginError> {
         name: info.name.clone(),
         version: info.version.clone(),
         description: info.description.clone(),
-        role: role(plugin.role()),
+        role: plugin.role().name(),
         contract: CONTRACT,
         pure: info.pure,
         imports: plugin.imports().iter().map(|import| import.name()).collect(),
@@ -68,8 +68,24 @@ pub fn plugin_inspect(path: &Path) -> Result<Inspection, PluginError> {
     })
 }
 
-pub(super) fn role(role: Role) -> &'static str {
-    role.name()
+/// What a plugin says of itself, and no more.
+#[derive(Clone, Debug)]
+pub struct Look {
+    pub name: String,
+    pub version: String,
+    pub role: &'static str,
+}
+
+/// Loads a file as a router does, and keeps the compiled code for the next command.
+///
+/// # Errors
+///
+/// When it cannot be read, or is no plugin.
+pub fn plugin_look(path: &Path) -> Result<Look, PluginError> {
+    let file = read(path)?;
+    let plugin = load(&host(Options::default())?, path, &file)?;
+    let info = plugin.info();
+    Ok(Look { name: info.name.clone(), version: info.version.clone(), role: plugin.role().name() })
 }
 
 /// To a hundredth: more would be noise.

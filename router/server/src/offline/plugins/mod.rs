@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use bus::plugin::{self, Host, HostError, LoadError, Plugin};
 use bus::ruleset::Diagnostic;
 
-pub use inspect::{Inspection, plugin_inspect};
+pub use inspect::{Inspection, Look, plugin_inspect, plugin_look};
 pub use run::{PluginRun, RanEvent};
 pub use test::{CaseOutcome, PluginTests, plugin_test};
 
