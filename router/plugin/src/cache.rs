@@ -26,6 +26,8 @@ use tracing::{debug, warn};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::CodeFrom;
+
 /// Changes whenever the same component would be compiled differently for reasons that the engine does not know of.
 const FORMAT: &str = "slipswitch compiled code 1";
 const CHECKSUM_BYTES: usize = 32;
@@ -60,25 +62,25 @@ impl Cache {
         Ok(Self { dir: dir.to_owned(), engine: hasher.finish() })
     }
 
-    /// The compiled `component`: from the folder, or from `compile`.
+    /// The compiled `component`: from the folder, or from `compile`; and which it was.
     pub(crate) fn get_or(
         &self,
         engine: &Engine,
         component: &[u8],
         compile: impl FnOnce() -> wasmtime::Result<Component>,
-    ) -> wasmtime::Result<Component> {
+    ) -> wasmtime::Result<(Component, CodeFrom)> {
         let path = self.path(component);
         if let Some(code) = self.read(&path)
             && let Some(ready) = deserialize(engine, &code)
         {
-            return Ok(ready);
+            return Ok((ready, CodeFrom::Cache));
         }
         let compiled = compile()?;
         let code = compiled.serialize()?;
         if let Err(error) = self.write(&path, &code) {
             warn!(path = %path.display(), %error, "compiled plugin not kept");
         }
-        Ok(compiled)
+        Ok((compiled, CodeFrom::Compiler))
     }
 
     fn path(&self, component: &[u8]) -> PathBuf {

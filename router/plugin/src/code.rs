@@ -9,6 +9,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
 use wasmtime::Engine;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wit_component::ComponentEncoder;
 
@@ -17,7 +18,7 @@ use crate::contract::{self, BATCH_TRANSFORMER, FILTER, PLUGIN, Role, TRANSFORMER
 use crate::imports::metrics::Names;
 use crate::instance::{Exports, Instance, InstantiateError, Mould, State};
 use crate::ticker::Ticker;
-use crate::{Grant, Info, LoadError, Setup};
+use crate::{CodeFrom, Grant, Info, LoadError, Setup};
 
 pub(crate) struct Code {
     pub(crate) pre: InstancePre<State>,
@@ -46,7 +47,7 @@ impl Workshop<'_> {
         name: &Arc<str>,
         file: &[u8],
         digest: String,
-    ) -> Result<Code, LoadError> {
+    ) -> Result<(Code, CodeFrom), LoadError> {
         let encoded;
         let component = match kind(file)? {
             Encoding::Component => file,
@@ -56,19 +57,35 @@ impl Workshop<'_> {
             }
         };
         let (role, imports) = contract::check(component)?;
-        let compiled = self.compile(component)?;
+        let (compiled, from) = self.compile(component)?;
         let exports = exports(&compiled, role)?;
+        self.check_functions(&compiled)?;
         let pre = self.linker.instantiate_pre(&compiled);
-        let pre = pre.map_err(|error| LoadError::Damaged { problem: format!("{error:#}") })?;
+        let mismatch =
+            |error: wasmtime::Error| LoadError::ImportMismatch { problem: format!("{error:#}") };
+        let pre = pre.map_err(mismatch)?;
         let info = self.try_out(name, &pre, &exports)?;
-        Ok(Code { pre, exports, info, imports, digest })
+        Ok((Code { pre, exports, info, imports, digest }, from))
     }
 
-    fn compile(&self, component: &[u8]) -> Result<Component, LoadError> {
+    /// The linker knows them by type and would say less.
+    fn check_functions(&self, component: &Component) -> Result<(), LoadError> {
+        for (import, item) in component.component_type().imports(self.engine) {
+            let ComponentItem::ComponentInstance(instance) = item.ty else { continue };
+            for (function, item) in instance.exports(self.engine) {
+                if matches!(item.ty, ComponentItem::ComponentFunc(_)) {
+                    contract::check_function(import, function)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn compile(&self, component: &[u8]) -> Result<(Component, CodeFrom), LoadError> {
         let compile = || Component::from_binary(self.engine, component);
         let compiled = match self.cache {
             Some(cache) => cache.get_or(self.engine, component, compile),
-            None => compile(),
+            None => compile().map(|compiled| (compiled, CodeFrom::Compiler)),
         };
         compiled.map_err(|error| LoadError::Compile { problem: format!("{error:#}") })
     }

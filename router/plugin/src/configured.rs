@@ -129,7 +129,7 @@ impl Inner {
     /// An instance that has seen no event yet.
     fn fresh(&self, running: &Running<'_>) -> Result<Instance, ConfigureError> {
         let Inner { plugin, config, setup, .. } = self;
-        let Plugin { name: plugin_name, code, names, host } = plugin;
+        let Plugin { name: plugin_name, code, names, host, .. } = plugin;
         let mould =
             Mould { pre: &code.pre, exports: &code.exports, plugin: plugin_name, names, setup };
         let instance = host.with_room(|| Instance::new(&mould, running)).map_err(|error| {

@@ -114,8 +114,24 @@ pub(crate) fn check_import(name: &str) -> Result<Option<Grant>, LoadError> {
     }
     match interface.parse() {
         Ok(grant) => Ok(Some(grant)),
-        Err(_unknown) => Err(LoadError::NotOffered { import: name.to_owned() }),
+        Err(_unknown) => Err(LoadError::NotOffered { import: format!("`{name}`") }),
     }
+}
+
+/// Refuses a function of an interface that we have, which a later patch may have added to it.
+pub(crate) fn check_function(import: &str, function: &str) -> Result<(), LoadError> {
+    let offered: &[&str] = match interface_of(import) {
+        Some("log") => &["log"],
+        Some("metrics") => &["count", "observe"],
+        Some("clock") => &["now"],
+        Some("random") => &["bytes", "number"],
+        Some("state") => &["get", "set", "delete", "increment"],
+        _ => &[],
+    };
+    if offered.contains(&function) {
+        return Ok(());
+    }
+    Err(LoadError::NotOffered { import: format!("`{function}` of {import}") })
 }
 
 /// Refuses a name of our package in another version.

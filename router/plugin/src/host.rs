@@ -7,8 +7,12 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use std::thread::ScopedJoinHandle;
 
 use wasmtime::Engine;
 use wasmtime::component::Linker;
@@ -20,7 +24,7 @@ use crate::imports::metrics::Names;
 use crate::instance::{Instance, InstantiateError, State};
 use crate::queue::{Crew, Queue, QueueOptions};
 use crate::ticker::Ticker;
-use crate::{LoadError, Options, Plugin, engine, imports};
+use crate::{CodeFrom, LoadError, Loading, Options, Plugin, clock, engine, imports};
 
 /// The engine and its threads. Cheap to clone; the threads end with the last handle.
 #[derive(Clone)]
@@ -88,13 +92,39 @@ impl Host {
             return Err(LoadError::TooLarge { size: file.len(), limit });
         }
         let name: Arc<str> = name.into();
+        let began = clock::monotonic();
         let digest = code::digest(file);
-        let code = match self.shared.known(&digest) {
-            Some(code) => code,
+        let (code, from) = match self.shared.known(&digest) {
+            Some(code) => (code, CodeFrom::Memory),
             None => self.shared.make(&name, file, digest)?,
         };
         let names = self.shared.names(&name);
-        Ok(Plugin { name, code, names, host: Arc::clone(&self.shared) })
+        let took = clock::monotonic().saturating_sub(began);
+        let loading = Loading { took, code: from };
+        Ok(Plugin { name, code, names, host: Arc::clone(&self.shared), loading })
+    }
+
+    /// Loads several files, on as many threads as plugins may run on: names and bytes, and what comes of each.
+    pub fn load_all(&self, files: &[(&str, &[u8])]) -> Vec<Result<Plugin, LoadError>> {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let turn = || {
+                let place = next.fetch_add(1, Ordering::Relaxed);
+                let (name, file) = files.get(place)?;
+                Some((place, self.load(name, file)))
+            };
+            std::iter::from_fn(turn).collect::<Vec<_>>()
+        };
+        let threads = self.shared.options.workers.min(files.len());
+        let mut loaded: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            let join = |thread: ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+            };
+            threads.into_iter().flat_map(join).collect()
+        });
+        loaded.sort_by_key(|(place, _)| *place);
+        loaded.into_iter().map(|(_, plugin)| plugin).collect()
     }
 
     /// A queue of jobs on the host's threads, which it shares with the other queues by the CPU time that each uses.
@@ -125,14 +155,20 @@ impl Shared {
         names
     }
 
-    fn make(&self, name: &Arc<str>, file: &[u8], digest: String) -> Result<Arc<Code>, LoadError> {
+    fn make(
+        &self,
+        name: &Arc<str>,
+        file: &[u8],
+        digest: String,
+    ) -> Result<(Arc<Code>, CodeFrom), LoadError> {
         let Self { engine, linker, cache, ticker, .. } = self;
         let workshop = Workshop { engine, linker, cache: cache.as_ref(), ticker };
-        let code = Arc::new(workshop.make(name, file, digest)?);
+        let (code, from) = workshop.make(name, file, digest)?;
+        let code = Arc::new(code);
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.retain(|_, code| code.strong_count() > 0);
         loaded.insert(code.digest.clone(), Arc::downgrade(&code));
-        Ok(code)
+        Ok((code, from))
     }
 
     pub(crate) fn register(&self, idle: &Arc<Idle>) {

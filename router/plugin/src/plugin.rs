@@ -1,6 +1,7 @@
 //! A file that was loaded and tried out, and why one was not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::code::Code;
 use crate::configured::{ConfigureError, Configured};
@@ -16,6 +17,7 @@ pub struct Plugin {
     pub(crate) code: Arc<Code>,
     pub(crate) names: Arc<Names>,
     pub(crate) host: Arc<Shared>,
+    pub(crate) loading: Loading,
 }
 
 /// What a plugin says of itself.
@@ -28,6 +30,35 @@ pub struct Info {
     pub config_schema: String,
     /// The same event and configuration always give the same answer.
     pub pure: bool,
+}
+
+/// What loading a plugin took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loading {
+    pub took: Duration,
+    pub code: CodeFrom,
+}
+
+/// Where a plugin's compiled code came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodeFrom {
+    /// It was compiled now.
+    Compiler,
+    /// It was compiled before, maybe by another process.
+    Cache,
+    /// The same bytes were in use already.
+    Memory,
+}
+
+impl CodeFrom {
+    /// As people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Compiler => "compiler",
+            Self::Cache => "cache",
+            Self::Memory => "memory",
+        }
+    }
 }
 
 /// Why a file is no plugin that can be used.
@@ -78,7 +109,7 @@ pub enum LoadError {
     ImportRefused { import: String },
 
     #[error(
-        "asks for `{import}`, which this router does not offer yet: update the router, or do without it"
+        "asks for {import}, which this router does not offer yet: update the router, or do without it"
     )]
     NotOffered { import: String },
 
@@ -86,6 +117,11 @@ pub enum LoadError {
         "its `{function}` is not that of {CONTRACT}: {problem}; rebuild it with slipswitch-sdk 0.2"
     )]
     Mismatch { function: &'static str, problem: String },
+
+    #[error(
+        "its imports are not those of {CONTRACT}: {problem}; rebuild it with slipswitch-sdk 0.2"
+    )]
+    ImportMismatch { problem: String },
 
     #[error("cannot be compiled: {problem}")]
     Compile { problem: String },
@@ -115,6 +151,11 @@ impl Plugin {
     /// SHA-256 of the file, in hex.
     pub fn digest(&self) -> &str {
         &self.code.digest
+    }
+
+    /// How long the loading took that made this handle, and where the code came from.
+    pub fn loading(&self) -> Loading {
+        self.loading
     }
 
     /// What it asks for, the log excepted.

@@ -2,7 +2,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use slipswitch_plugin::{Host, Options, Output};
+use slipswitch_plugin::{CodeFrom, Host, Options, Output, Plugin};
 
 use crate::parts::{Parts, call, options, setup};
 
@@ -67,4 +67,33 @@ fn a_folder_that_others_may_write_to_is_refused() {
             .ends_with("others may write to the folder: `chmod 700` it, or name another"),
         "{error}"
     );
+}
+
+#[test]
+fn loading_says_how_long_it_took_and_where_the_code_came_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |host: &Host| host.load("test", &Parts::default().build()).unwrap();
+    let origin = |plugin: &Plugin| plugin.loading().code;
+    let host =
+        || Host::new(Options { cache_dir: Some(folder.path().to_owned()), ..options() }).unwrap();
+    let first = host();
+    let plugin = load(&first);
+    assert_eq!(origin(&plugin), CodeFrom::Compiler);
+    assert!(!plugin.loading().took.is_zero());
+    assert_eq!(origin(&load(&first)), CodeFrom::Memory);
+    assert_eq!(origin(&load(&host())), CodeFrom::Cache);
+}
+
+#[test]
+fn several_files_are_loaded_in_their_order() {
+    let host = Host::new(options()).unwrap();
+    let none = Parts::transform("(call $ok (i32.const 0))").build();
+    let files = [("one", Parts::default().build()), ("two", b"#!".to_vec()), ("three", none)];
+    let files: Vec<(&str, &[u8])> =
+        files.iter().map(|(name, file)| (*name, file.as_slice())).collect();
+    let loaded = host.load_all(&files);
+    let names: Vec<_> =
+        loaded.iter().map(|plugin| plugin.as_ref().map(Plugin::name).ok()).collect();
+    assert_eq!(names, [Some("one"), None, Some("three")]);
+    assert!(host.load_all(&[]).is_empty());
 }

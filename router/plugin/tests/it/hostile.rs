@@ -1,37 +1,57 @@
-//! Any bytes: an error, or a plugin that stays within its limits; never a panic.
+//! Any bytes: an error, or a plugin that stays within its limits; never a panic. What the fuzzer does for hours, every
+//! test run does for seconds.
 
-use crate::parts::{Parts, call, component, host, setup};
+#[path = "../../fuzz/src/lib.rs"]
+pub mod targets;
 
 /// A small generator, so that every run sees the same bytes.
-fn numbers(mut seed: u64) -> impl FnMut() -> usize {
-    move || {
+fn numbers(mut seed: u64) -> impl FnMut(usize) -> usize {
+    move |below| {
         seed ^= seed << 13;
         seed ^= seed >> 7;
         seed ^= seed << 17;
-        usize::try_from(seed >> 32).unwrap()
+        usize::try_from(seed >> 32).unwrap() % below
     }
+}
+
+fn some_bytes(next: &mut impl FnMut(usize) -> usize, count: usize) -> Vec<u8> {
+    (0..count).map(|_| u8::try_from(next(256)).unwrap()).collect()
 }
 
 #[test]
 fn damaged_files_never_panic() {
-    let host = host();
-    let module = Parts::default().with_log().build();
-    for (file, seed) in [(component(&module), 17), (module, 4587)] {
-        let mut next = numbers(seed);
-        for _ in 0..150 {
-            let mut bad = file.clone();
-            for _ in 0..=next() % 3 {
-                let at = next() % bad.len();
-                bad[at] = u8::try_from(next() % 256).unwrap();
-            }
-            if next().is_multiple_of(4) {
-                bad.truncate(next() % bad.len());
-            }
-            if let Ok(plugin) = host.load("test", &bad)
-                && let Ok(configured) = plugin.configure("{}", setup())
-            {
-                drop(call(&configured));
-            }
+    let mut next = numbers(4587);
+    for _ in 0..200 {
+        // Few edits: most of them are behind what is checked first.
+        let which = next(256);
+        let count = 3 * next(4) + usize::from(next(4) == 0);
+        let mut bytes = some_bytes(&mut next, 1 + count);
+        bytes[0] = u8::try_from(which).unwrap().max(1);
+        targets::load(&bytes);
+    }
+    for file in targets::files() {
+        targets::load(file);
+        for cut in [4, 8, 9, file.len() / 2, file.len() - 1] {
+            targets::load(&file[..cut]);
         }
     }
+}
+
+#[test]
+fn arbitrary_answers_and_arguments_never_panic() {
+    let mut next = numbers(17);
+    for _ in 0..4_000 {
+        let count = 1 + next(120);
+        let mut bytes = some_bytes(&mut next, count);
+        // Numbers that mean something more often than chance would have it.
+        for byte in &mut bytes[1..] {
+            *byte = match next(4) {
+                0 => *byte,
+                1 => u8::try_from(next(5)).unwrap(),
+                _ => 0,
+            };
+        }
+        targets::output(&bytes);
+    }
+    targets::output(&[]);
 }

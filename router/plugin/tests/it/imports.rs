@@ -9,8 +9,9 @@ use slipswitch_plugin::{
 
 use crate::parts::{BATCH, Parts, TRANSFORMER, event, load, of_role, setup};
 
-const NOW: &str = r#"(import "slipswitch:plugin/clock@0.2.0" "now" (func $now (result i64)))"#;
-const RANDOM: &str = r#"(import "slipswitch:plugin/random@0.2.0" "number" (func $number (result i64)))
+pub(crate) const NOW: &str =
+    r#"(import "slipswitch:plugin/clock@0.2.0" "now" (func $now (result i64)))"#;
+pub(crate) const RANDOM: &str = r#"(import "slipswitch:plugin/random@0.2.0" "number" (func $number (result i64)))
     (import "slipswitch:plugin/random@0.2.0" "bytes" (func $bytes (param i32 i32)))"#;
 const METRICS: &str = r#"(import "slipswitch:plugin/metrics@0.2.0" "count" (func $count (param i32 i32 i64)))
     (import "slipswitch:plugin/metrics@0.2.0" "observe" (func $observe (param i32 i32 f64)))"#;
@@ -21,7 +22,7 @@ const STATE: &str = r#"(import "slipswitch:plugin/state@0.2.0" "get" (func $get 
 
 /// `$hex` puts out a number as sixteen digits in quotes; `$answer` what a state function left at 300: `$tag` and the
 /// text after it.
-const SHOW: &str = r#"
+pub(crate) const SHOW: &str = r#"
     (func $digit (param $n i64) (result i32)
       (if (result i32) (i64.lt_u (local.get $n) (i64.const 10))
         (then (i32.add (i32.wrap_i64 (local.get $n)) (i32.const 48)))

@@ -4,7 +4,9 @@
 mod batch;
 mod cache;
 mod call;
-mod hostile;
+mod determinism;
+mod growth;
+pub mod hostile;
 mod imports;
 mod limits;
 mod load;

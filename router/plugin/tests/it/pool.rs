@@ -1,10 +1,10 @@
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use slipswitch_plugin::{CallError, Configured, Host, Options};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Metadata, Subscriber};
+use tracing::{Dispatch, Metadata, Subscriber};
 
 use crate::parts::{ECHO, Parts, call, configured, options, setup};
 
@@ -102,6 +102,11 @@ fn the_same_file_is_compiled_once() {
 
 /// What `run` writes to the log on this thread, a line each: level, message, fields.
 pub(crate) fn logged<T>(run: impl FnOnce() -> T) -> (Vec<String>, T) {
+    // While a single subscriber is known, a line that another thread writes first is off for all threads.
+    static OTHERS: LazyLock<[Dispatch; 2]> =
+        LazyLock::new(|| [Lines::default(), Lines::default()].map(Dispatch::new));
+    LazyLock::force(&OTHERS);
+    tracing::callsite::rebuild_interest_cache();
     let lines = Lines::default();
     let result = tracing::subscriber::with_default(lines.clone(), run);
     let lines = lines.0.lock().unwrap().clone();
