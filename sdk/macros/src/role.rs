@@ -128,13 +128,15 @@ fn referred(input: &FnArg) -> Option<&Type> {
 }
 
 fn export(function: &ItemFn, shape: &Shape<'_>, role: Role, is_pure: bool) -> Tokens {
-    let (config, schema) = match shape.config {
-        Some(config) => (quote!(#config), quote!(::slipswitch_sdk::export::schema_of!(#config))),
-        None => (
-            quote!(::slipswitch_sdk::NoConfig),
-            quote!(<::slipswitch_sdk::NoConfig as ::slipswitch_sdk::Schema>::text()),
-        ),
-    };
+    let none = quote!(::slipswitch_sdk::NoConfig);
+    let config = shape.config.map_or(none.clone(), |config| quote!(#config));
+    let read = shape.config.is_none().then(|| {
+        quote! {
+            fn read(json: &str) -> ::core::result::Result<#none, ::slipswitch_sdk::ConfigError> {
+                #none::read(json)
+            }
+        }
+    });
     let implementation = implement(function, shape, role);
     let export = format_ident!("__export_{}", role.name());
     quote! {
@@ -149,8 +151,10 @@ fn export(function: &ItemFn, shape: &Shape<'_>, role: Role, is_pure: bool) -> To
                 type Config = #config;
 
                 fn schema() -> ::slipswitch_sdk::export::String {
-                    #schema
+                    ::slipswitch_sdk::export::schema_of!(#config)
                 }
+
+                #read
 
                 #[cfg(target_arch = "wasm32")]
                 fn slot() -> &'static ::slipswitch_sdk::export::Slot<Self::Config> {

@@ -300,7 +300,7 @@ pub unsafe fn configure<P: Plugin>(start: *const u8, len: usize) -> *const u8 {
     call(Call::begin);
     report_panics();
     // SAFETY: the caller's promise; a configuration keeps nothing of its text, which `DeserializeOwned` says.
-    let config = crate::config::<P::Config>(unsafe { List { start, len }.text() });
+    let config = P::read(unsafe { List { start, len }.text() });
     let result = match config {
         Err(error) => Err(error.to_string()),
         Ok(config) => match P::slot().set(config) {

@@ -28,6 +28,18 @@ impl error::Error for ConfigError {}
 #[serde(deny_unknown_fields)]
 pub struct NoConfig {}
 
+impl NoConfig {
+    /// As [`config`] reads it, without a reader of JSON: a plugin that needs none is a quarter as large.
+    #[doc(hidden)]
+    pub fn read(json: &str) -> Result<Self, ConfigError> {
+        let is_empty = json.bytes().all(|byte| byte.is_ascii_whitespace() || b"{}".contains(&byte));
+        if is_empty || json.trim() == "null" {
+            return Ok(Self {});
+        }
+        Err(ConfigError { message: "it takes none: write `config: {}`, or nothing".into() })
+    }
+}
+
 impl Schema for NoConfig {
     fn write(to: &mut SchemaText) {
         to.push(r#"{"type":"object","properties":{},"additionalProperties":false}"#);

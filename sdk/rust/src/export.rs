@@ -12,7 +12,7 @@ use core::ops::Range;
 
 use serde::de::DeserializeOwned;
 
-use crate::{BatchOutputs, Error, Event, Output, Outputs, Verdict};
+use crate::{BatchOutputs, ConfigError, Error, Event, Output, Outputs, Verdict};
 
 /// What the attribute knows of the function and its crate.
 pub trait Plugin {
@@ -24,6 +24,11 @@ pub trait Plugin {
 
     /// JSON Schema of the configuration; empty when there is none.
     fn schema() -> String;
+
+    /// The configuration, of its JSON text.
+    fn read(json: &str) -> Result<Self::Config, ConfigError> {
+        crate::config(json)
+    }
 
     #[cfg(target_arch = "wasm32")]
     fn slot() -> &'static crate::abi::Slot<Self::Config>;

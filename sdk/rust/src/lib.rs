@@ -78,6 +78,8 @@ mod native;
 mod output;
 mod path;
 pub mod random;
+#[cfg(all(target_arch = "wasm32", feature = "runtime", not(feature = "std")))]
+mod runtime;
 mod schema;
 pub mod state;
 #[cfg(not(target_arch = "wasm32"))]

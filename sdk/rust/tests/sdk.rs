@@ -80,10 +80,16 @@ fn a_key_that_the_configuration_does_not_know_is_refused() {
 }
 
 #[test]
+fn a_plugin_without_a_configuration_takes_none() {
+    let error = NoConfig::read(r#"{"a":1}"#).map(drop).unwrap_err();
+    assert_eq!(error.to_string(), "it takes none: write `config: {}`, or nothing");
+}
+
+#[test]
 fn no_configuration_is_an_empty_one() {
     for json in ["", " ", "null", "{}"] {
         assert_eq!(config::<Lax>(json).unwrap(), Lax::default());
-        assert!(config::<NoConfig>(json).is_ok());
+        assert!(config::<NoConfig>(json).is_ok() && NoConfig::read(json).is_ok());
     }
 }
 
