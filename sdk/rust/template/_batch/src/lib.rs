@@ -9,11 +9,11 @@ use slipswitch_sdk::{Error, Event, Output, batch_transformer};
 #[slipswitch_sdk::config]
 pub struct Config {
     /// What one of anything costs.
-    #[serde(default = "one")]
+    #[serde(default = "default_price")]
     price: f64,
 }
 
-fn one() -> f64 {
+fn default_price() -> f64 {
     1.0
 }
 
