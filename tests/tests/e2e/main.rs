@@ -12,6 +12,7 @@ mod buses;
 mod commands;
 mod console;
 mod damage;
+mod determinism;
 mod full_disk;
 mod harness;
 mod journal;

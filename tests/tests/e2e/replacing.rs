@@ -13,15 +13,12 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
 use serde_json::Value;
-use wit_component::{StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
 
-use crate::harness::{Connection, Router, Scene};
+use crate::harness::{Connection, Router, Scene, transformer};
 
 const REPLACEMENTS: usize = 12;
 const EVENTS_PER_VERSION: usize = 200;
 const BATCH: usize = 20;
-const CONTRACT: &str = include_str!("../../../sdk/wit/plugin.wit");
 /// What a version's number is written with.
 const DIGITS: usize = 6;
 /// What the allocator may keep, or an idle instance: less than the code of as many versions would take.
@@ -29,55 +26,19 @@ const GROWTH_BYTES_MAX: u64 = 48 << 20;
 
 /// A plugin that makes `<version> <id> <version>` of an event.
 fn plugin(version: usize) -> Vec<u8> {
-    let text = format!(
-        r#"(module
-          (memory (export "memory") 2)
-          (data (i32.const 16) "versions")
-          (data (i32.const 32) "content-typetext/plain")
-          (data (i32.const 64) "{version:0DIGITS$} ")
-          (data (i32.const 4096) " {version:0DIGITS$}")
-          (global $next (mut i32) (i32.const 65536))
-          (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
-            (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
-            (global.set $next (i32.add (local.get $at) (local.get 3)))
-            (local.get $at))
-          (func $string (param $at i32) (param $text i32) (param $len i32)
-            (i32.store (local.get $at) (local.get $text))
-            (i32.store offset=4 (local.get $at) (local.get $len)))
-          (func (export "slipswitch:plugin/plugin@0.2.0#describe") (result i32)
-            (call $string (i32.const 1024) (i32.const 16) (i32.const 8))
-            (call $string (i32.const 1032) (i32.const 64) (i32.const {DIGITS}))
-            (call $string (i32.const 1040) (i32.const 0) (i32.const 0))
-            (call $string (i32.const 1048) (i32.const 0) (i32.const 0))
-            (i32.store8 (i32.const 1056) (i32.const 1))
-            (i32.const 1024))
-          (func (export "slipswitch:plugin/plugin@0.2.0#configure") (param i32 i32) (result i32)
-            (i32.store8 (i32.const 1024) (i32.const 0))
-            (global.set $next (i32.const 65536))
-            (i32.const 1024))
-          (func (export "slipswitch:plugin/transformer@0.2.0#transform")
-            (param $id i32) (param $id_len i32) (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
-            (memory.copy (i32.const 2048) (i32.const 64) (i32.const {side}))
-            (memory.copy (i32.const {middle}) (local.get $id) (local.get $id_len))
-            (memory.copy (i32.add (i32.const {middle}) (local.get $id_len)) (i32.const 4096) (i32.const {side}))
-            (call $string (i32.const 1040) (i32.const 2048) (i32.add (local.get $id_len) (i32.const {both})))
-            (call $string (i32.const 1048) (i32.const 1064) (i32.const 1))
-            (call $string (i32.const 1064) (i32.const 32) (i32.const 12))
-            (call $string (i32.const 1072) (i32.const 44) (i32.const 10))
-            (i32.store8 (i32.const 1024) (i32.const 0))
-            (call $string (i32.const 1028) (i32.const 1040) (i32.const 1))
-            (global.set $next (i32.const 65536))
-            (i32.const 1024)))"#,
-        side = DIGITS + 1,
-        middle = 2048 + DIGITS + 1,
-        both = 2 * (DIGITS + 1),
+    let side = DIGITS + 1;
+    let data = format!(
+        r#"(data (i32.const 64) "{version:0DIGITS$} ") (data (i32.const 4096) " {version:0DIGITS$}")"#
     );
-    let mut module = wat::parse_str(text).unwrap();
-    let mut resolve = Resolve::default();
-    let package = resolve.push_str("plugin.wit", CONTRACT).unwrap();
-    let world = resolve.select_world(&[package], Some("transformer-plugin")).unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    module
+    let body = format!(
+        "(memory.copy (i32.const 2048) (i32.const 64) (i32.const {side}))
+        (memory.copy (i32.const {middle}) (local.get $id) (local.get $id_len))
+        (memory.copy (i32.add (i32.const {middle}) (local.get $id_len)) (i32.const 4096) (i32.const {side}))
+        (call $text (i32.const 2048) (i32.add (local.get $id_len) (i32.const {both})))",
+        middle = 2048 + side,
+        both = 2 * side,
+    );
+    transformer("", &data, &body)
 }
 
 /// How far the producer may go.

@@ -18,6 +18,7 @@ mod random;
 mod router;
 mod scene;
 mod small_disk;
+mod written;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub(crate) use random::Random;
 pub(crate) use router::Router;
 pub(crate) use scene::{Scene, Syncs};
 pub(crate) use small_disk::SmallDisk;
+pub(crate) use written::transformer;
 
 /// Longer than anything takes on a loaded machine: only what hangs meets it.
 pub(crate) const LONG: Duration = Duration::from_secs(90);
