@@ -5,7 +5,8 @@ mod peers;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{plugins, run, wasm};
+use crate::wasm::{self, Toolchain};
+use crate::{plugins, print, run};
 
 /// `sections` chooses some of the measurements; none means all of the router's.
 pub(crate) fn bench(root: &Path, sections: &[&str]) -> anyhow::Result<()> {
@@ -13,11 +14,15 @@ pub(crate) fn bench(root: &Path, sections: &[&str]) -> anyhow::Result<()> {
         return matching(root, words);
     }
     let wanted = |section: &str| sections.is_empty() || sections.contains(&section);
-    let mut empty = PathBuf::from("no-plugin");
-    if wanted("plugins") {
+    let mut others = ["no-extism", "no-guest", "no-plugin"].map(PathBuf::from);
+    if wanted("plugin") || wanted("neighbours") {
+        plugins::build_all(root, &wasm::ensure(root)?)?;
+    }
+    if wanted("plugin") {
         let toolchain = wasm::ensure(root)?;
-        plugins::build_all(root, &toolchain)?;
-        empty = plugins::build(root, &root.join("tests/bench/empty-plugin"), &toolchain)?;
+        let empty = plugins::build(root, &root.join("tests/bench/empty-plugin"), &toolchain)?;
+        let [program, guest] = extism(root, &toolchain)?;
+        others = [program, guest, empty];
     }
     if wanted("peers") {
         peers::ensure(root);
@@ -34,7 +39,25 @@ pub(crate) fn bench(root: &Path, sections: &[&str]) -> anyhow::Result<()> {
         run::run(&mut build)?;
     }
     let mut bench = Command::new(built(root, "slipswitch-bench"));
-    run::run(bench.current_dir(root).arg(empty).args(sections))
+    run::run(bench.current_dir(root).args(others).args(sections))
+}
+
+/// Builds Extism's host and a plugin for it, which measure the same jobs as ours.
+fn extism(root: &Path, toolchain: &Toolchain) -> anyhow::Result<[PathBuf; 2]> {
+    print::line(
+        "building Extism for comparison: it brings a wasmtime of its own, which takes some minutes",
+    );
+    let project = root.join("tests/bench/extism");
+    let target = root.join("target/bench-extism");
+    let build = |command: &mut Command, package: &str, more: &[&str]| {
+        command.current_dir(&project).args(["build", "--release", "--locked", "-p", package]);
+        run::run(command.args(more).arg("--target-dir").arg(&target))
+    };
+    let (host, guest) = ("slipswitch-bench-extism", "slipswitch-bench-extism-guest");
+    build(&mut run::cargo(&project), host, &[])?;
+    build(&mut toolchain.cargo(), guest, &["--target", wasm::TARGET])?;
+    let guest = target.join(wasm::TARGET).join("release").join(guest.replace('-', "_"));
+    Ok([target.join("release").join(host), guest.with_extension("wasm")])
 }
 
 /// Matching alone, which needs neither plugins nor a router. `words` are the families and options.

@@ -31,8 +31,9 @@ usage: cargo xtask <command>
                   a terminal, it ends with 0 if every delivery arrived, else with 1)
   test            everything that must pass: the router, the plugins, end to end
   ci              format, clippy, and the demonstration
-  bench [SECTION] measure: ingest, peers, plugins, reload, deliver, replay; backlog[=EVENTS]
-                  and start[=DELIVERIES] only when they are named; docs/benchmarks.md
+  bench [SECTION] measure: ingest, peers, plugin, neighbours, reload, deliver, replay, behind;
+                  backlog[=EVENTS] and start[=DELIVERIES] only when they are named;
+                  docs/benchmarks.md
   bench match [FAMILY]
                   measure matching alone; `bench match --help` says what else
   fuzz [TARGET] [--seconds N]

@@ -7,7 +7,8 @@
 //!
 //! # Not here
 //!
-//! - Building anything: `xtask` does, and hands over the plugin without work as the first argument.
+//! - Building anything: `xtask` does, and hands over what it built: Extism's program and plugin, and the plugin
+//!   without work.
 
 mod backlog;
 mod bare;
@@ -19,6 +20,7 @@ mod ingest;
 mod load;
 mod machine;
 mod marks;
+mod neighbours;
 mod orders;
 mod peers;
 mod plugins;
@@ -36,6 +38,7 @@ use std::{env, fs};
 
 use anyhow::Context as _;
 
+use crate::plugins::Extism;
 use crate::table::line;
 
 /// The hidden command that makes this program the bare endpoint.
@@ -44,7 +47,8 @@ const BARE: &str = "bare-endpoint";
 /// The hidden command that makes this program the target of deliveries.
 const TARGET: &str = "target";
 
-const SECTIONS: [&str; 7] = ["ingest", "peers", "plugins", "reload", "deliver", "replay", "behind"];
+const SECTIONS: [&str; 8] =
+    ["ingest", "peers", "plugin", "neighbours", "reload", "deliver", "replay", "behind"];
 
 /// These fill a disk for minutes, so they run only when they are named: `backlog`, or `backlog=EVENTS`.
 const BACKLOG: &str = "backlog";
@@ -58,11 +62,14 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         [word] if word == BARE => bare::serve(),
         [word] if word == TARGET => target::serve(),
-        [empty, sections @ ..] if sections.iter().all(|section| is_known(section)) => {
-            bench(Path::new(empty), sections)
+        [program, guest, empty, sections @ ..]
+            if sections.iter().all(|section| is_known(section)) =>
+        {
+            let extism = Extism { program: program.into(), guest: guest.into() };
+            bench(Path::new(empty), &extism, sections)
         }
         _ => Err(anyhow::anyhow!(
-            "usage: slipswitch-bench EMPTY_PLUGIN.wasm [{}|{BACKLOG}[=EVENTS]|{START}[=DELIVERIES]]…",
+            "usage: slipswitch-bench EXTISM EXTISM_GUEST.wasm EMPTY_PLUGIN.wasm [{}|{BACKLOG}[=EVENTS]|{START}[=DELIVERIES]]…",
             SECTIONS.join("|")
         )),
     };
@@ -89,7 +96,7 @@ fn size(section: &str, name: &str, otherwise: u64) -> Option<u64> {
     }
 }
 
-fn bench(empty: &Path, sections: &[String]) -> anyhow::Result<()> {
+fn bench(empty: &Path, extism: &Extism, sections: &[String]) -> anyhow::Result<()> {
     let wanted = |name: &str| sections.is_empty() || sections.iter().any(|word| word == name);
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let folder = Folder::make(root.join(format!("target/bench-{}", std::process::id())))?;
@@ -101,8 +108,11 @@ fn bench(empty: &Path, sections: &[String]) -> anyhow::Result<()> {
     if wanted("peers") {
         peers::bench(&folder.0, &root.join("target/bench-peers"))?;
     }
-    if wanted("plugins") {
-        plugins::bench(&root.join("plugins"), empty)?;
+    if wanted("plugin") {
+        plugins::bench(&root.join("plugins"), empty, extism)?;
+    }
+    if wanted("neighbours") {
+        neighbours::bench(&folder.0, &root.join("plugins"))?;
     }
     if wanted("reload") {
         reload::bench(&folder.0)?;

@@ -129,7 +129,7 @@ targets:
 }
 
 /// The surroundings of rules that lean on nothing.
-struct Nothing;
+pub(crate) struct Nothing;
 
 impl Values for Nothing {
     fn env(&self, _name: &str) -> Option<String> {

@@ -1,0 +1,110 @@
+//! What a plugin's neighbours notice of it when it misbehaves, in each of the ways that `misbehave` knows.
+//!
+//! Two rules want every event. One sends it through `order-summary` to a target that counts; the other through
+//! `misbehave`. What is compared is how fast the first delivers: without the second rule, and with it.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::runtime::Runtime;
+
+use crate::clock::now;
+use crate::http::Http;
+use crate::load::{self, Load, as_f64};
+use crate::process::{PAUSE, Process};
+use crate::sample::Sample;
+use crate::table::{Table, count, line, percent};
+
+/// Long enough for a circuit to open, and to be probed.
+const WINDOW: Duration = Duration::from_secs(5);
+/// How long the last delivery may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+const ROUNDS: usize = 3;
+const WAYS: [&str; 7] = ["spin", "allocate", "recurse", "panic", "gigabyte", "log", "invalid"];
+
+pub(crate) fn bench(folder: &Path, plugins: &Path) -> anyhow::Result<()> {
+    line(
+        "Neighbours of a plugin that misbehaves: deliveries a second of another rule through `order-summary`, events in \
+         batches of 100 from 8 connections; what a round compares begins with a fresh router",
+    );
+    let client = load::client()?;
+    let mut table =
+        Table::new(&["the plugin beside it", "delivered/s", "spread", "of alone", "router CPU s"]);
+    let (mut alone, mut rows) = (Sample::default(), Vec::new());
+    for way in WAYS {
+        let (mut beside, mut cpu) = (Sample::default(), Sample::default());
+        for round in 0..ROUNDS {
+            let folder = folder.join(format!("neighbours-{way}-{round}"));
+            alone.push(self::round(&folder.join("alone"), plugins, None, &client)?.0);
+            let (rate, spent) = self::round(&folder.join("beside"), plugins, Some(way), &client)?;
+            beside.push(rate);
+            cpu.push(spent);
+            fs::remove_dir_all(&folder)?;
+        }
+        rows.push((way, beside, cpu));
+    }
+    table.row(vec![
+        "none".to_owned(),
+        count(alone.median()),
+        percent(alone.spread()),
+        percent(1.0),
+        "-".to_owned(),
+    ]);
+    for (way, beside, cpu) in rows {
+        table.row(vec![
+            way.to_owned(),
+            count(beside.median()),
+            percent(beside.spread()),
+            percent(beside.median() / alone.median()),
+            format!("{:.1}", cpu.median()),
+        ]);
+    }
+    table.print();
+    Ok(())
+}
+
+/// Deliveries a second of the neighbour, and the router's processor time in seconds.
+fn round(
+    folder: &Path,
+    plugins: &Path,
+    way: Option<&str>,
+    client: &Runtime,
+) -> anyhow::Result<(f64, f64)> {
+    let target = Process::target()?;
+    let rule = |name: &str, to: String, plugin: &str, config: &str| {
+        format!(
+            "name: {name}\npattern: {{ detail-type: [OrderCreated] }}\ntargets:\n  - id: out\n    {to}\n    transform:\n      \
+             - plugin: {plugin}\n        config: {config}\n"
+        )
+    };
+    let counter = format!("http: {{ url: \"http://{}/events\" }}", target.address);
+    let mut rules = vec![rule("neighbour", counter, "order-summary", "{}")];
+    if let Some(way) = way {
+        let nowhere = "log: { file: /dev/null }".to_owned();
+        rules.push(rule("misbehaving", nowhere, "misbehave", &format!("{{ how: {way} }}")));
+    }
+    let into = folder.join("plugins");
+    fs::create_dir_all(&into)?;
+    for name in ["order-summary.wasm", "misbehave.wasm"] {
+        fs::copy(plugins.join(name), into.join(name)).with_context(|| format!("copy {name}"))?;
+    }
+    let router = Process::router(folder, &rules)?;
+    let load = Load::new(Http::batches("/events"), 100, 8, WINDOW);
+    let round = load.run(client, &router)?;
+    let limit = now() + PATIENCE;
+    while arrived(&target)? < round.events {
+        if limit <= now() {
+            bail!("{} events were sent, {} arrived", round.events, arrived(&target)?);
+        }
+        std::thread::sleep(PAUSE);
+    }
+    let rate = as_f64(round.events) / round.began.elapsed().as_secs_f64();
+    Ok((rate, router.processor_time()?.as_secs_f64()))
+}
+
+fn arrived(target: &Process) -> anyhow::Result<u64> {
+    let text = String::from_utf8(target.get("/count")?)?;
+    text.parse().with_context(|| format!("a count: {text}"))
+}
