@@ -4,6 +4,9 @@
 //!
 //! - Each thread has a world of its own, so tests that run side by side do not meet.
 
+mod numbers;
+mod sha256;
+
 use alloc::borrow::ToOwned as _;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString as _};
@@ -13,13 +16,13 @@ use core::cell::RefCell;
 use crate::Event;
 use crate::log::Level;
 use crate::state::{Error, KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use numbers::Numbers;
 
 #[derive(Default)]
 pub(crate) struct World {
     /// The time of the current event.
     now_ms: i64,
-    /// Where the random numbers are.
-    seed: u64,
+    numbers: Numbers,
     /// The interfaces that were called, by their names in a rule's `grant`.
     pub(crate) asked: BTreeSet<&'static str>,
     pub(crate) state: BTreeMap<String, Value>,
@@ -44,9 +47,9 @@ pub(crate) fn world<T>(with: impl FnOnce(&mut World) -> T) -> T {
 pub(crate) fn begin(event: &Event) {
     world(|world| {
         world.now_ms = millis(event.time()).unwrap_or(0);
-        // FNV-1a of the event's id.
-        let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        world.seed = event.id().bytes().fold(0xcbf2_9ce4_8422_2325, mix);
+        // The router takes the name of the plugin's file, which is most often that of its package.
+        let plugin = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
+        world.numbers = Numbers::new(&plugin, event.id());
     });
 }
 
@@ -63,14 +66,6 @@ impl World {
     pub(crate) fn put(&mut self, key: &str, bytes: Vec<u8>, ttl_ms: Option<u64>) {
         let value = Value { bytes, expires_at_ms: self.expires_at(ttl_ms) };
         self.state.insert(key.to_owned(), value);
-    }
-
-    /// The next of a SplitMix64.
-    fn number(&mut self) -> u64 {
-        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.seed ^ (self.seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
     }
 }
 
@@ -107,13 +102,15 @@ pub(crate) fn now() -> i64 {
 pub(crate) fn number() -> u64 {
     world(|world| {
         world.asked.insert("random");
-        world.number()
+        world.numbers.number()
     })
 }
 
 pub(crate) fn bytes(len: u32) -> Vec<u8> {
-    let words = (0..len.div_ceil(8)).flat_map(|_| number().to_le_bytes());
-    words.take(usize::try_from(len).unwrap_or(usize::MAX)).collect()
+    world(|world| {
+        world.asked.insert("random");
+        (0..len).map(|_| world.numbers.byte()).collect()
+    })
 }
 
 pub(crate) fn get(key: &str) -> Result<Option<Vec<u8>>, Error> {

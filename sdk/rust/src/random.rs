@@ -1,8 +1,8 @@
 //! Random numbers that are the same whenever the same event passes the same step. A rule grants them by
 //! `grant: [random]`.
 //!
-//! Not for keys or passwords: who knows the event can work them out. In native tests the numbers depend on the event's
-//! id alone; they are others than the router's.
+//! Not for keys or passwords: who knows the event can work them out. In native tests they are the
+//! router's own, for a plugin whose file has the name of its package, and an event that no step before has changed.
 
 use alloc::vec::Vec;
 
