@@ -1,17 +1,19 @@
 // @ts-check
+// Greets whoever signed up. Write here what your plugin does.
+
 import { Output, invalid, transformer } from "slipswitch-sdk";
 
-// Held against each rule's `config` when the rule is loaded.
+/** What a rule may write under `config`. */
 export const configSchema = {
   type: "object",
   properties: {
-    greeting: { type: "string", description: "The first word", default: "Hello" },
+    greeting: { type: "string", description: "What to say before the name", default: "Hello" },
   },
   additionalProperties: false,
 };
 
 export default transformer((event, config) => {
   const { name } = event.detail;
-  if (typeof name !== "string") throw invalid("detail.name is missing: whom shall I greet?");
+  if (!name) throw invalid("detail.name is empty: there is nobody to greet");
   return Output.text(`${config.greeting}, ${name}!`);
 });

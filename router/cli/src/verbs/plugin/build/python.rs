@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::kit;
 
 const PYTHON_MEND: &str =
-    "install Python 3.10 or later with venv, such as `apt install python3 python3-venv`";
+    "install Python 3.11 or later with venv, such as `apt install python3 python3-venv`";
 
 pub(super) fn build(project: &Path) -> Result<Built, Failure> {
     let manifest = project.join("pyproject.toml");

@@ -1,0 +1,69 @@
+"""Keys and values that outlive the instance: durable, per plugin and bus. A rule grants them with ``grant: [state]``.
+
+What a call writes takes effect with the outcome of its event: an event that is retried sees the state from before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from slipswitch import Invalid, Retry
+
+try:
+    from wit_world.imports import state as _wit
+except ImportError:
+    from slipswitch._native import state as _wit  # type: ignore[assignment, no-redef]
+
+_T = TypeVar("_T")
+
+
+def get(key: str) -> str | None:
+    """The text under a key (1 to 256 bytes), or None."""
+    value = get_bytes(key)
+    return None if value is None else value.decode(errors="replace")
+
+
+def get_bytes(key: str) -> bytes | None:
+    return _asked(lambda: _wit.get(key))
+
+
+def get_json(key: str) -> Any:
+    """The value under a key that ``set_json`` put there, or None."""
+    text = get(key)
+    return None if text is None else json.loads(text)
+
+
+def set(key: str, value: str | bytes, *, ttl_ms: int | None = None) -> None:
+    """At most 64 KiB; ``ttl_ms`` milliseconds after the event's time it is gone."""
+    _asked(lambda: _wit.set(key, value.encode() if isinstance(value, str) else value, ttl_ms))
+
+
+def set_json(key: str, value: Any, *, ttl_ms: int | None = None) -> None:
+    set(key, json.dumps(value, ensure_ascii=False), ttl_ms=ttl_ms)
+
+
+def delete(key: str) -> None:
+    """A key that is not there is no error."""
+    _asked(lambda: _wit.delete(key))
+
+
+def increment(key: str, by: int = 1, *, ttl_ms: int | None = None) -> int:
+    """Adds to a number (one that is not there is 0) and returns the sum."""
+    return _asked(lambda: _wit.increment(key, by, ttl_ms))
+
+
+def _asked(question: Callable[[], _T]) -> _T:
+    """The contract's errors as those of an event: what is over a bound stays so, what is unavailable comes back."""
+    try:
+        return question()
+    except Exception as error:
+        reason = getattr(error, "value", error)
+        case = getattr(error, "case", type(reason).__name__)
+        words = f"state: {getattr(reason, 'value', reason)}"
+        if case.endswith("TooLarge"):
+            raise Invalid(words) from error
+        if case.endswith("Unavailable"):
+            raise Retry(words) from error
+        raise

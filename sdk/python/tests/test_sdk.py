@@ -1,0 +1,210 @@
+"""The SDK under this Python: what an author's module answers, in the contract's own terms."""
+
+import json
+import tempfile
+import types
+import unittest
+from pathlib import Path
+
+from slipswitch import Event, Fatal, Invalid, Output, Retry, batch_transformer, clock, filter, random, state, transformer
+from slipswitch._guest import ConfigRefused, Guest
+from slipswitch._native import world
+from slipswitch._project import ProjectError, load, read_project, wanted
+from slipswitch._schema import check
+from slipswitch.testkit import run
+
+
+def module(call, **names):
+    made = types.ModuleType("plugin")
+    vars(made).update(call=call, **names)
+    return made
+
+
+def event(detail, attributes=()):
+    before = '{"id":"e-1","source":"shop","detail":'
+    text = json.dumps(detail, ensure_ascii=False)
+    span = (len(before), len(text.encode()))
+    return Event("e-1", "shop", "T", "2026-01-01T00:00:00Z", f"{before}{text}}}", span, attributes)
+
+
+def transformed(call, detail=None):
+    answer = Guest(module(transformer(call))).transform(event({} if detail is None else detail))
+    return [(output.body, output.attributes) for output in answer]
+
+
+class Answers(unittest.TestCase):
+    def test_what_a_transformer_returns_becomes_outputs(self):
+        for answer, bodies in [
+            (None, []),
+            ([], []),
+            ({"a": 1.5}, ['{"a":1.5}']),
+            ("é", ['"é"']),
+            ([1, Output.raw("[2]")], ["1", "[2]"]),
+            ((n for n in (1, 2)), ["1", "2"]),
+            (Output.json([1, 2]), ["[1,2]"]),
+        ]:
+            self.assertEqual([body for body, _ in transformed(lambda event, config: answer)], bodies)
+        text = transformed(lambda event, config: Output.text("hi", {"ordering-key": "k"}))
+        self.assertEqual(text, [("hi", {"content-type": "text/plain; charset=utf-8", "ordering-key": "k"})])
+
+    def test_errors_keep_their_kind_and_others_are_invalid_and_name_their_place(self):
+        def raising(error):
+            def call(event, config):
+                raise error
+
+            return call
+
+        for error in (Invalid("a"), Retry("b"), Fatal("c")):
+            with self.assertRaises(type(error)) as caught:
+                transformed(raising(error))
+            self.assertEqual(str(caught.exception), str(error))
+        with self.assertRaisesRegex(Invalid, r"^KeyError: 'name', at <lambda> \(test_sdk\.py:\d+\)$"):
+            transformed(lambda event, config: event.detail["name"])
+        with self.assertRaisesRegex(Fatal, "^NameError: "):
+            transformed(lambda event, config: nobody)  # noqa: F821
+        with self.assertRaisesRegex(Invalid, "^TypeError: .*not JSON"):
+            transformed(lambda event, config: object())
+
+    def test_an_events_json_is_parsed_once_and_by_its_span(self):
+        for detail in ({"a": 1}, {"a": "é𝄞"}, [], None, 7):
+            given = event(detail, [("rule", "a"), ("rule", "b")])
+            self.assertEqual(given.detail, detail)
+            self.assertIs(given.detail, given.detail)
+            self.assertEqual(given.value["detail"], detail)
+            self.assertEqual(given.attributes, {"rule": "b"})
+        self.assertEqual(Event("", "", "", "", '{"detail":{"a":1}}').detail, {"a": 1})
+        self.assertIsNone(Event("", "", "", "", "[1]").detail)
+
+    def test_a_filter_answers_with_a_bool_and_with_nothing_else(self):
+        self.assertIs(Guest(module(filter(lambda event, config: True))).keep(event({})), True)
+        with self.assertRaisesRegex(Fatal, "returns True or False, and this one returned None"):
+            Guest(module(filter(lambda event, config: None))).keep(event({}))
+
+    def test_one_bad_event_of_a_batch_does_not_fail_its_neighbours(self):
+        def batch(call):
+            return Guest(module(batch_transformer(call))).transform_batch([event(1), event(2), event(3)])
+
+        good, bad, _ = batch(lambda events, config: [Invalid("two") if one.detail == 2 else one.detail for one in events])
+        self.assertEqual(good[0].body, "1")
+        self.assertEqual((bad.kind, str(bad)), ("invalid", "two"))
+        self.assertRegex(str(batch(lambda events, config: [1])[2]), "here 3, and this one returned 1")
+
+
+class Configurations(unittest.TestCase):
+    def test_one_is_held_against_the_schema_and_prepared(self):
+        schema = {"type": "object", "required": ["unit"], "properties": {"unit": {"enum": ["kg"]}, "n": {"default": 3}}}
+
+        def configure(config):
+            if config["n"] == 13:
+                raise ValueError("13 brings bad luck")
+            return {**config, "prepared": True}
+
+        guest = Guest(module(transformer(lambda event, config: config), CONFIG_SCHEMA=schema, configure=configure))
+        with self.assertRaisesRegex(ConfigRefused, "^`unit` is missing$"):
+            guest.configure("{}")
+        with self.assertRaisesRegex(ConfigRefused, "^13 brings bad luck$"):
+            guest.configure('{"unit":"kg","n":13}')
+        guest.configure('{"unit":"kg"}')
+        self.assertEqual(guest.transform(event({}))[0].body, '{"unit":"kg","n":3,"prepared":true}')
+
+    def test_what_does_not_fit_is_named_with_its_place(self):
+        schema = {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "list": {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 1, "maximum": 9}},
+                "text": {"type": ["string", "null"], "pattern": "^[a-z]+$", "maxLength": 3},
+                "map": {"additionalProperties": {"type": "string", "minLength": 1}},
+                "flag": {"type": "integer"},
+            },
+        }
+        for value, words in [
+            ([], "the configuration: expected object, found []"),
+            ({"lst": []}, "unknown key `lst`; it takes list, text, map, flag"),
+            ({"list": []}, "`list`: expected at least 1 items, found []"),
+            ({"list": [1, 1.5]}, "`list[1]`: expected integer, found 1.5"),
+            ({"list": [10]}, "`list[0]`: expected at most 9, found 10"),
+            ({"text": "A"}, '`text`: expected text that matches ^[a-z]+$, found "A"'),
+            ({"text": "abcd"}, '`text`: expected at most 3 characters, found "abcd"'),
+            ({"map": {"a": ""}}, '`map.a`: expected at least 1 characters, found ""'),
+            ({"flag": True}, "`flag`: expected integer, found true"),
+        ]:
+            with self.assertRaises(Invalid) as caught:
+                check(value, schema)
+            self.assertEqual(str(caught.exception), words)
+
+
+class Modules(unittest.TestCase):
+    def test_one_that_is_no_plugin_says_what_is_missing(self):
+        one = transformer(lambda event, config: None)
+        for made, words in [
+            (module(None), "no function has a role; put one of @transformer"),
+            (module(one, other=filter(lambda event, config: True)), "`<lambda>` and `<lambda>` have a role"),
+            (module(one, CONFIG_SCHEMA="x"), "CONFIG_SCHEMA is a JSON Schema, a dict; this is a str"),
+            (module(one, PURE=1), "PURE is True or False; this is a int"),
+        ]:
+            with self.assertRaisesRegex(TypeError, words):
+                Guest(made)
+
+        async def late(event, config):
+            pass
+
+        with self.assertRaisesRegex(TypeError, "`late` is async"):
+            Guest(module(transformer(late)))
+
+    def test_a_plugin_asks_for_what_its_modules_import(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "pyproject.toml").write_text('[project]\nname = "a"\nversion = "1"\n')
+            with self.assertRaisesRegex(ProjectError, "plugin.py is missing"):
+                read_project(folder)
+            (folder / "plugin.py").write_text("import inner.part\nfrom slipswitch import Event, log\n")
+            (folder / "inner").mkdir()
+            (folder / "inner" / "__init__.py").write_text("")
+            (folder / "inner" / "part.py").write_text("def late():\n    import slipswitch.state as s\n    return s\n")
+            project = read_project(folder)
+            self.assertEqual(wanted(project), ["log", "state"])
+            (folder / "plugin.py").write_text("def f(:\n")
+            with self.assertRaisesRegex(ProjectError, "line 1(.|\n)*SyntaxError"):
+                load(project)
+
+
+class Imports(unittest.TestCase):
+    def test_state_clock_and_chance_are_the_events_and_only_when_granted(self):
+        world.__init__()
+        world.grants, world.now = ["state", "clock", "random"], 1000
+        self.assertIsNone(state.get("k"))
+        state.set("k", "née", ttl_ms=10)
+        self.assertEqual(state.get("k"), "née")
+        self.assertEqual((state.increment("n", 2), state.increment("n")), (2, 3))
+        state.set_json("j", {"a": 1})
+        self.assertEqual(state.get_json("j"), {"a": 1})
+        state.delete("j")
+        self.assertIsNone(state.get_json("j"))
+        with self.assertRaisesRegex(Invalid, "^state: a key has 1 to 256 bytes"):
+            state.set("", "x")
+        self.assertEqual(clock.now(), 1000)
+        world.now = 1010
+        self.assertIsNone(state.get("k"))
+        self.assertTrue(0 <= random.number() < 1 and 1 <= random.integer(1, 6) <= 6 and len(random.bytes(40)) == 40)
+        world.grants = []
+        with self.assertRaisesRegex(NameError, "`state` is not granted"):
+            state.get("k")
+
+    def test_a_case_tells_what_is_otherwise(self):
+        made = module(transformer(lambda event, config: {"n": state.increment("n")}))
+        case = {"name": "a", "event": {}, "grant": ["state"], "state": {"n": "1"}, "expect": [{"n": 2}]}
+        run(self, made, {**case, "expect-state": {"n": "2"}})
+        for wrong, words in [
+            ({"expect": [{"n": 3}]}, "'n': 3"),
+            ({"expect-state": {"n": "3"}}, "b'3'"),
+            ({"grant": []}, "is not granted"),
+            ({"expct": []}, "unknown keys in the case"),
+            ({"expect": {"error": "invalid"}}, "expected the error"),
+        ]:
+            with self.assertRaisesRegex(AssertionError, words):
+                run(self, made, {**case, **wrong})
+
+
+if __name__ == "__main__":
+    unittest.main()
