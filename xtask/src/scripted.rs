@@ -13,6 +13,7 @@
 //! - What did not change since it was last built is not built again, and needs no tools.
 
 mod javascript;
+mod python;
 mod stage;
 
 use std::path::{Path, PathBuf};
@@ -41,7 +42,10 @@ trait Language {
     fn build(&self, project: &Path) -> anyhow::Result<PathBuf>;
 }
 
-const LANGUAGES: [&dyn Language; 1] = [&javascript::JavaScript];
+const LANGUAGES: [&dyn Language; 2] = [&javascript::JavaScript, &python::Python];
+
+/// What a template is for: a transformer, or what its folder of that name makes of it.
+const ROLES: [Option<&str>; 3] = [None, Some("_filter"), Some("_batch")];
 
 /// Builds every plugin that changed and puts `plugins/<folder>.wasm` beside its folder.
 pub(crate) fn build_all(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
@@ -49,7 +53,7 @@ pub(crate) fn build_all(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     for language in LANGUAGES {
         for folder in folders(root, language)? {
             let file = folder.with_extension("wasm");
-            let stage = Stage::new(root, language, &folder)?;
+            let stage = Stage::new(root, language, &folder, None)?;
             if !(file.is_file() && stage.is_done("built")) {
                 install(&stage, language)?;
                 let built = language.build(stage.folder());
@@ -68,21 +72,23 @@ pub(crate) fn test_all(root: &Path) -> anyhow::Result<()> {
     for language in LANGUAGES {
         let sdk = root.join("sdk").join(language.folder());
         language.test_sdk(root).with_context(|| format!("test {}", sdk.display()))?;
-        let mut projects = folders(root, language)?;
-        projects.push(sdk.join("template"));
-        projects.extend(language.more_projects().iter().map(|name| sdk.join(name)));
-        for project in projects {
-            let stage = Stage::new(root, language, &project)?;
-            if stage.is_done("tested") {
+        let mut projects: Vec<(PathBuf, Option<&str>)> =
+            folders(root, language)?.into_iter().map(|folder| (folder, None)).collect();
+        projects.extend(ROLES.map(|role| (sdk.join("template"), role)));
+        projects.extend(language.more_projects().iter().map(|name| (sdk.join(name), None)));
+        for (project, role) in projects {
+            let stage = Stage::new(root, language, &project, role)?;
+            let note = format!("tested{}", role.unwrap_or_default());
+            if stage.is_done(&note) {
                 continue;
             }
             install(&stage, language)?;
             let tested = language.test(stage.folder());
             tested.with_context(|| format!("the tests of {} failed", project.display()))?;
-            if project.ends_with("template") {
+            if project.ends_with("template") && role.is_none() {
                 language.build(stage.folder()).context("build the template")?;
             }
-            stage.done("tested")?;
+            stage.done(&note)?;
         }
     }
     Ok(())

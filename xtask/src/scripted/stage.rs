@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::Language;
+use super::{Language, ROLES};
 
 /// Folders that tools make in a project. They are neither copied nor looked at.
 const TOOLS: [&str; 6] = ["node_modules", ".slipswitch", ".venv", "__pycache__", "build", "dist"];
@@ -30,16 +30,22 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Makes the copy of `project` anew, beside the SDK as a user's project has it.
+    /// Makes the copy of `project` anew, beside the SDK as a user's project has it. The files of a template's folder
+    /// `role` take the place of its own.
     pub(super) fn new(
         root: &Path,
         language: &dyn Language,
         project: &Path,
+        role: Option<&str>,
     ) -> anyhow::Result<Self> {
         let name = project.file_name().context("a project has a name")?;
         let folder = root.join(format!("target/plugins-{}", language.folder())).join(name);
         let mut wanted = BTreeMap::new();
         read(project, Path::new(""), &mut wanted)?;
+        wanted.retain(|path, _| !ROLES.iter().flatten().any(|role| path.starts_with(role)));
+        if let Some(role) = role {
+            read(&project.join(role), Path::new(""), &mut wanted)?;
+        }
         for part in ["wit", language.folder()] {
             read(
                 &root.join("sdk").join(part),
