@@ -23,7 +23,7 @@ pub struct PluginFile {
 }
 
 /// One plugin as a listing shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct PluginStatus {
     pub name: String,
     pub path: String,
@@ -34,7 +34,8 @@ pub struct PluginStatus {
 }
 
 pub struct Shelf {
-    limits: plugin::Limits,
+    /// What every plugin is set up with, beside what a rule says.
+    setup: Setup,
     /// Where the files were looked for, for the message about one that is missing.
     looked_in: String,
     loaded: BTreeMap<String, Loaded>,
@@ -60,7 +61,7 @@ impl Shelf {
     /// Loads every file. What `previous` had configured and is still the same is carried over.
     pub fn load(
         host: &Host,
-        limits: plugin::Limits,
+        setup: Setup,
         looked_in: &str,
         files: Vec<PluginFile>,
         previous: Option<&Shelf>,
@@ -74,7 +75,7 @@ impl Shelf {
             .collect();
         let configured = previous.map(|previous| previous.still_of_use(&loaded));
         Shelf {
-            limits,
+            setup,
             looked_in: looked_in.to_owned(),
             loaded,
             configured: Mutex::new(configured.unwrap_or_default()),
@@ -131,12 +132,8 @@ impl Shelf {
         if let Some(ready) = configured.get(&set_up) {
             return Ok(Step { configured: ready.clone(), is_filter });
         }
-        let setup = Setup {
-            limits: self.limits.clone(),
-            grants: set_up.grants,
-            isolation: set_up.isolation,
-            ..Setup::default()
-        };
+        let setup =
+            Setup { grants: set_up.grants, isolation: set_up.isolation, ..self.setup.clone() };
         let ready = plugin.configure(wanted.config_json, setup).map_err(refused)?;
         configured.insert(set_up, ready.clone());
         Ok(Step { configured: ready, is_filter })

@@ -24,6 +24,8 @@ use crate::{
 
 const DEFAULT_URL: &str = "http://127.0.0.1:4587";
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(60);
+/// For what the router compiles first: a plugin in JavaScript or Python takes a while.
+const WORK_WAIT_MAX: Duration = Duration::from_secs(600);
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 const REFUSAL_BYTES_MAX: usize = 64 << 10;
 
@@ -49,6 +51,7 @@ impl Address {
 pub(crate) struct Client {
     base: String,
     pool: Pool<HttpConnector, Full<Bytes>>,
+    token: Option<String>,
     runtime: Runtime,
 }
 
@@ -66,7 +69,13 @@ impl Client {
             .build()
             .map_err(|error| Failure::failed(format!("start the network runtime: {error}")))?;
         let pool = Pool::builder(TokioExecutor::new()).build_http();
-        Ok(Self { base, pool, runtime })
+        Ok(Self { base, pool, token: None, runtime })
+    }
+
+    /// With the token of SLIPSWITCH_TOKEN, if there is one: the router says when it wants it.
+    pub(crate) fn with_token(mut self) -> Self {
+        self.token = std::env::var("SLIPSWITCH_TOKEN").ok().filter(|token| !token.is_empty());
+        self
     }
 
     /// The address, as it was understood.
@@ -91,7 +100,7 @@ impl Client {
         mut out: impl Write,
     ) -> Result<(), Failure> {
         let request = self.request(Method::GET, &with_query(path, query), None)?;
-        let silent = |_elapsed| self.silent();
+        let silent = |_elapsed| self.silent(ANSWER_WAIT_MAX);
         self.runtime.block_on(async {
             let answering = tokio::time::timeout(ANSWER_WAIT_MAX, self.pool.request(request));
             let response =
@@ -136,6 +145,23 @@ impl Client {
         self.read(&answer)
     }
 
+    /// Sends a file. The router may compile it before it answers.
+    pub(crate) fn put<T: DeserializeOwned>(&self, path: &str, file: Vec<u8>) -> Result<T, Failure> {
+        let answer = self.exchange_within(Method::PUT, path, Some(file.into()), WORK_WAIT_MAX)?;
+        self.read(&answer)
+    }
+
+    /// As [`post`](Self::post), for what takes the router long.
+    pub(crate) fn work<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<T, Failure> {
+        let body = Some(body.to_string().into());
+        let answer = self.exchange_within(Method::POST, path, body, WORK_WAIT_MAX)?;
+        self.read(&answer)
+    }
+
     pub(crate) fn delete(&self, path: &str) -> Result<(), Failure> {
         let answer = self.exchange(Method::DELETE, path, None)?;
         if (200..300).contains(&answer.status) {
@@ -175,12 +201,25 @@ impl Client {
         if json.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.trim()));
+        }
         request
             .body(Full::new(json.unwrap_or_default()))
             .map_err(|error| Failure::usage(format!("{uri}: {error}")))
     }
 
     fn exchange(&self, method: Method, path: &str, json: Option<Bytes>) -> Result<Answer, Lost> {
+        self.exchange_within(method, path, json, ANSWER_WAIT_MAX)
+    }
+
+    fn exchange_within(
+        &self,
+        method: Method,
+        path: &str,
+        json: Option<Bytes>,
+        wait_max: Duration,
+    ) -> Result<Answer, Lost> {
         let request = self.request(method, path, json)?;
         let exchange = async {
             let response = self.pool.request(request).await.map_err(|error| Lost {
@@ -194,8 +233,8 @@ impl Client {
                 .map_err(|error| broken_off(path, &error))?;
             Ok(Answer { status, body: body.to_bytes() })
         };
-        let timed = async { tokio::time::timeout(ANSWER_WAIT_MAX, exchange).await };
-        self.runtime.block_on(timed).unwrap_or_else(|_| Err(self.silent().into()))
+        let timed = async { tokio::time::timeout(wait_max, exchange).await };
+        self.runtime.block_on(timed).unwrap_or_else(|_| Err(self.silent(wait_max).into()))
     }
 
     fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> Failure {
@@ -216,12 +255,9 @@ impl Client {
         }
     }
 
-    fn silent(&self) -> Failure {
-        let message = format!(
-            "{} took the request but did not answer in {} s",
-            self.base,
-            ANSWER_WAIT_MAX.as_secs()
-        );
+    fn silent(&self, waited: Duration) -> Failure {
+        let message =
+            format!("{} took the request but did not answer in {} s", self.base, waited.as_secs());
         Failure { exit: Exit::Unreachable, message }
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct Problem {
     pub(crate) entries: Vec<Entry>,
     /// How many of the first events need not be sent again.
     pub(crate) done: usize,
+    /// What is wrong with the rules, as people read it.
+    pub(crate) rendered: Option<String>,
 }
 
 /// What became of one event.
@@ -40,12 +42,16 @@ impl Problem {
         problem
     }
 
-    /// Title and detail in one line, without the entries.
+    /// Title and detail in one line, without the entries; below what is wrong with the rules, if that is told.
     pub(crate) fn summary(&self) -> String {
-        match (&self.title, &self.detail) {
+        let line = match (&self.title, &self.detail) {
             (Some(title), Some(detail)) => format!("{title}: {detail}"),
             (Some(only), None) | (None, Some(only)) => only.clone(),
             (None, None) => String::new(),
+        };
+        match &self.rendered {
+            Some(rendered) => format!("{}\n{line}", rendered.trim_end()),
+            None => line,
         }
     }
 }

@@ -60,6 +60,20 @@ pub(crate) enum FolderError {
     TooMany { path: PathBuf },
 }
 
+impl Content {
+    /// The digest of what is here, when all files could be read.
+    pub(crate) fn computed_digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for SourceFile { path, text } in &self.rules {
+            mix(&mut hash, path, text.as_bytes());
+        }
+        for PluginFile { path, bytes, .. } in &self.plugins {
+            mix(&mut hash, path, bytes);
+        }
+        hash.finalize().into()
+    }
+}
+
 impl Folders {
     /// Reads every file that counts.
     pub(crate) fn read(&self) -> Result<Content, FolderError> {

@@ -25,6 +25,7 @@ mod load;
 mod log;
 mod metrics;
 pub mod offline;
+mod plugins;
 mod reload;
 mod run;
 mod values;

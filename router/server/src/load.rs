@@ -22,7 +22,8 @@ pub(crate) struct Source {
     pub(crate) folders: Folders,
     pub(crate) buses: Vec<String>,
     pub(crate) limits: event::Limits,
-    pub(crate) plugin_limits: plugin::Limits,
+    /// What every plugin is set up with.
+    pub(crate) setup: plugin::Setup,
     pub(crate) host: Host,
 }
 
@@ -34,6 +35,7 @@ pub(crate) struct Running<'a> {
 }
 
 /// Rules that compiled.
+#[derive(Clone)]
 pub(crate) struct Compiled {
     pub(crate) rules: Arc<RuleSet>,
     pub(crate) shelf: Arc<Shelf>,
@@ -48,7 +50,7 @@ pub(crate) struct Outcome {
 }
 
 /// The texts of the rule files, to show their lines in diagnostics.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Texts(HashMap<String, String>);
 
 /// Why rules do not run.
@@ -65,9 +67,9 @@ impl Source {
     /// Reads and compiles; the inline tests have not run yet.
     pub(crate) fn compile(&self, content: Content, running: &Running<'_>) -> Outcome {
         let looked_in = self.folders.plugins.display().to_string();
-        let limits = self.plugin_limits.clone();
+        let setup = self.setup.clone();
         let shelf =
-            Arc::new(Shelf::load(&self.host, limits, &looked_in, content.plugins, running.shelf));
+            Arc::new(Shelf::load(&self.host, setup, &looked_in, content.plugins, running.shelf));
         let values = SystemValues::default();
         let none = RuleSet::empty();
         let loaded = ruleset::reload(

@@ -122,7 +122,7 @@ fn compile(
         folders: folders(&config),
         buses: config.buses.clone(),
         limits: config.limits.of_events(),
-        plugin_limits: plugin_limits(&config.plugin),
+        setup: plugin::Setup { limits: plugin_limits(&config.plugin), ..plugin::Setup::default() },
         host,
     };
     let content =

@@ -18,7 +18,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Clock, Router, Shelf, SwapError};
+use bus::{Clock, PluginStatus, Router, Shelf, SwapError};
 use event::Timestamp;
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
@@ -32,6 +32,8 @@ use crate::config;
 use crate::folder::Folders;
 use crate::health::Health;
 use crate::load::{Compiled, Outcome, Rejection, Running, Source};
+use crate::plugins::intake::{self, Asked, Refusal, Taken, Tried};
+use crate::plugins::versions::Versions;
 use crate::reload::{Board, LastError};
 use crate::values::{self, Digests};
 
@@ -41,9 +43,9 @@ const DISTURBED_MAX: usize = 10;
 /// What was found in the folders the last time somebody looked.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
-    stamp: u64,
-    digest: [u8; 32],
-    values_from: Digests,
+    pub(crate) stamp: u64,
+    pub(crate) digest: [u8; 32],
+    pub(crate) values_from: Digests,
 }
 
 /// What one look at the folders found.
@@ -88,6 +90,9 @@ pub(crate) struct Reloader {
     /// The plugins of the running rules.
     pub(crate) shelf: Option<Arc<Shelf>>,
     pub(crate) seen: Seen,
+    pub(crate) versions: Versions,
+    /// Changes of plugins that somebody sends.
+    pub(crate) asked: mpsc::Receiver<Asked>,
     /// Listening before the router is announced: until then a SIGHUP ends the process.
     pub(crate) hangups: Hangups,
 }
@@ -109,11 +114,16 @@ impl Reloader {
         let mut poll = tokio::time::interval(settings.poll);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut health = Health::default();
+        self.note(self.board.read().plugins).await;
         loop {
             let cause = tokio::select! {
                 _ = stop.changed() => return,
                 Some(()) = changes.recv() => Cause::Notified,
                 () = self.hangups.next() => Cause::Asked,
+                Some(asked) = self.asked.recv() => {
+                    self.change(asked).await;
+                    continue;
+                }
                 _ = poll.tick() => Cause::Polled,
             };
             health.look(self.router.ready()).tell();
@@ -144,7 +154,10 @@ impl Reloader {
         self.seen = seen;
         match outcome {
             None => debug!("folders looked at, content unchanged"),
-            Some(Ok(compiled)) => self.swap(compiled).await,
+            Some(Ok(compiled)) => {
+                // What goes wrong is logged and on the board.
+                drop(self.swap(compiled).await);
+            }
             Some(Err(rejection)) => self.reject(&rejection),
         }
         true
@@ -158,7 +171,55 @@ impl Reloader {
         looking.await.expect("a panic ends the process")
     }
 
-    async fn swap(&mut self, compiled: Compiled) {
+    /// Tries a change of the plugins, and takes it into service.
+    async fn change(&mut self, Asked { change, answer }: Asked) {
+        let (source, shelf) = (self.source.clone(), self.shelf.clone());
+        let rules = self.router.rules();
+        let trying = tokio::task::spawn_blocking(move || {
+            let running = Running { rules: Some(&rules), shelf: shelf.as_deref() };
+            intake::try_change(&source, running, change)
+        });
+        let taken = match trying.await.expect("a panic ends the process") {
+            Ok(tried) => self.take(tried).await,
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = &taken {
+            info!(%refusal, "change of a plugin refused");
+        }
+        // Nobody waits any more: what was done stays done.
+        drop(answer.send(taken));
+    }
+
+    async fn take(&mut self, tried: Tried) -> Result<Taken, Refusal> {
+        let Tried { version, digest, seen, .. } = &tried;
+        let (version, digest) = (version.clone(), digest.clone());
+        if seen.digest == self.seen.digest {
+            let generation = self.board.read().generation.number;
+            return Ok(Taken { version, digest, generation, is_new: false });
+        }
+        let (seen, compiled) = (seen.clone(), tried.compiled.clone());
+        match self.swap(compiled).await {
+            Ok(generation) => {
+                self.seen = seen;
+                Ok(Taken { version, digest, generation, is_new: true })
+            }
+            Err(reason) => {
+                let undoing = tokio::task::spawn_blocking(move || tried.undo());
+                undoing.await.expect("a panic ends the process")?;
+                Err(Refusal::NotSwapped(reason))
+            }
+        }
+    }
+
+    /// Keeps the versions that are in service now.
+    async fn note(&self, plugins: Vec<PluginStatus>) {
+        let (versions, now) = (self.versions.clone(), self.clock.now());
+        let noting = tokio::task::spawn_blocking(move || versions.note(&plugins, now));
+        noting.await.expect("a panic ends the process");
+    }
+
+    /// The new generation, or why the old one stays.
+    async fn swap(&mut self, compiled: Compiled) -> Result<u64, String> {
         let Compiled { rules, shelf, .. } = compiled;
         let (digest, count) = (rules.digest().to_owned(), rules.rules().len());
         if let Err(error) = self.router.swap(rules).await {
@@ -171,11 +232,14 @@ impl Reloader {
                 self.seen = Seen { stamp: 0, digest: [0; 32], values_from: Digests::new() };
             }
             error!(%error, "rules not swapped, the old ones stay");
-            return;
+            return Err(error.to_string());
         }
-        let generation = self.board.swapped(&digest, count, shelf.listing(), self.clock.now());
+        let listing = shelf.listing();
+        let generation = self.board.swapped(&digest, count, listing.clone(), self.clock.now());
         self.shelf = Some(shelf);
         info!(generation, rules = count, "rules swapped");
+        self.note(listing).await;
+        Ok(generation)
     }
 
     fn reject(&self, rejection: &Rejection) {

@@ -29,3 +29,4 @@ mod secrets;
 mod stopping;
 mod tidy;
 mod trail;
+mod uploads;

@@ -14,6 +14,7 @@ use super::buses::Buses;
 use super::diagnose::{at, nearest, place, yaml};
 use super::values::{Age, Size};
 use super::{Config, LogFormat};
+use crate::plugins::token::TokenPlace;
 use bus::ruleset::Diagnostic;
 
 const MS: RangeInclusive<u64> = 1..=600_000;
@@ -124,6 +125,10 @@ struct Plugin {
     output_bytes: Option<Spanned<Size>>,
     outputs: Option<Spanned<u64>>,
     log_lines: Option<Spanned<u64>>,
+    log_kept: Option<Spanned<u64>>,
+    upload_token: Option<Spanned<String>>,
+    versions: Option<Spanned<u64>>,
+    versions_bytes: Option<Spanned<Size>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -177,7 +182,7 @@ pub(super) fn parse(path: &str, text: &str, folder: &Path) -> Result<Config, Vec
     checks.limits(file.limits.unwrap_or_default(), &mut config.limits);
     checks.http(file.http.unwrap_or_default(), &mut config.http);
     checks.delivery(file.delivery.unwrap_or_default(), &mut config.delivery);
-    checks.plugin(file.plugin.unwrap_or_default(), &mut config.plugin);
+    checks.plugin(file.plugin.unwrap_or_default(), folder, &mut config.plugin);
 
     let letters = file.dead_letters.unwrap_or_default();
     checks.number("days", letters.days, 1..=36_500, &mut config.dead_letters.days);
@@ -308,13 +313,29 @@ impl Checks<'_> {
         self.bytes("segment_bytes", file.segment_bytes, SEGMENT_BYTES, &mut into.segment_bytes);
     }
 
-    fn plugin(&mut self, file: Plugin, into: &mut super::Plugin) {
+    fn plugin(&mut self, file: Plugin, folder: &Path, into: &mut super::Plugin) {
         self.ms("cpu_ms", file.cpu_ms, MS, &mut into.cpu);
         self.ms("wall_ms", file.wall_ms, MS, &mut into.wall);
         self.bytes("memory_bytes", file.memory_bytes, 1 << 20..=4 << 30, &mut into.memory_bytes);
         self.bytes("output_bytes", file.output_bytes, 1..=1 << 30, &mut into.output_bytes);
         self.number("outputs", file.outputs, 1..=1_000_000, &mut into.outputs);
         self.number("log_lines", file.log_lines, 0..=1_000_000, &mut into.log_lines);
+        self.number("log_kept", file.log_kept, 1..=100_000, &mut into.log_kept);
+        self.number("versions", file.versions, 1..=100, &mut into.versions);
+        let bytes = 1 << 20..=1 << 40;
+        self.bytes("versions_bytes", file.versions_bytes, bytes, &mut into.versions_bytes);
+        let Some(found) = file.upload_token else { return };
+        match TokenPlace::parse(&found.value) {
+            Some(TokenPlace::File(path)) => {
+                into.upload_token = Some(TokenPlace::File(folder.join(path)));
+            }
+            Some(place) => into.upload_token = Some(place),
+            None => {
+                let reason = "the token itself does not stand in this file".to_owned();
+                let mend = "write ${NAME} for the environment's NAME, or ${file:PATH}";
+                self.problem(&found, reason, mend);
+            }
+        }
     }
 
     pub(super) fn problem<T>(&mut self, found: &Spanned<T>, message: String, mend: &str) {

@@ -28,6 +28,8 @@ pub(crate) use file::{ADDRESS_MEND, check_address};
 
 use bus::ruleset::Diagnostic;
 
+use crate::plugins::token::TokenPlace;
+
 /// The file that is read when no other is named, if it is there.
 pub(crate) const FILE_NAME: &str = "slipswitch.yaml";
 
@@ -155,6 +157,13 @@ pub(crate) struct Plugin {
     pub(crate) output_bytes: usize,
     pub(crate) outputs: usize,
     pub(crate) log_lines: usize,
+    /// Lines of each plugin that are kept for whoever asks.
+    pub(crate) log_kept: usize,
+    /// None: plugins are changed through the folder alone.
+    pub(crate) upload_token: Option<TokenPlace>,
+    /// Of each plugin that were in service.
+    pub(crate) versions: usize,
+    pub(crate) versions_bytes: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -230,6 +239,10 @@ impl Default for Config {
                 output_bytes: 4 << 20,
                 outputs: 1000,
                 log_lines: 64,
+                log_kept: 1000,
+                upload_token: None,
+                versions: 5,
+                versions_bytes: 256 << 20,
             },
             reload: Reload {
                 poll: Duration::from_millis(2_000),

@@ -12,11 +12,13 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bus::ruleset::Diagnostic;
 use bus::{ArchiveError, IngestError, Refusal, ReplayError, SearchError, StateError, StopError};
 use event::{EntryError, JsonError};
 use serde_json::value::RawValue;
 
 use super::split::SplitError;
+use crate::load::Rejection;
 
 /// Seconds after which a sender who was turned away may come again.
 const RETRY_AFTER_SECONDS: u16 = 1;
@@ -41,6 +43,9 @@ pub(crate) enum Kind {
     BadRequest,
     Conflict,
     KeyReused,
+    Unauthorized,
+    Forbidden,
+    PluginRefused,
     Overloaded,
     Unavailable,
     NotReady,
@@ -55,6 +60,8 @@ pub(crate) struct Problem {
     entries: Option<Box<RawValue>>,
     /// How many of the first entries need not be sent again.
     done: Option<usize>,
+    /// What is wrong with rules, and the same for people.
+    diagnostics: Option<(Vec<Diagnostic>, String)>,
 }
 
 impl Kind {
@@ -76,7 +83,9 @@ impl Kind {
             | Self::BadParameter
             | Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Conflict => StatusCode::CONFLICT,
-            Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::KeyReused | Self::PluginRefused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Overloaded | Self::Unavailable | Self::NotReady => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -105,6 +114,9 @@ impl Kind {
             Self::BadRequest => "bad-request",
             Self::Conflict => "conflict",
             Self::KeyReused => "key-reused",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::PluginRefused => "plugin-refused",
             Self::Overloaded => "overloaded",
             Self::Unavailable => "unavailable",
             Self::NotReady => "not-ready",
@@ -132,6 +144,9 @@ impl Kind {
             Self::BadRequest => "Bad request",
             Self::Conflict => "Conflict",
             Self::KeyReused => "Idempotency key used for something else",
+            Self::Unauthorized => "Unauthorized",
+            Self::Forbidden => "Forbidden",
+            Self::PluginRefused => "Plugin refused",
             Self::Overloaded => "Overloaded",
             Self::Unavailable => "Unavailable",
             Self::NotReady => "Not ready",
@@ -140,7 +155,7 @@ impl Kind {
     }
 
     pub(crate) fn problem(self, detail: impl Into<String>) -> Problem {
-        Problem { kind: self, detail: detail.into(), entries: None, done: None }
+        Problem { kind: self, detail: detail.into(), entries: None, done: None, diagnostics: None }
     }
 }
 
@@ -155,6 +170,13 @@ impl Problem {
         let detail =
             "none of the events was taken; `entries` says why, in the order they were sent";
         Self { entries: Some(entries), ..Kind::EventsRefused.problem(detail) }
+    }
+
+    /// The rules do not run with what was sent.
+    pub(crate) fn rejected(rejection: &Rejection) -> Self {
+        let detail = format!("{}; nothing was changed", rejection.message);
+        let diagnostics = Some((rejection.diagnostics.clone(), rejection.render(false)));
+        Self { diagnostics, ..Kind::PluginRefused.problem(detail) }
     }
 
     /// The only event of a request was refused.
@@ -278,6 +300,10 @@ struct Document<'a> {
     done: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     entries: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diagnostics: Option<&'a [Diagnostic]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rendered: Option<&'a str>,
 }
 
 impl IntoResponse for Problem {
@@ -290,6 +316,8 @@ impl IntoResponse for Problem {
             detail: &self.detail,
             done: self.done,
             entries: self.entries.as_deref(),
+            diagnostics: self.diagnostics.as_ref().map(|(diagnostics, _)| diagnostics.as_slice()),
+            rendered: self.diagnostics.as_ref().map(|(_, rendered)| rendered.as_str()),
         };
         let body = serde_json::to_vec(&document).expect("texts and numbers are JSON");
         let mut response = Response::new(Body::from(body));
@@ -299,6 +327,9 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, json);
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         // What was refused is counted by its kind where the answer leaves.
         response.extensions_mut().insert(self.kind);

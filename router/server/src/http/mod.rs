@@ -14,7 +14,8 @@
 //!
 //! # Not here
 //!
-//! - Authentication: this version has none, and says so when it listens to more than this machine.
+//! - Authentication: this version has none but for changing plugins, and says so when it listens to more than this
+//!   machine.
 
 mod alarm;
 mod api;
@@ -32,12 +33,13 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use bus::Clock;
 use event::Timestamp;
 
 use crate::config;
 use crate::metrics::Metrics;
+use crate::plugins::Desk;
 use crate::reload::Board;
 
 pub(crate) use body::Budget;
@@ -59,6 +61,7 @@ pub(crate) struct App {
     pub(crate) body_time: Duration,
     pub(crate) budget: Budget,
     pub(crate) started_at: Timestamp,
+    pub(crate) desk: Desk,
 }
 
 impl App {
@@ -104,6 +107,11 @@ fn routes(app: Arc<App>) -> axum::Router {
         .route("/api/v1/events/{id}", get(api::events::event))
         .route("/api/v1/status", get(api::status::status))
         .route("/api/v1/rules", get(api::rules::rules))
+        .route("/api/v1/plugins", get(api::plugins::plugins))
+        .route("/api/v1/plugins/{name}", put(api::plugins::put).delete(api::plugins::remove))
+        .route("/api/v1/plugins/{name}/versions", get(api::plugins::versions))
+        .route("/api/v1/plugins/{name}/rollback", post(api::plugins::rollback))
+        .route("/api/v1/plugin-logs", get(api::plugins::logs))
         .route("/api/v1/dead-letters", get(api::dead_letters::dead_letters))
         .route("/api/v1/dead-letters/count", get(api::dead_letters::count))
         .route("/api/v1/dead-letters/export", get(api::dead_letters::export::export))

@@ -24,6 +24,7 @@ GET  /api/v1/subscriptions   POST /api/v1/subscriptions/{bus}/{rule}/{target}/pa
 GET  /api/v1/dead-letters    POST /api/v1/dead-letters/redrive, purge; GET .../count, export
 GET  /api/v1/replays         POST /api/v1/replays; DELETE /api/v1/replays/{name}
 GET  /api/v1/archives        POST /api/v1/archives; PATCH, DELETE /api/v1/archives/{name}
+GET  /api/v1/plugins         PUT, DELETE /api/v1/plugins/{name}; POST .../rollback; GET .../versions; GET /api/v1/plugin-logs
 GET  /healthz  /readyz  /metrics
 "
 );

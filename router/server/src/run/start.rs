@@ -19,6 +19,7 @@ use crate::config::{Bus, Config};
 use crate::http::{App, Budget, Front, Listener, finish, serve};
 use crate::load::{self, Compiled, Rejection, Source};
 use crate::metrics::Metrics;
+use crate::plugins::Desk;
 use crate::reload::{Board, Generation};
 use crate::watch::{Hangups, Look, Reloader, Seen, look, reject};
 
@@ -50,11 +51,14 @@ impl Running {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         make_data_dir(&config)?;
         let host = host(&config)?;
+        let (stop, stopped) = watch::channel(false);
+        let (desk, asked) =
+            Desk::open(&config, &clock, stopped.clone()).map_err(RunError::Config)?;
         let source = Source {
             folders: folders(&config),
             buses: config.buses.clone(),
             limits: config.limits.of_events(),
-            plugin_limits: plugin_limits(&config.plugin),
+            setup: setup(&config, &desk),
             host: host.clone(),
         };
         let First { rules, shelf, rejection, seen } = first(&source, mode).await?;
@@ -84,7 +88,6 @@ impl Running {
             warn!(folder = %config.rules_dir.display(), "there are no rules: events are kept and go nowhere");
         }
 
-        let (stop, stopped) = watch::channel(false);
         let mut reloading = JoinSet::new();
         let reloader = Reloader {
             source,
@@ -93,6 +96,8 @@ impl Running {
             clock: Arc::clone(&clock),
             shelf,
             seen,
+            versions: desk.versions.clone(),
+            asked,
             hangups: Hangups::listen(),
         };
         reloading.spawn(reloader.run(config.reload.clone(), stopped.clone()));
@@ -101,7 +106,7 @@ impl Running {
             warn!(address = %listener.address, "anybody who reaches this address can send events and read them: this version has no authentication");
         }
         let address = listener.address;
-        let app = app(&config, &router, &clock, &board);
+        let app = app(&config, &router, &clock, &board, desk);
         let metrics = app.metrics.clone();
         let mut accepting = JoinSet::new();
         accepting.spawn(serve(listener, Front::new(app), config.http, metrics.clone(), stopped));
@@ -183,7 +188,13 @@ async fn first(source: &Source, mode: Mode) -> Result<First, RunError> {
     }
 }
 
-fn app(config: &Config, router: &Router, clock: &Arc<dyn Clock>, board: &Arc<Board>) -> Arc<App> {
+fn app(
+    config: &Config,
+    router: &Router,
+    clock: &Arc<dyn Clock>,
+    board: &Arc<Board>,
+    desk: Desk,
+) -> Arc<App> {
     Arc::new(App {
         router: router.clone(),
         clock: Arc::clone(clock),
@@ -193,7 +204,17 @@ fn app(config: &Config, router: &Router, clock: &Arc<dyn Clock>, board: &Arc<Boa
         body_time: config.http.body,
         budget: Budget::new(config.limits.bodies_bytes),
         started_at: clock.now(),
+        desk,
     })
+}
+
+/// What every plugin is set up with.
+fn setup(config: &Config, desk: &Desk) -> plugin::Setup {
+    plugin::Setup {
+        limits: plugin_limits(&config.plugin),
+        lines: Some(Arc::clone(&desk.lines) as Arc<dyn plugin::LineSink>),
+        ..plugin::Setup::default()
+    }
 }
 
 fn make_data_dir(config: &Config) -> Result<(), RunError> {

@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let took = clock::now().since(started);
     let plugin = plugin_look(&built.file).map_err(|error| failure(&error))?;
-    let place = folder.join(&built.name).with_extension("wasm");
+    let place = folder.join(&built.name).with_added_extension("wasm");
     let place = place.strip_prefix(".").unwrap_or(&place);
     let size = put(&built.file, place)
         .map_err(|error| Failure::failed(format!("write {}: {error}", place.display())))?;

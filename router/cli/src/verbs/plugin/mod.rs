@@ -1,10 +1,14 @@
 //! `slipswitch plugin …`: writing plugins, and looking after those of a running router.
 
 mod build;
+mod change;
 mod inspect;
+mod logs;
+mod ls;
 mod new;
 mod run;
 mod test;
+mod versions;
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +17,7 @@ use server::offline::plugins::PluginError;
 
 use crate::failure::{Exit, Failure};
 
-/// Write plugins: a new project, its build, its cases, a try on events.
+/// Write plugins, and look after those of a running router.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     New(new::Arguments),
@@ -22,6 +26,12 @@ pub(crate) enum Verb {
     Run(run::Arguments),
     Inspect(inspect::Arguments),
     UpdateSdk(new::UpdateArguments),
+    Ls(ls::Arguments),
+    Logs(logs::Arguments),
+    Put(change::PutArguments),
+    Rm(change::RmArguments),
+    Versions(versions::Arguments),
+    Rollback(change::RollbackArguments),
 }
 
 pub(crate) fn run(verb: &Verb) -> Result<(), Failure> {
@@ -29,6 +39,12 @@ pub(crate) fn run(verb: &Verb) -> Result<(), Failure> {
         Verb::New(arguments) => new::run(arguments),
         Verb::Build(arguments) => build::run(arguments),
         Verb::UpdateSdk(arguments) => new::update(arguments),
+        Verb::Ls(arguments) => ls::run(arguments),
+        Verb::Logs(arguments) => logs::run(arguments),
+        Verb::Put(arguments) => change::put(arguments),
+        Verb::Rm(arguments) => change::rm(arguments),
+        Verb::Versions(arguments) => versions::run(arguments),
+        Verb::Rollback(arguments) => change::rollback(arguments),
         Verb::Run(arguments) => run::run(arguments),
         Verb::Inspect(arguments) => inspect::run(arguments),
         Verb::Test(arguments) => test::run(arguments),

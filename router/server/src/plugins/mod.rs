@@ -1,0 +1,49 @@
+//! The plugins of a running router: their lines, their versions, and how another one comes in.
+
+pub(crate) mod intake;
+pub(crate) mod lines;
+pub(crate) mod token;
+pub(crate) mod versions;
+
+use std::sync::Arc;
+
+use bus::Clock;
+use tokio::sync::{mpsc, watch};
+
+use crate::config::Config;
+use intake::{Asked, Intake};
+use lines::Lines;
+use token::{Token, TokenPlace};
+use versions::Versions;
+
+/// What requests about plugins take.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    pub(crate) lines: Arc<Lines>,
+    pub(crate) versions: Versions,
+    pub(crate) intake: Intake,
+    /// What lets somebody change plugins; none: nobody may.
+    pub(crate) upload_token: Option<Token>,
+    /// True when the router stops: answers that last end then.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+impl Desk {
+    /// The desk, and what it passes on to the reloader. The error says what to do about the configuration.
+    pub(crate) fn open(
+        config: &Config,
+        clock: &Arc<dyn Clock>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(Self, mpsc::Receiver<Asked>), String> {
+        let settings = &config.plugin;
+        let (intake, asked) = Intake::new();
+        let desk = Self {
+            lines: Arc::new(Lines::new(Arc::clone(clock), settings.log_kept)),
+            versions: Versions::new(&config.data_dir, settings.versions, settings.versions_bytes),
+            intake,
+            upload_token: settings.upload_token.as_ref().map(TokenPlace::read).transpose()?,
+            stop,
+        };
+        Ok((desk, asked))
+    }
+}

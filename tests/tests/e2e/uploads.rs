@@ -1,0 +1,157 @@
+//! Plugins of a running router: sent to it, refused, taken back, listened to.
+
+use std::fs;
+
+use crate::harness::{Ended, Process, Router, Scene, plugin};
+
+const TOKEN: &str = "0123456789abcdef0123";
+const EVENT: &str = r#"{"source":"a","detail-type":"T","detail":{"orderId":"o-1","items":[]}}"#;
+
+fn rule(name: &str, plugin: &str, more: &str) -> String {
+    format!(
+        "name: {name}\npattern: {{ source: [a] }}\ntargets:\n  - id: out\n    log: {{ file: {name}.jsonl }}\n    transform:\n      - plugin: {plugin}\n{more}"
+    )
+}
+
+/// A router whose rule `a` has the plugin `step`, which is order-summary to begin with.
+fn scene() -> Scene {
+    let scene = Scene::new().configured("plugin: { upload_token: '${file:token}' }\n");
+    scene.write("token", format!("{TOKEN}\n"));
+    scene.write("rules/a.yaml", rule("a", "step", ""));
+    fs::copy(plugin("order-summary"), scene.path("plugins/step.wasm")).unwrap();
+    scene
+}
+
+fn with_token(scene: &Scene, router: &Router, token: &str, words: &[&str]) -> Ended {
+    let url = router.url();
+    let mut command = scene.command(&[&["plugin"], words, &["--url", &url]].concat());
+    Process::start(command.env("SLIPSWITCH_TOKEN", token), b"").ended()
+}
+
+fn step(scene: &Scene) -> Vec<u8> {
+    fs::read(scene.path("plugins/step.wasm")).unwrap()
+}
+
+#[test]
+fn an_upload_is_in_service_when_it_is_answered_and_can_be_taken_back() {
+    let scene = scene();
+    let router = scene.serve();
+    let run = |words: &[&str]| with_token(&scene, &router, TOKEN, words);
+    let other = plugin("misbehave").display().to_string();
+    let listed = run(&["ls", "-o", "json"]).expect(0).json();
+    assert_eq!((&listed[0]["name"], &listed[0]["rules"][0]), (&"step".into(), &"a".into()));
+
+    let put = ["put", other.as_str(), "--name", "step"];
+    let done = run(&put).expect(0);
+    assert!(
+        done.out.starts_with("step 0.") && done.out.contains(": in service, generation 2"),
+        "{}",
+        done.out
+    );
+    assert_eq!(step(&scene), fs::read(&other).unwrap());
+    let again = run(&put).expect(0);
+    assert!(again.out.contains("was in service already, generation 2"), "{}", again.out);
+
+    let versions = run(&["versions", "step", "-o", "json"]).expect(0).json();
+    assert_eq!(versions.as_array().unwrap().len(), 2, "{versions}");
+    assert!(versions[0]["until"].is_null() && versions[1]["until"].is_string(), "{versions}");
+    let back = run(&["rollback", "step"]).expect(0);
+    assert!(back.out.contains(": in service, generation 3"), "{}", back.out);
+    assert_eq!(step(&scene), fs::read(plugin("order-summary")).unwrap());
+    let first = versions[0]["digest"].as_str().unwrap();
+    run(&["rollback", "step", first.get(..8).unwrap()]).expect(0);
+    assert_eq!(step(&scene), fs::read(&other).unwrap());
+    run(&["rollback", "step", "ffffffff"])
+        .expect(1)
+        .says(&["no version that is kept begins with `ffffffff`"]);
+
+    run(&["rm", "step"]).expect(1).says(&["a uses it: take it out of there first"]);
+    run(&["put", &other, "--name", "unused"]).expect(0);
+    run(&["rm", "unused"]).expect(0);
+    assert!(!scene.path("plugins/unused.wasm").exists());
+    run(&["rm", "unused"]).expect(1).says(&["there is no plugin `unused`"]);
+
+    // A poll later the folder is what runs: nothing is loaded twice.
+    let status = router.status();
+    assert_eq!(status["generation"]["number"], 6, "{status}");
+}
+
+#[test]
+fn what_does_not_load_or_breaks_a_test_is_refused_whole() {
+    let scene = scene();
+    let tests =
+        "tests:\n  - name: one\n    event: EVENT\n    expect: { out: \"Order o-1: 0 items\" }\n";
+    scene.write("rules/b.yaml", rule("b", "step", &tests.replace("EVENT", EVENT)));
+    let router = scene.serve();
+    let before = step(&scene);
+    let refused = |file: &str, name: &str, words: &[&str]| {
+        with_token(&scene, &router, TOKEN, &["put", file, "--name", name]).expect(1).says(words);
+        assert_eq!(step(&scene), before);
+        assert_eq!(
+            fs::read_dir(scene.path("plugins")).unwrap().count(),
+            1,
+            "nothing is left lying"
+        );
+    };
+    scene.write("text.wasm", "hello");
+    refused("text.wasm", "new", &["Plugin refused: not WebAssembly", "nothing was changed"]);
+    refused("text.wasm", "step", &["rules/a.yaml:7:17", "Plugin refused", "nothing was changed"]);
+    let other = plugin("misbehave").display().to_string();
+    refused(
+        &other,
+        "step",
+        &["test `one` of rule `b` failed", "1 of 1 inline tests failed; nothing was changed"],
+    );
+    refused(&other, "../step", &["is no name for a plugin"]);
+    assert_eq!(router.status()["generation"]["number"], 1);
+}
+
+#[test]
+fn nobody_changes_plugins_without_the_token() {
+    let scene = scene();
+    let router = scene.serve();
+    let file = plugin("redact").display().to_string();
+    for (token, words) in [
+        ("", "this takes the router's token"),
+        ("0123456789abcdef0124", "this is not the router's token"),
+    ] {
+        for words_of in [&["put", file.as_str()][..], &["rm", "step"], &["rollback", "step"]] {
+            with_token(&scene, &router, token, words_of).expect(1).says(&[words]);
+        }
+    }
+    drop(router);
+    let closed = Scene::new();
+    let router = closed.serve();
+    with_token(&closed, &router, TOKEN, &["put", &file])
+        .expect(1)
+        .says(&["Forbidden", "upload_token"]);
+
+    let broken = Scene::new().configured("plugin: { upload_token: secret }\n");
+    broken.run(&["serve"]).expect(78).says(&["the token itself does not stand in this file"]);
+    let missing = Scene::new().configured("plugin: { upload_token: '${file:nowhere}' }\n");
+    missing.run(&["serve"]).expect(78).says(&["plugin.upload_token: read ", "nowhere"]);
+}
+
+#[test]
+fn the_lines_of_a_plugin_are_shown_and_followed() {
+    let scene = Scene::new().with_plugins(&["misbehave"]);
+    scene.write("rules/a.yaml", rule("a", "misbehave", "        config: { how: panic }\n"));
+    let router = scene.serve();
+    let url = router.url();
+    let logs = ["plugin", "logs", "misbehave", "--url", &url];
+    let follower = Process::start(&mut scene.command(&[&logs[..], &["-f"]].concat()), b"");
+    assert_eq!(router.send(EVENT).status, 202);
+    follower.out.wait_for("misbehaving on purpose, on event", 0);
+    let shown = scene.run(&[&logs[..], &["-o", "json", "--level", "error"]].concat()).expect(0);
+    let line: serde_json::Value = serde_json::from_str(shown.out.lines().next().unwrap()).unwrap();
+    assert_eq!((&line["plugin"], &line["level"]), (&"misbehave".into(), &"error".into()));
+    assert_eq!(line["rule"], "a", "{line}");
+    scene
+        .run(&["plugin", "logs", "misbehav", "--url", &url])
+        .expect(1)
+        .says(&["did you mean `misbehave`?"]);
+
+    // A follower does not hold a stop up.
+    router.process.terminate();
+    assert_eq!(follower.ended().code, Some(0));
+}
