@@ -113,9 +113,14 @@ fn build(root: &Path) -> anyhow::Result<PathBuf> {
         print::line(&format!("built {}", shown(root, &file)));
     }
     run::run(run::cargo(root).args(["build", "--release", "--locked", "-p", "slipswitch-cli"]))?;
+    Ok(program(root))
+}
+
+/// Where a release build of the command is.
+pub(crate) fn program(root: &Path) -> PathBuf {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(root.join(target).join("release/slipswitch"))
+    root.join(target).join("release/slipswitch")
 }
 
 fn play(root: &Path, router: &Router, services: &Services) -> anyhow::Result<Findings> {

@@ -17,10 +17,11 @@ mod python;
 mod stage;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Context as _;
 
-use crate::{plugins, print};
+use crate::{plugins, print, run};
 use stage::Stage;
 
 /// A language that plugins are written in, and the tools for it.
@@ -90,6 +91,16 @@ pub(crate) fn test_all(root: &Path) -> anyhow::Result<()> {
             }
             stage.done(&note)?;
         }
+    }
+    Ok(())
+}
+
+/// Runs the cases of every built plugin as `program plugin test` does.
+pub(crate) fn judge_all(root: &Path, program: &Path) -> anyhow::Result<()> {
+    for file in build_all(root)? {
+        let mut command = Command::new(program);
+        command.current_dir(root).args(["plugin", "test"]);
+        run::run(command.arg(file.with_extension("")).arg("--file").arg(&file))?;
     }
     Ok(())
 }
