@@ -1,12 +1,12 @@
-//! `cargo xtask fuzz`: hostile bytes for the pattern parser and the matcher, as long as one likes.
+//! `cargo xtask fuzz`: hostile bytes for the pattern parser, the matcher and the plugin host, as long as one likes.
 //!
 //! ```text
 //! router/pattern/testdata/*.jsonl ──▶ router/pattern/fuzz/corpus/<target>/seed-<n> ──▶ cargo fuzz run <target>
 //! ```
 //!
-//! The recorded patterns and events are where the fuzzer begins; what it finds on its way it keeps in
-//! the same folder, which is not committed. An input that breaks a promise is left under
-//! `router/pattern/fuzz/artifacts/`, and cargo-fuzz says how to run it again.
+//! The recorded patterns and events are where the fuzzer of patterns begins; that of plugins begins with small plugins
+//! of its own. What either finds on its way it keeps under `fuzz/corpus/`, which is not committed. An input that breaks
+//! a promise is left under `fuzz/artifacts/`, and cargo-fuzz says how to run it again.
 //!
 //! # Invariants
 //!
@@ -20,9 +20,17 @@ use anyhow::{Context as _, bail};
 
 use crate::{print, run};
 
-const FOLDER: &str = "router/pattern/fuzz";
+const PATTERN: &str = "router/pattern/fuzz";
+const PLUGIN: &str = "router/plugin/fuzz";
 const CASES: &str = "router/pattern/testdata";
-const TARGETS: [&str; 3] = ["parse", "match", "pair"];
+/// Each with the project it belongs to.
+const TARGETS: [(&str, &str); 5] = [
+    ("parse", PATTERN),
+    ("match", PATTERN),
+    ("pair", PATTERN),
+    ("load", PLUGIN),
+    ("output", PLUGIN),
+];
 
 /// Seconds that each target runs when nobody says how long.
 const SECONDS: u64 = 60;
@@ -35,8 +43,8 @@ const SEPARATOR: u8 = 0xff;
 
 /// What the words after `fuzz` ask for.
 #[derive(Debug, PartialEq, Eq)]
-struct Options<'a> {
-    targets: Vec<&'a str>,
+struct Options {
+    targets: Vec<(&'static str, &'static str)>,
     seconds: u64,
 }
 
@@ -44,31 +52,34 @@ pub(crate) fn fuzz(root: &Path, words: &[&str]) -> anyhow::Result<()> {
     let options = options(words)?;
     ensure_nightly()?;
     ensure_cargo_fuzz()?;
-    for target in options.targets {
-        plant(root, target).with_context(|| format!("write where {target} begins"))?;
+    for (target, folder) in options.targets {
         let mut command = nightly_cargo(root);
-        command.args(["fuzz", "run", "--fuzz-dir", FOLDER, target, "--"]).args([
+        command.args(["fuzz", "run", "--fuzz-dir", folder, target, "--"]).args([
             format!("-max_total_time={}", options.seconds),
             format!("-max_len={INPUT_BYTES_MAX}"),
-            format!("-dict={FOLDER}/json.dict"),
             "-print_final_stats=1".to_owned(),
         ]);
+        if folder == PATTERN {
+            plant(root, target).with_context(|| format!("write where {target} begins"))?;
+            command.arg(format!("-dict={folder}/json.dict"));
+        }
         run::run(&mut command)?;
     }
     Ok(())
 }
 
-fn options<'a>(words: &[&'a str]) -> anyhow::Result<Options<'a>> {
+fn options(words: &[&str]) -> anyhow::Result<Options> {
     let mut options = Options { targets: Vec::new(), seconds: SECONDS };
     let mut words = words.iter();
     while let Some(word) = words.next() {
         if *word == "--seconds" {
             let seconds = words.next().and_then(|seconds| seconds.parse().ok());
             options.seconds = seconds.context("--seconds takes a whole number")?;
-        } else if TARGETS.contains(word) {
-            options.targets.push(word);
+        } else if let Some(target) = TARGETS.iter().find(|(name, _)| name == word) {
+            options.targets.push(*target);
         } else {
-            bail!("{word}: no such target; there are {}", TARGETS.join(", "));
+            let names: Vec<_> = TARGETS.iter().map(|(name, _)| *name).collect();
+            bail!("{word}: no such target; there are {}", names.join(", "));
         }
     }
     if options.targets.is_empty() {
@@ -120,7 +131,7 @@ fn ensure_cargo_fuzz() -> anyhow::Result<()> {
 
 /// Writes the recorded cases where the fuzzer of `target` begins.
 fn plant(root: &Path, target: &str) -> anyhow::Result<()> {
-    let folder = root.join(FOLDER).join("corpus").join(target);
+    let folder = root.join(PATTERN).join("corpus").join(target);
     fs::create_dir_all(&folder)?;
     let mut count = 0_usize;
     for file in ["patterns.jsonl", "musts.jsonl"] {
@@ -155,7 +166,7 @@ mod tests {
     fn without_words_every_target_runs_for_a_minute() {
         let expected = Options { targets: TARGETS.to_vec(), seconds: 60 };
         assert_eq!(options(&[]).unwrap(), expected);
-        let some = Options { targets: vec!["pair"], seconds: 1800 };
+        let some = Options { targets: vec![("pair", PATTERN)], seconds: 1800 };
         assert_eq!(options(&["pair", "--seconds", "1800"]).unwrap(), some);
         assert_eq!(options(&["--seconds", "1800", "pair"]).unwrap(), some);
         for wrong in [["--seconds", "x"], ["pairs", "match"], ["match", "--seconds"]] {

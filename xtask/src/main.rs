@@ -37,8 +37,8 @@ usage: cargo xtask <command>
   bench match [FAMILY]
                   measure matching alone; `bench match --help` says what else
   fuzz [TARGET] [--seconds N]
-                  hostile bytes for patterns and events: parse, match, pair; each for
-                  a minute, or N seconds (with cargo-fuzz and a nightly toolchain)
+                  hostile bytes: parse, match, pair (patterns, events), load, output (plugins);
+                  each for a minute, or N seconds (with cargo-fuzz and a nightly toolchain)
   plugins [test]  build the example plugins into plugins/*.wasm; with `test`, run their own
                   tests and the SDKs' instead
   shop-events     write the example shop's recorded events anew

@@ -14,7 +14,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use wit_component::ComponentEncoder;
 
 use crate::cache::{self, Cache};
-use crate::contract::{self, BATCH_TRANSFORMER, FILTER, PLUGIN, Role, TRANSFORMER};
+use crate::contract::{self, BATCH_TRANSFORMER, FILTER, Outline, PLUGIN, Role, TRANSFORMER};
 use crate::imports::metrics::Names;
 use crate::instance::{Exports, Instance, InstantiateError, Mould, State};
 use crate::ticker::Ticker;
@@ -56,9 +56,9 @@ impl Workshop<'_> {
                 &encoded
             }
         };
-        let (role, imports) = contract::check(component)?;
+        let Outline { role, imports, takes_blocks } = contract::check(component)?;
         let (compiled, from) = self.compile(component)?;
-        let exports = exports(&compiled, role)?;
+        let exports = Exports { takes_blocks, ..exports(&compiled, role)? };
         self.check_functions(&compiled)?;
         let pre = self.linker.instantiate_pre(&compiled);
         let mismatch =
@@ -185,5 +185,6 @@ fn exports(component: &Component, role: Role) -> Result<Exports, LoadError> {
         configure: find(PLUGIN, "configure")?,
         call,
         role,
+        takes_blocks: false,
     })
 }

@@ -7,6 +7,7 @@
 
 use wasmparser::{Parser, Payload};
 
+use crate::placed::MARK;
 use crate::{Grant, LoadError};
 
 /// The contract that this host speaks. Plugins of another 0.x are refused; a later patch only adds.
@@ -55,11 +56,20 @@ impl Role {
 struct Outside {
     imports: Vec<String>,
     exports: Vec<String>,
+    is_marked: bool,
 }
 
-/// The role of a component, and what it asks for beside the log, if it is a plugin of our contract and asks for nothing
-/// that nobody may have.
-pub(crate) fn check(component: &[u8]) -> Result<(Role, Vec<Grant>), LoadError> {
+/// What is known of a plugin before it is compiled.
+pub(crate) struct Outline {
+    pub(crate) role: Role,
+    /// What it asks for, the log excepted.
+    pub(crate) imports: Vec<Grant>,
+    /// Whether it takes an event in one piece.
+    pub(crate) takes_blocks: bool,
+}
+
+/// The outline of a component, if it is a plugin of our contract and asks for nothing that nobody may have.
+pub(crate) fn check(component: &[u8]) -> Result<Outline, LoadError> {
     let outside = Outside::read(component)?;
     for name in outside.imports.iter().chain(&outside.exports) {
         check_version(name)?;
@@ -94,7 +104,9 @@ pub(crate) fn check(component: &[u8]) -> Result<(Role, Vec<Grant>), LoadError> {
         Some(Role::BatchTransformer) if imports.contains(&Grant::State) => {
             Err(LoadError::BatchState)
         }
-        Some(role) if missing.is_empty() => Ok((role, imports)),
+        Some(role) if missing.is_empty() => {
+            Ok(Outline { role, imports, takes_blocks: outside.is_marked })
+        }
         _ => Err(LoadError::WrongWorld { missing }),
     }
 }
@@ -166,6 +178,7 @@ impl Outside {
             match payload.map_err(broken)? {
                 Payload::Version { .. } => depth += 1,
                 Payload::End(_) => depth = depth.saturating_sub(1),
+                Payload::CustomSection(section) => outside.is_marked |= section.name() == MARK,
                 Payload::ComponentImportSection(section) if depth == 1 => {
                     for import in section {
                         outside.imports.push(import.map_err(broken)?.name.name.to_owned());

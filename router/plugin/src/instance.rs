@@ -18,6 +18,7 @@ use crate::explain::explain;
 use crate::imports::Current;
 use crate::imports::log::Log;
 use crate::imports::metrics::{Metrics, Names};
+use crate::placed::Block;
 use crate::spending::{Memory, Spending};
 use crate::ticker::Running;
 use crate::{CallError, Event, Limits, Output, Setup, StateAccess, measure, wit};
@@ -32,6 +33,8 @@ pub(crate) struct Exports {
     pub(crate) configure: ComponentExportIndex,
     pub(crate) call: ComponentExportIndex,
     pub(crate) role: Role,
+    /// Whether the plugin takes an event in one piece.
+    pub(crate) takes_blocks: bool,
 }
 
 /// What instances are made of.
@@ -49,6 +52,7 @@ pub(crate) struct Instance {
     configure: Func,
     call: Func,
     role: Role,
+    takes_blocks: bool,
     calls: u64,
 }
 
@@ -117,7 +121,8 @@ impl Instance {
         else {
             unreachable!("the indices are those of this component's functions")
         };
-        let made = Self { store, describe, configure, call, role: exports.role, calls: 0 };
+        let Exports { role, takes_blocks, .. } = *exports;
+        let made = Self { store, describe, configure, call, role, takes_blocks, calls: 0 };
         made.check_types()?;
         Ok(made)
     }
@@ -195,20 +200,35 @@ impl Instance {
         }
         self.calls += 1;
         self.store.data_mut().current.begin(event, state);
-        let params = (lower(event),);
-        let answer = match self.role {
-            Role::Filter => self.enter::<_, (Kept,)>(self.call, params, running).map(|(kept,)| {
-                let same = || Output { body: event.json.to_owned(), attributes: Vec::new() };
-                kept.map(|kept| if kept { vec![same()] } else { Vec::new() })
-            }),
-            Role::Transformer | Role::BatchTransformer => self
-                .enter::<_, (Transformed,)>(self.call, params, running)
-                .map(|(transformed,)| transformed.map(lift)),
+        let answer = if self.takes_blocks {
+            let block = Block::new(event);
+            self.call_with(block.event(span(&event.detail)), event, running)
+        } else {
+            self.call_with(lower(event), event, running)
         };
         self.store.data_mut().current.end();
-        let answer = answer.and_then(|answer| answer.map_err(in_its_words));
         let is_whole = !answer.as_ref().is_err_and(breaks_the_instance);
         (answer, is_whole.then_some(self))
+    }
+
+    /// `lowered` is the event, in one of its two forms.
+    fn call_with<E: Lower>(
+        &mut self,
+        lowered: E,
+        event: &Event<'_>,
+        running: &Running<'_>,
+    ) -> Answer {
+        if self.role == Role::Filter {
+            let (kept,) = self.enter::<_, (Kept,)>(self.call, (lowered,), running)?;
+            let same = || Output { body: event.json.to_owned(), attributes: Vec::new() };
+            return match kept {
+                Ok(true) => Ok(vec![same()]),
+                Ok(false) => Ok(Vec::new()),
+                Err(error) => Err(in_its_words(error)),
+            };
+        }
+        let (outputs,) = self.enter::<_, (Transformed,)>(self.call, (lowered,), running)?;
+        outputs.map(lift).map_err(in_its_words)
     }
 
     /// The same for a batch transformer: one answer for each event, or one error for all of them.
@@ -219,9 +239,16 @@ impl Instance {
     ) -> (Result<Vec<Answer>, CallError>, Option<Self>) {
         self.calls += events.len() as u64;
         let count = u32::try_from(events.len()).unwrap_or(u32::MAX);
-        let lowered: Vec<_> = events.iter().map(lower).collect();
-        let answers =
-            self.enter_for::<_, (Batch,)>(self.call, (lowered.as_slice(),), count, running);
+        let answers = if self.takes_blocks {
+            let blocks: Vec<_> = events.iter().map(Block::new).collect();
+            let lowered = blocks.iter().zip(events);
+            let lowered: Vec<_> =
+                lowered.map(|(block, event)| block.event(span(&event.detail))).collect();
+            self.enter_for::<_, (Batch,)>(self.call, (lowered.as_slice(),), count, running)
+        } else {
+            let lowered: Vec<_> = events.iter().map(lower).collect();
+            self.enter_for::<_, (Batch,)>(self.call, (lowered.as_slice(),), count, running)
+        };
         let (answers,) = match answers {
             Ok(answers) => answers,
             Err(error) => return (Err(error), None),

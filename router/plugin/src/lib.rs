@@ -39,6 +39,7 @@ mod json;
 mod measure;
 mod options;
 mod output;
+mod placed;
 mod plugin;
 mod queue;
 mod spending;

@@ -405,6 +405,11 @@ macro_rules! __export_plugin {
         #[unsafe(link_section = "component-type:slipswitch")]
         static CONTRACT: [u8; $crate::export::$contract.len()] = *$crate::export::$contract;
 
+        // Tells the router that an event may come in one piece: `cabi_realloc` takes no text back.
+        #[used]
+        #[unsafe(link_section = "slipswitch:arena")]
+        static ARENA: [u8; 1] = [1];
+
         #[unsafe(export_name = "slipswitch:plugin/plugin@0.2.0#describe")]
         extern "C" fn describe() -> *const u8 {
             $crate::export::describe::<$plugin>()

@@ -1,8 +1,9 @@
 use expect_test::{Expect, expect};
-use slipswitch_plugin::{CallError, ConfigureError, QueueOptions};
+use slipswitch_plugin::{CallError, ConfigureError, Event, Output, QueueOptions};
 
 use crate::parts::{
-    CONTRACT, FILTER, Parts, call, configured, event, host, load, outcome, setup, typed,
+    BATCH, CONTRACT, FILTER, Parts, call, component, configured, event, host, load, of_role,
+    outcome, setup, typed,
 };
 
 fn failed(transform: &'static str, expected: &Expect) -> CallError {
@@ -19,6 +20,23 @@ fn what_a_transformer_puts_out_comes_back() {
     assert_eq!(outcome("(call $ok (i32.const 0))").unwrap(), []);
 }
 
+/// One that says that it takes an event in one piece.
+fn marked(mut file: Vec<u8>) -> Vec<u8> {
+    file.extend(b"\0\x12\x10slipswitch:arena\x01");
+    file
+}
+
+/// What two plugins of this text put out for one event: one that gets its texts one by one, and one in one piece.
+fn both(transform: &'static str, event: &Event<'_>) -> Output {
+    let file = Parts::transform(transform).build();
+    let outputs = [file.clone(), marked(file)].map(|file| {
+        let plugin = load(&file).unwrap().configure("{}", setup()).unwrap();
+        plugin.call(event).unwrap().remove(0)
+    });
+    assert_eq!(outputs[0], outputs[1]);
+    outputs[0].clone()
+}
+
 #[test]
 fn a_transformer_sees_the_whole_event() {
     // id, then the first attribute's value: the last of the fourteen numbers tell where the list is.
@@ -26,24 +44,86 @@ fn a_transformer_sees_the_whole_event() {
         (call $string (i32.const 1048) (local.get 12) (local.get 13)) (call $ok (i32.const 1))";
     let attributes =
         [("bus".to_owned(), "\"shop\"".to_owned()), ("rule".to_owned(), "big".to_owned())];
-    let plugin = configured(&Parts::transform(echo_attribute));
-    let outputs =
-        plugin.call(&slipswitch_plugin::Event { attributes: &attributes, ..event("{}") }).unwrap();
-    assert_eq!(outputs[0].body, "\"shop\"");
-    assert_eq!(outputs[0].attributes, attributes);
+    let output = both(echo_attribute, &Event { attributes: &attributes, ..event("{}") });
+    assert_eq!(output.body, "\"shop\"");
+    assert_eq!(output.attributes, attributes);
 
-    let echo_id = "(call $output (local.get $id) (local.get $id_len)) (call $ok (i32.const 1))";
-    let plugin = configured(&Parts::transform(echo_id));
-    let outputs = plugin.call(&slipswitch_plugin::Event { id: "17", ..event("{}") }).unwrap();
-    assert_eq!(outputs[0].body, "17");
+    // Each text, in quotes that stand before and behind it: an event of five known texts.
+    for (index, text) in ["11", "222", "3333", "44444", "666666"].into_iter().enumerate() {
+        let echo = format!(
+            "(call $output (local.get {}) (local.get {})) (call $ok (i32.const 1))",
+            2 * index,
+            2 * index + 1
+        );
+        let event = Event {
+            id: "11",
+            source: "222",
+            detail_type: "3333",
+            time: "44444",
+            attributes: &attributes,
+            ..event("666666")
+        };
+        assert_eq!(both(echo.leak(), &event).body, text);
+    }
 
     let echo_detail =
         "(call $output (i32.add (local.get $json) (local.get $detail)) (local.get $detail_len))
         (call $ok (i32.const 1))";
-    let plugin = configured(&Parts::transform(echo_detail));
     let whole = r#"{"detail":{"n":1},"x":2}"#;
-    let outputs = plugin.call(&slipswitch_plugin::Event { detail: 10..17, ..event(whole) });
-    assert_eq!(outputs.unwrap()[0].body, r#"{"n":1}"#);
+    let output = both(echo_detail, &Event { detail: 10..17, ..event(whole) });
+    assert_eq!(output.body, r#"{"n":1}"#);
+}
+
+#[test]
+fn who_takes_an_event_in_one_piece_gets_it_so() {
+    // The pairs, and the texts right behind them.
+    let strict = "(if (i32.ne (local.get $id) (i32.add (local.get 12) (i32.mul (local.get 13) (i32.const 16))))
+        (then unreachable))
+        (if (i32.ne (local.get 2) (i32.add (local.get $id) (local.get $id_len))) (then unreachable))
+        (call $output (local.get $json) (local.get $json_len)) (call $ok (i32.const 1))";
+    let attributes = [("bus".to_owned(), "shop".to_owned()), ("".to_owned(), "".to_owned())];
+    let file = marked(Parts::transform(strict).build());
+    let plugin = load(&file).unwrap().configure("{}", setup()).unwrap();
+    for attributes in [&attributes[..], &[]] {
+        for _ in 0..3 {
+            let outputs = plugin.call(&Event { attributes, ..event("{}") }).unwrap();
+            assert_eq!(outputs[0].body, "{}");
+        }
+    }
+    // A component keeps the mark of its module.
+    let plugin = load(&component(&file)).unwrap().configure("{}", setup()).unwrap();
+    assert_eq!(call(&plugin).unwrap()[0].body, r#"{"id":"e-1"}"#);
+}
+
+#[test]
+fn a_list_of_events_in_one_piece_each_is_the_same_list() {
+    // Of each event of two: the first attribute's value, as it stands in memory.
+    let echo = "(local $one i32) (local $two i32)
+        (local.set $one (i32.load offset=48 (local.get $list)))
+        (local.set $two (i32.load offset=104 (local.get $list)))
+        (i32.store8 (i32.const 4096) (i32.const 0)) (call $string (i32.const 4100) (i32.const 5000) (i32.const 1))
+        (i32.store8 (i32.const 4112) (i32.const 0)) (call $string (i32.const 4116) (i32.const 5016) (i32.const 1))
+        (call $string (i32.const 5000) (i32.load offset=8 (local.get $one)) (i32.load offset=12 (local.get $one)))
+        (call $string (i32.const 5008) (local.get $one) (i32.load offset=52 (local.get $list)))
+        (call $string (i32.const 5016) (i32.load offset=8 (local.get $two)) (i32.load offset=12 (local.get $two)))
+        (call $string (i32.const 5024) (local.get $two) (i32.load offset=108 (local.get $list)))
+        (call $string (i32.const 1024) (i32.const 4096) (i32.const 2)) (i32.const 1024)";
+    let file = of_role(&Parts::transform(echo), BATCH);
+    let attributes =
+        |value: &str| [("n".to_owned(), value.to_owned()), ("m".to_owned(), "x".to_owned())];
+    let (one, two) = (attributes("1"), attributes("22"));
+    let events =
+        [Event { attributes: &one, ..event("{}") }, Event { attributes: &two, ..event("[1]") }];
+    for file in [file.clone(), marked(file)] {
+        let plugin = load(&file).unwrap().configure("{}", setup()).unwrap();
+        let outputs: Vec<_> = plugin
+            .call_batch(&events, &[])
+            .into_iter()
+            .map(|answer| answer.unwrap().remove(0))
+            .collect();
+        assert_eq!([outputs[0].body.as_str(), &outputs[1].body], ["1", "22"]);
+        assert_eq!([&outputs[0].attributes[..], &outputs[1].attributes], [&one, &two]);
+    }
 }
 
 #[test]
