@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use delivery::{Answer, Attempt, Delivery, ErrorKind, Receipt, RetryAfter, Verdict};
+use delivery::{Answer, Attempt, Delivery, ErrorKind, Receipt, Verdict};
 use event::{Event, Timestamp};
 use journal::Offset;
 use ruleset::TransformError;
 
 use crate::core::Core;
+pub(crate) use crate::heard::{HOLD_MAX, Heard, Plugins};
 use crate::key::Key;
-use crate::lane::Owed;
-use crate::making::{self, Room};
+use crate::lane::{Lane, Owed, Part};
+use crate::making::{self, Effect, Outputs, Room};
 use crate::recall::Missing;
 use crate::routes::Route;
 use crate::state::{Dead, Made, Payload, Place, Postponed};
@@ -19,13 +20,15 @@ use crate::trail::{AttemptResult, Line, Sent};
 
 /// Said of what waits behind an earlier delivery of its order.
 pub(crate) const NOT_TRIED: &str = "not tried yet: an earlier delivery of the same order is owed";
-/// How long a target is left alone at most because it asked for it.
-pub(crate) const HOLD_MAX: Duration = Duration::from_secs(60 * 60);
-
+/// Said of what is written down with the state of its plugins before it is sent.
+pub(crate) const WRITTEN_FIRST: &str =
+    "not tried yet: it is written down first, with the state of its plugins";
 /// What became of one output.
 #[derive(Debug)]
 pub(crate) enum End {
     Delivered,
+    /// Written down first, with the state of its plugins, and sent then.
+    Written(Postponed),
     Postponed(Postponed),
     /// The router itself could not make the attempt: it is made later.
     PutOff(Timestamp),
@@ -42,64 +45,14 @@ pub(crate) struct Outcome {
     pub heard: Heard,
 }
 
-/// What the attempts of a work told about the target.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Heard {
-    /// Requests that were made.
-    pub requests: u32,
-    /// Whether one got an answer that says that the target works.
-    pub has_answered: bool,
-    /// How many failed since.
-    pub failures: u32,
-    /// That the target is gone, in its words.
-    pub gone: Option<String>,
-    /// Until when the target wants to be left alone.
-    pub hold_until: Option<Timestamp>,
-    /// What the transform told of its plugins.
-    pub plugins: Plugins,
-}
-
-/// What a transform told of the plugins in it.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) enum Plugins {
-    /// None was called.
-    #[default]
-    Silent,
-    /// They answered in order, also with an error.
-    Answered,
-    /// One crashed, or was over a limit: which, on what event and how, in words.
-    Failed(String),
-}
-
-impl Heard {
-    /// One request was made.
-    pub(crate) fn take_in(&mut self, answer: &Answer, now: Timestamp) {
-        self.requests += 1;
-        match answer {
-            Answer::Accepted | Answer::Refused { .. } => {
-                self.has_answered = true;
-                self.failures = 0;
-            }
-            Answer::Gone { reason } => self.gone = Some(reason.clone()),
-            Answer::Unavailable { retry_after, .. } => {
-                self.failures += 1;
-                let until = retry_after.map(|retry_after| match retry_after {
-                    RetryAfter::For(span) => now.after(span),
-                    RetryAfter::Until(time) => time,
-                });
-                self.hold_until = self.hold_until.max(until.map(|at| at.min(now.after(HOLD_MAX))));
-            }
-            Answer::TimedOut { .. } => self.failures += 1,
-        }
-    }
-}
-
 /// A postponed delivery that is due.
 #[derive(Debug)]
 pub(crate) struct Retry {
     pub place: Place,
     /// None when it is to be read from its row.
     pub row: Option<Box<Postponed>>,
+    /// Whether it was never tried before.
+    pub is_untried: bool,
 }
 
 /// The delivery that an attempt is part of.
@@ -115,18 +68,33 @@ pub(crate) struct Course<'a> {
 }
 
 /// Runs an event for the first time.
-pub(crate) async fn event(core: &Core, key: &Key, owed: Owed, room: Option<Room>) -> Outcome {
+/// None when the outcome has taken effect already.
+pub(crate) async fn event(
+    core: &Core,
+    lane: &Arc<Lane>,
+    owed: Owed,
+    room: Option<Room>,
+) -> Option<Outcome> {
     let course = Course::new(core, &owed);
-    course.run(key, owed.offset, (&owed.event, owed.ingested), room).await
+    let part = (lane, Part::Event(owed.offset));
+    course.run(&lane.key, owed.offset, (&owed.event, owed.ingested), (part, room)).await
 }
 
-/// Tries a postponed delivery again. Its payload is made when there is none yet.
-pub(crate) async fn retry(core: &Core, key: &Key, route: &Route, retry: Retry) -> Outcome {
+/// Tries a postponed delivery again. Its payload is made when there is none yet. None when the outcome has taken
+/// effect already.
+pub(crate) async fn retry(
+    core: &Core,
+    lane: &Arc<Lane>,
+    route: &Route,
+    retry: Retry,
+) -> Option<Outcome> {
+    let key = &lane.key;
+    let part = (lane, Part::Retry(retry.place.clone()));
     let is_written = retry.is_written();
     let waiting = match core.row(key, retry).await {
         Ok(Some(row)) => row,
-        Ok(None) => return Outcome::default(),
-        Err(reason) => return core.put_off(key, route, &reason),
+        Ok(None) => return Some(Outcome::default()),
+        Err(reason) => return Some(core.put_off(key, route, &reason)),
     };
     let course = Course {
         core,
@@ -144,16 +112,18 @@ pub(crate) async fn retry(core: &Core, key: &Key, route: &Route, retry: Retry) -
             if is_written {
                 outcome.keep_rows();
             }
-            outcome
+            Some(outcome)
         }
         Made::NotYet | Made::OnDisk => {
             let offset = Offset::new(waiting.id.offset);
             // A replay's delivery that the live subscription has taken over stays one.
             let own = Key { replay: waiting.id.replay.clone(), ..key.clone() };
             match core.event_or_copy(&waiting.id).await {
-                Ok((event, ingested)) => course.run(&own, offset, (&event, ingested), None).await,
-                Err(Missing::Unread(reason)) => core.put_off(key, route, &reason),
-                Err(Missing::Gone(reason)) => course.lose(key, &waiting, &reason),
+                Ok((event, ingested)) => {
+                    course.run(&own, offset, (&event, ingested), (part, None)).await
+                }
+                Err(Missing::Unread(reason)) => Some(core.put_off(key, route, &reason)),
+                Err(Missing::Gone(reason)) => Some(course.lose(key, &waiting, &reason)),
             }
         }
     }
@@ -193,7 +163,9 @@ impl Retry {
 impl Outcome {
     /// Whether something of it is still to be delivered.
     pub(crate) fn is_owed(&self) -> bool {
-        self.ends.iter().any(|end| matches!(end, End::Postponed(_) | End::PutOff(_)))
+        self.ends
+            .iter()
+            .any(|end| matches!(end, End::Postponed(_) | End::Written(_) | End::PutOff(_)))
     }
 
     /// A payload that was read from its row is still there.
@@ -209,7 +181,7 @@ impl Outcome {
 
 impl Core {
     async fn row(&self, key: &Key, retry: Retry) -> Result<Option<Box<Postponed>>, String> {
-        let Retry { place, row } = retry;
+        let Retry { place, row, .. } = retry;
         let mut newer = match row {
             Some(row) if row.made == Made::OnDisk => Some(row),
             Some(row) => return Ok(Some(row)),
@@ -261,11 +233,18 @@ impl<'a> Course<'a> {
         key: &Key,
         offset: Offset,
         event: (&Event, Timestamp),
-        room: Option<Room>,
-    ) -> Outcome {
+        (part, room): ((&Arc<Lane>, Part), Option<Room>),
+    ) -> Option<Outcome> {
         let mut outcome = self.outcome();
-        match self.transform(event, key, room).await {
-            Ok(payloads) => {
+        let effect = self.effect(part, (key, offset));
+        match self.transform(event, key, (effect, room)).await {
+            Ok(Outputs::Taken(outputs)) => {
+                if outputs == 0 {
+                    self.dropped(key.delivery(offset, 0));
+                }
+                return None;
+            }
+            Ok(Outputs::ToSend(payloads)) => {
                 outcome.heard.plugins = Plugins::Answered;
                 if payloads.is_empty() {
                     self.dropped(key.delivery(offset, 0));
@@ -283,7 +262,32 @@ impl<'a> Course<'a> {
             }
             Err(error) => self.unmade(key.delivery(offset, 0), error, &mut outcome),
         }
-        outcome
+        Some(outcome)
+    }
+
+    /// What becomes of an event whose plugins keep state: its outputs are written down with the state, and then sent.
+    pub(crate) fn effect(
+        &self,
+        (lane, part): (&Arc<Lane>, Part),
+        (key, offset): (&Key, Offset),
+    ) -> Option<Effect> {
+        if self.route.target.stateful().is_empty() {
+            return None;
+        }
+        let first = self.in_line(key.delivery(offset, 0), Payload::default());
+        let first = Postponed { error: WRITTEN_FIRST.to_owned(), ..first };
+        let (lane, core_now, key) = (Arc::clone(lane), self.core.now(), key.clone());
+        Some(Box::new(move |payloads| {
+            let mut outcome = Outcome { order: first.order, ..Outcome::default() };
+            outcome.heard.plugins = Plugins::Answered;
+            for (output, payload) in (0_u32..).zip(payloads) {
+                let made = Made::Here(payload.clone());
+                let row = Postponed { id: key.delivery(offset, output), made, ..first.clone() };
+                outcome.ends.push(End::Written(row));
+            }
+            lane.lock().took_effect(part, outcome, core_now);
+            lane.wake();
+        }))
     }
 
     /// An event that is nowhere any more: nothing can be made of it.
@@ -326,10 +330,9 @@ impl<'a> Course<'a> {
         &self,
         (event, ingested): (&Event, Timestamp),
         key: &Key,
-        room: Option<Room>,
+        how: (Option<Effect>, Option<Room>),
     ) -> making::Made {
-        let replay = key.replay.clone();
-        self.core.transform(self.route, event, ingested, (replay, room)).await
+        self.core.transform(self.route, (event, ingested), key.replay.clone(), how).await
     }
 
     async fn send(&self, id: delivery::DeliveryId, payload: Payload, outcome: &mut Outcome) {

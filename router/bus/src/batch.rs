@@ -14,15 +14,15 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use delivery::{Answer, Delivery};
 use journal::Offset;
 
 use crate::attempt::{Course, End, Outcome, Plugins};
 use crate::core::Core;
-use crate::key::Key;
-use crate::lane::Owed;
-use crate::making;
+use crate::lane::{Lane, Owed, Part};
+use crate::making::{self, Outputs};
 use crate::state::{Made, Payload};
 use crate::trail::Sent;
 
@@ -30,33 +30,50 @@ use crate::trail::Sent;
 const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// One output of one of the events.
-struct Part {
+struct Output {
     /// Which event.
     event: usize,
     delivery: Delivery,
 }
 
 /// Runs events for the first time, together.
-pub(crate) async fn events(core: &Core, key: &Key, all: Vec<Owed>) -> Vec<(Offset, Outcome)> {
+///
+/// Those whose outcome has taken effect already are not among the outcomes.
+pub(crate) async fn events(
+    core: &Core,
+    lane: &Arc<Lane>,
+    all: Vec<Owed>,
+) -> Vec<(Offset, Outcome)> {
+    let key = &lane.key;
     let courses: Vec<Course<'_>> = all.iter().map(|owed| Course::new(core, owed)).collect();
     let mut together = Together { courses: &courses, outcomes: Vec::new(), held: BTreeSet::new() };
     let mut parts = Vec::new();
     let made = all.iter().zip(&courses);
-    let made = made.map(|(owed, course)| course.transform((&owed.event, owed.ingested), key, None));
+    let made = made.map(|(owed, course)| {
+        let effect = course.effect((lane, Part::Event(owed.offset)), (key, owed.offset));
+        course.transform((&owed.event, owed.ingested), key, (effect, None))
+    });
+    let mut taken = BTreeSet::new();
     // Together: a plugin gets as many of them at once as it takes.
     let made = making::together(made).await;
     for ((event, owed), made) in all.iter().enumerate().zip(made) {
         let course = &courses[event];
         let mut outcome = course.outcome();
         match made {
-            Ok(payloads) => {
+            Ok(Outputs::Taken(outputs)) => {
+                taken.insert(owed.offset);
+                if outputs == 0 {
+                    course.dropped(key.delivery(owed.offset, 0));
+                }
+            }
+            Ok(Outputs::ToSend(payloads)) => {
                 outcome.heard.plugins = Plugins::Answered;
                 if payloads.is_empty() {
                     course.dropped(key.delivery(owed.offset, 0));
                 }
                 for (output, payload) in (0_u32..).zip(payloads) {
                     let delivery = course.delivery(key.delivery(owed.offset, output), &payload);
-                    parts.push(Part { event, delivery });
+                    parts.push(Output { event, delivery });
                 }
             }
             Err(error) => course.unmade(key.delivery(owed.offset, 0), error, &mut outcome),
@@ -70,11 +87,12 @@ pub(crate) async fn events(core: &Core, key: &Key, all: Vec<Owed>) -> Vec<(Offse
         together.send(part).await;
     }
     let outcomes = together.outcomes;
-    all.iter().map(|owed| owed.offset).zip(outcomes).collect()
+    let outcomes = all.iter().map(|owed| owed.offset).zip(outcomes);
+    outcomes.filter(|(offset, _)| !taken.contains(offset)).collect()
 }
 
 /// Spans of parts that go into one request each.
-fn requests(parts: &[Part]) -> Vec<Range<usize>> {
+fn requests(parts: &[Output]) -> Vec<Range<usize>> {
     let mut spans: Vec<Range<usize>> = Vec::new();
     let mut bytes = 0;
     for (at, part) in parts.iter().enumerate() {
@@ -110,7 +128,7 @@ impl Together<'_> {
     }
 
     /// Puts what is behind something of its order in line.
-    fn without_held(&mut self, parts: Vec<Part>) -> Vec<Part> {
+    fn without_held(&mut self, parts: Vec<Output>) -> Vec<Output> {
         let mut free = Vec::new();
         for part in parts {
             if self.is_held(&part) { self.put_in_line(&part) } else { free.push(part) }
@@ -118,16 +136,16 @@ impl Together<'_> {
         free
     }
 
-    fn is_held(&self, part: &Part) -> bool {
+    fn is_held(&self, part: &Output) -> bool {
         self.outcomes[part.event].order.is_some_and(|order| self.held.contains(&order))
     }
 
-    fn put_in_line(&mut self, part: &Part) {
+    fn put_in_line(&mut self, part: &Output) {
         let waiting = self.courses[part.event].in_line(part.delivery.id.clone(), payload(part));
         self.outcomes[part.event].ends.push(End::Postponed(waiting));
     }
 
-    async fn send(&mut self, parts: &[Part]) {
+    async fn send(&mut self, parts: &[Output]) {
         let first = parts.first().expect("a request has parts");
         let is_behind = parts.iter().any(|part| self.is_held(part));
         if !is_behind {
@@ -161,14 +179,14 @@ impl Together<'_> {
         }
     }
 
-    fn judge(&mut self, part: &Part, sent: Sent, answer: &Answer) {
+    fn judge(&mut self, part: &Output, sent: Sent, answer: &Answer) {
         let (id, made) = (part.delivery.id.clone(), (Made::Here(payload(part)), sent));
         self.courses[part.event].judge(id, made, answer, &mut self.outcomes[part.event]);
         self.note(part.event);
     }
 }
 
-fn payload(part: &Part) -> Payload {
+fn payload(part: &Output) -> Payload {
     let Delivery { body, content_type, .. } = &part.delivery;
     Payload { body: body.clone(), content_type: content_type.clone() }
 }

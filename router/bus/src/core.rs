@@ -24,12 +24,14 @@ use crate::door::Door;
 use crate::key::Key;
 use crate::lane::{Bounds, Lane, Now, Ready};
 use crate::letters::Tended;
+use crate::making::Making;
 use crate::options::Options;
 use crate::outside::Outside;
+use crate::plugin_state::PluginState;
 use crate::replay::Players;
 use crate::routes::{Route, Routes};
 use crate::sealing;
-use crate::state::{Change, State, StateError, Stopped, Subscription};
+use crate::state::{Round, State, StateError, Stopped, Subscription};
 use crate::status::{Ingested, JournalStatus};
 use crate::trail::Trail;
 
@@ -67,7 +69,10 @@ pub(crate) struct Core {
     /// Subscriptions on disk without a rule: it has not been seen since the start, or was removed.
     pub dormant: Mutex<Vec<Subscription>>,
     /// Outcomes that the database has refused so far.
-    pub unwritten: tokio::sync::Mutex<Option<Arc<Vec<Change>>>>,
+    pub unwritten: tokio::sync::Mutex<Option<Arc<Round>>>,
+    pub plugin_state: Arc<PluginState>,
+    /// Where the transforms of stateful plugins run, by what [`crate::making`] calls them.
+    pub stateful: Mutex<BTreeMap<String, Making>>,
     pub is_state_well: AtomicBool,
     /// Why it is not.
     pub state_trouble: Mutex<Option<Stopped>>,

@@ -1,14 +1,22 @@
 //! Writing outcomes down: a few times a second, all lanes in one transaction.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::core::Core;
 use crate::key::Key;
 use crate::lane::{Forced, Lane};
-use crate::state::{Change, ReplayRow, StateError, Subscription};
+use crate::state::{Change, ReplayRow, Round, StateError, Subscription, sweep};
 
 /// A `settled` that moved over events of no interest is written down every so many rounds.
 const FORCED_EVERY: u32 = 20;
+
+/// What plugins kept and has expired is removed every so many rounds.
+const SWEPT_EVERY: u32 = 40;
+/// Keys that are removed at once.
+const SWEPT_MAX: u32 = 1000;
+/// An event may have waited, and its time is the clock that keys expire by: they stay so much longer.
+const SWEPT_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// Runs until the router stops; the last round is the shutdown's.
 pub(crate) async fn run(core: Arc<Core>) {
@@ -18,6 +26,7 @@ pub(crate) async fn run(core: Arc<Core>) {
             biased;
             () = core.stop.cancelled() => return,
             () = core.lane_over.notified() => (),
+            () = core.plugin_state.kept.notified() => (),
             () = tokio::time::sleep(core.options.flush_every) => (),
         }
         round = round.wrapping_add(1);
@@ -29,6 +38,9 @@ pub(crate) async fn run(core: Arc<Core>) {
         core.end_removed().await;
         core.share_rates();
         core.tend_letters().await;
+        if round.is_multiple_of(SWEPT_EVERY) {
+            core.sweep_plugin_state().await;
+        }
         core.rounds.send_modify(|rounds| *rounds += 1);
     }
 }
@@ -38,40 +50,44 @@ impl Core {
     pub(crate) async fn flush(&self, forced: Forced) {
         let mut unwritten = self.unwritten.lock().await;
         loop {
-            let (changes, is_again) = match unwritten.take() {
-                Some(changes) => (changes, true),
-                None => (Arc::new(self.take_changes(forced)), false),
+            let (round, is_again) = match unwritten.take() {
+                Some(round) => (round, true),
+                None => (Arc::new(self.take_round(forced)), false),
             };
-            if changes.is_empty() {
+            if round.changes.is_empty() && round.keeping.is_empty() {
                 return;
             }
-            if let Err(error) = self.write(Arc::clone(&changes)).await {
+            if let Err(error) = self.write(Arc::clone(&round)).await {
                 if self.note_state(Err(&error)) {
                     tracing::error!(%error, "outcomes cannot be written down: deliveries wait until they can");
                 }
-                *unwritten = Some(changes);
+                *unwritten = Some(round);
                 return;
             }
             if self.note_state(Ok(())) {
                 tracing::info!("outcomes are written down again: deliveries go on");
             }
-            self.applied(&changes);
+            self.plugin_state.written(&round.keeping);
+            self.applied(&round.changes);
             if !is_again {
                 return;
             }
         }
     }
 
-    async fn write(&self, changes: Arc<Vec<Change>>) -> Result<(), StateError> {
+    async fn write(&self, round: Arc<Round>) -> Result<(), StateError> {
         let (now, recall) = (self.clock.now(), self.recall());
-        self.state.apply(changes, now, recall).await
+        self.state.apply(round, now, recall).await
     }
 
-    fn take_changes(&self, forced: Forced) -> Vec<Change> {
+    fn take_round(&self, forced: Forced) -> Round {
         // Read first: what the dispatcher offers after this does not count as seen.
         let dispatched = self.dispatched();
         let lanes: Vec<Arc<Lane>> = self.lanes().values().cloned().collect();
-        lanes.iter().filter_map(|lane| lane.take_change(dispatched, forced)).collect()
+        let (changes, keeping) = self.plugin_state.gather(|| {
+            lanes.iter().filter_map(|lane| lane.take_change(dispatched, forced)).collect()
+        });
+        Round { changes, keeping }
     }
 
     fn applied(&self, changes: &[Change]) {
@@ -84,9 +100,19 @@ impl Core {
                 let (count, error) = (change.dead.len(), &last.last.error);
                 tracing::warn!(subscription = %change.key, count, %error, "deliveries became dead letters");
             }
-            if let Some(lane) = lanes.get(&change.key) {
-                lane.lock().applied(change);
+            if let Some(lane) = lanes.get(&change.key)
+                && lane.lock().applied(change)
+            {
+                lane.wake();
             }
+        }
+    }
+
+    async fn sweep_plugin_state(&self) {
+        let before = self.clock.now().before(SWEPT_AFTER);
+        match self.state.run(move |tx| sweep(tx, before, SWEPT_MAX)).await {
+            Ok(swept) => self.plugin_state.swept(&swept),
+            Err(error) => tracing::debug!(%error, "what plugins kept and has expired stays"),
         }
     }
 
@@ -134,7 +160,8 @@ impl Core {
                 ReplayRow::fold(tx, key)?;
                 Subscription::end(tx, key)?;
             }
-            ReplayRow::complete(tx, now)
+            ReplayRow::complete(tx, now)?;
+            ReplayRow::forget_ended(tx)
         });
         match written.await {
             Ok(()) => {
@@ -144,6 +171,7 @@ impl Core {
                 }
                 for name in completed.iter().flatten() {
                     self.players.remove(name);
+                    self.plugin_state.forget(name);
                     tracing::info!(replay = %name, "replay over");
                 }
             }

@@ -31,6 +31,7 @@ mod door;
 mod flush;
 mod folder;
 mod forward;
+mod heard;
 mod ingest;
 mod key;
 mod lane;
@@ -38,6 +39,7 @@ mod letters;
 mod making;
 mod options;
 mod outside;
+mod plugin_state;
 mod recall;
 mod record;
 mod removal;
@@ -70,6 +72,7 @@ pub use letters::{
     Redrive, RedriveTo, Redriven,
 };
 pub use options::Options;
+pub use plugin_state::{EventState, View};
 pub use record::envelope;
 pub use replay::{
     Estimate, Replay, ReplayError, ReplayState, StartReplay, StoppedTarget, TargetEstimate,

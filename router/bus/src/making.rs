@@ -10,7 +10,7 @@
 //! - What a step does: `ruleset`. When an event is taken: `lane`.
 
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::task::Poll;
 
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use ruleset::{About, Given, Rule, Target, TransformError};
 use crate::core::Core;
 use crate::key::Key;
 use crate::outside::Outside;
+use crate::plugin_state::{EventState, PluginState};
 use crate::routes::Route;
 use crate::state::Payload;
 
@@ -31,40 +32,68 @@ pub(crate) struct Job {
     event: Event,
     ingested: Timestamp,
     replay: Option<Arc<str>>,
+    state: Option<(Arc<PluginState>, Option<Effect>)>,
 }
 
-pub(crate) type Made = Result<Vec<Payload>, TransformError>;
+/// What is to be done with the outputs of an event whose plugins have written state, before any other event sees it.
+pub(crate) type Effect = Box<dyn FnOnce(&[Payload]) + Send>;
+
+/// What became of an event.
+#[derive(Debug)]
+pub(crate) enum Outputs {
+    ToSend(Vec<Payload>),
+    /// So many; its [`Effect`] has taken them.
+    Taken(usize),
+}
+
+pub(crate) type Made = Result<Outputs, TransformError>;
 pub(crate) type Room = Admission<Job, Made>;
 pub(crate) type Making = Queue<Job, Made>;
 
-/// The queue of a target that plugins are on the way to.
+/// The queue of a target that plugins are on the way to. Targets with the same stateful plugins share one, in which
+/// one event comes after the other.
 pub(crate) fn queue(core: &Core, key: &Key, target: &Target) -> Option<Making> {
     let is_here = match &core.outside {
         Outside::System => target.calls_plugins(),
         #[cfg(feature = "simulation")]
         Outside::Simulated(_) => false,
     };
-    let run = |jobs: Vec<Job>| make_all(&jobs);
-    is_here.then(|| core.host.queue(&key.to_string(), QueueOptions::default(), run))
+    let stateful = target.stateful();
+    if !is_here || stateful.is_empty() {
+        let run = |jobs: Vec<Job>| make_all(&jobs);
+        return is_here.then(|| core.host.queue(&key.to_string(), QueueOptions::default(), run));
+    }
+    let name = format!("{} of {}", stateful.join(", "), key.bus);
+    let mut shared = core.stateful.lock().unwrap_or_else(PoisonError::into_inner);
+    let making = shared.entry(name).or_insert_with_key(|name| {
+        let options = QueueOptions { turns_max: 1, ..QueueOptions::default() };
+        core.host
+            .queue(name, options, |jobs: Vec<Job>| jobs.into_iter().map(make_in_turn).collect())
+    });
+    Some(making.clone())
 }
 
 impl Core {
-    /// What a target is sent of an event. `room` is of the route's queue.
+    /// What a target is sent of an event. Where plugins write state, `effect` is given the outputs, in the moment in
+    /// which the state changes; without one the state does not. `room` is of the route's queue.
     pub(crate) async fn transform(
         &self,
         route: &Route,
-        event: &Event,
-        ingested: Timestamp,
-        (replay, room): (Option<Arc<str>>, Option<Room>),
+        (event, ingested): (&Event, Timestamp),
+        replay: Option<Arc<str>>,
+        (effect, room): (Option<Effect>, Option<Room>),
     ) -> Made {
+        let is_stateful = !route.target.stateful().is_empty();
         let job = Job {
             rule: Arc::clone(&route.rule),
             target: Arc::clone(&route.target),
             event: event.clone(),
             ingested,
             replay,
+            state: is_stateful.then(|| (Arc::clone(&self.plugin_state), effect)),
         };
         match (&route.making, room) {
+            (None, _) if is_stateful => make_in_turn(job),
             // Templates take microseconds, and run here.
             (None, _) => make_all(std::slice::from_ref(&job)).pop().expect("there was a job"),
             (Some(_), Some(room)) => room.run(job).await,
@@ -74,7 +103,7 @@ impl Core {
 }
 
 impl Job {
-    fn given(&self) -> Given<'_> {
+    fn given<'a>(&'a self, state: Option<&'a EventState>) -> Given<'a> {
         let about = About {
             rule: &self.rule.name,
             target: &self.target.id,
@@ -82,15 +111,31 @@ impl Job {
             replay: self.replay.as_deref(),
             ingested: self.ingested,
         };
-        Given { event: &self.event, about, state: None }
+        Given { event: &self.event, about, state: state.map(|state| state as &ruleset::EventState) }
     }
 }
 
 /// All of one target.
 fn make_all(jobs: &[Job]) -> Vec<Made> {
     let Some(first) = jobs.first() else { return Vec::new() };
-    let given: Vec<Given<'_>> = jobs.iter().map(Job::given).collect();
-    first.target.transform_batch(&given).into_iter().map(|made| made.map(payloads)).collect()
+    let given: Vec<Given<'_>> = jobs.iter().map(|job| job.given(None)).collect();
+    let made = first.target.transform_batch(&given).into_iter();
+    made.map(|made| Ok(Outputs::ToSend(payloads(made?)))).collect()
+}
+
+/// One event whose plugins keep state.
+fn make_in_turn(mut job: Job) -> Made {
+    let Some((store, effect)) = job.state.take() else {
+        return make_all(std::slice::from_ref(&job)).pop().expect("there was a job");
+    };
+    let bus: Arc<str> = job.rule.bus.as_str().into();
+    store.in_turn(&job.target.stateful(), (&bus, job.replay.as_ref()), |state| {
+        let mut made = job.target.transform_batch(&[job.given(Some(state))]);
+        let outputs = payloads(made.pop().expect("there was an event")?);
+        let Some(effect) = effect else { return Ok(Outputs::ToSend(outputs)) };
+        store.take_effect(state, || effect(&outputs));
+        Ok(Outputs::Taken(outputs.len()))
+    })
 }
 
 /// Waits for all of them, which go on beside each other.

@@ -13,12 +13,14 @@
 //!
 //! - Decisions: all that is simulated is what answers, never what asks.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use delivery::Target;
 use ruleset::TargetKind;
 
 use crate::key::Key;
+use crate::plugin_state::Reader;
 #[cfg(feature = "simulation")]
 use crate::simulation::World;
 
@@ -56,6 +58,15 @@ impl Outside {
                 world.pass().await;
                 done
             }
+        }
+    }
+
+    /// What looks into the state database beside its writer.
+    pub(crate) fn reader(&self, path: &Path) -> Reader {
+        match self {
+            Self::System => Reader::file(path),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(world) => Reader::World(Arc::clone(world)),
         }
     }
 

@@ -24,6 +24,7 @@ use crate::lane::{self, Forced, Ready};
 use crate::letters::Tended;
 use crate::options::Options;
 use crate::outside::Outside;
+use crate::plugin_state::PluginState;
 use crate::removal;
 use crate::replay::{Players, Replay};
 use crate::routes::Routes;
@@ -112,6 +113,7 @@ impl Router {
         let (removed, began_at) = (removal::without_rule(&dormant), journal.durable_end());
         let begin = dispatch::begin_readable(&outside, &dormant, &journal, began_at).await;
         let routes = Routes { rules: Arc::new(RuleSet::empty()), by_key: BTreeMap::new() };
+        let plugin_state = PluginState::new(outside.reader(&path));
         let core = Arc::new(Core {
             ready: Ready::new(options.in_flight_max),
             client: Client::new(options.connections_idle_max),
@@ -136,6 +138,8 @@ impl Router {
             roster: tokio::sync::Mutex::default(),
             dormant: Mutex::new(dormant),
             unwritten: tokio::sync::Mutex::default(),
+            plugin_state,
+            stateful: Mutex::default(),
             is_state_well: AtomicBool::new(true),
             state_trouble: Mutex::default(),
             refusing_since: Mutex::default(),

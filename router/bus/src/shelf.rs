@@ -12,6 +12,8 @@ use plugin::{
 use ruleset::{PluginStep, PluginUse, PrepareError, StepError, StepInput, StepOutput};
 use serde::Serialize;
 
+use crate::plugin_state::EventState;
+
 /// One file of the plugins folder.
 #[derive(Debug, Clone)]
 pub struct PluginFile {
@@ -128,15 +130,17 @@ impl Shelf {
             isolation: wanted.isolation.map(host_isolation),
         };
         let is_filter = plugin.role() == Role::Filter;
+        let stateful = wanted.grants.contains(&ruleset::Grant::State);
+        let stateful = stateful.then(|| wanted.name.to_owned());
         let mut configured = self.configured.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ready) = configured.get(&set_up) {
-            return Ok(Step { configured: ready.clone(), is_filter });
+            return Ok(Step { configured: ready.clone(), is_filter, stateful });
         }
         let setup =
             Setup { grants: set_up.grants, isolation: set_up.isolation, ..self.setup.clone() };
         let ready = plugin.configure(wanted.config_json, setup).map_err(refused)?;
         configured.insert(set_up, ready.clone());
-        Ok(Step { configured: ready, is_filter })
+        Ok(Step { configured: ready, is_filter, stateful })
     }
 }
 
@@ -187,10 +191,15 @@ fn host_isolation(isolation: ruleset::Isolation) -> Isolation {
 struct Step {
     configured: Configured,
     is_filter: bool,
+    /// Its name, when it keeps state.
+    stateful: Option<String>,
 }
 
 impl PluginStep for Step {
     fn call_batch(&self, inputs: &[StepInput<'_>]) -> Vec<Result<Vec<StepOutput>, StepError>> {
+        if let Some(name) = &self.stateful {
+            return inputs.iter().map(|input| self.call_with_state(name, input)).collect();
+        }
         let events: Vec<plugin::Event<'_>> = inputs.iter().map(host_event).collect();
         let outcomes = self.configured.call_batch(&events, &[]).into_iter().zip(inputs);
         let one = |(outcome, input): (Result<_, CallError>, &StepInput<'_>)| {
@@ -199,9 +208,29 @@ impl PluginStep for Step {
         };
         outcomes.map(one).collect()
     }
+
+    fn keeps_state(&self) -> Option<&str> {
+        self.stateful.as_deref()
+    }
 }
 
 impl Step {
+    /// One after the other: each sees what the one before wrote.
+    fn call_with_state(
+        &self,
+        name: &str,
+        input: &StepInput<'_>,
+    ) -> Result<Vec<StepOutput>, StepError> {
+        let of_event = input.state.and_then(|state| state.downcast_ref::<EventState>());
+        // A test of a rule begins with nothing.
+        let view = of_event.map_or_else(|| EventState::scratch().of(name), |state| state.of(name));
+        let state: Arc<dyn plugin::StateAccess> = Arc::clone(&view) as _;
+        let outcome = self.configured.call_batch(&[host_event(input)], &[Some(state)]).pop();
+        let outputs = outcome.expect("there was an event").map_err(|error| step_error(&error))?;
+        view.keep();
+        Ok(self.outputs(outputs, input))
+    }
+
     fn outputs(&self, outputs: Vec<plugin::Output>, input: &StepInput<'_>) -> Vec<StepOutput> {
         // What a filter keeps stays as it is, with all that is attached.
         let attached = input.attributes.get(input.facts..).filter(|_| self.is_filter);

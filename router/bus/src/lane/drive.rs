@@ -248,15 +248,17 @@ async fn carry_out(core: Arc<Core>, lane: Arc<Lane>, route: Arc<Route>, work: Wo
     let parts = match work {
         Work::Event(owed, room) => {
             let offset = owed.offset;
-            vec![(Part::Event(offset), attempt::event(&core, key, owed, room).await)]
+            let outcome = attempt::event(&core, &lane, owed, room).await;
+            outcome.map(|outcome| (Part::Event(offset), outcome)).into_iter().collect()
         }
         Work::Batch(events) => {
-            let outcomes = batch::events(&core, key, events).await.into_iter();
+            let outcomes = batch::events(&core, &lane, events).await.into_iter();
             outcomes.map(|(offset, outcome)| (Part::Event(offset), outcome)).collect()
         }
         Work::Retry(retry) => {
             let place = retry.place.clone();
-            vec![(Part::Retry(place), attempt::retry(&core, key, &route, retry).await)]
+            let outcome = attempt::retry(&core, &lane, &route, retry).await;
+            outcome.map(|outcome| (Part::Retry(place), outcome)).into_iter().collect()
         }
         Work::Bury(retry) => {
             let place = retry.place.clone();

@@ -230,14 +230,23 @@ impl Inner {
     /// Takes in what became of a work.
     pub(crate) fn finish(&mut self, finished: Finished, now: Now) {
         self.running -= 1;
+        self.end_parts(finished.parts, now);
+    }
+
+    /// Takes in what became of a part of a work that goes on.
+    pub(crate) fn took_effect(&mut self, part: Part, outcome: Outcome, now: Now) {
+        self.end_parts(vec![(part, outcome)], now);
+    }
+
+    fn end_parts(&mut self, parts: Vec<(Part, Outcome)>, now: Now) {
         self.notice(now);
         let (mut orders, mut heard) = (Vec::new(), Vec::new());
         let mut is_owed = false;
-        for (part, outcome) in finished.parts {
+        for (part, outcome) in parts {
             is_owed |= outcome.is_owed();
             let put_off = outcome.ends.iter().find_map(|end| match end {
                 End::PutOff(due_at) => Some(*due_at),
-                End::Delivered | End::Postponed(_) | End::Dead(_) => None,
+                End::Delivered | End::Written(_) | End::Postponed(_) | End::Dead(_) => None,
             });
             let order = match (part, put_off) {
                 (Part::Retry(place), Some(due_at)) => {
@@ -276,6 +285,7 @@ impl Inner {
         for end in outcome.ends {
             match end {
                 End::Delivered => self.counts.delivered += 1,
+                End::Written(row) => self.waiting.write_first(row),
                 End::PutOff(_) => unreachable!("only a retry is put off, and that was seen to"),
                 End::Postponed(waiting) if self.retired.is_some() => {
                     self.bury(waiting.last_attempt_at, waiting);
@@ -446,10 +456,12 @@ impl Inner {
     }
 
     /// After a change is on disk.
-    pub(crate) fn applied(&mut self, change: &Change) {
+    ///
+    /// True when there is something new to do.
+    pub(crate) fn applied(&mut self, change: &Change) -> bool {
         self.settled_on_disk = change.settled;
         self.unwritten_from = None;
-        self.waiting.written(&change.postponed);
+        self.waiting.written(&change.postponed)
     }
 
     pub(crate) fn settled(&self) -> Offset {

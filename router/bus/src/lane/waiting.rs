@@ -12,6 +12,8 @@
 //! - An order with something postponed holds no event: what comes becomes a row, too.
 //! - In memory of a row is only where it is and when it is due; all of it only until it is written.
 
+mod written;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -63,12 +65,25 @@ struct Slot {
     is_under_way: bool,
     /// Whether the router itself could not make its last attempt.
     is_put_off: bool,
+    /// Whether it is to be written down before it is tried for the first time.
+    is_unwritten: bool,
+    /// Whether it was never tried, and is kept in memory until then.
+    is_untried: bool,
 }
 
 impl Slot {
     fn new(due_at: Timestamp, order: Option<u64>, is_unmade: bool) -> Self {
         let (has_order, order) = (order.is_some(), order.unwrap_or_default());
-        Self { due_at, has_order, order, is_unmade, is_under_way: false, is_put_off: false }
+        Self {
+            due_at,
+            has_order,
+            order,
+            is_unmade,
+            is_under_way: false,
+            is_put_off: false,
+            is_unwritten: false,
+            is_untried: false,
+        }
     }
 
     fn order(&self) -> Option<u64> {
@@ -258,10 +273,11 @@ impl Waiting {
     fn begin_retry(&mut self, spot: Spot) -> Retry {
         let slot = self.slots.get_mut(&spot).expect("what is scheduled waits");
         (slot.is_under_way, slot.is_put_off) = (true, false);
+        let is_untried = std::mem::take(&mut slot.is_untried);
         if let Some(order) = slot.order() {
             self.lines.entry(order).or_default().under_way += 1;
         }
-        Retry { row: self.rows.get(&spot).cloned(), place: self.place(spot) }
+        Retry { row: self.rows.get(&spot).cloned(), place: self.place(spot), is_untried }
     }
 
     pub(super) fn turn(&self, order: u64) -> Turn {
@@ -395,7 +411,8 @@ impl Waiting {
             line.postponed.clear();
         }
         self.lines.retain(|_, line| 0 < line.under_way || !line.held.is_empty());
-        let idle = self.slots.iter_mut().filter(|(_, slot)| !slot.is_under_way);
+        let idle = self.slots.iter_mut();
+        let idle = idle.filter(|(_, slot)| !slot.is_under_way && !slot.is_unwritten);
         let now = |(spot, slot): (&Spot, &mut Slot)| {
             slot.due_at = Timestamp::from_millis(0);
             (slot.due_at, *spot)
@@ -414,7 +431,7 @@ impl Waiting {
                     self.lines.entry(order).or_default().postponed.insert(*spot);
                     orders.insert(order);
                 }
-                None if slot.is_under_way => (),
+                None if slot.is_under_way || slot.is_unwritten => (),
                 None => schedule.push((slot.due_at, *spot)),
             }
         }
@@ -429,6 +446,9 @@ impl Waiting {
         let Some(line) = self.lines.get(&order).filter(|line| line.under_way == 0) else { return };
         let Some(spot) = line.postponed.first() else { return };
         let slot = self.slots.get(spot).expect("what is postponed has a slot");
+        if slot.is_unwritten {
+            return;
+        }
         let into = if slot.is_put_off { &mut self.put_off } else { &mut self.schedule };
         into.insert((slot.due_at, *spot));
     }
@@ -441,55 +461,7 @@ impl Waiting {
         });
         (rows.collect(), std::mem::take(&mut self.resolved))
     }
-
-    /// After a change is on disk: rows that it wrote leave memory.
-    pub(super) fn written(&mut self, rows: &[Postponed]) {
-        for written in rows {
-            let spot = self.spot(&Place::of(&written.id));
-            // It may have changed since.
-            if !self.dirty.contains(&spot) {
-                self.rows.remove(&spot);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(offset: u64, order: Option<u64>, due_at: i64) -> InShort {
-        let place = Place { offset, output: 0, replay: None };
-        InShort { place, due_at: Timestamp::from_millis(due_at), order, is_unmade: false }
-    }
-
-    #[test]
-    fn what_comes_back_goes_before_what_came_later_and_nothing_beside_it() {
-        let mut waiting = Waiting::load(vec![row(4, Some(7), 0), row(6, Some(7), 0)]);
-        waiting.resume(vec![row(1, Some(7), 9), row(2, None, 9)]);
-        let due = |waiting: &mut Waiting, at| {
-            waiting.take_due(Timestamp::from_millis(at)).map(|retry| retry.place.offset)
-        };
-        assert_eq!(due(&mut waiting, 5), None, "4 and 6 wait for 1");
-        assert_eq!([(); 3].map(|()| due(&mut waiting, 9)), [Some(1), Some(2), None]);
-    }
-
-    #[test]
-    fn replays_are_told_apart() {
-        let again = |name: &str| {
-            let place = Place { offset: 3, output: 1, replay: Some(name.into()) };
-            InShort { place, ..row(3, None, 0) }
-        };
-        let rows = vec![row(3, None, 0), again("a"), again("b")];
-        let places: Vec<Place> = rows.iter().map(|row| row.place.clone()).collect();
-        let mut waiting = Waiting::load(rows);
-        let found: Vec<Place> = waiting.of_event(3).map(|(place, _)| place).collect();
-        assert_eq!(found, places);
-        let key = Key::live("default", "rule", "target");
-        for place in &places {
-            waiting.take_due(Timestamp::from_millis(0));
-            waiting.leave(&key, place);
-        }
-        assert!(waiting.is_empty() && waiting.replays.is_empty());
-    }
-}
+mod tests;

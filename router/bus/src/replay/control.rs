@@ -159,9 +159,10 @@ impl Core {
             });
         }
         let (now, position, asked) = (self.clock.now(), before.position, name.to_owned());
-        let written = self
-            .state
-            .run(move |tx| ReplayRow::end(tx, &asked, (ReplayState::Cancelled, position), now));
+        let written = self.state.run(move |tx| {
+            ReplayRow::end(tx, &asked, (ReplayState::Cancelled, position), now)?;
+            ReplayRow::forget_ended(tx)
+        });
         written.await?;
         // They leave, and their figures are added, when what is under way has ended.
         let reason = format!("the replay `{name}` is cancelled");

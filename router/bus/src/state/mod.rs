@@ -16,6 +16,7 @@
 mod archives;
 pub(crate) mod belonging;
 mod dead;
+mod kept;
 pub(crate) mod letters;
 mod opening;
 mod owing;
@@ -36,10 +37,13 @@ use tokio::sync::oneshot;
 pub(crate) use archives::ArchiveRow;
 pub(crate) use belonging::Remembered;
 pub(crate) use dead::{Dead, Recall, Recalled};
+pub(crate) use kept::{Keeping, Kept, Owner, sweep};
 pub(crate) use letters::Letter;
 pub(crate) use owing::{Owing, owing};
 pub(crate) use postponed::{InShort, Made, Payload, Place, Postponed};
 pub(crate) use replays::ReplayRow;
+#[cfg(test)]
+pub(crate) use schema::prepare;
 pub use subscriptions::Stopped;
 pub(crate) use subscriptions::{Change, Counts, Subscription, postpone};
 
@@ -117,6 +121,14 @@ impl From<rusqlite::Error> for StateError {
 }
 
 pub(crate) type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// What is written down at once.
+#[derive(Debug)]
+pub(crate) struct Round {
+    pub changes: Vec<Change>,
+    /// What plugins keep of the events that the changes are about.
+    pub keeping: Vec<Keeping>,
+}
 
 /// The handle to the database. Cheap to clone.
 #[derive(Clone)]
@@ -215,12 +227,15 @@ impl State {
     /// Writes down the outcomes of many subscriptions in one transaction.
     pub(crate) async fn apply(
         &self,
-        changes: Arc<Vec<Change>>,
+        round: Arc<Round>,
         now: Timestamp,
         recall: Box<Recall>,
     ) -> Result<(), StateError> {
-        self.run(move |tx| changes.iter().try_for_each(|change| change.apply(tx, now, &*recall)))
-            .await
+        self.run(move |tx| {
+            round.changes.iter().try_for_each(|change| change.apply(tx, now, &*recall))?;
+            round.keeping.iter().try_for_each(|keeping| keeping.apply(tx))
+        })
+        .await
     }
 }
 

@@ -12,7 +12,7 @@ use super::{StateError, from_sql, to_sql};
 use crate::key::Key;
 
 /// What a target is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Payload {
     pub body: Bytes,
     pub content_type: String,

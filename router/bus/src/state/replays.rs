@@ -148,6 +148,11 @@ impl ReplayRow {
         Ok(())
     }
 
+    /// Removes what plugins kept for replays that have ended.
+    pub(crate) fn forget_ended(tx: &Transaction<'_>) -> Result<(), StateError> {
+        super::kept::end_replays(tx)
+    }
+
     /// All replays, newest first.
     pub(crate) fn all(tx: &Transaction<'_>) -> Result<Vec<Replay>, StateError> {
         let mut select = tx.prepare_cached(&format!("{COLUMNS} ORDER BY started_at DESC, name"))?;

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::StateError;
 
 /// What makes each version out of the one before it, from an empty file on. New ones go to the end.
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     TABLES,
     LETTERS,
     TARGETS_HELD,
@@ -24,6 +24,7 @@ const STEPS: [&str; 11] = [
     UNREAD,
     REMOVING,
     VERSIONS,
+    PLUGINS,
 ];
 pub(super) const VERSION: usize = STEPS.len();
 
@@ -230,6 +231,22 @@ CREATE TABLE versions (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What plugins keep, and what they say of what they made.
+const PLUGINS: &str = "
+CREATE TABLE plugin_state (
+    plugin TEXT NOT NULL,
+    bus TEXT NOT NULL,
+    replay TEXT NOT NULL DEFAULT '',    -- '' for live events
+    key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    expires_at INTEGER,                 -- milliseconds since 1970-01-01T00:00:00Z; NULL: never
+    PRIMARY KEY (plugin, bus, replay, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX plugin_state_expiring ON plugin_state (expires_at) WHERE expires_at IS NOT NULL;
+ALTER TABLE postponed ADD COLUMN attributes TEXT;              -- JSON array of [name, value]; NULL: none
+ALTER TABLE dead_letter_contents ADD COLUMN attributes TEXT;   -- the same
+";
+
 pub(super) fn open(path: &Path) -> Result<Connection, StateError> {
     let connection = Connection::open(path).map_err(|error| StateError::opening(path, &error))?;
     prepare(&connection, path)?;
@@ -237,7 +254,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StateError> {
 }
 
 /// Brings a database to this version.
-pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), StateError> {
+pub(crate) fn prepare(connection: &Connection, path: &Path) -> Result<(), StateError> {
     let wrong = |error: rusqlite::Error| StateError::opening(path, &error);
     connection.busy_timeout(Duration::from_secs(10)).map_err(wrong)?;
     let found: i64 =

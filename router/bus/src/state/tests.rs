@@ -62,7 +62,14 @@ fn recall(id: &DeliveryId) -> Option<Recalled> {
 
 async fn apply(state: &State, change: Change) {
     let now = Timestamp::from_millis(100);
-    state.apply(Arc::new(vec![change]), now, Box::new(recall)).await.unwrap();
+    state
+        .apply(
+            Arc::new(Round { changes: vec![change], keeping: Vec::new() }),
+            now,
+            Box::new(recall),
+        )
+        .await
+        .unwrap();
 }
 
 fn dead(last: Postponed, died_at: i64) -> Dead {

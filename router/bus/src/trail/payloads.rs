@@ -20,6 +20,7 @@ use serde::Serialize;
 use super::fate::{DeliveryFate, Fate, Place};
 use crate::core::Core;
 use crate::key::Key;
+use crate::making::Outputs;
 use crate::router::Router;
 use crate::state::{self, Made, Payload, Postponed};
 
@@ -143,8 +144,13 @@ impl Core {
             Some(name) => &event.replayed(name),
             None => event,
         };
-        let made = self.transform(route, event, ingested, (key.replay.clone(), None)).await;
-        made.map_err(|error| format!("the transform fails: {error}"))
+        // Without an effect: what its plugins write is thrown away.
+        let replay = key.replay.clone();
+        let made = self.transform(route, (event, ingested), replay, (None, None)).await;
+        match made.map_err(|error| format!("the transform fails: {error}"))? {
+            Outputs::ToSend(payloads) => Ok(payloads),
+            Outputs::Taken(_) => unreachable!("nobody was there to take them"),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::journal::index;
 use crate::letters::{self, Letters, Place};
 use crate::model::{Key, Model, Stored};
 use crate::rules::is_ordered;
+use crate::tally::{self, Claims};
 use crate::world::Around;
 use crate::{archives, replays};
 
@@ -26,6 +27,7 @@ pub(crate) struct Found {
     pub(crate) paused: BTreeSet<Key>,
     pub(crate) replays: replays::Rows,
     archives: archives::Rows,
+    tallies: tally::Rows,
 }
 
 impl Around {
@@ -49,6 +51,14 @@ impl Around {
         model.check_letters(&found, is_last);
         model.check_claims(&found);
         model.check_stops(&found);
+        let redriven = found.letters.values().map(|letter| {
+            let (key, _, offset) = letter.place.clone();
+            (key.bus, offset)
+        });
+        let anew = model.redriven_anew.iter().map(|(bus, _, offset)| (bus.clone(), *offset));
+        let redriven = redriven.chain(anew);
+        let claims = Claims { found: &found.subscriptions, redriven: redriven.collect() };
+        model.check_tallies(&found.tallies, &claims);
         model.end_versions(&found.subscriptions);
         model.early.clear();
         model.first_of.clone_from(&held.first);
@@ -111,7 +121,8 @@ fn read(database: &Connection) -> rusqlite::Result<Found> {
     let letters = letters::read(database)?;
     let dead = letters.values().map(|letter| letter.place.clone()).collect();
     let (replays, archives) = (replays::read(database)?, archives::read(database)?);
-    Ok(Found { subscriptions, dead, postponed, letters, paused, replays, archives })
+    let tallies = tally::read(database)?;
+    Ok(Found { subscriptions, dead, postponed, letters, paused, replays, archives, tallies })
 }
 
 impl Model {

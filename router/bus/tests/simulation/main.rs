@@ -27,6 +27,7 @@ mod replays;
 mod rules;
 mod run;
 mod stops;
+mod tally;
 mod targets;
 mod weak;
 mod world;

@@ -3,11 +3,12 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use ruleset::{Context, PluginStep, PluginUse, Plugins, PrepareError, RuleSet, SourceFile, Values};
+use ruleset::{Context, RuleSet, SourceFile, Values};
 use slipswitch_bus::ruleset;
 
 use crate::model::Sent;
 use crate::random::Random;
+use crate::tally::Tally;
 
 pub(crate) const BUSES: [&str; 2] = ["default", "side"];
 pub(crate) const KINDS: [&str; 3] = ["a", "b", "c"];
@@ -34,6 +35,8 @@ pub(crate) struct Rule {
     pub(crate) is_live_only: bool,
     /// The number that its template puts into what it sends; without, the event goes as it is.
     pub(crate) template: Option<u64>,
+    /// Has a plugin on the way that counts its events, in its state.
+    pub(crate) tallies: bool,
     /// Of all its targets.
     pub(crate) flow: Flow,
 }
@@ -91,6 +94,7 @@ impl Rule {
             attempts: [2, 4, 100][random.index(3)],
             is_live_only: random.chance(20),
             template: random.chance(40).then(|| random.below(1000)),
+            tallies: random.chance(30),
             flow: Flow::draw(random),
         }
     }
@@ -124,11 +128,17 @@ impl Rule {
             true => format!("{retry}\n    order_by: $.detail.key"),
             false => retry,
         };
-        let transform = self.template.map_or(String::new(), |v| {
+        let template = self.template.map_or(String::new(), |v| {
             format!(
-                "    transform:\n      - input:\n          paths: {{id: $.id, kind: $.detail.kind, key: $.detail.key, n: $.detail.n}}\n          template: '{{\"v\": {v}, \"id\": <id>, \"kind\": <kind>, \"key\": <key>, \"n\": <n>}}'\n"
+                "      - input:\n          paths: {{id: $.id, kind: $.detail.kind, key: $.detail.key, n: $.detail.n}}\n          template: '{{\"v\": {v}, \"id\": <id>, \"kind\": <kind>, \"key\": <key>, \"n\": <n>}}'\n"
             )
         });
+        let tally =
+            if self.tallies { "      - plugin: tally\n        grant: [state]\n" } else { "" };
+        let transform = match (self.tallies, self.template) {
+            (false, None) => String::new(),
+            _ => format!("    transform:\n{tally}{template}"),
+        };
         let flow = self.flow.lines();
         for target in &self.targets {
             let url = format!("http://{}.{target}.invalid/", self.name);
@@ -180,7 +190,7 @@ pub(crate) fn load(generation: &Generation) -> Arc<RuleSet> {
     let buses = BUSES.map(str::to_owned);
     let context = Context {
         values: &Nothing,
-        plugins: &Nothing,
+        plugins: &Tally,
         buses: &buses,
         limits: event::Limits::default(),
     };
@@ -197,15 +207,5 @@ impl Values for Nothing {
 
     fn file(&self, path: &str) -> Result<String, String> {
         Err(path.to_owned())
-    }
-}
-
-impl Plugins for Nothing {
-    fn prepare(&self, _wanted: &PluginUse<'_>) -> Result<Arc<dyn PluginStep>, PrepareError> {
-        Err(PrepareError::Missing { looked_in: "nowhere".to_owned() })
-    }
-
-    fn names(&self) -> Vec<String> {
-        Vec::new()
     }
 }

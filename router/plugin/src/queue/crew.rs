@@ -55,9 +55,9 @@ impl Crew {
         Ok(crew)
     }
 
-    pub(super) fn add(&self, jobs_max: usize, queue: Arc<dyn Serve>) -> QueueId {
+    pub(super) fn add(&self, bounds: (usize, usize), queue: Arc<dyn Serve>) -> QueueId {
         let mut state = self.shared.lock();
-        let id = state.schedule.add(jobs_max);
+        let id = state.schedule.add(bounds);
         state.queues.insert(id, queue);
         id
     }

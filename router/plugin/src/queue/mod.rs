@@ -31,11 +31,13 @@ pub struct QueueOptions {
     pub batch_max: usize,
     /// Jobs that wait or run.
     pub jobs_max: usize,
+    /// Threads that serve it at once.
+    pub turns_max: usize,
 }
 
 impl Default for QueueOptions {
     fn default() -> Self {
-        Self { batch_max: 64, jobs_max: 128 }
+        Self { batch_max: 64, jobs_max: 128, turns_max: usize::MAX }
     }
 }
 
@@ -76,7 +78,7 @@ impl<J: Send + 'static, R: Send + 'static> Queue<J, R> {
     ) -> Self {
         let work = Arc::new(Work::new(name.to_owned(), Box::new(run)));
         let served: Arc<dyn work::Serve> = Arc::<Work<J, R>>::clone(&work);
-        let id = crew.add(options.batch_max, served);
+        let id = crew.add((options.batch_max, options.turns_max), served);
         let room = Arc::new(Semaphore::new(options.jobs_max.max(1)));
         Self { inner: Arc::new(Inner { id, crew: Arc::clone(crew), work, room }) }
     }

@@ -45,6 +45,7 @@ pub(super) struct Turn {
 #[derive(Debug)]
 struct Entry {
     jobs_max: usize,
+    turns_max: usize,
     waiting: usize,
     /// Turns under way.
     serving: usize,
@@ -81,7 +82,8 @@ struct Line {
 
 impl Entry {
     fn is_runnable(&self) -> bool {
-        0 < self.waiting && (self.kind == Kind::Quick || self.serving == 0)
+        let turns_max = if self.kind == Kind::Quick { self.turns_max } else { 1 };
+        0 < self.waiting && self.serving < turns_max
     }
 
     fn jobs_of_turn(&self) -> usize {
@@ -105,11 +107,13 @@ impl Entry {
 }
 
 impl Schedule {
-    pub(super) fn add(&mut self, jobs_max: usize) -> QueueId {
+    /// A queue of which a turn takes so many jobs at most, and so many threads serve at once.
+    pub(super) fn add(&mut self, (jobs_max, turns_max): (usize, usize)) -> QueueId {
         let id = QueueId(self.next);
         self.next += 1;
         let entry = Entry {
             jobs_max: jobs_max.max(1),
+            turns_max: turns_max.max(1),
             waiting: 0,
             serving: 0,
             used: self.quick.floor,
@@ -245,7 +249,7 @@ mod tests {
     #[test]
     fn queues_share_the_time_and_not_the_turns() {
         let mut schedule = Schedule::default();
-        let (cheap, dear) = (schedule.add(64), schedule.add(64));
+        let (cheap, dear) = (schedule.add((64, 2)), schedule.add((64, 2)));
         fill(&mut schedule, cheap, 100_000);
         fill(&mut schedule, dear, 100_000);
         let cost = |id| if id == cheap { 10 * MICRO } else { MILLI };
@@ -257,7 +261,7 @@ mod tests {
     #[test]
     fn who_was_idle_has_saved_nothing() {
         let mut schedule = Schedule::default();
-        let (busy, idle) = (schedule.add(64), schedule.add(64));
+        let (busy, idle) = (schedule.add((64, 2)), schedule.add((64, 2)));
         fill(&mut schedule, busy, 1_000_000);
         serve(&mut schedule, Kind::Quick, 1000 * MILLI, |_| 100 * MICRO);
         fill(&mut schedule, idle, 1_000_000);
@@ -268,7 +272,7 @@ mod tests {
     #[test]
     fn two_threads_serve_one_queue_unless_its_jobs_are_long() {
         let mut schedule = Schedule::default();
-        let id = schedule.add(4);
+        let id = schedule.add((4, 2));
         fill(&mut schedule, id, 100);
         let both = [schedule.pick(Kind::Quick).unwrap(), schedule.pick(Kind::Quick).unwrap()];
         assert_eq!(both.each_ref().map(|turn| turn.jobs), [4, 4]);
@@ -295,7 +299,7 @@ mod tests {
     #[test]
     fn one_job_that_overruns_makes_its_queue_slow_whatever_the_others_of_its_turn_took() {
         let mut schedule = Schedule::default();
-        let id = schedule.add(64);
+        let id = schedule.add((64, 2));
         fill(&mut schedule, id, 1000);
         serve(&mut schedule, Kind::Quick, MILLI, |_| 10 * MICRO);
         let turn = schedule.pick(Kind::Quick).unwrap();
@@ -306,7 +310,7 @@ mod tests {
     #[test]
     fn a_queue_that_goes_takes_its_turns_along() {
         let mut schedule = Schedule::default();
-        let id = schedule.add(64);
+        let id = schedule.add((64, 2));
         fill(&mut schedule, id, 3);
         let turn = schedule.pick(Kind::Quick).unwrap();
         fill(&mut schedule, id, 3);

@@ -33,7 +33,8 @@ impl Inner {
         let is_retired = self.retired.is_some();
         if is_retired && let Some(retry) = self.waiting.take_due(now.wall) {
             self.running += 1;
-            return Some(Work::Bury(retry));
+            // What was only written down first is tried once, as an event is.
+            return Some(if retry.is_untried { Work::Retry(retry) } else { Work::Bury(retry) });
         }
         let pass = self.gate.pass(now);
         let due = match pass {
@@ -72,7 +73,11 @@ impl Inner {
             self.gate.probe_plugins();
         }
         self.running += 1;
-        self.gate.take(now);
+        let is_only_made =
+            !matches!(work, Work::Retry(_)) && !self.route.target.stateful().is_empty();
+        if !is_only_made {
+            self.gate.take(now); // Else it is sent later.
+        }
         Some(work)
     }
 

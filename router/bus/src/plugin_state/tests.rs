@@ -1,0 +1,155 @@
+use std::sync::Mutex as StdMutex;
+
+use plugin::{StateAccess, StateError};
+use rusqlite::Connection;
+
+use super::*;
+use crate::state::Kept;
+
+/// A database of its own, and the state over it.
+struct Disk {
+    folder: tempfile::TempDir,
+    store: Arc<PluginState>,
+}
+
+impl Disk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.sqlite");
+        crate::state::prepare(&Connection::open(&path).unwrap(), &path).unwrap();
+        let store = PluginState::new(Reader::file(&path));
+        Self { folder, store }
+    }
+
+    /// As a process that begins now sees it.
+    fn reopened(&self) -> Arc<PluginState> {
+        PluginState::new(Reader::file(&self.folder.path().join("state.sqlite")))
+    }
+
+    /// A round of writing down.
+    fn flush(&self) {
+        let ((), keeping) = self.store.gather(|| ());
+        let mut connection = Connection::open(self.folder.path().join("state.sqlite")).unwrap();
+        let tx = connection.transaction().unwrap();
+        keeping.iter().try_for_each(|keeping| keeping.apply(&tx)).unwrap();
+        tx.commit().unwrap();
+        self.store.written(&keeping);
+    }
+
+    fn event<T>(&self, work: impl FnOnce(&View) -> T, succeeds: bool) -> T {
+        self.store.in_turn(&["p"], (&"shop".into(), None), |state| {
+            let view = state.of("p");
+            let done = work(&view);
+            view.keep();
+            if succeeds {
+                self.store.take_effect(state, || ());
+            }
+            done
+        })
+    }
+
+    fn get(store: &Arc<PluginState>, replay: Option<&str>, key: &str) -> Option<String> {
+        let replay = replay.map(Arc::from);
+        store.in_turn(&["p"], (&"shop".into(), replay.as_ref()), |state| {
+            let value = state.of("p").get(key, 0).unwrap();
+            value.map(|value| String::from_utf8(value).unwrap())
+        })
+    }
+}
+
+#[test]
+fn what_an_event_writes_takes_effect_when_it_succeeds_and_is_kept() {
+    let disk = Disk::new();
+    let add = |view: &View| view.increment("n", 2, None, 0).unwrap();
+    assert_eq!((disk.event(add, true), disk.event(add, false), disk.event(add, true)), (2, 4, 4));
+    assert_eq!(Disk::get(&disk.reopened(), None, "n"), None, "nothing is written down yet");
+    disk.flush();
+    assert_eq!(Disk::get(&disk.reopened(), None, "n").as_deref(), Some("4"));
+    assert_eq!(Disk::get(&disk.store, Some("again"), "n"), None, "a replay begins empty");
+    disk.event(|view| view.delete("n").unwrap(), true);
+    assert_eq!(Disk::get(&disk.store, None, "n"), None);
+    assert_eq!(Disk::get(&disk.reopened(), None, "n").as_deref(), Some("4"));
+    disk.flush();
+    assert_eq!(Disk::get(&disk.reopened(), None, "n"), None);
+}
+
+#[test]
+fn outcomes_and_what_they_wrote_are_gathered_together() {
+    let disk = Disk::new();
+    let outcomes = StdMutex::new(0);
+    let bus: Arc<str> = "shop".into();
+    for _ in 0..3 {
+        disk.store.in_turn(&["p"], (&bus, None), |state| {
+            state.of("p").increment("n", 1, None, 0).unwrap();
+            state.of("p").keep();
+            disk.store.take_effect(state, || *outcomes.lock().unwrap() += 1);
+        });
+    }
+    let (seen, keeping) = disk.store.gather(|| *outcomes.lock().unwrap());
+    let [only] = keeping.as_slice() else { panic!("one key") };
+    assert_eq!((seen, only.kept.value.as_deref()), (3, Some(b"3".as_slice())));
+}
+
+#[test]
+fn a_call_that_fails_takes_back_what_it_wrote_and_no_more() {
+    let disk = Disk::new();
+    let write = |view: &View| {
+        view.set("a", b"1".to_vec(), None).unwrap();
+        view.keep();
+        view.set("a", b"2".to_vec(), None).unwrap();
+        view.set("b", b"2".to_vec(), None).unwrap();
+        view.undo();
+    };
+    disk.event(write, true);
+    assert_eq!(Disk::get(&disk.store, None, "a").as_deref(), Some("1"));
+    assert_eq!(Disk::get(&disk.store, None, "b"), None);
+}
+
+#[test]
+fn a_key_expires_by_the_time_of_the_event_and_is_swept_later() {
+    let disk = Disk::new();
+    let seen = disk.event(
+        |view| {
+            view.set("a", b"x".to_vec(), Some(100)).unwrap();
+            [view.get("a", 99).unwrap(), view.get("a", 100).unwrap()]
+        },
+        true,
+    );
+    assert_eq!(seen, [Some(b"x".to_vec()), None]);
+    disk.flush();
+    let mut connection = Connection::open(disk.folder.path().join("state.sqlite")).unwrap();
+    let mut sweep = |before| {
+        let tx = connection.transaction().unwrap();
+        let before = event::Timestamp::from_millis(before);
+        let swept = crate::state::sweep(&tx, before, 10).unwrap();
+        tx.commit().unwrap();
+        disk.store.swept(&swept);
+        swept.len()
+    };
+    assert_eq!((sweep(100), sweep(101)), (0, 1));
+    assert_eq!(Disk::get(&disk.store, None, "a"), None);
+}
+
+#[test]
+fn a_plugin_has_room_for_so_much() {
+    let disk = Disk::new();
+    let value = || vec![0; 64 << 10];
+    let filled = disk.event(
+        |view| {
+            let set = |number: i32| view.set(&format!("{number:05}"), value(), None);
+            let most = (0..5000).find(|number| set(*number).is_err()).unwrap();
+            assert_eq!(
+                set(most),
+                Err(StateError::TooLarge(
+                    "a plugin has at most 268435456 bytes of keys and values on a bus".to_owned(),
+                ))
+            );
+            view.delete("00000").unwrap();
+            set(most).unwrap();
+            most
+        },
+        false,
+    );
+    assert_eq!(filled, (256 << 20) / ((64 << 10) + 5));
+    assert_eq!(Kept::NOTHING.value, None);
+}

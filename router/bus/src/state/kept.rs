@@ -1,0 +1,123 @@
+//! What plugins keep: a value for each key, by plugin, bus and replay.
+
+use std::sync::Arc;
+
+use event::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::StateError;
+
+/// Whose keys they are.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Owner {
+    pub plugin: Arc<str>,
+    pub bus: Arc<str>,
+    /// A replay's are its own, and go with it.
+    pub replay: Option<Arc<str>>,
+}
+
+/// What is kept for a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// None: nothing.
+    pub value: Option<Arc<[u8]>>,
+    /// In milliseconds since 1970.
+    pub expires_at: Option<i64>,
+}
+
+impl Kept {
+    pub(crate) const NOTHING: Self = Self { value: None, expires_at: None };
+}
+
+/// One key to be written down.
+#[derive(Debug, Clone)]
+pub(crate) struct Keeping {
+    pub owner: Owner,
+    pub key: String,
+    pub kept: Kept,
+}
+
+impl Owner {
+    fn replay(&self) -> &str {
+        self.replay.as_deref().unwrap_or("")
+    }
+
+    pub(crate) fn find(&self, on: &Connection, key: &str) -> rusqlite::Result<Kept> {
+        let mut select = on.prepare_cached(
+            "SELECT value, expires_at FROM plugin_state WHERE plugin = ?1 AND bus = ?2 AND replay = ?3 AND key = ?4",
+        )?;
+        let names = params![&*self.plugin, &*self.bus, self.replay(), key];
+        let found = select.query_row(names, |row| {
+            let value: Vec<u8> = row.get(0)?;
+            Ok(Kept { value: Some(value.into()), expires_at: row.get(1)? })
+        });
+        Ok(found.optional()?.unwrap_or(Kept::NOTHING))
+    }
+
+    /// How many keys there are, and the bytes of keys and values.
+    pub(crate) fn totals(&self, on: &Connection) -> rusqlite::Result<(i64, i64)> {
+        let mut select = on.prepare_cached(
+            "SELECT COUNT(*), COALESCE(SUM(LENGTH(CAST(key AS BLOB)) + LENGTH(value)), 0) FROM plugin_state
+             WHERE plugin = ?1 AND bus = ?2 AND replay = ?3",
+        )?;
+        let names = params![&*self.plugin, &*self.bus, self.replay()];
+        select.query_row(names, |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+}
+
+impl Keeping {
+    pub(crate) fn apply(&self, tx: &Transaction<'_>) -> Result<(), StateError> {
+        let Self { owner, key, kept } = self;
+        let (plugin, bus, replay) = (&*owner.plugin, &*owner.bus, owner.replay());
+        match &kept.value {
+            Some(value) => {
+                let mut put = tx.prepare_cached(
+                    "INSERT INTO plugin_state (plugin, bus, replay, key, value, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                     ON CONFLICT DO UPDATE SET value = ?5, expires_at = ?6",
+                )?;
+                put.execute(params![plugin, bus, replay, key, &**value, kept.expires_at])?;
+            }
+            None => {
+                let mut delete = tx.prepare_cached(
+                    "DELETE FROM plugin_state WHERE plugin = ?1 AND bus = ?2 AND replay = ?3 AND key = ?4",
+                )?;
+                delete.execute(params![plugin, bus, replay, key])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes some of what expired before `before`: whose, which key, and its bytes.
+pub(crate) fn sweep(
+    tx: &Transaction<'_>,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<(Owner, String, i64)>, StateError> {
+    let mut delete = tx.prepare_cached(
+        "DELETE FROM plugin_state WHERE (plugin, bus, replay, key) IN (
+            SELECT plugin, bus, replay, key FROM plugin_state WHERE expires_at < ?1 LIMIT ?2)
+         RETURNING plugin, bus, replay, key, LENGTH(CAST(key AS BLOB)) + LENGTH(value)",
+    )?;
+    let rows = delete.query_map(params![before.as_millis(), limit], |row| {
+        let text = |column| row.get::<_, String>(column);
+        let replay = text(2)?;
+        let owner = Owner {
+            plugin: text(0)?.into(),
+            bus: text(1)?.into(),
+            replay: (!replay.is_empty()).then(|| replay.into()),
+        };
+        Ok((owner, text(3)?, row.get(4)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Removes what the plugins of a replay kept that has ended, or is not there any more.
+pub(super) fn end_replays(tx: &Transaction<'_>) -> Result<(), StateError> {
+    tx.execute(
+        "DELETE FROM plugin_state WHERE replay <> '' AND replay NOT IN (
+            SELECT name FROM replays WHERE state IN ('running', 'paused'))",
+        [],
+    )?;
+    Ok(())
+}
