@@ -10,6 +10,9 @@ use crate::kit;
 const PYTHON_MEND: &str =
     "install Python 3.11 or later with venv, such as `apt install python3 python3-venv`";
 
+/// What the project wants installed, the SDK among it.
+const REQUIREMENTS: &str = "requirements.txt";
+
 pub(super) fn build(project: &Path) -> Result<Built, Failure> {
     let manifest = project.join("pyproject.toml");
     let shown = manifest.display();
@@ -21,12 +24,17 @@ pub(super) fn build(project: &Path) -> Result<Built, Failure> {
     let whole = project.canonicalize().unwrap_or_else(|_| project.to_owned());
     let venv = whole.join(kit::FOLDER).join("venv").display().to_string();
     let mark = Path::new(&venv).join("slipswitch-installed");
-    if is_stale(&mark, &manifest) || is_stale(&mark, &project.join(kit::FOLDER).join("sdk/VERSION"))
+    if is_stale(&mark, &manifest)
+        || is_stale(&mark, &project.join(REQUIREMENTS))
+        || is_stale(&mark, &project.join(kit::FOLDER).join("sdk/VERSION"))
     {
         tool(project, &["python3", "-m", "venv", &venv], PYTHON_MEND)?;
         let pip = format!("{venv}/bin/pip");
+        let has_list = project.join(REQUIREMENTS).is_file();
         let sdk = format!("{}/sdk/python", kit::FOLDER);
-        let words = [pip.as_str(), "install", "--quiet", "--disable-pip-version-check", &sdk];
+        let what = if has_list { ["-r", REQUIREMENTS] } else { ["-e", &sdk] };
+        let words =
+            [&[&pip, "install", "--quiet", "--disable-pip-version-check"][..], &what].concat();
         tool(project, &words, PYTHON_MEND)?;
         fs::write(&mark, "")
             .map_err(|error| Failure::failed(format!("write {}: {error}", mark.display())))?;
