@@ -87,6 +87,11 @@ fn grouped(number: &str) -> String {
 mod tests {
     use super::*;
 
+    #[test]
+    fn cases() {
+        slipswitch_sdk::testing::cases(order_summary);
+    }
+
     fn summary(detail: &str, config: &str) -> Result<String, Error> {
         let event = Event::parse(format!(
             r#"{{"source":"shop","detail-type":"OrderCreated","detail":{detail}}}"#

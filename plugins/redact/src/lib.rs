@@ -26,6 +26,11 @@ pub fn redact(event: &Event, config: &Config) -> Result<Output, Error> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn cases() {
+        slipswitch_sdk::testing::cases(redact);
+    }
+
     fn redacted(event: &str, config: &str) -> Result<String, Error> {
         let output = redact(&Event::parse(event)?, &slipswitch_sdk::config(config)?)?;
         Ok(output.body().to_owned())

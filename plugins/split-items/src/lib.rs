@@ -80,6 +80,11 @@ pub fn split_items(event: &Event, config: &Config) -> Result<Vec<Output>, Error>
 mod tests {
     use super::*;
 
+    #[test]
+    fn cases() {
+        slipswitch_sdk::testing::cases(split_items);
+    }
+
     fn split(event: &str, config: &str) -> Result<Vec<String>, Error> {
         let outputs = split_items(&Event::parse(event)?, &slipswitch_sdk::config(config)?)?;
         Ok(outputs.iter().map(|output| output.body().to_owned()).collect())

@@ -22,3 +22,26 @@ pub(crate) fn expand(arguments: Tokens, item: Tokens) -> Tokens {
         #item
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_configuration_is_refused_in_words() {
+        for (arguments, item, words) in [
+            ("schema", "struct C;", "`config` takes no arguments: write `#[config]`"),
+            ("", "fn c() {}", "`#[config]` stands on a struct or an enum"),
+        ] {
+            let text = expand(arguments.parse().unwrap(), item.parse().unwrap()).to_string();
+            assert!(text.contains("compile_error") && text.contains(words), "{text}");
+        }
+        for (item, words) in [
+            ("struct C<T> { t: T }", "a configuration has no parameters"),
+            ("union C { a: u8 }", "a configuration is a struct or an enum"),
+        ] {
+            let text = crate::schema::expand(item.parse().unwrap()).to_string();
+            assert!(text.contains("compile_error") && text.contains(words), "{text}");
+        }
+    }
+}

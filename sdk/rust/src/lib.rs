@@ -4,9 +4,9 @@
 //! use serde::Deserialize;
 //! use slipswitch_sdk::{Error, Event, Output, transformer};
 //!
-//! #[derive(Deserialize)]
-//! #[serde(deny_unknown_fields)]
+//! #[slipswitch_sdk::config]
 //! struct Config {
+//!     /// What to say before the name.
 //!     greeting: String,
 //! }
 //!
@@ -40,8 +40,9 @@
 //! - [`filter`]: keeps an event or drops it. May return `bool`, alone or in a `Result`.
 //! - [`batch_transformer`]: a transformer of many events at once, for a plugin that gains from seeing several.
 //!
-//! All take `&Event`, and `&Config` where the plugin has a configuration: any type that serde can read, read once
-//! per instance. A key that the type does not know is refused, with or without `deny_unknown_fields`.
+//! All take `&Event` (the last one `&[Event]`), and `&Config` where the plugin has a configuration: a struct with
+//! [`macro@config`], or any type that serde can read. It is read once per instance, and a key that the type does not know
+//! is refused.
 //!
 //! # What is not in the event
 //!

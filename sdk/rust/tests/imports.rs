@@ -17,6 +17,11 @@ fn a_plugin_asks_only_for_what_it_calls() {
         ("geo-ip-lite", "log.log"),
         ("misbehave", "log.log"),
         ("dedupe-window", "log.log state.get state.set"),
+        (
+            "tally",
+            "clock.now log.log metrics.count metrics.observe random.bytes random.number state.delete state.get \
+             state.increment state.set",
+        ),
     ]);
     for (name, expected) in expected {
         let file = plugins.join(name).with_extension("wasm");

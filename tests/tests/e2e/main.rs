@@ -13,6 +13,7 @@ mod commands;
 mod console;
 mod damage;
 mod determinism;
+mod examples;
 mod full_disk;
 mod harness;
 mod journal;
