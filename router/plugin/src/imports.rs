@@ -34,7 +34,8 @@ pub(crate) struct Current {
     /// False while the plugin is described or configured.
     is_event: bool,
     id: String,
-    rule: Option<String>,
+    has_rule: bool,
+    rule: String,
     time_ms: i64,
     position: u32,
     state: Option<Arc<dyn StateAccess>>,
@@ -56,7 +57,10 @@ impl Current {
         self.is_event = true;
         self.id.clear();
         self.id.push_str(event.id);
-        self.rule = event.attribute("rule").map(str::to_owned);
+        let rule = event.attribute("rule");
+        self.has_rule = rule.is_some();
+        self.rule.clear();
+        self.rule.push_str(rule.unwrap_or_default());
         self.time_ms = event.time_ms;
         self.position = event.position;
         self.state = state.cloned();
@@ -73,7 +77,7 @@ impl Current {
     }
 
     pub(crate) fn rule(&self) -> Option<&str> {
-        self.is_event.then_some(self.rule.as_deref()).flatten()
+        (self.is_event && self.has_rule).then_some(self.rule.as_str())
     }
 
     /// The event's time.

@@ -19,7 +19,7 @@
 )]
 
 use std::mem::MaybeUninit;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasmtime::component::__internal::{
     CanonicalAbiInfo, InstanceType, InterfaceType, LowerContext,
@@ -34,13 +34,15 @@ pub(crate) const MARK: &str = "slipswitch:arena";
 
 const PAIR_BYTES: usize = 16;
 const ALIGN: u32 = 4;
+const NOWHERE: usize = usize::MAX;
 
 /// The texts of one event, and where they were put.
 pub(crate) struct Block<'a> {
     /// id, source, detail-type, time, json.
     texts: [&'a str; 5],
     attributes: &'a [(String, String)],
-    place: OnceLock<usize>,
+    /// [`NOWHERE`] until it is put somewhere. Atomic only because wasmtime's types are; nobody shares it.
+    place: AtomicUsize,
 }
 
 /// The event as the contract has it, its texts in a block.
@@ -72,7 +74,11 @@ pub(crate) struct Pairs<'a> {
 impl<'a> Block<'a> {
     pub(crate) fn new(event: &crate::Event<'a>) -> Self {
         let crate::Event { id, source, detail_type, time, json, attributes, .. } = *event;
-        Self { texts: [id, source, detail_type, time, json], attributes, place: OnceLock::new() }
+        Self {
+            texts: [id, source, detail_type, time, json],
+            attributes,
+            place: AtomicUsize::new(NOWHERE),
+        }
     }
 
     pub(crate) fn event(&'a self, detail: Span) -> Event<'a> {
@@ -90,8 +96,9 @@ impl<'a> Block<'a> {
 
     /// Where the block is: put there by whoever asks first.
     fn place<T>(&self, cx: &mut LowerContext<'_, T>) -> Result<usize> {
-        if let Some(place) = self.place.get() {
-            return Ok(*place);
+        let place = self.place.load(Ordering::Relaxed);
+        if place != NOWHERE {
+            return Ok(place);
         }
         let table = self.attributes.len() * PAIR_BYTES;
         let pairs = || self.attributes.iter().flat_map(|(name, value)| [name.as_str(), value]);
@@ -112,7 +119,8 @@ impl<'a> Block<'a> {
             len.copy_from_slice(&u32::try_from(text.len())?.to_le_bytes());
             at += text.len();
         }
-        Ok(*self.place.get_or_init(|| place))
+        self.place.store(place, Ordering::Relaxed);
+        Ok(place)
     }
 }
 
