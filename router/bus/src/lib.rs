@@ -24,6 +24,7 @@ pub use {delivery, journal, plugin, ruleset};
 mod archives;
 mod attempt;
 mod batch;
+mod beside;
 mod clock;
 mod core;
 mod dispatch;

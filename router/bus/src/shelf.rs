@@ -4,14 +4,16 @@
 //! a broken plugin that no rule uses hurts nobody.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use plugin::{
     CallError, ConfigureError, Configured, Grant, Grants, Host, Isolation, Plugin, Role, Setup,
+    StateAccess,
 };
 use ruleset::{PluginStep, PluginUse, PrepareError, StepError, StepInput, StepOutput};
 use serde::Serialize;
 
+use crate::beside::{Canary, Shadow};
 use crate::plugin_state::EventState;
 
 /// One file of the plugins folder.
@@ -43,6 +45,17 @@ pub struct Shelf {
     loaded: BTreeMap<String, Loaded>,
     /// So that a reload that changes none of it keeps warm instances.
     configured: Mutex<HashMap<SetUp, Configured>>,
+    /// Plugins with another one beside them: what was counted of them, too, outlives a reload.
+    pairs: Mutex<HashMap<Pair, Arc<dyn PluginStep>>>,
+    host: Host,
+}
+
+/// A plugin and the one beside it, as a rule wants them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Pair {
+    digests: (String, String),
+    names: String,
+    words: String,
 }
 
 /// How a plugin was set up.
@@ -76,11 +89,23 @@ impl Shelf {
             })
             .collect();
         let configured = previous.map(|previous| previous.still_of_use(&loaded));
+        let pairs = previous.map(|previous| {
+            let digest = |loaded: &Loaded| Some(loaded.plugin.as_ref().ok()?.digest().to_owned());
+            let digests: Vec<String> = loaded.values().filter_map(digest).collect();
+            let is_here = |pair: &Pair| {
+                digests.contains(&pair.digests.0) && digests.contains(&pair.digests.1)
+            };
+            let mut pairs = previous.pairs().clone();
+            pairs.retain(|pair, _| is_here(pair));
+            pairs
+        });
         Shelf {
             setup,
             looked_in: looked_in.to_owned(),
             loaded,
             configured: Mutex::new(configured.unwrap_or_default()),
+            pairs: Mutex::new(pairs.unwrap_or_default()),
+            host: host.clone(),
         }
     }
 
@@ -112,6 +137,41 @@ impl Shelf {
 }
 
 impl Shelf {
+    fn pairs(&self) -> MutexGuard<'_, HashMap<Pair, Arc<dyn PluginStep>>> {
+        self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What tells one pair from another; none where nothing runs beside.
+    fn pair(&self, wanted: &PluginUse<'_>) -> Option<Pair> {
+        let digest = |name: &str| {
+            let plugin = self.loaded.get(name)?.plugin.as_ref().ok()?;
+            Some(plugin.digest().to_owned())
+        };
+        let canary = wanted.canary.as_ref();
+        let other = wanted.shadow.as_ref().or(canary.map(|canary| &canary.plugin))?;
+        let by =
+            canary.map(|canary| (canary.share, canary.by.as_ref().map(|by| by.path().to_owned())));
+        let words = format!("{:?} {:?} {by:?}", wanted.grants, wanted.isolation);
+        let names = format!("{} {other} {}", wanted.name, wanted.config_json);
+        // One that is not loaded is told when it is set up.
+        let digests = (digest(wanted.name).unwrap_or_default(), digest(other).unwrap_or_default());
+        Some(Pair { digests, names, words })
+    }
+
+    /// The plugin beside, with the same configuration, and of the grants those that it asks for.
+    fn other(&self, wanted: &PluginUse<'_>, name: &str) -> Result<Step, PrepareError> {
+        let loaded = self.loaded.get(name).and_then(|loaded| loaded.plugin.as_ref().ok());
+        let asked: Option<Grants> = loaded.map(|plugin| plugin.imports().iter().copied().collect());
+        let mut grants = wanted.grants.clone();
+        grants.retain(|grant| asked.is_none_or(|asked| asked.has(host_grant(*grant))));
+        let alone = PluginUse { name, grants, shadow: None, canary: None, ..wanted.clone() };
+        let beside = |error| PrepareError::Beside { name: name.to_owned(), error: Box::new(error) };
+        let mut step = self.configure(&alone).map_err(beside)?;
+        // A canary goes on with the state of the plugin that it is to follow.
+        step.stateful = step.stateful.map(|_| wanted.name.to_owned());
+        Ok(step)
+    }
+
     fn configure(&self, wanted: &PluginUse<'_>) -> Result<Step, PrepareError> {
         let missing = || PrepareError::Missing { looked_in: self.looked_in.clone() };
         let plugin = match &self.loaded.get(wanted.name).ok_or_else(missing)?.plugin {
@@ -146,11 +206,24 @@ impl Shelf {
 
 impl ruleset::Plugins for Shelf {
     fn prepare(&self, wanted: &PluginUse<'_>) -> Result<Arc<dyn PluginStep>, PrepareError> {
-        if wanted.shadow.is_some() || wanted.canary.is_some() {
-            let words = "`shadow` and `canary` are not supported by this version";
-            return Err(PrepareError::Broken(words.to_owned()));
+        let Some(key) = self.pair(wanted) else { return Ok(Arc::new(self.configure(wanted)?)) };
+        if let Some(ready) = self.pairs().get(&key) {
+            return Ok(Arc::clone(ready));
         }
-        Ok(Arc::new(self.configure(wanted)?))
+        let step = Arc::new(self.configure(wanted)?);
+        let pair: Arc<dyn PluginStep> = match (&wanted.shadow, &wanted.canary) {
+            (Some(name), _) => {
+                let other = Arc::new(self.other(wanted, name)?);
+                Arc::new(Shadow::new(&self.host, step, (name, other)))
+            }
+            (None, Some(canary)) => {
+                let other = Arc::new(self.other(wanted, &canary.plugin)?);
+                Arc::new(Canary::new(step, other, canary.clone()))
+            }
+            (None, None) => step,
+        };
+        self.pairs().insert(key, Arc::clone(&pair));
+        Ok(pair)
     }
 
     fn names(&self) -> Vec<String> {
@@ -224,9 +297,12 @@ impl Step {
         let of_event = input.state.and_then(|state| state.downcast_ref::<EventState>());
         // A test of a rule begins with nothing.
         let view = of_event.map_or_else(|| EventState::scratch().of(name), |state| state.of(name));
-        let state: Arc<dyn plugin::StateAccess> = Arc::clone(&view) as _;
+        let state: Arc<dyn StateAccess> = Arc::clone(&view) as _;
         let outcome = self.configured.call_batch(&[host_event(input)], &[Some(state)]).pop();
-        let outputs = outcome.expect("there was an event").map_err(|error| step_error(&error))?;
+        let outputs = outcome.expect("there was an event").map_err(|error| {
+            view.undo(); // Another plugin may take its place.
+            step_error(&error)
+        })?;
         view.keep();
         Ok(self.outputs(outputs, input))
     }

@@ -146,6 +146,8 @@ pub struct SubscriptionStatus {
     pub plugins: CircuitStatus,
     /// How they crashed or went over a limit last: which, on what event; none while they never did.
     pub plugin_fault: Option<String>,
+    /// How the plugins do that run beside those of the rule, as a shadow or a canary.
+    pub beside: Vec<ruleset::Beside>,
     pub delivered: u64,
     pub dropped: u64,
     pub dead: u64,
@@ -214,6 +216,7 @@ fn without_rule(stored: &Subscription, (first, end): (u64, u64)) -> Subscription
         circuit: CircuitStatus::closed(),
         plugins: CircuitStatus::closed(),
         plugin_fault: None,
+        beside: Vec::new(),
         delivered: counts.delivered,
         dropped: counts.dropped,
         dead: counts.dead,
@@ -302,6 +305,7 @@ impl Core {
                 next_attempt_at: inner.next_due(),
                 circuit: CircuitStatus::of(inner.circuit()),
                 plugins: CircuitStatus::of(inner.plugins().0),
+                beside: inner.route.target.beside(),
                 plugin_fault: inner.plugins().1.map(ToOwned::to_owned),
                 paused: inner.paused().cloned(),
                 disabled: inner.disabled().cloned(),

@@ -76,6 +76,11 @@ impl Default for Circuit {
 pub struct OrderBy(pub(crate) JsonPath);
 
 impl OrderBy {
+    /// The path, as in the rule.
+    pub fn path(&self) -> &str {
+        self.0.text()
+    }
+
     /// The key, as JSON; texts without escapes that need none. None when the path finds nothing or
     /// `null`: such an event has no order.
     pub fn key<'e>(&self, event: &'e Event) -> Option<Cow<'e, str>> {

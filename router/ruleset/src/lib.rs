@@ -46,8 +46,8 @@ pub use inline_test::{TestOutcome, TestReport};
 pub use json::{Difference, difference};
 pub use load::{Context, load, reload};
 pub use plugins::{
-    Canary, EventState, Grant, Isolation, PluginStep, PluginUse, Plugins, PrepareError, StepError,
-    StepInput, StepOutput,
+    Beside, Canary, EventState, Grant, Isolation, PluginStep, PluginUse, Plugins, PrepareError,
+    StepError, StepInput, StepOutput, Unlike,
 };
 pub use rule::{BusTarget, Http, Log, Retry, Rule, Target, TargetKind};
 pub use rule_set::{BusRules, RuleSet, Scratch};

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use event::Event;
+use serde::Serialize;
 
 use crate::flow::OrderBy;
 
@@ -133,6 +134,42 @@ pub trait PluginStep: Send + Sync {
     fn keeps_state(&self) -> Option<&str> {
         None
     }
+
+    /// What became of the plugin that runs beside it, if one does.
+    fn beside(&self) -> Option<Beside> {
+        None
+    }
+}
+
+/// How a plugin does that runs beside another one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Beside {
+    /// `shadow` or `canary`.
+    pub kind: &'static str,
+    pub plugin: String,
+    /// Events that it was given.
+    pub calls: u64,
+    /// Of those: it made the same, or (a canary) did well, or the other one failed, too.
+    pub same: u64,
+    pub different: u64,
+    /// It failed, and the other one did not.
+    pub failed: u64,
+    /// Events that a shadow was not given, because it did not keep up.
+    pub skipped: u64,
+    /// Of a canary: its share of the events, of 10,000.
+    pub share: Option<u32>,
+    /// Whether a canary has failed so often that it gets no events any more.
+    pub taken_back: bool,
+    /// The last event that it failed, or made something else of.
+    pub last: Option<Unlike>,
+}
+
+/// An event of which two plugins made different things; the beginning of both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unlike {
+    pub event: String,
+    pub delivered: String,
+    pub beside: String,
 }
 
 /// What a plugin is given.

@@ -22,7 +22,7 @@ use event::{Event, Timestamp};
 
 use crate::json;
 use crate::path::{FindError, JsonPath};
-use crate::plugins::{EventState, PluginStep, StepError, StepInput, StepOutput};
+use crate::plugins::{Beside, EventState, PluginStep, StepError, StepInput, StepOutput};
 use crate::room::{Full, Room};
 use crate::rule::Target;
 use crate::template::{Facts, Format, Template};
@@ -183,6 +183,15 @@ impl Target {
     /// Whether a plugin runs on the way to this target: then a transform takes its time.
     pub fn calls_plugins(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Plugin { .. }))
+    }
+
+    /// How the plugins do that run beside those on the way.
+    pub fn beside(&self) -> Vec<Beside> {
+        let plugins = self.steps.iter().filter_map(|step| match step {
+            Step::Plugin { step, .. } => step.beside(),
+            Step::Input(_) => None,
+        });
+        plugins.collect()
     }
 
     /// The plugins on the way whose state an event reads and writes, sorted, each once.

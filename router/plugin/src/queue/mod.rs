@@ -104,6 +104,13 @@ impl<J, R> Queue<J, R> {
 }
 
 impl<J, R> Admission<J, R> {
+    /// Has a job run in its turn; nobody waits for what comes of it.
+    pub fn leave(self, job: J) {
+        let Self { queue, room } = self;
+        queue.inner.work.push(Job { job, answer: None, room });
+        queue.inner.crew.push(queue.inner.id);
+    }
+
     /// Runs a job in its turn.
     ///
     /// # Panics
@@ -112,7 +119,7 @@ impl<J, R> Admission<J, R> {
     pub async fn run(self, job: J) -> R {
         let Self { queue, room } = self;
         let (answer, answered) = oneshot::channel();
-        queue.inner.work.push(Job { job, answer, room });
+        queue.inner.work.push(Job { job, answer: Some(answer), room });
         queue.inner.crew.push(queue.inner.id);
         match answered.await {
             Ok(Ok(result)) => result,

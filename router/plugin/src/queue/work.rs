@@ -27,8 +27,16 @@ pub(super) type Panic = String;
 
 pub(super) struct Job<J, R> {
     pub job: J,
-    pub answer: oneshot::Sender<Result<R, Panic>>,
+    /// None when nobody waits for it.
+    pub answer: Option<oneshot::Sender<Result<R, Panic>>>,
     pub room: OwnedSemaphorePermit,
+}
+
+impl<J, R> Job<J, R> {
+    /// Whether its caller has gone.
+    fn is_left(&self) -> bool {
+        self.answer.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
 }
 
 type Run<J, R> = Box<dyn Fn(Vec<J>) -> Vec<R> + Send + Sync>;
@@ -78,7 +86,7 @@ impl<J: Send, R: Send> Serve for Work<J, R> {
         };
         let (mut inputs, mut callers) = (Vec::new(), Vec::new());
         // Whose caller has gone is for nobody.
-        for Job { job, answer, room } in taken.into_iter().filter(|job| !job.answer.is_closed()) {
+        for Job { job, answer, room } in taken.into_iter().filter(|job| !job.is_left()) {
             inputs.push(job);
             callers.push((answer, room));
         }
@@ -95,11 +103,15 @@ impl<J: Send, R: Send> Serve for Work<J, R> {
             Ok(results) => {
                 for ((answer, room), result) in callers.into_iter().zip(results) {
                     drop(room); // Before its caller brings the next one.
-                    drop(answer.send(Ok(result))); // It may have gone meanwhile.
+                    // It may have gone meanwhile.
+                    if let Some(answer) = answer {
+                        drop(answer.send(Ok(result)));
+                    }
                 }
             }
             Err(words) => {
-                callers.into_iter().for_each(|(answer, _)| drop(answer.send(Err(words.clone()))));
+                let answers = callers.into_iter().filter_map(|(answer, _)| answer);
+                answers.for_each(|answer| drop(answer.send(Err(words.clone()))));
             }
         }
     }

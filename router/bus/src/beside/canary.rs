@@ -1,0 +1,114 @@
+//! A plugin that takes a share of the events in the place of another one, until it fails too often.
+
+use std::sync::Arc;
+
+use ruleset::{Beside, PluginStep, StepError, StepInput, StepOutput};
+
+use super::{Figures, shown, unlike};
+
+/// Events that it must have had before it is judged.
+const CALLS_MIN: u64 = 20;
+/// It is taken back when more than one in so many fails that the plugin before it does not fail.
+const FAILED_ONE_IN: u64 = 20;
+
+pub(crate) struct Canary {
+    before: Arc<dyn PluginStep>,
+    other: Arc<dyn PluginStep>,
+    wanted: ruleset::Canary,
+    figures: Figures,
+}
+
+impl Canary {
+    pub(crate) fn new(
+        before: Arc<dyn PluginStep>,
+        other: Arc<dyn PluginStep>,
+        wanted: ruleset::Canary,
+    ) -> Self {
+        let figures = Figures::new("canary", &wanted.plugin);
+        figures.note(|beside| beside.share = Some(wanted.share));
+        Self { before, other, wanted, figures }
+    }
+
+    /// Whether the event is among the share: by its key alone, so that one key always goes to one plugin.
+    fn takes(&self, input: &StepInput<'_>) -> bool {
+        let share = self.figures.note(|beside| beside.share.unwrap_or(0));
+        let key = self.wanted.by.as_ref().and_then(|by| by.key(input.event));
+        let hash = hash(key.as_deref().unwrap_or(input.event.id()));
+        hash % 10_000 < u64::from(share)
+    }
+
+    /// What it made of an event, or what the plugin before it makes of what it failed.
+    fn or_before(
+        &self,
+        input: &StepInput<'_>,
+        made: Result<Vec<StepOutput>, StepError>,
+    ) -> Result<Vec<StepOutput>, StepError> {
+        let error = match made {
+            Ok(made) => {
+                self.figures.note(|beside| {
+                    (beside.calls, beside.same) = (beside.calls + 1, beside.same + 1)
+                });
+                return Ok(made);
+            }
+            Err(error) => error,
+        };
+        let before = self.before.call_batch(std::slice::from_ref(input)).pop();
+        let before = before.expect("there was an input");
+        let taken_back = self.figures.note(|beside| {
+            beside.calls += 1;
+            match &before {
+                // The event's fault, as it seems.
+                Err(_) => beside.same += 1,
+                Ok(made) => {
+                    beside.failed += 1;
+                    let words = format!("error: {error}");
+                    beside.last = Some(unlike(input.id, &shown(made), &words));
+                }
+            }
+            let is_late = CALLS_MIN <= beside.calls
+                && beside.calls < beside.failed.saturating_mul(FAILED_ONE_IN);
+            let is_news = is_late && !beside.taken_back;
+            if is_news {
+                (beside.taken_back, beside.share) = (true, Some(0));
+            }
+            is_news.then_some((beside.calls, beside.failed))
+        });
+        if let Some((calls, failed)) = taken_back {
+            tracing::error!(plugin = %self.wanted.plugin, event = %input.id, calls, failed, %error, "a canary is taken back: it fails events that the plugin before it does not; it gets none any more until its rule or file changes");
+        }
+        before
+    }
+}
+
+impl PluginStep for Canary {
+    fn call_batch(&self, inputs: &[StepInput<'_>]) -> Vec<Result<Vec<StepOutput>, StepError>> {
+        let is_others: Vec<bool> = inputs.iter().map(|input| self.takes(input)).collect();
+        let of = |wanted: bool| -> Vec<StepInput<'_>> {
+            let chosen = inputs.iter().zip(&is_others).filter(|(_, is)| **is == wanted);
+            chosen.map(|(input, _)| input.clone()).collect()
+        };
+        let (others, rest) = (of(true), of(false));
+        let made = if others.is_empty() { Vec::new() } else { self.other.call_batch(&others) };
+        let made = others.iter().zip(made).map(|(input, made)| self.or_before(input, made));
+        let mut made = made.collect::<Vec<_>>().into_iter();
+        let mut kept =
+            if rest.is_empty() { Vec::new() } else { self.before.call_batch(&rest) }.into_iter();
+        let next = |is: &bool| if *is { made.next() } else { kept.next() };
+        is_others.iter().filter_map(next).collect()
+    }
+
+    fn keeps_state(&self) -> Option<&str> {
+        self.before.keeps_state()
+    }
+
+    fn beside(&self) -> Option<Beside> {
+        Some(self.figures.note(|beside| beside.clone()))
+    }
+}
+
+/// FNV-1a, mixed once more: the same in every process, on every machine.
+fn hash(key: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325, step);
+    (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16
+}

@@ -1,0 +1,121 @@
+use std::sync::Arc;
+
+use event::{Event, Limits, Stamp, Timestamp};
+use ruleset::{PluginStep, StepError, StepInput};
+
+use super::*;
+
+/// A plugin made of a function of the event's number.
+struct Made<F>(F);
+
+impl<F> PluginStep for Made<F>
+where
+    F: Fn(&str) -> Result<String, StepError> + Send + Sync,
+{
+    fn call_batch(&self, inputs: &[StepInput<'_>]) -> Vec<Result<Vec<StepOutput>, StepError>> {
+        let output = |body| StepOutput { body, attributes: Vec::new() };
+        inputs.iter().map(|input| Ok(vec![output((self.0)(input.id)?)])).collect()
+    }
+}
+
+fn plugin<F>(make: F) -> Arc<dyn PluginStep>
+where
+    F: Fn(&str) -> Result<String, StepError> + Send + Sync + 'static,
+{
+    Arc::new(Made(make))
+}
+
+fn events(count: usize) -> Vec<Event> {
+    let event = |number: usize| {
+        let id = format!("e-{number}");
+        let stamp = Stamp { id: &id, time: Timestamp::from_millis(0), account: "0", region: "r" };
+        let entry = br#"{"source":"s","detail-type":"t","detail":{}}"#;
+        Event::from_entry(entry, &Limits::default(), &stamp).unwrap()
+    };
+    (0..count).map(event).collect()
+}
+
+fn input(event: &Event) -> StepInput<'_> {
+    StepInput {
+        event,
+        id: event.id(),
+        source: event.source(),
+        detail_type: event.detail_type(),
+        time: event.time_text(),
+        json: event.json(),
+        detail: event.detail_span(),
+        attributes: &[],
+        facts: 0,
+        position: 0,
+        state: None,
+    }
+}
+
+fn canary(share: u32, other: Arc<dyn PluginStep>) -> Canary {
+    let wanted = ruleset::Canary { plugin: "next".to_owned(), share, by: None };
+    Canary::new(plugin(|_| Ok("old".to_owned())), other, wanted)
+}
+
+fn bodies(step: &dyn PluginStep, events: &[Event]) -> Vec<String> {
+    let inputs: Vec<StepInput<'_>> = events.iter().map(input).collect();
+    step.call_batch(&inputs).into_iter().map(|made| made.unwrap().pop().unwrap().body).collect()
+}
+
+#[test]
+fn a_canary_takes_its_share_and_the_same_events_each_time() {
+    let events = events(10_000);
+    let step = canary(1000, plugin(|id| Ok(format!("new {id}"))));
+    let first = bodies(&step, &events);
+    let taken = first.iter().filter(|body| body.starts_with("new")).count();
+    assert!((800..1200).contains(&taken), "{taken} of 10000");
+    let are_in_order = first.iter().enumerate().filter(|(_, body)| body.starts_with("new"));
+    assert!(are_in_order.clone().all(|(at, body)| *body == format!("new e-{at}")));
+    assert_eq!(bodies(&step, &events), first);
+    assert_eq!(bodies(&canary(0, plugin(|_| Ok("new".to_owned()))), &events), ["old"; 10_000]);
+}
+
+#[test]
+fn a_canary_that_fails_costs_no_event_and_is_taken_back() {
+    let events = events(1000);
+    let step = canary(5000, plugin(|_| Err(StepError::Fault("it crashed".to_owned()))));
+    assert_eq!(bodies(&step, &events), ["old"; 1000]);
+    let beside = step.beside().unwrap();
+    assert!(beside.taken_back && beside.share == Some(0), "{beside:?}");
+    assert!(beside.last.unwrap().beside.contains("it crashed"));
+    let calls = beside.calls;
+    bodies(&step, &events);
+    assert_eq!(step.beside().unwrap().calls, calls, "it gets none any more");
+}
+
+#[test]
+fn a_canary_is_not_blamed_for_events_that_nobody_takes() {
+    let refuses = || plugin(|_| Err(StepError::Final("invalid".to_owned())));
+    let wanted = ruleset::Canary { plugin: "next".to_owned(), share: 10_000, by: None };
+    let step = Canary::new(refuses(), refuses(), wanted);
+    let events = events(100);
+    let inputs: Vec<StepInput<'_>> = events.iter().map(input).collect();
+    assert!(step.call_batch(&inputs).iter().all(Result::is_err));
+    assert!(!step.beside().unwrap().taken_back);
+}
+
+#[test]
+fn a_shadow_is_compared_and_never_delivered() {
+    let host = plugin::Host::new(plugin::Options::default()).unwrap();
+    let other = plugin(|id| match id {
+        "e-0" => Ok(r#"{"b":1.0,"a":2}"#.to_owned()),
+        "e-1" => Ok(r#"{"a":3,"b":1}"#.to_owned()),
+        _ => Err(StepError::Fault("it crashed".to_owned())),
+    });
+    let live = plugin(|_| Ok(r#"{"a":2,"b":1}"#.to_owned()));
+    let step = Shadow::new(&host, live, ("next", other));
+    assert_eq!(bodies(&step, &events(3)), [r#"{"a":2,"b":1}"#; 3]);
+    let beside = loop {
+        let beside = step.beside().unwrap();
+        if beside.calls == 3 {
+            break beside;
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!((beside.same, beside.different, beside.failed, beside.skipped), (1, 1, 1, 0));
+    assert_eq!(beside.last.unwrap().beside, "error: it crashed");
+}
