@@ -4,8 +4,6 @@
 //! Items count by their `quantity` (1 when there is none). What the order does not say is left out; only `orderId` is
 //! needed.
 
-use std::fmt::Write as _;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use slipswitch_sdk::{Error, Event, Output, transformer};
@@ -40,27 +38,30 @@ struct Item {
     quantity: Option<u64>,
 }
 
+/// Room for most lines, so that the text does not move while it grows.
+const LINE_BYTES: usize = 128;
+
 #[transformer]
 pub fn order_summary(event: &Event, config: &Config) -> Result<Output, Error> {
     let order: Order<'_> = event.detail()?;
     let Some(id) = &order.order_id else {
         return Err(Error::invalid("detail.orderId is missing: a summary needs the order's id"));
     };
-    let mut text = String::new();
+    let mut text = String::with_capacity(LINE_BYTES);
     if let Some(greeting) = &config.greeting {
-        write!(text, "{greeting} ")?;
+        text.extend([greeting, " "]);
     }
-    write!(text, "Order {id}")?;
+    text.extend(["Order ", id]);
     if let Some(name) = order.customer.as_ref().and_then(|customer| customer.name.as_ref()) {
-        write!(text, " from {name}")?;
+        text.extend([" from ", name]);
     }
     let count =
         order.items.iter().fold(0, |sum: u64, item| sum.saturating_add(item.quantity.unwrap_or(1)));
-    write!(text, ": {count} {}", if count == 1 { "item" } else { "items" })?;
+    text.extend([": ", &count.to_string(), if count == 1 { " item" } else { " items" }]);
     if let Some(amount) = order.total_amount {
-        write!(text, ", {}", grouped(amount.get().trim_matches('"')))?;
+        text.extend([", ", &grouped(amount.get().trim_matches('"'))]);
         if let Some(currency) = &order.currency {
-            write!(text, " {currency}")?;
+            text.extend([" ", currency]);
         }
     }
     Ok(Output::text(text))
