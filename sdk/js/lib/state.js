@@ -40,8 +40,10 @@ function asked(question) {
   try {
     return question();
   } catch (error) {
-    if (error?.tag === "too-large" || error?.tag === "tooLarge") throw new PluginError("invalid", `state: ${error.val}`);
-    if (error?.tag === "unavailable") throw new PluginError("retry", `state: ${error.val}`);
+    // The engine throws an Error with the contract's value in it.
+    const { tag, val } = error?.payload ?? error ?? {};
+    if (tag === "too-large" || tag === "tooLarge") throw new PluginError("invalid", `state: ${val}`);
+    if (tag === "unavailable") throw new PluginError("retry", `state: ${val}`);
     throw error;
   }
 }
