@@ -2,6 +2,7 @@
 
 mod edit;
 mod path;
+mod scan;
 
 use slipswitch_sdk::{Error, Event, Output, transformer};
 

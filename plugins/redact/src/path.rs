@@ -38,6 +38,18 @@ impl TryFrom<String> for Path {
     }
 }
 
+/// The rest of the paths whose first segment leads on.
+pub fn descend<'p>(
+    paths: &[&'p [Segment]],
+    leads: impl Fn(&Segment) -> bool,
+) -> Vec<&'p [Segment]> {
+    let below = |path: &&'p [Segment]| match path.split_first() {
+        Some((first, rest)) if *first == Segment::Every || leads(first) => Some(rest),
+        _ => None,
+    };
+    paths.iter().filter_map(below).collect()
+}
+
 struct Reader<'a> {
     text: &'a str,
     rest: &'a str,
