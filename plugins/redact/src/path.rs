@@ -43,9 +43,9 @@ pub fn descend<'p>(
     paths: &[&'p [Segment]],
     leads: impl Fn(&Segment) -> bool,
 ) -> Vec<&'p [Segment]> {
-    let below = |path: &&'p [Segment]| match path.split_first() {
-        Some((first, rest)) if *first == Segment::Every || leads(first) => Some(rest),
-        _ => None,
+    let below = |path: &&'p [Segment]| {
+        let (first, rest) = path.split_first()?;
+        (*first == Segment::Every || leads(first)).then_some(rest)
     };
     paths.iter().filter_map(below).collect()
 }
@@ -78,22 +78,19 @@ impl<'a> Reader<'a> {
         }
         for quote in ["'", "\""] {
             if self.take(quote) {
-                let Some(end) = self.rest.find(quote) else {
-                    return Err(self.error(&format!("expected a closing `{quote}` for the name")));
-                };
+                let words = format!("expected a closing `{quote}` for the name");
+                let end = self.rest.find(quote).ok_or_else(|| self.error(&words))?;
                 let name = self.split(end).to_owned();
                 self.take(quote);
                 return Ok(Segment::Key(name));
             }
         }
         let end = self.rest.find(|it: char| !it.is_ascii_digit()).unwrap_or(self.rest.len());
-        match self.rest.split_at(end).0.parse() {
-            Ok(index) => {
-                self.split(end);
-                Ok(Segment::Index(index))
-            }
-            Err(_) => Err(self.error("expected a number, `*` or a quoted name after `[`")),
-        }
+        let Ok(index) = self.rest.split_at(end).0.parse() else {
+            return Err(self.error("expected a number, `*` or a quoted name after `[`"));
+        };
+        self.split(end);
+        Ok(Segment::Index(index))
     }
 
     fn take(&mut self, start: &str) -> bool {
