@@ -351,6 +351,7 @@ impl<'a> Course<'a> {
             attempt: self.attempts + 1,
             body: payload.body.clone(),
             content_type: payload.content_type.clone(),
+            attributes: payload.attributes.clone(),
             receipt: Receipt::default(),
         }
     }

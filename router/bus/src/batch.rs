@@ -187,6 +187,7 @@ impl Together<'_> {
 }
 
 fn payload(part: &Output) -> Payload {
-    let Delivery { body, content_type, .. } = &part.delivery;
-    Payload { body: body.clone(), content_type: content_type.clone() }
+    let Delivery { body, content_type, attributes, .. } = &part.delivery;
+    let (content_type, attributes) = (content_type.clone(), attributes.clone());
+    Payload { body: body.clone(), content_type, attributes }
 }

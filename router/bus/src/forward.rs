@@ -4,6 +4,8 @@
 //! its own, and gets an id that is made of its delivery's: a repeated delivery is the same event
 //! again. A counter of hops, kept beside the event in the journal, ends loops.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -12,9 +14,11 @@ use bytes::Bytes;
 use delivery::{Answer, Delivery, Sending, Target};
 use event::{Event, Stamp};
 use journal::Offset;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::attributes;
 use crate::core::Core;
 use crate::ingest::IngestError;
 use crate::record;
@@ -74,7 +78,8 @@ impl BusTarget {
             account: &core.options.account,
             region: &core.options.region,
         };
-        Event::from_forwarded(&delivery.body, &core.options.limits, &stamp)
+        let body = renamed(&delivery.body, &delivery.attributes);
+        Event::from_forwarded(&body, &core.options.limits, &stamp)
     }
 }
 
@@ -94,6 +99,27 @@ impl Target for BusTarget {
             }
         })
     }
+}
+
+/// The entry with the source and the detail-type that a plugin attached, in the place of its own.
+fn renamed<'a>(body: &'a [u8], attributes: &[(String, String)]) -> Cow<'a, [u8]> {
+    let names = ["source", "detail-type"];
+    let given: Vec<(&str, &str)> = names
+        .into_iter()
+        .filter_map(|name| Some((name, attributes::find(attributes, name)?)))
+        .collect();
+    if given.is_empty() {
+        return Cow::Borrowed(body);
+    }
+    // What is no object is told so, as ever.
+    let Ok(mut entry) = serde_json::from_slice::<BTreeMap<String, Box<RawValue>>>(body) else {
+        return Cow::Borrowed(body);
+    };
+    for (name, value) in given {
+        let value = serde_json::value::to_raw_value(value).expect("a text can be written");
+        entry.insert(name.to_owned(), value);
+    }
+    serde_json::to_vec(&entry).map_or(Cow::Borrowed(body), Cow::Owned)
 }
 
 /// A version 8 UUID (RFC 9562: the bits are ours to define) out of a delivery's id.
@@ -129,5 +155,22 @@ impl Core {
         self.journal.post(bus, payloads, now, within).await?;
         let end = self.journal.durable_end();
         Ok(end..end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attached_source_and_detail_type_take_the_place_of_the_entrys_own() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let body = br#"{"source":"a","detail-type":"T","detail":{"n":1.10}}"#;
+        let attached = [pair("source", "b \"c\""), pair("other", "x")];
+        let renamed_text = renamed(body, &attached);
+        let expected = r#"{"detail":{"n":1.10},"detail-type":"T","source":"b \"c\""}"#;
+        assert_eq!(std::str::from_utf8(&renamed_text).unwrap(), expected);
+        assert_eq!(&*renamed(body, &attached[1..]), body);
+        assert_eq!(&*renamed(b"[1]", &attached), b"[1]");
     }
 }

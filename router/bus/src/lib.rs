@@ -23,6 +23,7 @@ pub use {delivery, journal, plugin, ruleset};
 
 mod archives;
 mod attempt;
+mod attributes;
 mod batch;
 mod beside;
 mod clock;

@@ -18,6 +18,7 @@ use event::{Event, Timestamp};
 use plugin::{Admission, Queue, QueueOptions};
 use ruleset::{About, Given, Rule, Target, TransformError};
 
+use crate::attributes;
 use crate::core::Core;
 use crate::key::Key;
 use crate::outside::Outside;
@@ -155,6 +156,10 @@ pub(crate) async fn together<F: Future>(all: impl Iterator<Item = F>) -> Vec<F::
 
 fn payloads(made: Vec<ruleset::Payload>) -> Vec<Payload> {
     let made = made.into_iter();
-    made.map(|made| Payload { body: Bytes::from(made.body), content_type: made.content_type })
-        .collect()
+    made.map(|made| Payload {
+        body: Bytes::from(made.body),
+        content_type: made.content_type,
+        attributes: attributes::kept(made.attributes),
+    })
+    .collect()
 }

@@ -90,6 +90,7 @@ mod tests {
             attempt: 1,
             body: Bytes::from_static(body.as_bytes()),
             content_type: content_type.to_owned(),
+            attributes: Vec::new(),
             receipt: crate::target::Receipt::default(),
         }
     }

@@ -156,6 +156,15 @@ impl HttpTarget {
         ] {
             headers.insert(HeaderName::from_static(name), header_text(text));
         }
+        for (name, value) in &delivery.attributes {
+            let name = match name.as_str() {
+                "ordering-key" => "slipswitch-ordering-key".to_owned(),
+                other => format!("slipswitch-attribute-{other}"),
+            };
+            if let Ok(name) = HeaderName::try_from(name) {
+                headers.insert(name, header_text(value));
+            }
+        }
         self.addressed(request)
     }
 

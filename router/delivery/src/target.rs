@@ -21,6 +21,8 @@ pub struct Delivery {
     pub attempt: u32,
     pub body: Bytes,
     pub content_type: String,
+    /// What plugins said of it beside: names and values that a header takes, each name once.
+    pub attributes: Vec<(String, String)>,
     pub receipt: Receipt,
 }
 

@@ -27,6 +27,7 @@ fn delivery(body: &str, content_type: &str) -> Delivery {
         attempt: 3,
         body: Bytes::copy_from_slice(body.as_bytes()),
         content_type: content_type.to_owned(),
+        attributes: vec![("ordering-key".into(), "k-1".into()), ("region".into(), "sự".into())],
         receipt: Receipt::default(),
     }
 }
@@ -65,6 +66,8 @@ async fn a_delivery_says_what_it_is() {
         ("slipswitch-bus", "shop"),
         ("slipswitch-rule", "big-orders"),
         ("slipswitch-target", "crm"),
+        ("slipswitch-ordering-key", "k-1"),
+        ("slipswitch-attribute-region", "s%E1%BB%B1"),
         ("authorization", "s3cret"),
         ("user-agent", "mine"),
     ] {

@@ -14,6 +14,7 @@ use event::Timestamp;
 use rusqlite::{Transaction, params};
 
 use super::{Made, Postponed, StateError, to_sql};
+use crate::attributes;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dead {
@@ -54,9 +55,10 @@ impl Dead {
             Made::OnDisk => return self.take_payload(tx, letter),
         };
         let mut update = tx.prepare_cached(
-            "UPDATE dead_letter_contents SET payload = ?2, content_type = ?3 WHERE letter = ?1",
+            "UPDATE dead_letter_contents SET payload = ?2, content_type = ?3, attributes = ?4 WHERE letter = ?1",
         )?;
-        update.execute(params![letter, payload.body.as_ref(), payload.content_type])?;
+        let attributes = attributes::written(&payload.attributes);
+        update.execute(params![letter, payload.body.as_ref(), payload.content_type, attributes])?;
         Ok(())
     }
 
@@ -138,8 +140,8 @@ impl Dead {
     fn take_payload(&self, tx: &Transaction<'_>, letter: i64) -> Result<(), StateError> {
         let id = &self.last.id;
         let mut fill = tx.prepare_cached(
-            "UPDATE dead_letter_contents SET (payload, content_type) = (
-                SELECT p.payload, p.content_type FROM postponed p JOIN subscriptions s ON s.id = p.subscription
+            "UPDATE dead_letter_contents SET (payload, content_type, attributes) = (
+                SELECT p.payload, p.content_type, p.attributes FROM postponed p JOIN subscriptions s ON s.id = p.subscription
                 WHERE s.bus = ?2 AND s.rule = ?3 AND s.target = ?4 AND p.offset = ?5 AND p.output = ?6
                     AND p.replay = ?7)
              WHERE letter = ?1",

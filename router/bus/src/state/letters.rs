@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params, params_from_iter};
 
 use super::dead::Recalled;
 use super::{Made, Payload, Postponed, StateError, from_sql, to_sql};
+use crate::attributes;
 use crate::key::Key;
 use crate::letters::{DeadLetterFilter, LetterChoice, RedriveTo};
 
@@ -279,9 +280,9 @@ pub(crate) fn expire(
 
 fn columns(contents: Contents) -> String {
     let (event, payload) = match contents {
-        Contents::None => ("NULL", "NULL, NULL"),
-        Contents::Event => ("event", "NULL, NULL"),
-        Contents::All => ("event", "payload, content_type"),
+        Contents::None => ("NULL", "NULL, NULL, NULL"),
+        Contents::Event => ("event", "NULL, NULL, NULL"),
+        Contents::All => ("event", "payload, content_type, attributes"),
     };
     let join = match contents {
         Contents::None => "",
@@ -302,9 +303,11 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Letter> {
     let replay = text(4)?;
     let body: Option<Vec<u8>> = row.get(25)?;
     let content_type: Option<String> = row.get(26)?;
+    let attributes = attributes::read(row.get(27)?);
     let made = body
         .zip(content_type)
-        .map(|(body, content_type)| Made::Here(Payload { body: Bytes::from(body), content_type }));
+        .map(|(body, content_type)| Payload { body: Bytes::from(body), content_type, attributes })
+        .map(Made::Here);
     let last = Postponed {
         // Whoever sends it again sends it out of its order.
         order: None,
@@ -345,7 +348,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Letter> {
         },
         ended_at: some_time(22)?,
         event: recalled(row.get(24)?, row.get(23)?)?,
-        rules: row.get(27)?,
+        rules: row.get(28)?,
     })
 }
 

@@ -9,6 +9,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::dead::{Dead, Recall, Recalled};
 use super::{StateError, from_sql, to_sql};
+use crate::attributes;
 use crate::key::Key;
 
 /// What a target is sent.
@@ -16,6 +17,8 @@ use crate::key::Key;
 pub(crate) struct Payload {
     pub body: Bytes,
     pub content_type: String,
+    /// What plugins attached beside.
+    pub attributes: Vec<(String, String)>,
 }
 
 /// The payload of a delivery that waits.
@@ -96,17 +99,19 @@ impl Postponed {
     }
 
     pub(super) fn put(&self, tx: &Transaction<'_>, subscription: i64) -> Result<(), StateError> {
-        let (body, content_type) = match &self.made {
-            Made::NotYet => (None, None),
-            Made::Here(payload) => (Some(payload.body.as_ref()), Some(&payload.content_type)),
+        let (body, content_type, attributes) = match &self.made {
+            Made::NotYet => (None, None, None),
+            Made::Here(Payload { body, content_type, attributes }) => {
+                (Some(body.as_ref()), Some(content_type), attributes::written(attributes))
+            }
             Made::OnDisk => return self.put_again(tx, subscription),
         };
         let mut insert = tx.prepare_cached(
             "INSERT INTO postponed (subscription, offset, output, replay, event_id, hops, attempts,
-                owed_at, due_at, last_attempt_at, error, payload, content_type, order_key)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                owed_at, due_at, last_attempt_at, error, payload, content_type, order_key, attributes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
              ON CONFLICT DO UPDATE SET event_id = ?5, hops = ?6, attempts = ?7, owed_at = ?8, due_at = ?9,
-                last_attempt_at = ?10, error = ?11, payload = ?12, content_type = ?13, order_key = ?14",
+                last_attempt_at = ?10, error = ?11, payload = ?12, content_type = ?13, order_key = ?14, attributes = ?15",
         )?;
         insert.execute(params![
             subscription,
@@ -123,6 +128,7 @@ impl Postponed {
             body,
             content_type,
             self.order.map(u64::cast_signed),
+            attributes,
         ])?;
         Ok(())
     }
@@ -155,7 +161,7 @@ impl Postponed {
         let Some(subscription) = super::subscriptions::find(tx, key)? else { return Ok(None) };
         let mut select = tx.prepare_cached(
             "SELECT offset, output, replay, event_id, hops, attempts, owed_at, due_at, last_attempt_at, error,
-                payload, content_type, order_key
+                payload, content_type, order_key, attributes
              FROM postponed WHERE subscription = ?1 AND offset = ?2 AND output = ?3 AND replay = ?4",
         )?;
         let replay = place.replay.as_deref().unwrap_or("");
@@ -285,6 +291,7 @@ fn from_row(row: &Row<'_>, key: &Key) -> rusqlite::Result<Postponed> {
     let body: Option<Vec<u8>> = row.get(10)?;
     let content_type: Option<String> = row.get(11)?;
     let order: Option<i64> = row.get(12)?;
+    let attributes = attributes::read(row.get(13)?);
     let payload = body.zip(content_type);
     Ok(Postponed {
         id: place.in_lane(key),
@@ -297,7 +304,7 @@ fn from_row(row: &Row<'_>, key: &Key) -> rusqlite::Result<Postponed> {
         last_attempt_at: Timestamp::from_millis(row.get(8)?),
         error: row.get(9)?,
         made: payload.map_or(Made::NotYet, |(body, content_type)| {
-            Made::Here(Payload { body: Bytes::from(body), content_type })
+            Made::Here(Payload { body: Bytes::from(body), content_type, attributes })
         }),
     })
 }

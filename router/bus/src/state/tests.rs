@@ -31,7 +31,7 @@ fn key() -> Key {
 
 fn here(text: &str) -> Made {
     let body = Bytes::copy_from_slice(text.as_bytes());
-    Made::Here(Payload { body, content_type: "text/plain".to_owned() })
+    Made::Here(Payload { body, content_type: "text/plain".to_owned(), ..Payload::default() })
 }
 
 fn change(settled: u64, postponed: Vec<Postponed>) -> Change {
