@@ -149,8 +149,9 @@ fn encode(module: &[u8]) -> Result<Vec<u8>, LoadError> {
                     contract::check_import(import.module)?;
                 }
             }
-            Payload::CustomSection(section) => {
-                is_typed |= section.name().starts_with("component-type")
+            Payload::CustomSection(section) if section.name().starts_with("component-type") => {
+                is_typed = true;
+                contract::check_types(section.data())?;
             }
             _ => (),
         }

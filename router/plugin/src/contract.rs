@@ -5,7 +5,7 @@
 //! - Decided from names alone, before anything is compiled or run. That the functions behind the names have the right
 //!   types is the trial's business.
 
-use wasmparser::{Parser, Payload};
+use wasmparser::{ComponentType, ComponentTypeDeclaration, Parser, Payload};
 
 use crate::placed::MARK;
 use crate::{Grant, LoadError};
@@ -159,6 +159,49 @@ pub(crate) fn check_version(name: &str) -> Result<(), LoadError> {
         std::cmp::Ordering::Less => Err(LoadError::OlderContract { found: text }),
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => Err(LoadError::NewerContract { found: text }),
+    }
+}
+
+/// Refuses types whose interfaces are not all of one package: the encoder follows packages that need each other round
+/// and round, until the stack of the whole process is used up. The world itself may be of any package.
+pub(crate) fn check_types(section: &[u8]) -> Result<(), LoadError> {
+    let broken =
+        |error: wasmparser::BinaryReaderError| LoadError::Damaged { problem: error.to_string() };
+    let mut names = Vec::new();
+    for payload in Parser::new(0).parse_all(section) {
+        if let Payload::ComponentTypeSection(types) = payload.map_err(broken)? {
+            for ty in types {
+                collect(&ty.map_err(broken)?, 1, &mut names);
+            }
+        }
+    }
+    let mut packages = names.iter().map(|name| {
+        name.split_once('/').map(|(package, rest)| (package, rest.split_once('@').map(|it| it.1)))
+    });
+    let first = packages.next();
+    if packages.any(|package| Some(package) != first) {
+        let problem = "its types are of several packages".to_owned();
+        return Err(LoadError::Damaged { problem });
+    }
+    Ok(())
+}
+
+/// The names of interfaces inside of a world: those at the second level and below.
+fn collect<'a>(ty: &ComponentType<'a>, level: usize, names: &mut Vec<&'a str>) {
+    let ComponentType::Component(declarations) = ty else { return };
+    for declaration in declarations {
+        let name = match declaration {
+            ComponentTypeDeclaration::Type(ty) => {
+                collect(ty, level + 1, names);
+                continue;
+            }
+            ComponentTypeDeclaration::Import(import) => import.name.name,
+            ComponentTypeDeclaration::Export { name, .. } => name.name,
+            ComponentTypeDeclaration::CoreType(_) | ComponentTypeDeclaration::Alias(_) => continue,
+        };
+        if level > 1 && name.contains(':') {
+            names.push(name);
+        }
     }
 }
 
