@@ -18,8 +18,8 @@ const LONG_FROM: Duration = Duration::from_millis(5);
 const LONG_UNTIL: Duration = Duration::from_millis(2);
 /// A turn that takes longer has a job in it that overran: it counts as if all of it were one job's.
 const OVERRUN: Duration = Duration::from_millis(25);
-/// Jobs of the first turn, of which nothing is known.
-const FIRST_JOBS: usize = 8;
+/// Jobs of the first turn, which one thread serves: nothing is known of them, and each may spin.
+const FIRST_JOBS: usize = 1;
 /// The last turn's part of the average: one in so many.
 const AVERAGED: u32 = 4;
 
@@ -82,7 +82,8 @@ struct Line {
 
 impl Entry {
     fn is_runnable(&self) -> bool {
-        let turns_max = if self.kind == Kind::Quick { self.turns_max } else { 1 };
+        let is_known = self.average.is_some();
+        let turns_max = if self.kind == Kind::Quick && is_known { self.turns_max } else { 1 };
         0 < self.waiting && self.serving < turns_max
     }
 
@@ -274,6 +275,9 @@ mod tests {
         let mut schedule = Schedule::default();
         let id = schedule.add((4, 2));
         fill(&mut schedule, id, 100);
+        let first = schedule.pick(Kind::Quick).unwrap();
+        assert!(first.jobs == 1 && schedule.pick(Kind::Quick).is_none(), "nothing is known of it");
+        schedule.served(&first, 100 * MICRO);
         let both = [schedule.pick(Kind::Quick).unwrap(), schedule.pick(Kind::Quick).unwrap()];
         assert_eq!(both.each_ref().map(|turn| turn.jobs), [4, 4]);
         assert_eq!(schedule.served(&both[0], 400 * MILLI), News::NowSlow);

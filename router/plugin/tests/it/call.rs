@@ -277,10 +277,12 @@ async fn two_threads_serve_one_queue() {
     let barrier = std::sync::Barrier::new(2);
     let options = QueueOptions { batch_max: 1, ..QueueOptions::default() };
     let queue = host().queue("pair", options, move |jobs: Vec<u8>| {
-        let is_leader = barrier.wait().is_leader();
-        jobs.into_iter().map(|_| is_leader).collect()
+        let wait = |job| job == 1 && barrier.wait().is_leader();
+        jobs.into_iter().map(wait).collect()
     });
-    let run = async || queue.admit().await.run(0).await;
-    let (one, two) = tokio::join!(run(), run());
+    let run = async |job| queue.admit().await.run(job).await;
+    // Of the first job nothing is known: it is alone.
+    assert!(!run(0).await);
+    let (one, two) = tokio::join!(run(1), run(1));
     assert!(one != two);
 }
