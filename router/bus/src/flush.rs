@@ -83,8 +83,9 @@ impl Core {
     fn take_round(&self, forced: Forced) -> Round {
         // Read first: what the dispatcher offers after this does not count as seen.
         let dispatched = self.dispatched();
-        let lanes: Vec<Arc<Lane>> = self.lanes().values().cloned().collect();
         let (changes, keeping) = self.plugin_state.gather(|| {
+            // Listed here: a lane that begins before has no effect that is not gathered with its outcome.
+            let lanes: Vec<Arc<Lane>> = self.lanes().values().cloned().collect();
             lanes.iter().filter_map(|lane| lane.take_change(dispatched, forced)).collect()
         });
         Round { changes, keeping }

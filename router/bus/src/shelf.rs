@@ -61,6 +61,8 @@ struct Pair {
 /// How a plugin was set up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct SetUp {
+    /// Lines, figures and random numbers go by it: two files of the same bytes are two plugins.
+    name: String,
     digest: String,
     config: String,
     grants: Grants,
@@ -184,6 +186,7 @@ impl Shelf {
             return Err(PrepareError::NotAsked(*needless));
         }
         let set_up = SetUp {
+            name: wanted.name.to_owned(),
             digest: plugin.digest().to_owned(),
             config: wanted.config_json.to_owned(),
             grants: wanted.grants.iter().map(|grant| host_grant(*grant)).collect(),

@@ -57,18 +57,24 @@ impl Current {
         self.is_event = true;
         self.id.clear();
         self.id.push_str(event.id);
-        let rule = event.attribute("rule");
-        self.has_rule = rule.is_some();
-        self.rule.clear();
-        self.rule.push_str(rule.unwrap_or_default());
+        self.begin_list(event);
         self.time_ms = event.time_ms;
         self.position = event.position;
         self.state = state.cloned();
         self.numbers = None;
     }
 
+    /// Several events at once, of which this is one: they are of one rule, and there is no event that is in turn.
+    pub(crate) fn begin_list(&mut self, event: &Event<'_>) {
+        let rule = event.attribute("rule");
+        self.has_rule = rule.is_some();
+        self.rule.clear();
+        self.rule.push_str(rule.unwrap_or_default());
+    }
+
     pub(crate) fn end(&mut self) {
         self.is_event = false;
+        self.has_rule = false;
         self.state = None;
     }
 
@@ -77,7 +83,7 @@ impl Current {
     }
 
     pub(crate) fn rule(&self) -> Option<&str> {
-        (self.is_event && self.has_rule).then_some(self.rule.as_str())
+        self.has_rule.then_some(self.rule.as_str())
     }
 
     /// The event's time.

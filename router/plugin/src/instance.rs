@@ -192,6 +192,7 @@ impl Instance {
         running: &Running<'_>,
     ) -> (Answer, Option<Self>) {
         if self.role == Role::BatchTransformer {
+            self.store.data_mut().current.begin(event, None);
             let (answers, instance) = self.call_list(std::slice::from_ref(event), running);
             let answer = answers.and_then(|mut answers| {
                 answers.pop().unwrap_or_else(|| unreachable!("as many answers as events"))
@@ -238,6 +239,9 @@ impl Instance {
         running: &Running<'_>,
     ) -> (Result<Vec<Answer>, CallError>, Option<Self>) {
         self.calls += events.len() as u64;
+        if let [event, _, ..] = events {
+            self.store.data_mut().current.begin_list(event);
+        }
         let count = u32::try_from(events.len()).unwrap_or(u32::MAX);
         let answers = if self.takes_blocks {
             let blocks: Vec<_> = events.iter().map(Block::new).collect();
@@ -253,6 +257,7 @@ impl Instance {
             Ok(answers) => answers,
             Err(error) => return (Err(error), None),
         };
+        self.store.data_mut().current.end();
         if answers.len() != events.len() {
             let problem = format!("{} results for {} events", answers.len(), events.len());
             return (Err(CallError::Output { problem, limit: None }), None);

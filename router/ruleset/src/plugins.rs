@@ -26,7 +26,7 @@ pub trait Plugins {
 #[derive(Debug, Clone)]
 pub struct PluginUse<'a> {
     pub name: &'a str,
-    /// A JSON text; `null` when the rule gives none.
+    /// A JSON text; `{}` when the rule gives none.
     pub config_json: &'a str,
     /// Sorted, each once.
     pub grants: Vec<Grant>,

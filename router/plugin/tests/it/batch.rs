@@ -1,6 +1,8 @@
 use std::fmt::Write as _;
 
-use slipswitch_plugin::{CallError, Configured, Event, Isolation, Setup};
+use slipswitch_plugin::{CallError, Configured, Event, Grant, Grants, Isolation, Setup};
+
+use crate::imports::NOW;
 
 use crate::parts::{BATCH, ECHO, FILTER, Parts, event, load, of_role, setup};
 use crate::pool::{COUNT, counting};
@@ -165,4 +167,22 @@ fn a_filter_decides_for_each_event_of_a_batch() {
 #[test]
 fn no_events_are_no_calls() {
     assert_eq!(outcome(&configured(&Parts::transform(ECHO).build(), Isolation::Reuse), &[]), "");
+}
+
+#[test]
+fn a_batch_transformer_that_asks_for_the_clock_sees_the_time_of_each_event() {
+    let asks: &'static str = LIST
+        .replacen(
+            "(loop $again",
+            "(if (i64.ne (call $now) (i64.const 17)) (then unreachable)) (loop $again",
+            1,
+        )
+        .leak();
+    let file = of_role(&Parts { imports: NOW, ..counting(asks) }, BATCH);
+    let setup = Setup { grants: Grants::none().with(Grant::Clock), ..setup() };
+    let plugin = load(&file).unwrap().configure("{}", setup).unwrap();
+    let events = [17, 18, 17].map(|time_ms| Event { time_ms, ..event("{}") });
+    let answers = plugin.call_batch(&events, &[]);
+    let is_well: Vec<bool> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(is_well, [true, false, true], "{answers:?}");
 }

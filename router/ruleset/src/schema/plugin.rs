@@ -18,7 +18,7 @@ impl Reading<'_> {
                 let filled = self.filled(config);
                 yaml::to_json(&filled, &mut self.faults).text
             }
-            None => "null".to_owned(),
+            None => "{}".to_owned(),
         };
         let wanted = PluginUse {
             name,

@@ -51,7 +51,7 @@ impl Plugins for FixedPlugins {
             return Err(PrepareError::NotAsked(*needless));
         }
         match name {
-            "redact" if config_json == "null" => {
+            "redact" if config_json == "{}" => {
                 Err(PrepareError::ConfigRefused("`fields` is missing".to_owned()))
             }
             "redact" if !config_json.contains("\"fields\":") => Err(PrepareError::ConfigRefused(
