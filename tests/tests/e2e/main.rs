@@ -20,6 +20,7 @@ mod journal;
 mod kills;
 mod letters;
 mod lifecycle;
+mod misbehaving;
 mod path;
 mod plugins;
 mod reload;

@@ -1,0 +1,111 @@
+//! A plugin that misbehaves in every way it can: each is held to its limit, told by name, and judged by the retry
+//! policy; the neighbours notice nothing.
+
+use std::collections::BTreeMap;
+
+use receiver::Receiver;
+use serde_json::Value;
+
+use crate::harness::{LONG, Scene};
+
+const EVENT: &str = r#"{"id":"e-1","source":"load","detail-type":"T","detail":{}}"#;
+
+/// More than a lane works on at a time.
+const EVENTS: usize = 1000;
+
+/// What the dead letter of each way says.
+const WAYS: [(&str, &str); 7] = [
+    ("spin", "used more than 50ms of CPU time"),
+    ("allocate", "needs more than 16777216 bytes of memory"),
+    ("recurse", "call stack exhausted"),
+    ("panic", "panicked"),
+    ("gigabyte", "output is refused: more than"),
+    ("invalid", "is not JSON"),
+    ("log", "used more than 50ms of CPU time"),
+];
+
+fn rule(name: &str, target: &Receiver, steps: &str) -> String {
+    let url = target.url(&format!("/{name}"));
+    format!(
+        "name: {name}\npattern: {{ source: [load] }}\ntargets:\n  - id: out\n    http: '{url}'\n    \
+         retry: {{ attempts: 2, backoff: {{ min: 1ms, max: 5ms }} }}\n    transform: [{steps}]\n---\n"
+    )
+}
+
+#[test]
+fn each_way_ends_at_its_limit_by_name_and_as_a_dead_letter() {
+    let target = Receiver::start().unwrap();
+    let scene = Scene::new()
+        .configured("plugin: { cpu_ms: 50, memory_bytes: 16MiB }\n")
+        .with_plugins(&["misbehave"]);
+    let bad = |way: &str| {
+        rule(way, &target, &format!("{{ plugin: misbehave, config: {{ how: {way} }} }}"))
+    };
+    let mut rules: String = WAYS.iter().map(|(way, _)| bad(way)).collect();
+    rules.push_str(&rule("neighbour", &target, ""));
+    scene.write("rules/all.yaml", rules);
+    let router = scene.serve();
+    router.send(EVENT).ids();
+
+    target.wait_for_count("/neighbour", 1, LONG).unwrap();
+    let letters = router.wait_until("/api/v1/dead-letters", |page| {
+        page["items"].as_array().unwrap().len() == WAYS.len()
+    });
+    let letters: BTreeMap<&str, &Value> = letters["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|letter| (letter["rule"].as_str().unwrap(), letter))
+        .collect();
+    for (way, words) in WAYS {
+        let letter = letters[way];
+        let error = letter["error"].as_str().unwrap();
+        assert!(error.contains("plugin `misbehave`") && error.contains(words), "{way}: {error}");
+        assert_eq!(letter["attempts"], 2, "{way}");
+        assert_eq!(letter["event_id"], "e-1", "{way}");
+    }
+    let told = router.stop().expect(0).err;
+    for (way, words) in WAYS {
+        let line = told.lines().find(|line| {
+            line.contains("plugin failed") && line.contains(&format!("rule=\"{way}\""))
+        });
+        let line = line.unwrap_or_else(|| panic!("no line tells of {way}:\n{told}"));
+        for part in ["misbehave", "e-1", words] {
+            assert!(line.contains(part), "no {part} in {line}");
+        }
+    }
+    let left_out = told.lines().find(|line| line.contains("plugin logs too much")).unwrap();
+    assert!(left_out.contains("lines_max=64"), "{left_out}");
+}
+
+#[test]
+fn a_plugin_that_fails_again_and_again_is_left_alone_and_status_says_why() {
+    let target = Receiver::start().unwrap();
+    let scene = Scene::new().with_plugins(&["misbehave"]);
+    let bad = "{ plugin: misbehave, config: { how: panic } }";
+    let rules = [rule("bad", &target, bad), rule("neighbour", &target, "")].concat();
+    scene.write("rules/all.yaml", rules);
+    let router = scene.serve();
+    let lines: String = (0..EVENTS)
+        .map(|number| {
+            format!("{{\"id\":\"e-{number}\",\"source\":\"load\",\"detail-type\":\"T\",\"detail\":{{}}}}\n")
+        })
+        .collect();
+    let mut connection = router.connect();
+    connection.post("/events", "application/x-ndjson", lines.as_bytes()).unwrap().ids();
+    target.wait_for_count("/neighbour", EVENTS, LONG).unwrap();
+    let status =
+        router.wait_for_status(|status| subscription(status, "bad")["plugins"]["state"] == "open");
+    let of = subscription(&status, "bad");
+    let fault = of["plugin_fault"].as_str().unwrap();
+    assert!(fault.contains("misbehave") && fault.contains("panicked"), "{fault}");
+    assert!(of["queued"].as_u64().unwrap() > 0, "the rest waits: {of}");
+    let shown = router.run(&["status"]).expect(0).out;
+    assert!(shown.contains("plugin `misbehave`"), "{shown}");
+    router.stop().expect(0);
+}
+
+fn subscription<'a>(status: &'a Value, rule: &str) -> &'a Value {
+    let all = status["router"]["subscriptions"].as_array().unwrap();
+    all.iter().find(|one| one["rule"] == rule).unwrap()
+}
