@@ -21,8 +21,9 @@ const EVENTS_PER_VERSION: usize = 200;
 const BATCH: usize = 20;
 /// What a version's number is written with.
 const DIGITS: usize = 6;
-/// What the allocator may keep, or an idle instance: less than the code of as many versions would take.
-const GROWTH_BYTES_MAX: u64 = 48 << 20;
+/// What the allocator may keep, and what the events leave in indexes: less than an instance of each version would take,
+/// or the code of a thousand.
+const GROWTH_BYTES_MAX: u64 = 16 << 20;
 
 /// A plugin that makes `<version> <id> <version>` of an event.
 fn plugin(version: usize) -> Vec<u8> {
