@@ -3,11 +3,11 @@
 //! # Invariants
 //!
 //! - bounded: a plugin has at most `metric_names_max` names, whichever configurations and versions of it run; what is
-//!   over is left out and said once.
+//!   over is left out. Each reason to leave a figure out is said once.
 //! - A name stays what it was first: a counter or a histogram.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::warn;
@@ -35,27 +35,50 @@ enum Kind {
     Histogram,
 }
 
+/// Why a figure is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    Form,
+    TwoKinds,
+    TooMany,
+    NotFinite,
+}
+
+impl Refusal {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Form => "a name is [a-z][a-z0-9_]*, at most 64 bytes",
+            Self::TwoKinds => "it is used as a counter and as a histogram",
+            Self::TooMany => "the plugin has too many names",
+            Self::NotFinite => "an observation is a finite number",
+        }
+    }
+}
+
 /// The names that a plugin has used.
 pub(crate) struct Names {
     plugin: Arc<str>,
     known: Mutex<HashMap<String, Kind>>,
     count_max: usize,
-    is_said: AtomicBool,
+    /// A bit for each reason that was said.
+    said: AtomicU8,
 }
 
 impl Names {
     pub(crate) fn new(plugin: Arc<str>, count_max: usize) -> Self {
-        Self { plugin, known: Mutex::default(), count_max, is_said: AtomicBool::new(false) }
+        Self { plugin, known: Mutex::default(), count_max, said: AtomicU8::new(0) }
     }
 
     /// Why a figure is left out, if it is.
-    fn refusal(&self, name: &str, kind: Kind) -> Option<&'static str> {
+    fn refusal(&self, name: &str, kind: Kind) -> Option<Refusal> {
+        if !is_name(name) {
+            return Some(Refusal::Form); // Before it is hashed: it may be as long as the plugin's memory.
+        }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(name) {
             Some(first) if *first == kind => None,
-            Some(_) => Some("it is used as a counter and as a histogram"),
-            None if !is_name(name) => Some("a name is [a-z][a-z0-9_]*, at most 64 bytes"),
-            None if known.len() >= self.count_max => Some("the plugin has too many names"),
+            Some(_) => Some(Refusal::TwoKinds),
+            None if known.len() >= self.count_max => Some(Refusal::TooMany),
             None => {
                 known.insert(name.to_owned(), kind);
                 None
@@ -69,8 +92,10 @@ impl Names {
         false
     }
 
-    fn say(&self, name: &str, why: &str) {
-        if !self.is_said.swap(true, Ordering::Relaxed) {
+    fn say(&self, name: &str, why: Refusal) {
+        let bit = 1 << why as u8;
+        if self.said.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+            let why = why.words();
             let name: String = name.chars().take(NAME_BYTES_MAX).collect();
             warn!(plugin = %self.plugin, name, why, names_max = self.count_max, "plugin's figure left out");
         }
@@ -117,7 +142,7 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             let Metrics { sink, names } = &store.data().metrics;
             let name = name.to_str(&store)?;
             if !value.is_finite() {
-                names.say(&name, "an observation is a finite number");
+                names.say(&name, Refusal::NotFinite);
             } else if names.is_taken(&name, Kind::Histogram)
                 && let Some(sink) = sink
             {
@@ -149,12 +174,10 @@ mod tests {
             ("c", Kind::Counter),
             ("b_2", Kind::Histogram),
         ] {
-            outcomes.push(names.refusal(name, kind).map_or("taken", |why| why.get(..8).unwrap()));
+            outcomes.push(names.refusal(name, kind));
         }
-        let form = "a name i";
-        assert_eq!(
-            outcomes,
-            ["taken", form, form, form, form, form, "taken", "it is us", "the plug", "taken"]
-        );
+        let form = Some(Refusal::Form);
+        let (two_kinds, too_many) = (Some(Refusal::TwoKinds), Some(Refusal::TooMany));
+        assert_eq!(outcomes, [None, form, form, form, form, form, None, two_kinds, too_many, None]);
     }
 }

@@ -158,7 +158,7 @@ impl MetricSink for Figures {
 }
 
 #[test]
-fn figures_reach_the_sink_and_bad_ones_are_left_out_and_said_once() {
+fn figures_reach_the_sink_and_each_reason_to_leave_one_out_is_said_once() {
     // `test` is at 16, `panicked: no such order` at 32, `text` at 76.
     let counting = parts(
         METRICS,
@@ -185,8 +185,13 @@ fn figures_reach_the_sink_and_bad_ones_are_left_out_and_said_once() {
     assert_eq!(
         lines,
         [
-            "WARN plugin's figure left out plugin=test name=\"text\" why=\"an observation is a finite number\" names_max=100"
+            ("text", "an observation is a finite number"),
+            ("test", "it is used as a counter and as a histogram"),
+            ("panicked: no such order", "a name is [a-z][a-z0-9_]*, at most 64 bytes"),
         ]
+        .map(|(name, why)| format!(
+            "WARN plugin's figure left out plugin=test name={name:?} why={why:?} names_max=100"
+        ))
     );
 }
 
