@@ -5,8 +5,10 @@
 //!
 //! # Invariants
 //!
-//! - **bounded**: labels take values from the configuration, the rules and a fixed list; never from a request.
+//! - **bounded**: labels take values from the configuration, the rules, a fixed list and, so many of them, from plugins;
+//!   never from a request.
 
+mod figures;
 mod scrape;
 
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+
+pub(crate) use figures::Figures;
 
 use crate::reload::Board;
 
@@ -87,6 +91,9 @@ mod name {
     pub(super) const DISABLED: &str = "subscription_disabled";
     pub(super) const FAILURES: &str = "subscription_consecutive_failures";
 
+    pub(super) const PLUGIN_COUNT: &str = "plugin_count";
+    pub(super) const PLUGIN_OBSERVED: &str = "plugin_observed";
+
     pub(super) const DEAD_LETTERS: &str = "dead_letters";
     pub(super) const DEAD_LETTER_OLDEST: &str = "dead_letter_oldest_seconds";
 }
@@ -125,7 +132,12 @@ impl Drop for UnderWay {
 }
 
 impl Metrics {
-    pub(crate) fn new(router: Router, board: Arc<Board>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        router: Router,
+        board: Arc<Board>,
+        clock: Arc<dyn Clock>,
+        figures: Arc<Figures>,
+    ) -> Self {
         let accepted = Family::default();
         let refused = Family::default();
         let duplicate = Family::default();
@@ -160,6 +172,7 @@ impl Metrics {
         );
         registry.register(name::CONNECTIONS, "Open HTTP connections", connections.clone());
         registry.register_collector(Box::new(scrape::Scrape::new(router, board, clock)));
+        registry.register_collector(Box::new(figures::Shown(figures)));
         let registry = Arc::new(registry);
         let requests = Gauge::default();
         Self {

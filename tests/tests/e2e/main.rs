@@ -14,6 +14,7 @@ mod console;
 mod damage;
 mod determinism;
 mod examples;
+mod figures;
 mod full_disk;
 mod harness;
 mod journal;

@@ -1,4 +1,4 @@
-//! The plugins of a running router: their lines, their versions, and how another one comes in.
+//! The plugins of a running router: their lines, their figures, their versions, and how another one comes in.
 
 pub(crate) mod intake;
 pub(crate) mod lines;
@@ -11,6 +11,7 @@ use bus::Clock;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
+use crate::metrics::Figures;
 use intake::{Asked, Intake};
 use lines::Lines;
 use token::{Token, TokenPlace};
@@ -20,6 +21,7 @@ use versions::Versions;
 #[derive(Clone)]
 pub(crate) struct Desk {
     pub(crate) lines: Arc<Lines>,
+    pub(crate) figures: Arc<Figures>,
     pub(crate) versions: Versions,
     pub(crate) intake: Intake,
     /// What lets somebody change plugins; none: nobody may.
@@ -39,6 +41,7 @@ impl Desk {
         let (intake, asked) = Intake::new();
         let desk = Self {
             lines: Arc::new(Lines::new(Arc::clone(clock), settings.log_kept)),
+            figures: Arc::default(),
             versions: Versions::new(&config.data_dir, settings.versions, settings.versions_bytes),
             intake,
             upload_token: settings.upload_token.as_ref().map(TokenPlace::read).transpose()?,

@@ -195,10 +195,11 @@ fn app(
     board: &Arc<Board>,
     desk: Desk,
 ) -> Arc<App> {
+    let figures = Arc::clone(&desk.figures);
     Arc::new(App {
         router: router.clone(),
         clock: Arc::clone(clock),
-        metrics: Metrics::new(router.clone(), Arc::clone(board), Arc::clone(clock)),
+        metrics: Metrics::new(router.clone(), Arc::clone(board), Arc::clone(clock), figures),
         board: Arc::clone(board),
         limits: config.limits.clone(),
         body_time: config.http.body,
@@ -213,6 +214,7 @@ fn setup(config: &Config, desk: &Desk) -> plugin::Setup {
     plugin::Setup {
         limits: plugin_limits(&config.plugin),
         lines: Some(Arc::clone(&desk.lines) as Arc<dyn plugin::LineSink>),
+        metrics: Some(Arc::clone(&desk.figures) as Arc<dyn plugin::MetricSink>),
         ..plugin::Setup::default()
     }
 }
