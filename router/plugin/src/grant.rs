@@ -97,15 +97,6 @@ pub enum Isolation {
 
 impl Isolation {
     pub const ALL: [Self; 3] = [Self::Reuse, Self::Batch, Self::Event];
-
-    /// As rules call it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Reuse => "reuse",
-            Self::Batch => "batch",
-            Self::Event => "event",
-        }
-    }
 }
 
 /// What a plugin is set up with, beside its configuration.

@@ -49,14 +49,25 @@ pub(crate) struct Block<'a> {
 #[derive(ComponentType, Lower, Clone, Copy)]
 #[component(record)]
 pub(crate) struct Event<'a> {
-    id: Piece<'a>,
-    source: Piece<'a>,
+    id: Placed<Piece<'a>>,
+    source: Placed<Piece<'a>>,
     #[component(name = "detail-type")]
-    detail_type: Piece<'a>,
-    time: Piece<'a>,
-    json: Piece<'a>,
+    detail_type: Placed<Piece<'a>>,
+    time: Placed<Piece<'a>>,
+    json: Placed<Piece<'a>>,
     detail: Span,
-    attributes: Pairs<'a>,
+    attributes: Placed<Pairs<'a>>,
+}
+
+/// What is in the block already: its address and how many there are is all that is handed over.
+#[derive(Clone, Copy)]
+pub(crate) struct Placed<S>(S);
+
+pub(crate) trait Stands: Copy + Send + Sync {
+    /// What the plugin takes it for.
+    type For: ComponentType<Lower = [ValRaw; 2]> + ?Sized;
+
+    fn stands<T>(&self, cx: &mut LowerContext<'_, T>) -> Result<[u32; 2]>;
 }
 
 /// One of the five texts.
@@ -82,7 +93,7 @@ impl<'a> Block<'a> {
     }
 
     pub(crate) fn event(&'a self, detail: Span) -> Event<'a> {
-        let piece = |index| Piece { block: self, index };
+        let piece = |index| Placed(Piece { block: self, index });
         Event {
             id: piece(0),
             source: piece(1),
@@ -90,7 +101,7 @@ impl<'a> Block<'a> {
             time: piece(3),
             json: piece(4),
             detail,
-            attributes: Pairs { block: self },
+            attributes: Placed(Pairs { block: self }),
         }
     }
 
@@ -124,7 +135,9 @@ impl<'a> Block<'a> {
     }
 }
 
-impl Piece<'_> {
+impl Stands for Piece<'_> {
+    type For = str;
+
     fn stands<T>(&self, cx: &mut LowerContext<'_, T>) -> Result<[u32; 2]> {
         let Block { texts, attributes, .. } = self.block;
         let before: usize = texts[..self.index].iter().map(|text| text.len()).sum();
@@ -133,78 +146,36 @@ impl Piece<'_> {
     }
 }
 
-impl Pairs<'_> {
+impl Stands for Pairs<'_> {
+    type For = [(String, String)];
+
     fn stands<T>(&self, cx: &mut LowerContext<'_, T>) -> Result<[u32; 2]> {
         let place = self.block.place(cx)?;
         Ok([u32::try_from(place)?, u32::try_from(self.block.attributes.len())?])
     }
 }
 
-fn to_flat(stands: [u32; 2], dst: &mut MaybeUninit<[ValRaw; 2]>) {
-    // Of 64 bits, as wasmtime writes them.
-    dst.write(stands.map(|number| ValRaw::i64(i64::from(number))));
-}
-
-fn to_memory<T>(stands: [u32; 2], cx: &mut LowerContext<'_, T>, offset: usize) {
-    let [at, len] = stands;
-    *cx.get::<8>(offset) = (u64::from(len) << 32 | u64::from(at)).to_le_bytes();
-}
-
-// SAFETY: the representation and the check are those of a string.
-unsafe impl ComponentType for Piece<'_> {
-    type Lower = <str as ComponentType>::Lower;
-    const ABI: CanonicalAbiInfo = <str as ComponentType>::ABI;
+// SAFETY: the representation and the check are those of the type that it stands for.
+unsafe impl<S: Stands> ComponentType for Placed<S> {
+    type Lower = <S::For as ComponentType>::Lower;
+    const ABI: CanonicalAbiInfo = <S::For as ComponentType>::ABI;
 
     fn typecheck(ty: &InterfaceType, types: &InstanceType<'_>) -> Result<()> {
-        <str as ComponentType>::typecheck(ty, types)
+        <S::For as ComponentType>::typecheck(ty, types)
     }
 }
 
-// SAFETY: both values are written before it returns; what they name was allocated by the plugin and is text.
-unsafe impl Lower for Piece<'_> {
-    fn linear_lower_to_flat<T>(
-        &self,
-        cx: &mut LowerContext<'_, T>,
-        _: InterfaceType,
-        dst: &mut MaybeUninit<Self::Lower>,
-    ) -> Result<()> {
-        to_flat(self.stands(cx)?, dst);
-        Ok(())
-    }
-
-    fn linear_lower_to_memory<T>(
-        &self,
-        cx: &mut LowerContext<'_, T>,
-        _: InterfaceType,
-        offset: usize,
-    ) -> Result<()> {
-        to_memory(self.stands(cx)?, cx, offset);
-        Ok(())
-    }
-}
-
-type PairsAsList = [(String, String)];
-
-// SAFETY: the representation and the check are those of a list of pairs of strings.
-unsafe impl ComponentType for Pairs<'_> {
-    type Lower = <PairsAsList as ComponentType>::Lower;
-    const ABI: CanonicalAbiInfo = <PairsAsList as ComponentType>::ABI;
-
-    fn typecheck(ty: &InterfaceType, types: &InstanceType<'_>) -> Result<()> {
-        <PairsAsList as ComponentType>::typecheck(ty, types)
-    }
-}
-
-// SAFETY: both values are written before it returns; what they name was allocated by the plugin, is aligned, and holds
+// SAFETY: both values are written before it returns; what they name was allocated by the plugin, and is text, or aligned
 // pairs of addresses and lengths of text.
-unsafe impl Lower for Pairs<'_> {
+unsafe impl<S: Stands> Lower for Placed<S> {
     fn linear_lower_to_flat<T>(
         &self,
         cx: &mut LowerContext<'_, T>,
         _: InterfaceType,
         dst: &mut MaybeUninit<Self::Lower>,
     ) -> Result<()> {
-        to_flat(self.stands(cx)?, dst);
+        // Of 64 bits, as wasmtime writes them.
+        dst.write(self.0.stands(cx)?.map(|number| ValRaw::i64(i64::from(number))));
         Ok(())
     }
 
@@ -214,7 +185,8 @@ unsafe impl Lower for Pairs<'_> {
         _: InterfaceType,
         offset: usize,
     ) -> Result<()> {
-        to_memory(self.stands(cx)?, cx, offset);
+        let [at, len] = self.0.stands(cx)?;
+        *cx.get::<8>(offset) = (u64::from(len) << 32 | u64::from(at)).to_le_bytes();
         Ok(())
     }
 }
