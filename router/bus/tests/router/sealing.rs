@@ -6,12 +6,22 @@ use super::*;
 
 const MILLI: Duration = Duration::from_millis(1);
 
+/// Blocks that may be read without need: the ids of events are random, and a filter over them says
+/// "perhaps" of a block in three hundred that holds nothing.
+const MISTAKEN: u64 = 2;
+
 fn sealing(folder: &Path) -> Options {
     Options { seal_after: MILLI, expire_every: MILLI, ..options(folder) }
 }
 
+/// Waits until so many events are sealed, and dispatched too: a lane that reads sealed blocks while
+/// the dispatcher is behind stops within a block, and reads it twice.
 async fn sealed(router: &Router, count: u64) {
-    until(router, "sealed", async || router.status().journal.sealed_to == count).await;
+    let is_done = async || {
+        let status = router.status();
+        status.journal.sealed_to == count && status.dispatched == count
+    };
+    until(router, "sealed", is_done).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,7 +186,7 @@ async fn who_catches_up_reads_only_blocks_that_may_hold_something_for_it() {
     assert_eq!(accepted(&target, "/t", 2).await.len(), 2);
     until(&router, "caught up", async || subscription(&router, "one").settled == 200).await;
     let read = subscription(&router, "one");
-    assert!(read.blocks_read == 2 && 4 <= read.blocks_skipped, "{read:?}");
+    assert!(read.blocks_read <= 2 + MISTAKEN && 3 <= read.blocks_skipped, "{read:?}");
 
     // Each part of the past meets the version of its time, and its needs.
     router.pause(&key, "").await.unwrap();
@@ -191,7 +201,7 @@ async fn who_catches_up_reads_only_blocks_that_may_hold_something_for_it() {
     had.sort_unstable();
     assert_eq!(had, [1, 1, 60, 150, 150, 190]);
     let later = subscription(&router, "one");
-    assert!(later.blocks_read <= 8 && 12 <= later.blocks_skipped, "{later:?}");
+    assert!(later.blocks_read <= 6 + 2 * MISTAKEN && 10 <= later.blocks_skipped, "{later:?}");
     stop(router).await;
 }
 
@@ -218,7 +228,8 @@ async fn a_replay_reads_only_the_blocks_it_needs_and_its_estimate_counts_all() {
         let all = router.status().subscriptions;
         let replaying = all.iter().find(|one| one.replay.is_some()).unwrap();
         if replaying.in_flight == 1 && replaying.position == 200 {
-            assert!(replaying.blocks_read == 1 && 5 <= replaying.blocks_skipped, "{replaying:?}");
+            let (read, skipped) = (replaying.blocks_read, replaying.blocks_skipped);
+            assert!(read <= 1 + MISTAKEN && 4 <= skipped, "{replaying:?}");
             return true;
         }
         false
