@@ -1,7 +1,6 @@
 //! Writing outcomes down: a few times a second, all lanes in one transaction.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::core::Core;
 use crate::key::Key;
@@ -13,10 +12,8 @@ const FORCED_EVERY: u32 = 20;
 
 /// What plugins kept and has expired is removed every so many rounds.
 const SWEPT_EVERY: u32 = 40;
-/// Keys that are removed at once.
+/// Keys of a plugin on a bus that are removed at once.
 const SWEPT_MAX: u32 = 1000;
-/// An event may have waited, and its time is the clock that keys expire by: they stay so much longer.
-const SWEPT_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// Runs until the router stops; the last round is the shutdown's.
 pub(crate) async fn run(core: Arc<Core>) {
@@ -110,8 +107,11 @@ impl Core {
     }
 
     async fn sweep_plugin_state(&self) {
-        let before = self.clock.now().before(SWEPT_AFTER);
-        match self.state.run(move |tx| sweep(tx, before, SWEPT_MAX)).await {
+        let over = self.plugin_state.over(self.clock.now());
+        if over.is_empty() {
+            return;
+        }
+        match self.state.run(move |tx| sweep(tx, &over, SWEPT_MAX)).await {
             Ok(swept) => self.plugin_state.swept(&swept),
             Err(error) => tracing::debug!(%error, "what plugins kept and has expired stays"),
         }

@@ -130,7 +130,8 @@ fn make_in_turn(mut job: Job) -> Made {
         return make_all(std::slice::from_ref(&job)).pop().expect("there was a job");
     };
     let bus: Arc<str> = job.rule.bus.as_str().into();
-    store.in_turn(&job.target.stateful(), (&bus, job.replay.as_ref()), |state| {
+    let of = (&bus, job.replay.as_ref(), job.event.time());
+    store.in_turn(&job.target.stateful(), of, |state| {
         let mut made = job.target.transform_batch(&[job.given(Some(state))]);
         let outputs = payloads(made.pop().expect("there was an event")?);
         let Some(effect) = effect else { return Ok(Outputs::ToSend(outputs)) };

@@ -12,7 +12,9 @@
 //! - Events that read and write one plugin's state on one bus run one after the other; the turns of several plugins
 //!   are taken in the order of their names.
 //! - An event that fails leaves nothing.
+//! - Keys that have expired go by the times of the events that their plugin sees; a replay's go with it.
 
+mod seen;
 mod space;
 mod view;
 
@@ -20,6 +22,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use event::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Notify;
 
@@ -89,11 +92,11 @@ impl PluginState {
         Arc::clone(space)
     }
 
-    /// Runs `work` in the turn of these plugins, sorted by name.
+    /// Runs `work` in the turn of these plugins, sorted by name, for an event of this time.
     pub(crate) fn in_turn<T>(
         self: &Arc<Self>,
         plugins: &[&str],
-        (bus, replay): (&Arc<str>, Option<&Arc<str>>),
+        (bus, replay, time): (&Arc<str>, Option<&Arc<str>>, Timestamp),
         work: impl FnOnce(&EventState) -> T,
     ) -> T {
         let spaces: Vec<_> = plugins.iter().map(|plugin| self.space(plugin, bus, replay)).collect();
@@ -101,6 +104,7 @@ impl PluginState {
             .iter()
             .map(|space| space.turn.lock().unwrap_or_else(PoisonError::into_inner))
             .collect();
+        spaces.iter().for_each(|space| space.note(time));
         work(&EventState::new(self, Arc::clone(bus), replay.cloned()))
     }
 
@@ -133,6 +137,13 @@ impl PluginState {
                 space.written();
             }
         }
+    }
+
+    /// Whose live keys no event asks for any more when they have expired before when.
+    pub(crate) fn over(&self, now: Timestamp) -> Vec<(Owner, Timestamp)> {
+        let spaces = self.spaces();
+        let live = spaces.iter().filter(|(owner, _)| owner.replay.is_none());
+        live.filter_map(|(owner, space)| Some((owner.clone(), space.over(now)?))).collect()
     }
 
     /// Keys that had expired are gone from the disk.

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use event::Timestamp;
 use plugin::StateError;
 
 use super::Reader;
+use super::seen::Seen;
 use crate::state::{Keeping, Kept, Owner};
 
 /// Of what was read and written lately, kept in memory.
@@ -31,6 +33,7 @@ struct Inner {
     read_bytes: usize,
     /// Keys, and bytes of keys and values; none before the first look.
     totals: Option<(i64, i64)>,
+    seen: Seen,
 }
 
 impl Inner {
@@ -52,6 +55,16 @@ impl Space {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// There is an event of this time.
+    pub(super) fn note(&self, time: Timestamp) {
+        self.lock().seen.note(time);
+    }
+
+    /// What has expired before this is asked for no more.
+    pub(super) fn over(&self, now: Timestamp) -> Option<Timestamp> {
+        self.lock().seen.over(now)
     }
 
     pub(super) fn get(&self, key: &str, reader: &Reader) -> Result<Kept, StateError> {

@@ -36,8 +36,22 @@ impl Disk {
         self.store.written(&keeping);
     }
 
+    fn sweep(&self, now: i64) -> usize {
+        let mut connection = Connection::open(self.folder.path().join("state.sqlite")).unwrap();
+        let tx = connection.transaction().unwrap();
+        let over = self.store.over(Timestamp::from_millis(now));
+        let swept = crate::state::sweep(&tx, &over, 10).unwrap();
+        tx.commit().unwrap();
+        self.store.swept(&swept);
+        swept.len()
+    }
+
     fn event<T>(&self, work: impl FnOnce(&View) -> T, succeeds: bool) -> T {
-        self.store.in_turn(&["p"], (&"shop".into(), None), |state| {
+        self.event_at(Timestamp::from_millis(0), work, succeeds)
+    }
+
+    fn event_at<T>(&self, time: Timestamp, work: impl FnOnce(&View) -> T, succeeds: bool) -> T {
+        self.store.in_turn(&["p"], (&"shop".into(), None, time), |state| {
             let view = state.of("p");
             let done = work(&view);
             view.keep();
@@ -50,10 +64,14 @@ impl Disk {
 
     fn get(store: &Arc<PluginState>, replay: Option<&str>, key: &str) -> Option<String> {
         let replay = replay.map(Arc::from);
-        store.in_turn(&["p"], (&"shop".into(), replay.as_ref()), |state| {
-            let value = state.of("p").get(key, 0).unwrap();
-            value.map(|value| String::from_utf8(value).unwrap())
-        })
+        store.in_turn(
+            &["p"],
+            (&"shop".into(), replay.as_ref(), Timestamp::from_millis(0)),
+            |state| {
+                let value = state.of("p").get(key, 0).unwrap();
+                value.map(|value| String::from_utf8(value).unwrap())
+            },
+        )
     }
 }
 
@@ -79,7 +97,7 @@ fn outcomes_and_what_they_wrote_are_gathered_together() {
     let outcomes = StdMutex::new(0);
     let bus: Arc<str> = "shop".into();
     for _ in 0..3 {
-        disk.store.in_turn(&["p"], (&bus, None), |state| {
+        disk.store.in_turn(&["p"], (&bus, None, Timestamp::from_millis(0)), |state| {
             state.of("p").increment("n", 1, None, 0).unwrap();
             state.of("p").keep();
             disk.store.take_effect(state, || *outcomes.lock().unwrap() += 1);
@@ -105,29 +123,70 @@ fn a_call_that_fails_takes_back_what_it_wrote_and_no_more() {
     assert_eq!(Disk::get(&disk.store, None, "b"), None);
 }
 
+const HOUR: i64 = 3_600_000;
+/// As the router's clock has it.
+const NOW: i64 = 1_000_000 * HOUR;
+
+/// Ten minutes from the time of the event.
+fn remember(disk: &Disk, key: &str, time: i64) {
+    let set = |view: &View| view.set(key, b"x".to_vec(), Some(time + 600_000)).unwrap();
+    disk.event_at(Timestamp::from_millis(time), set, true);
+}
+
+fn sees(store: &Arc<PluginState>, replay: Option<&str>, key: &str, time: i64) -> bool {
+    let (replay, at) = (replay.map(Arc::from), Timestamp::from_millis(time));
+    store.in_turn(&["p"], (&"shop".into(), replay.as_ref(), at), |state| {
+        state.of("p").get(key, time).unwrap().is_some()
+    })
+}
+
 #[test]
 fn a_key_expires_by_the_time_of_the_event_and_is_swept_later() {
     let disk = Disk::new();
-    let seen = disk.event(
-        |view| {
-            view.set("a", b"x".to_vec(), Some(100)).unwrap();
-            [view.get("a", 99).unwrap(), view.get("a", 100).unwrap()]
-        },
-        true,
-    );
-    assert_eq!(seen, [Some(b"x".to_vec()), None]);
+    remember(&disk, "a", NOW);
+    assert!(sees(&disk.store, None, "a", NOW + 599_999));
+    assert!(!sees(&disk.store, None, "a", NOW + 600_000));
     disk.flush();
-    let mut connection = Connection::open(disk.folder.path().join("state.sqlite")).unwrap();
-    let mut sweep = |before| {
-        let tx = connection.transaction().unwrap();
-        let before = event::Timestamp::from_millis(before);
-        let swept = crate::state::sweep(&tx, before, 10).unwrap();
-        tx.commit().unwrap();
-        disk.store.swept(&swept);
-        swept.len()
-    };
-    assert_eq!((sweep(100), sweep(101)), (0, 1));
-    assert_eq!(Disk::get(&disk.store, None, "a"), None);
+    let later = NOW + 2 * HOUR;
+    assert_eq!((disk.sweep(later), disk.sweep(later + HOUR)), (0, 0), "no later event is there");
+    remember(&disk, "b", later);
+    disk.flush();
+    assert_eq!((disk.sweep(later + HOUR), disk.sweep(later + 2 * HOUR)), (0, 1));
+    assert!(!sees(&disk.reopened(), None, "a", NOW), "gone from the disk");
+    assert!(sees(&disk.reopened(), None, "b", later));
+}
+
+#[test]
+fn a_backlog_and_events_with_an_old_time_find_what_their_own_left() {
+    let disk = Disk::new();
+    let yesterday = NOW - 23 * HOUR;
+    for fresh in ["of a backlog", "among new ones"] {
+        remember(&disk, "a", yesterday);
+        disk.flush();
+        assert_eq!(disk.sweep(NOW), 0, "{fresh}");
+        assert!(sees(&disk.store, None, "a", yesterday + 1000), "{fresh}");
+        remember(&disk, "b", NOW);
+    }
+    // Whose clock is that far behind keeps nothing.
+    remember(&disk, "c", 0);
+    disk.flush();
+    assert_eq!(disk.sweep(NOW), 1);
+    assert!(sees(&disk.store, None, "a", yesterday + 1000));
+}
+
+#[test]
+fn nothing_is_swept_of_a_replay_or_before_an_event_has_come() {
+    let disk = Disk::new();
+    remember(&disk, "a", 0);
+    disk.flush();
+    let connection = Connection::open(disk.folder.path().join("state.sqlite")).unwrap();
+    connection.execute_batch("UPDATE plugin_state SET replay = 'again'").unwrap();
+    assert!(sees(&disk.store, Some("again"), "a", 0));
+    remember(&disk, "b", NOW);
+    assert_eq!(disk.sweep(NOW), 0);
+    connection.execute_batch("UPDATE plugin_state SET replay = ''").unwrap();
+    let store = disk.reopened();
+    assert_eq!(store.over(Timestamp::from_millis(NOW)), []);
 }
 
 #[test]

@@ -88,28 +88,24 @@ impl Keeping {
     }
 }
 
-/// Removes some of what expired before `before`: whose, which key, and its bytes.
+/// Removes live keys that have expired, so many of each owner: whose, which key, and its bytes.
 pub(crate) fn sweep(
     tx: &Transaction<'_>,
-    before: Timestamp,
+    over: &[(Owner, Timestamp)],
     limit: u32,
 ) -> Result<Vec<(Owner, String, i64)>, StateError> {
     let mut delete = tx.prepare_cached(
-        "DELETE FROM plugin_state WHERE (plugin, bus, replay, key) IN (
-            SELECT plugin, bus, replay, key FROM plugin_state WHERE expires_at < ?1 LIMIT ?2)
-         RETURNING plugin, bus, replay, key, LENGTH(CAST(key AS BLOB)) + LENGTH(value)",
+        "DELETE FROM plugin_state WHERE plugin = ?1 AND bus = ?2 AND replay = '' AND key IN (
+            SELECT key FROM plugin_state WHERE plugin = ?1 AND bus = ?2 AND replay = '' AND expires_at < ?3 LIMIT ?4)
+         RETURNING key, LENGTH(CAST(key AS BLOB)) + LENGTH(value)",
     )?;
-    let rows = delete.query_map(params![before.as_millis(), limit], |row| {
-        let text = |column| row.get::<_, String>(column);
-        let replay = text(2)?;
-        let owner = Owner {
-            plugin: text(0)?.into(),
-            bus: text(1)?.into(),
-            replay: (!replay.is_empty()).then(|| replay.into()),
-        };
-        Ok((owner, text(3)?, row.get(4)?))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut swept = Vec::new();
+    for (owner, before) in over {
+        let of = params![&*owner.plugin, &*owner.bus, before.as_millis(), limit];
+        let rows = delete.query_map(of, |row| Ok((owner.clone(), row.get(0)?, row.get(1)?)))?;
+        swept.extend(rows.collect::<Result<Vec<_>, _>>()?);
+    }
+    Ok(swept)
 }
 
 /// Removes what the plugins of a replay kept that has ended, or is not there any more.

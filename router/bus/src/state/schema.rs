@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::StateError;
 
 /// What makes each version out of the one before it, from an empty file on. New ones go to the end.
-const STEPS: [&str; 12] = [
+const STEPS: [&str; 13] = [
     TABLES,
     LETTERS,
     TARGETS_HELD,
@@ -25,6 +25,7 @@ const STEPS: [&str; 12] = [
     REMOVING,
     VERSIONS,
     PLUGINS,
+    EXPIRING,
 ];
 pub(super) const VERSION: usize = STEPS.len();
 
@@ -245,6 +246,12 @@ CREATE TABLE plugin_state (
 CREATE INDEX plugin_state_expiring ON plugin_state (expires_at) WHERE expires_at IS NOT NULL;
 ALTER TABLE postponed ADD COLUMN attributes TEXT;              -- JSON array of [name, value]; NULL: none
 ALTER TABLE dead_letter_contents ADD COLUMN attributes TEXT;   -- the same
+";
+
+/// Keys expire by plugin and bus, each by the times of its own events.
+const EXPIRING: &str = "
+DROP INDEX plugin_state_expiring;
+CREATE INDEX plugin_state_expiring ON plugin_state (plugin, bus, replay, expires_at) WHERE expires_at IS NOT NULL;
 ";
 
 pub(super) fn open(path: &Path) -> Result<Connection, StateError> {
