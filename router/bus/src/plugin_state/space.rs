@@ -94,7 +94,7 @@ impl Space {
     }
 
     /// The writes of an event take effect. `grown` is what they change of the totals.
-    pub(super) fn take(&self, writes: BTreeMap<String, Kept>, grown: (i64, i64)) {
+    pub(super) fn take(&self, writes: impl Iterator<Item = (String, Kept)>, grown: (i64, i64)) {
         let mut inner = self.lock();
         inner.pending.extend(writes);
         if let Some(totals) = &mut inner.totals {

@@ -192,23 +192,50 @@ fn nothing_is_swept_of_a_replay_or_before_an_event_has_come() {
 #[test]
 fn a_plugin_has_room_for_so_much() {
     let disk = Disk::new();
-    let value = || vec![0; 64 << 10];
-    let filled = disk.event(
-        |view| {
-            let set = |number: i32| view.set(&format!("{number:05}"), value(), None);
-            let most = (0..5000).find(|number| set(*number).is_err()).unwrap();
-            assert_eq!(
-                set(most),
-                Err(StateError::TooLarge(
-                    "a plugin has at most 268435456 bytes of keys and values on a bus".to_owned(),
-                ))
-            );
-            view.delete("00000").unwrap();
-            set(most).unwrap();
-            most
-        },
-        false,
-    );
-    assert_eq!(filled, (256 << 20) / ((64 << 10) + 5));
+    let set =
+        |view: &View, number: usize| view.set(&format!("{number:05}"), vec![0; 64 << 10], None);
+    let most = (256 << 20) / ((64 << 10) + 5);
+    for numbers in (0..most).collect::<Vec<_>>().chunks(15) {
+        disk.event(|view| numbers.iter().for_each(|number| set(view, *number).unwrap()), true);
+    }
+    let full = "a plugin has at most 268435456 bytes of keys and values on a bus";
+    let more = |view: &View| {
+        assert_eq!(set(view, most), Err(StateError::TooLarge(full.to_owned())));
+        view.delete("00000").unwrap();
+        set(view, most).unwrap();
+    };
+    disk.event(more, false);
     assert_eq!(Kept::NOTHING.value, None);
+}
+
+#[test]
+fn an_event_writes_so_much() {
+    let disk = Disk::new();
+    let too_large = |words: &str| Err(StateError::TooLarge(words.to_owned()));
+    let name = |number: usize| format!("{number:04}");
+    let keys = too_large("an event writes at most 1000 keys of a plugin");
+    let bytes = too_large("an event writes at most 1048576 bytes of keys and values of a plugin");
+    let many = |view: &View| {
+        (0..999).for_each(|number| view.set(&name(number), vec![1], None).unwrap());
+        view.keep();
+        view.delete("gone").unwrap();
+        assert_eq!((view.set("more", vec![1], None), view.delete("more")), (keys.clone(), keys));
+        view.set(&name(0), vec![2], None).unwrap();
+        view.undo();
+        view.set("more", vec![1], None).unwrap();
+    };
+    disk.event(many, true);
+    assert_eq!(Disk::get(&disk.store, None, "more").as_deref(), Some("\u{1}"));
+    let large = |view: &View| {
+        (0..16).for_each(|number| view.set(&name(number), vec![0; (64 << 10) - 4], None).unwrap());
+        assert_eq!(view.set("one more", Vec::new(), None), bytes);
+        view.delete(&name(0)).unwrap();
+        view.set("one more", Vec::new(), None).unwrap();
+        assert_eq!(view.get(&name(1), 0).unwrap().map(|value| value.len()), Some((64 << 10) - 4));
+    };
+    disk.event(large, true);
+    let space = disk.store.space("p", &"shop".into(), None);
+    let value = |number| if number < 16 { (64 << 10) - 4 } else { 1 };
+    let left = (1..999).map(|number| 4 + value(number)).sum::<i64>() + (4 + 1) + 8;
+    assert_eq!(space.totals(&disk.store.reader), Ok((1000, left)), "the sums are those of all");
 }

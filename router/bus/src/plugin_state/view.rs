@@ -13,6 +13,10 @@ use crate::state::Kept;
 const KEYS_MAX: i64 = 1_000_000;
 /// Of keys and values together.
 const BYTES_MAX: i64 = 256 << 20;
+/// Keys of one plugin that an event writes: they wait in memory, and go to the disk at once.
+const EVENT_KEYS_MAX: usize = 1_000;
+/// Of these keys and their values together.
+const EVENT_BYTES_MAX: i64 = 1 << 20;
 
 /// The state of the plugins on an event's way. It is dropped when the event fails, with all that was written.
 pub struct EventState {
@@ -32,11 +36,27 @@ pub struct View {
 #[derive(Default)]
 struct Writes {
     /// Of the calls so far.
-    kept: BTreeMap<String, Kept>,
+    kept: BTreeMap<String, Written>,
     /// Of the call under way.
-    current: BTreeMap<String, Kept>,
-    /// How long keys and values were before, of those that were there.
-    before: BTreeMap<String, Option<i64>>,
+    current: BTreeMap<String, Written>,
+    /// Of both together, and without the call under way.
+    sum: Sum,
+    sum_kept: Sum,
+}
+
+struct Written {
+    kept: Kept,
+    /// How long key and value were before the event, if they were there.
+    before: Option<i64>,
+}
+
+#[derive(Default, Clone, Copy)]
+struct Sum {
+    /// Keys that are written, and the bytes of keys and values.
+    keys: usize,
+    bytes: i64,
+    /// What that changes of the number of all keys, and of their bytes.
+    grown: (i64, i64),
 }
 
 impl EventState {
@@ -82,6 +102,7 @@ impl View {
         let mut writes = self.lock();
         let current = std::mem::take(&mut writes.current);
         writes.kept.extend(current);
+        writes.sum_kept = writes.sum;
     }
 
     fn lock(&self) -> MutexGuard<'_, Writes> {
@@ -98,31 +119,26 @@ impl View {
     /// As it is now, also when it has expired.
     fn raw(&self, key: &str) -> Result<Kept, StateError> {
         let writes = self.lock();
-        if let Some(kept) = writes.current.get(key).or_else(|| writes.kept.get(key)) {
-            return Ok(kept.clone());
+        if let Some(written) = writes.of(key) {
+            return Ok(written.kept.clone());
         }
         drop(writes);
         self.below(key)
     }
 
     fn write(&self, key: &str, kept: Kept) -> Result<(), StateError> {
-        let is_new = !self.lock().before.contains_key(key);
-        if is_new {
-            // Known before anything of it changes.
-            self.totals()?;
-            let before = bytes(key, &self.below(key)?);
-            self.lock().before.insert(key.to_owned(), before);
-        }
-        let value = kept.value.is_some();
-        let undone = self.lock().current.insert(key.to_owned(), kept);
-        if value && let Err(error) = self.check() {
-            let mut writes = self.lock();
-            match undone {
-                Some(undone) => writes.current.insert(key.to_owned(), undone),
-                None => writes.current.remove(key),
-            };
-            return Err(error);
-        }
+        // Known before anything of it changes.
+        let totals = self.totals()?;
+        let known = self.lock().of(key).map(|written| written.before);
+        let before = match known {
+            Some(before) => before,
+            None => bytes(key, &self.below(key)?),
+        };
+        let mut writes = self.lock();
+        let sum = writes.sum_with(key, &kept, before);
+        sum.check(totals, kept.value.is_some())?;
+        writes.sum = sum;
+        writes.current.insert(key.to_owned(), Written { kept, before });
         Ok(())
     }
 
@@ -133,46 +149,68 @@ impl View {
         }
     }
 
-    fn check(&self) -> Result<(), StateError> {
-        let totals = self.totals()?;
-        let grown = self.lock().grown();
-        let too_large = |words: String| Err(StateError::TooLarge(words));
-        if KEYS_MAX < totals.0 + grown.0 {
-            return too_large(format!("a plugin has at most {KEYS_MAX} keys on a bus"));
-        }
-        if BYTES_MAX < totals.1 + grown.1 {
-            return too_large(format!(
-                "a plugin has at most {BYTES_MAX} bytes of keys and values on a bus"
-            ));
-        }
-        Ok(())
-    }
-
     fn take_effect(&self) {
         let Some((_, space)) = &self.below else { return };
-        let mut writes = std::mem::take(&mut *self.lock());
-        writes.current.clear();
-        let grown = writes.grown();
-        space.take(writes.kept, grown);
+        let Writes { kept, sum_kept, .. } = std::mem::take(&mut *self.lock());
+        let kept = kept.into_iter().map(|(key, written)| (key, written.kept));
+        space.take(kept, sum_kept.grown);
     }
 }
 
 impl Writes {
-    /// What the writes change of the number of keys, and of their bytes.
-    fn grown(&self) -> (i64, i64) {
-        let all = self.kept.iter().filter(|(key, _)| !self.current.contains_key(*key));
-        all.chain(&self.current).fold((0, 0), |(keys, sum), (key, kept)| {
-            let (before, after) = (self.before.get(key).copied().flatten(), bytes(key, kept));
-            let count = |bytes: Option<i64>| i64::from(bytes.is_some());
-            (keys + count(after) - count(before), sum + after.unwrap_or(0) - before.unwrap_or(0))
-        })
+    fn of(&self, key: &str) -> Option<&Written> {
+        self.current.get(key).or_else(|| self.kept.get(key))
+    }
+
+    fn undo(&mut self) {
+        self.current.clear();
+        self.sum = self.sum_kept;
+    }
+
+    /// The sum, with one more write.
+    fn sum_with(&self, key: &str, kept: &Kept, before: Option<i64>) -> Sum {
+        let Sum { keys, bytes: sum, grown } = self.sum;
+        let earlier = self.of(key).map(|written| bytes(key, &written.kept));
+        let (was, is) = (earlier.unwrap_or(before), bytes(key, kept));
+        // Also to remove a key is to write it.
+        let written = |bytes: Option<i64>| bytes.unwrap_or(key_bytes(key));
+        let count = |bytes: Option<i64>| i64::from(bytes.is_some());
+        Sum {
+            keys: keys + usize::from(earlier.is_none()),
+            bytes: sum + written(is) - earlier.map_or(0, written),
+            grown: (grown.0 + count(is) - count(was), grown.1 + is.unwrap_or(0) - was.unwrap_or(0)),
+        }
+    }
+}
+
+impl Sum {
+    /// `totals` are those before the event.
+    fn check(&self, totals: (i64, i64), is_value: bool) -> Result<(), StateError> {
+        let problem = if EVENT_KEYS_MAX < self.keys {
+            format!("an event writes at most {EVENT_KEYS_MAX} keys of a plugin")
+        } else if EVENT_BYTES_MAX < self.bytes {
+            format!(
+                "an event writes at most {EVENT_BYTES_MAX} bytes of keys and values of a plugin"
+            )
+        } else if is_value && KEYS_MAX < totals.0 + self.grown.0 {
+            format!("a plugin has at most {KEYS_MAX} keys on a bus")
+        } else if is_value && BYTES_MAX < totals.1 + self.grown.1 {
+            format!("a plugin has at most {BYTES_MAX} bytes of keys and values on a bus")
+        } else {
+            return Ok(());
+        };
+        Err(StateError::TooLarge(problem))
     }
 }
 
 /// Of a key and its value; none where there is nothing.
 fn bytes(key: &str, kept: &Kept) -> Option<i64> {
     let value = kept.value.as_ref()?;
-    Some(i64::try_from(key.len() + value.len()).unwrap_or(i64::MAX))
+    Some(key_bytes(key).saturating_add(i64::try_from(value.len()).unwrap_or(i64::MAX)))
+}
+
+fn key_bytes(key: &str) -> i64 {
+    i64::try_from(key.len()).unwrap_or(i64::MAX)
 }
 
 impl StateAccess for View {
@@ -205,7 +243,7 @@ impl StateAccess for View {
     }
 
     fn undo(&self) {
-        self.lock().current.clear();
+        self.lock().undo();
     }
 }
 
