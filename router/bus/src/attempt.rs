@@ -314,12 +314,17 @@ impl<'a> Course<'a> {
             TransformError::Fault(words) => {
                 Plugins::Failed(format!("event {}: {words}", self.event_id))
             }
-            TransformError::Final(_) | TransformError::Retry(_) => Plugins::Answered,
+            TransformError::Final(_) | TransformError::Retry(_) | TransformError::Cut => {
+                Plugins::Answered
+            }
         };
         let answer = match error {
             TransformError::Final(reason) => Answer::Refused { reason },
             TransformError::Retry(reason) | TransformError::Fault(reason) => {
                 Answer::Unavailable { reason, retry_after: None }
+            }
+            TransformError::Cut => {
+                Answer::Unavailable { reason: error.to_string(), retry_after: None }
             }
         };
         let nothing_sent = Sent::default();

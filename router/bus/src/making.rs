@@ -3,7 +3,8 @@
 //! # Invariants
 //!
 //! - **no neighbour**: each subscription has a queue of its own, which shares the threads with the others by the CPU
-//!   time it uses; a lane takes no event while its queue has no room.
+//!   time it uses; a lane takes no event while its queue has no room. After an event that took long, the others of its
+//!   turn wait for the next one.
 //!
 //! # Not here
 //!
@@ -15,7 +16,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use event::{Event, Timestamp};
-use plugin::{Admission, Queue, QueueOptions};
+use plugin::{Admission, Done, Queue, QueueOptions};
 use ruleset::{About, Given, Rule, Target, TransformError};
 
 use crate::attributes;
@@ -61,15 +62,14 @@ pub(crate) fn queue(core: &Core, key: &Key, target: &Target) -> Option<Making> {
     };
     let stateful = target.stateful();
     if !is_here || stateful.is_empty() {
-        let run = |jobs: Vec<Job>| make_all(&jobs);
+        let run = |jobs: Vec<Job>| make_what_fits(jobs);
         return is_here.then(|| core.host.queue(&key.to_string(), QueueOptions::default(), run));
     }
     let name = format!("{} of {}", stateful.join(", "), key.bus);
     let mut shared = core.stateful.lock().unwrap_or_else(PoisonError::into_inner);
     let making = shared.entry(name).or_insert_with_key(|name| {
         let options = QueueOptions { turns_max: 1, ..QueueOptions::default() };
-        core.host
-            .queue(name, options, |jobs: Vec<Job>| jobs.into_iter().map(make_in_turn).collect())
+        core.host.queue(name, options, make_each)
     });
     Some(making.clone())
 }
@@ -122,6 +122,26 @@ fn make_all(jobs: &[Job]) -> Vec<Made> {
     let given: Vec<Given<'_>> = jobs.iter().map(|job| job.given(None)).collect();
     let made = first.target.transform_batch(&given).into_iter();
     made.map(|made| Ok(Outputs::ToSend(payloads(made?)))).collect()
+}
+
+/// Those of one target that its turn came to; the others as they were.
+fn make_what_fits(jobs: Vec<Job>) -> Vec<Done<Job, Made>> {
+    let made = make_all(&jobs);
+    let done = |(job, made)| match made {
+        Err(TransformError::Cut) => Done::Not(job),
+        made => Done::With(made),
+    };
+    jobs.into_iter().zip(made).map(done).collect()
+}
+
+/// Events whose plugins keep state, one after the other, as far as the turn goes.
+fn make_each(jobs: Vec<Job>) -> Vec<Done<Job, Made>> {
+    let jobs = jobs.into_iter().enumerate();
+    let make = |(index, job)| match index > 0 && plugin::turn_is_over() {
+        true => Done::Not(job),
+        false => Done::With(make_in_turn(job)),
+    };
+    jobs.map(make).collect()
 }
 
 /// One event whose plugins keep state.

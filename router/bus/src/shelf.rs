@@ -337,7 +337,9 @@ fn host_event<'a>(input: &StepInput<'a>) -> plugin::Event<'a> {
 
 fn step_error(error: &CallError) -> StepError {
     let words = error.to_string();
-    if error.is_final() {
+    if *error == CallError::Cut {
+        StepError::Cut
+    } else if error.is_final() {
         StepError::Final(words)
     } else if error.is_plugins_fault() {
         StepError::Fault(words)

@@ -5,8 +5,11 @@
 //! - no neighbour: an event that breaks the instance fails alone; the others get the answers they would have had.
 //! - An event sees at most two instances: one that served others before, and, if that broke, a fresh one, alone. What
 //!   it wrote to the state the first time is undone before the second.
+//! - no neighbour: after an event that took long no other is begun in this turn. The first is, so that each turn does
+//!   some work; what one event has become is not divided.
 //! - Answers come in the events' order, one for each.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::configured::Inner;
@@ -14,7 +17,7 @@ use crate::contract::Role;
 use crate::instance::{Answer, Instance};
 use crate::output;
 use crate::ticker::Running;
-use crate::{CallError, Event, Grant, Isolation, StateAccess};
+use crate::{CallError, Event, Grant, Isolation, StateAccess, turn_is_over};
 
 /// Events that a batch transformer is given at once, at most.
 const LIST_MAX: usize = 64;
@@ -39,10 +42,16 @@ impl<'a> Batch<'a> {
     ) -> Vec<Answer> {
         let state = |index: usize| states.get(index).and_then(Option::as_ref);
         let answers = if self.goes_in_lists() && events.len() > 1 {
-            events.chunks(LIST_MAX).flat_map(|list| self.list(list)).collect()
+            let lists = events.chunks(LIST_MAX).enumerate();
+            lists.flat_map(|(index, list)| self.list(list, index == 0)).collect()
         } else {
+            let is_cut = cut(events);
             let events = events.iter().enumerate();
-            events.map(|(index, event)| self.one(event, state(index))).collect()
+            let one = |(index, event)| match is_cut(index) {
+                true => Err(CallError::Cut),
+                false => self.one(event, state(index)),
+            };
+            events.map(one).collect()
         };
         self.finish();
         answers
@@ -81,7 +90,10 @@ impl<'a> Batch<'a> {
         self.inner.judged(answer, event)
     }
 
-    fn list(&mut self, events: &[Event<'_>]) -> Vec<Answer> {
+    fn list(&mut self, events: &[Event<'_>], is_first: bool) -> Vec<Answer> {
+        if !is_first && turn_is_over() {
+            return events.iter().map(|_| Err(CallError::Cut)).collect();
+        }
         let instance = match self.seat() {
             Ok(instance) => instance,
             Err(error) => return events.iter().map(|_| Err(error.clone())).collect(),
@@ -92,7 +104,14 @@ impl<'a> Batch<'a> {
         match answers {
             Ok(answers) => answers.into_iter().zip(events).map(judge).collect(),
             // One of them did it, and each shows alone whether it was it.
-            Err(_) => events.iter().map(|event| self.alone(event)).collect(),
+            Err(_) => {
+                let is_cut = cut(events);
+                let alone = |(index, event)| match is_cut(index) {
+                    true => Err(CallError::Cut),
+                    false => self.alone(event),
+                };
+                events.iter().enumerate().map(alone).collect()
+            }
         }
     }
 
@@ -138,6 +157,16 @@ impl<'a> Batch<'a> {
         if let Some(instance) = self.instance {
             self.inner.give_back(instance);
         }
+    }
+}
+
+/// Whether the turn ends before the event of this index; asked for one after the other.
+fn cut<'e>(events: &'e [Event<'_>]) -> impl Fn(usize) -> bool + 'e {
+    let is_over = Cell::new(false);
+    move |index| {
+        let is_another = index > 0 && events[index].id != events[index - 1].id;
+        is_over.set(is_over.get() || is_another && turn_is_over());
+        is_over.get()
     }
 }
 

@@ -90,6 +90,10 @@ pub enum CallError {
     /// The host's fault, not the plugin's: every instance is in use.
     #[error("all {instances_max} plugin instances are in use")]
     Busy { instances_max: u32 },
+
+    /// Not called: its [turn](crate::turn_is_over) was over before, with an event that took long.
+    #[error("the turn of its queue was over before")]
+    Cut,
 }
 
 impl CallError {
@@ -106,7 +110,9 @@ impl CallError {
             Self::Memory { .. } => Some("memory_bytes_max"),
             Self::Output { limit, .. } => *limit,
             Self::Busy { .. } => Some("instances_max"),
-            Self::Invalid(_) | Self::Retry(_) | Self::Fatal(_) | Self::Trap { .. } => None,
+            Self::Invalid(_) | Self::Retry(_) | Self::Fatal(_) | Self::Trap { .. } | Self::Cut => {
+                None
+            }
         }
     }
 
@@ -117,14 +123,20 @@ impl CallError {
             | Self::Deadline { .. }
             | Self::Memory { .. }
             | Self::Output { .. } => true,
-            Self::Invalid(_) | Self::Retry(_) | Self::Fatal(_) | Self::Busy { .. } => false,
+            Self::Invalid(_) | Self::Retry(_) | Self::Fatal(_) | Self::Busy { .. } | Self::Cut => {
+                false
+            }
         }
     }
 
     /// True when the instance can have caused it, so that a fresh one may do better.
     pub(crate) fn may_be_the_instance(&self) -> bool {
         match self {
-            Self::Invalid(_) | Self::Retry(_) | Self::Output { .. } | Self::Busy { .. } => false,
+            Self::Invalid(_)
+            | Self::Retry(_)
+            | Self::Output { .. }
+            | Self::Busy { .. }
+            | Self::Cut => false,
             Self::Fatal(_) | Self::Trap { .. } | Self::Deadline { .. } | Self::Memory { .. } => {
                 true
             }

@@ -22,7 +22,7 @@ use crate::code::{self, Code, Workshop};
 use crate::idle::Idle;
 use crate::imports::metrics::Names;
 use crate::instance::{Instance, InstantiateError, State};
-use crate::queue::{Crew, Queue, QueueOptions};
+use crate::queue::{Crew, Done, Queue, QueueOptions};
 use crate::ticker::Ticker;
 use crate::{CodeFrom, LoadError, Loading, Options, Plugin, clock, engine, imports};
 
@@ -128,12 +128,13 @@ impl Host {
     }
 
     /// A queue of jobs on the host's threads, which it shares with the other queues by the CPU time that each uses.
-    /// `run` gets the jobs of a turn and gives as many results, in their order. The name is for the log.
+    /// `run` gets the jobs of a turn and says of each, in their order, what became of it: it does the first, and may leave
+    /// others when the [turn is over](crate::turn_is_over). The name is for the log.
     pub fn queue<J: Send + 'static, R: Send + 'static>(
         &self,
         name: &str,
         options: QueueOptions,
-        run: impl Fn(Vec<J>) -> Vec<R> + Send + Sync + 'static,
+        run: impl Fn(Vec<J>) -> Vec<Done<J, R>> + Send + Sync + 'static,
     ) -> Queue<J, R> {
         Queue::new(&self.crew, name, options, run)
     }

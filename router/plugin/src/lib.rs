@@ -57,4 +57,4 @@ pub use imports::state::{StateAccess, StateError};
 pub use measure::{Spent, measured};
 pub use options::{Limits, Options};
 pub use plugin::{CodeFrom, Info, LoadError, Loading, Plugin};
-pub use queue::{Admission, Queue, QueueOptions, Usage};
+pub use queue::{Admission, Done, Queue, QueueOptions, Usage, turn_is_over};

@@ -12,6 +12,9 @@ use wasmtime::{ResourceLimiter, UpdateDeadline};
 use crate::engine::TABLE_ELEMENTS_MAX;
 use crate::{Budget, Limits, clock};
 
+/// A call for many events has the budgets of so many at most: one that spins must not hold its thread for all of them.
+const BUDGETS_MAX: u32 = 4;
+
 #[derive(Debug, thiserror::Error)]
 #[error("budget used up")]
 pub(crate) struct Overrun {
@@ -23,7 +26,7 @@ pub(crate) struct Overrun {
 pub(crate) struct Spending {
     cpu_max: Duration,
     wall_max: Duration,
-    /// How many events the running call is for.
+    /// Of how many events the running call has the budgets.
     events: u32,
     /// CPU and wall time at the first tick.
     began: Option<(Duration, Duration)>,
@@ -35,7 +38,7 @@ impl Spending {
     }
 
     pub(crate) fn begin(&mut self, events: u32) {
-        self.events = events;
+        self.events = events.min(BUDGETS_MAX);
         self.began = None;
     }
 

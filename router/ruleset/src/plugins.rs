@@ -218,4 +218,8 @@ pub enum StepError {
     /// As `Retry`, but for what speaks against the plugin: it crashed, or was over a limit.
     #[error("{0}")]
     Fault(String),
+
+    /// It was not run: an input before it took so long that others are let in first.
+    #[error("not run yet: an event before it took long")]
+    Cut,
 }

@@ -79,6 +79,10 @@ pub enum TransformError {
     /// As `Retry`; a plugin crashed, or was over a limit.
     #[error("{0}")]
     Fault(String),
+
+    /// A step was not run: an event before it took so long that others are let in first.
+    #[error("not made yet: an event before it took long")]
+    Cut,
 }
 
 /// One step of a target.
@@ -312,6 +316,7 @@ fn named(at: usize, step: &Step, error: StepError) -> TransformError {
         StepError::Fault(words) => {
             TransformError::Fault(format!("step {number} ({name}): {words}"))
         }
+        StepError::Cut => TransformError::Cut,
     }
 }
 

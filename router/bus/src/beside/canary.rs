@@ -50,6 +50,8 @@ impl Canary {
                 });
                 return Ok(made);
             }
+            // Nobody knows yet what it makes of it.
+            Err(StepError::Cut) => return Err(StepError::Cut),
             Err(error) => error,
         };
         let before = self.before.call_batch(std::slice::from_ref(input)).pop();

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use event::Event;
-use plugin::{Host, Queue, QueueOptions};
+use plugin::{Done, Host, Queue, QueueOptions};
 use ruleset::{Beside, PluginStep, StepError, StepInput, StepOutput};
 
 use super::{Figures, is_same, shown, unlike};
@@ -41,7 +41,14 @@ impl Shadow {
         let run = move |seen: Vec<Seen>| {
             let inputs: Vec<StepInput<'_>> = seen.iter().map(Seen::input).collect();
             let outcomes = other.call_batch(&inputs);
-            seen.iter().zip(outcomes).map(|(seen, made)| seen.compare(made, &noted)).collect()
+            let compare = |(seen, made): (Seen, _)| match made {
+                Err(StepError::Cut) => Done::Not(seen),
+                made => {
+                    seen.compare(made, &noted);
+                    Done::With(())
+                }
+            };
+            seen.into_iter().zip(outcomes).map(compare).collect()
         };
         let queue = host.queue(&format!("shadow {name}"), QueueOptions::default(), run);
         Self { live, queue, figures }
@@ -51,7 +58,8 @@ impl Shadow {
 impl PluginStep for Shadow {
     fn call_batch(&self, inputs: &[StepInput<'_>]) -> Vec<Result<Vec<StepOutput>, StepError>> {
         let outcomes = self.live.call_batch(inputs);
-        for (input, made) in inputs.iter().zip(&outcomes) {
+        let made = inputs.iter().zip(&outcomes);
+        for (input, made) in made.filter(|(_, made)| **made != Err(StepError::Cut)) {
             match self.queue.try_admit() {
                 Some(room) => room.leave(Seen::new(input, made.clone())),
                 None => self.figures.note(|beside| beside.skipped += 1),

@@ -99,6 +99,16 @@ fn a_canary_is_not_blamed_for_events_that_nobody_takes() {
 }
 
 #[test]
+fn a_canary_is_not_blamed_for_events_that_its_turn_has_not_come_to() {
+    let step = canary(10_000, plugin(|_| Err(StepError::Cut)));
+    let events = events(100);
+    let inputs: Vec<StepInput<'_>> = events.iter().map(input).collect();
+    assert!(step.call_batch(&inputs).iter().all(|made| *made == Err(StepError::Cut)));
+    let beside = step.beside().unwrap();
+    assert_eq!((beside.calls, beside.taken_back), (0, false));
+}
+
+#[test]
 fn a_shadow_is_compared_and_never_delivered() {
     let host = plugin::Host::new(plugin::Options::default()).unwrap();
     let other = plugin(|id| match id {

@@ -3,6 +3,7 @@
 //! # Invariants
 //!
 //! - A plugin that spins takes what the others leave: its thread yields to theirs.
+//! - A turn that is over leaves the rest of its jobs at the front of their queue.
 //! - The threads end with the last handle, after the turn they are in.
 
 use std::io;
@@ -11,8 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::schedule::{Kind, News, QueueId, Schedule};
+use super::turn::{self, Clocks};
 use super::{nice, work::Serve};
-use crate::clock;
 
 /// How much lower the priority of a slow thread is: where both want the same core, it gets a fifteenth of what a quick
 /// one gets.
@@ -27,6 +28,7 @@ struct Shared {
     state: Mutex<State>,
     quick: Condvar,
     slow: Condvar,
+    clocks: Clocks,
 }
 
 #[derive(Default)]
@@ -39,10 +41,15 @@ struct State {
 impl Crew {
     /// So many threads of each kind.
     pub(crate) fn start(threads: usize) -> io::Result<Arc<Self>> {
+        Self::start_with(threads, Clocks::SYSTEM)
+    }
+
+    pub(super) fn start_with(threads: usize, clocks: Clocks) -> io::Result<Arc<Self>> {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             quick: Condvar::new(),
             slow: Condvar::new(),
+            clocks,
         });
         let crew = Arc::new(Self { shared: Arc::clone(&shared) });
         for index in 0..threads.max(1) {
@@ -121,11 +128,9 @@ impl Shared {
             if is_more {
                 self.ring(kind);
             }
-            let began = clock::thread_cpu();
-            queue.serve(turn.jobs);
-            let cpu = clock::thread_cpu().saturating_sub(began);
+            let (left, cpu) = turn::within(self.clocks, || queue.serve(turn.jobs));
             state = self.lock();
-            let news = state.schedule.served(&turn, cpu);
+            let news = state.schedule.served(&turn, left, cpu);
             let others = [Kind::Quick, Kind::Slow].map(|kind| state.schedule.has_turn(kind));
             drop(state);
             queue.spent(cpu, news);

@@ -8,11 +8,13 @@
 //!
 //! - bounded: each queue has room for so many jobs, waiting or running; whoever brings one more waits for room.
 //! - **no neighbour**: queues share the threads by the CPU time they use, see [`schedule`].
+//! - A job that its turn has not come to keeps its place and its room, and is run in the next one.
 //! - A job whose caller has gone before its turn is not run. A panic is its callers', not the thread's.
 
 mod crew;
 mod nice;
 mod schedule;
+mod turn;
 mod work;
 
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub(crate) use crew::Crew;
 use schedule::QueueId;
+pub use turn::turn_is_over;
 use work::{Job, Work};
 
 /// The bounds of one queue.
@@ -39,6 +42,14 @@ impl Default for QueueOptions {
     fn default() -> Self {
         Self { batch_max: 64, jobs_max: 128, turns_max: usize::MAX }
     }
+}
+
+/// What a turn did with a job.
+#[derive(Debug)]
+pub enum Done<J, R> {
+    With(R),
+    /// The turn was over before: see [`turn_is_over`].
+    Not(J),
 }
 
 /// What a queue has used so far.
@@ -69,12 +80,13 @@ pub struct Admission<J, R> {
 }
 
 impl<J: Send + 'static, R: Send + 'static> Queue<J, R> {
-    /// `run` gets the jobs of a turn and gives as many results, in their order.
+    /// `run` gets the jobs of a turn and says of each, in their order, what became of it. Of those that it is given it
+    /// has to do one at least.
     pub(crate) fn new(
         crew: &Arc<Crew>,
         name: &str,
         options: QueueOptions,
-        run: impl Fn(Vec<J>) -> Vec<R> + Send + Sync + 'static,
+        run: impl Fn(Vec<J>) -> Vec<Done<J, R>> + Send + Sync + 'static,
     ) -> Self {
         let work = Arc::new(Work::new(name.to_owned(), Box::new(run)));
         let served: Arc<dyn work::Serve> = Arc::<Work<J, R>>::clone(&work);

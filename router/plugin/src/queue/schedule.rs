@@ -4,11 +4,14 @@
 //!
 //! - Of the queues with work, the one goes first that has used the least CPU time. One that comes back from idle starts
 //!   with the least of those that stayed: what it did not use is gone.
-//! - A turn is expected to take no longer than [`SLICE`], whatever a job costs: nobody waits long for a thread.
+//! - A turn is expected to take no longer than [`SLICE`], whatever a job costs: nobody waits long for a thread. One that
+//!   takes longer than [`OVERRUN`] all the same is over with the job that it is in, and the rest waits for its next turn.
 //! - A queue whose jobs take long is served by the slow threads, one at a time, until they are short again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use super::turn::OVERRUN;
 
 /// What a turn should take at most.
 const SLICE: Duration = Duration::from_millis(5);
@@ -16,8 +19,6 @@ const SLICE: Duration = Duration::from_millis(5);
 const LONG_FROM: Duration = Duration::from_millis(5);
 /// Until they take no longer than this.
 const LONG_UNTIL: Duration = Duration::from_millis(2);
-/// A turn that takes longer has a job in it that overran: it counts as if all of it were one job's.
-const OVERRUN: Duration = Duration::from_millis(25);
 /// Jobs of the first turn, which one thread serves: nothing is known of them, and each may spin.
 const FIRST_JOBS: usize = 1;
 /// The last turn's part of the average: one in so many.
@@ -103,6 +104,7 @@ impl Entry {
         let sample = cpu / jobs;
         let average = self.average.unwrap_or(sample);
         let average = average - average / AVERAGED + sample / AVERAGED;
+        // A job in it overran: it counts as if all of it were that one's.
         self.average = Some(if cpu > OVERRUN { average.max(cpu) } else { average });
     }
 }
@@ -161,15 +163,16 @@ impl Schedule {
         Some(Turn { queue: id, jobs, expected })
     }
 
-    /// A turn has ended, and took this long.
-    pub(super) fn served(&mut self, turn: &Turn, cpu: Duration) -> News {
+    /// A turn has ended, and took this long; so many of its jobs are left, and wait again.
+    pub(super) fn served(&mut self, turn: &Turn, left: usize, cpu: Duration) -> News {
         let id = turn.queue;
         self.step_out(id);
         let floors = (self.quick.floor, self.slow.floor);
         let Some(entry) = self.entries.get_mut(&id) else { return News::None };
         entry.serving -= 1;
+        entry.waiting += left;
         entry.used = (entry.used + cpu).saturating_sub(turn.expected);
-        entry.learn(turn.jobs, cpu);
+        entry.learn(turn.jobs.saturating_sub(left), cpu);
         let average = entry.average.unwrap_or_default();
         let news = match entry.kind {
             Kind::Quick if LONG_FROM < average => {
@@ -234,7 +237,7 @@ mod tests {
         while time < span {
             let Some(turn) = schedule.pick(kind) else { break };
             let took = cost(turn.queue) * u32::try_from(turn.jobs).unwrap();
-            schedule.served(&turn, took);
+            schedule.served(&turn, 0, took);
             *done.entry(turn.queue).or_insert(0) += turn.jobs;
             time += took;
         }
@@ -277,22 +280,22 @@ mod tests {
         fill(&mut schedule, id, 100);
         let first = schedule.pick(Kind::Quick).unwrap();
         assert!(first.jobs == 1 && schedule.pick(Kind::Quick).is_none(), "nothing is known of it");
-        schedule.served(&first, 100 * MICRO);
+        schedule.served(&first, 0, 100 * MICRO);
         let both = [schedule.pick(Kind::Quick).unwrap(), schedule.pick(Kind::Quick).unwrap()];
         assert_eq!(both.each_ref().map(|turn| turn.jobs), [4, 4]);
-        assert_eq!(schedule.served(&both[0], 400 * MILLI), News::NowSlow);
+        assert_eq!(schedule.served(&both[0], 0, 400 * MILLI), News::NowSlow);
         assert!(schedule.pick(Kind::Quick).is_none() && !schedule.has_turn(Kind::Slow));
-        assert_eq!(schedule.served(&both[1], 400 * MILLI), News::None);
+        assert_eq!(schedule.served(&both[1], 0, 400 * MILLI), News::None);
         let alone = schedule.pick(Kind::Slow).unwrap();
         assert_eq!(alone.jobs, 1, "no more at once than fits a slice");
         assert!(schedule.pick(Kind::Slow).is_none());
-        schedule.served(&alone, 400 * MILLI);
+        schedule.served(&alone, 0, 400 * MILLI);
         // It takes a while of short ones until it counts as short again.
         let mut turns = 0;
         loop {
             let turn = schedule.pick(Kind::Slow).unwrap();
             turns += 1;
-            if schedule.served(&turn, 100 * MICRO) == News::NowQuick {
+            if schedule.served(&turn, 0, 100 * MICRO) == News::NowQuick {
                 break;
             }
         }
@@ -308,7 +311,25 @@ mod tests {
         serve(&mut schedule, Kind::Quick, MILLI, |_| 10 * MICRO);
         let turn = schedule.pick(Kind::Quick).unwrap();
         assert_eq!(turn.jobs, 64);
-        assert_eq!(schedule.served(&turn, 250 * MILLI), News::NowSlow);
+        assert_eq!(schedule.served(&turn, 0, 250 * MILLI), News::NowSlow);
+    }
+
+    #[test]
+    fn what_a_turn_has_left_waits_again_on_a_slow_thread() {
+        let mut schedule = Schedule::default();
+        let id = schedule.add((64, 2));
+        fill(&mut schedule, id, 1064);
+        serve(&mut schedule, Kind::Quick, 10 * MILLI, |_| 10 * MICRO);
+        let turn = schedule.pick(Kind::Quick).unwrap();
+        let others = schedule.entries[&id].waiting;
+        assert_eq!(schedule.served(&turn, turn.jobs - 1, 250 * MILLI), News::NowSlow);
+        assert!(!schedule.has_turn(Kind::Quick));
+        let mut jobs = 0;
+        while let Some(turn) = schedule.pick(Kind::Slow) {
+            jobs += turn.jobs;
+            schedule.served(&turn, 0, 250 * MILLI);
+        }
+        assert_eq!(jobs, others + turn.jobs - 1);
     }
 
     #[test]
@@ -320,7 +341,7 @@ mod tests {
         fill(&mut schedule, id, 3);
         schedule.remove(id);
         assert!(schedule.pick(Kind::Quick).is_none());
-        assert_eq!(schedule.served(&turn, MILLI), News::None);
+        assert_eq!(schedule.served(&turn, 0, MILLI), News::None);
         assert_eq!(schedule.push(id), None);
     }
 }

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::Usage;
 use super::schedule::News;
+use super::{Done, Usage};
 
 /// What a thread needs of a queue.
 pub(super) trait Serve: Send + Sync {
     fn name(&self) -> &str;
 
-    /// Runs the next `jobs`.
-    fn serve(&self, jobs: usize);
+    /// Runs the next `jobs`. How many it left, which are the next again.
+    fn serve(&self, jobs: usize) -> usize;
 
     /// What a turn took.
     fn spent(&self, cpu: Duration, news: News);
@@ -39,7 +39,7 @@ impl<J, R> Job<J, R> {
     }
 }
 
-type Run<J, R> = Box<dyn Fn(Vec<J>) -> Vec<R> + Send + Sync>;
+type Run<J, R> = Box<dyn Fn(Vec<J>) -> Vec<Done<J, R>> + Send + Sync>;
 
 pub(super) struct Work<J, R> {
     name: String,
@@ -78,7 +78,7 @@ impl<J: Send, R: Send> Serve for Work<J, R> {
         &self.name
     }
 
-    fn serve(&self, jobs: usize) {
+    fn serve(&self, jobs: usize) -> usize {
         let taken: Vec<Job<J, R>> = {
             let mut waiting = self.lock();
             let end = jobs.min(waiting.len());
@@ -91,17 +91,26 @@ impl<J: Send, R: Send> Serve for Work<J, R> {
             callers.push((answer, room));
         }
         if inputs.is_empty() {
-            return;
+            return 0;
         }
-        self.jobs.fetch_add(u64::try_from(inputs.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let count = |jobs: usize| u64::try_from(jobs).unwrap_or(u64::MAX);
+        self.jobs.fetch_add(count(inputs.len()), Ordering::Relaxed);
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.run)(inputs)));
         let outcome = outcome.map_err(|panic| words(&*panic)).and_then(|results| {
             let (got, wanted) = (results.len(), callers.len());
             (got == wanted).then_some(results).ok_or(format!("{got} results of {wanted} jobs"))
         });
+        let mut left = Vec::new();
         match outcome {
             Ok(results) => {
                 for ((answer, room), result) in callers.into_iter().zip(results) {
+                    let result = match result {
+                        Done::With(result) => result,
+                        Done::Not(job) => {
+                            left.push(Job { job, answer, room });
+                            continue;
+                        }
+                    };
                     drop(room); // Before its caller brings the next one.
                     // It may have gone meanwhile.
                     if let Some(answer) = answer {
@@ -114,6 +123,13 @@ impl<J: Send, R: Send> Serve for Work<J, R> {
                 answers.for_each(|answer| drop(answer.send(Err(words.clone()))));
             }
         }
+        let count_left = left.len();
+        if count_left > 0 {
+            self.jobs.fetch_sub(count(count_left), Ordering::Relaxed);
+            let mut waiting = self.lock();
+            left.into_iter().rev().for_each(|job| waiting.push_front(job));
+        }
+        count_left
     }
 
     fn spent(&self, cpu: Duration, news: News) {

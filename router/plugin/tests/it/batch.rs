@@ -1,10 +1,14 @@
 use std::fmt::Write as _;
 
-use slipswitch_plugin::{CallError, Configured, Event, Grant, Grants, Isolation, Setup};
+use std::time::Duration;
+
+use slipswitch_plugin::{
+    CallError, Configured, Done, Event, Grant, Grants, Isolation, Limits, QueueOptions, Setup,
+};
 
 use crate::imports::NOW;
 
-use crate::parts::{BATCH, ECHO, FILTER, Parts, event, load, of_role, setup};
+use crate::parts::{BATCH, ECHO, FILTER, Parts, event, host, limits, load, of_role, setup};
 use crate::pool::{COUNT, counting};
 
 /// Crashes when the event is `{"bad":…}`, and otherwise puts out how often this instance was called.
@@ -130,8 +134,8 @@ fn a_batch_transformer_that_answers_too_few_is_told_so_event_by_event() {
 }
 
 #[test]
-fn a_list_may_use_the_budget_of_all_its_events() {
-    // Each takes a tenth of the CPU budget of one event, or more, and says how many came with it.
+fn a_list_may_use_the_budgets_of_some_of_its_events() {
+    // Together they take more than the CPU budget of one event; each says how many came with it.
     let busy = LIST
         .replacen(
             "(loop $again",
@@ -141,7 +145,7 @@ fn a_list_may_use_the_budget_of_all_its_events() {
                (local.set $spin (i64.const 0))
                (loop $busy
                  (local.set $spin (i64.add (local.get $spin) (i64.const 1)))
-                 (br_if $busy (i64.lt_u (local.get $spin) (i64.const 4000000))))",
+                 (br_if $busy (i64.lt_u (local.get $spin) (i64.const 1500000))))",
             1,
         )
         .replace(
@@ -153,6 +157,36 @@ fn a_list_may_use_the_budget_of_all_its_events() {
         Isolation::Reuse,
     );
     assert_eq!(outcome(&plugin, &["{}"; 40]), r#""X" "#.repeat(40));
+}
+
+#[tokio::test]
+async fn after_an_event_that_takes_long_no_other_is_begun_in_its_turn() {
+    // `{"bad":…}` never ends.
+    let spinning = GUARDED.replace("(then unreachable)", "(then (loop $again (br $again)))");
+    let listed = LIST.replace("(then unreachable)", "(then (loop $more (br $more)))");
+    let files = [counting(spinning.leak()).build(), of_role(&counting(listed.leak()), BATCH)];
+    for file in files {
+        let limits = Limits { cpu_max: Duration::from_millis(60), ..limits() };
+        let setup = Setup { limits, isolation: Some(Isolation::Batch), ..setup() };
+        let plugin = load(&file).unwrap().configure("{}", setup).unwrap();
+        let queue = host().queue("spins", QueueOptions::default(), move |jobs: Vec<()>| {
+            let of = |id, json| Event { id, ..event(json) };
+            let good = r#"{"n":1}"#;
+            // The second belongs to the first.
+            let events =
+                [of("e-1", r#"{"bad":1}"#), of("e-1", good), of("e-2", good), of("e-3", good)];
+            let outcomes = plugin.call_batch(&events, &[]);
+            let words = outcomes.iter().map(|outcome| match outcome {
+                Ok(_) => "made",
+                Err(CallError::Deadline { .. }) => "deadline",
+                Err(CallError::Cut) => "cut",
+                Err(_) => "failed",
+            });
+            let words = words.collect::<Vec<_>>().join(" ");
+            jobs.iter().map(|()| Done::With(words.clone())).collect()
+        });
+        assert_eq!(queue.admit().await.run(()).await, "deadline made cut cut");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use expect_test::{Expect, expect};
-use slipswitch_plugin::{CallError, ConfigureError, Event, Output, QueueOptions};
+use slipswitch_plugin::{CallError, ConfigureError, Done, Event, Output, QueueOptions};
 
 use crate::parts::{
     BATCH, CONTRACT, FILTER, Parts, call, component, configured, event, host, load, of_role,
@@ -278,7 +278,7 @@ async fn two_threads_serve_one_queue() {
     let options = QueueOptions { batch_max: 1, ..QueueOptions::default() };
     let queue = host().queue("pair", options, move |jobs: Vec<u8>| {
         let wait = |job| job == 1 && barrier.wait().is_leader();
-        jobs.into_iter().map(wait).collect()
+        jobs.into_iter().map(wait).map(Done::With).collect()
     });
     let run = async |job| queue.admit().await.run(job).await;
     // Of the first job nothing is known: it is alone.
