@@ -1,13 +1,20 @@
 //! What is done with files and answers that mean harm, by the fuzzer and by `tests/it/hostile.rs` alike.
 //!
 //! Each function panics when the crate breaks a promise, and returns otherwise.
+//!
+//! ```text
+//! an input of `output` = what: u8   turn: u8   place: u32   bytes
+//! what  = plugin: bits 0 to 2   import to call: bits 3 to 5   events beyond the first: bits 6, 7
+//! turn  = which request for memory is answered with `place`, 0 for none; its bit 7: `place` counts from the memory's end
+//! bytes = the import's arguments, where the plugin's answer is, and the answer itself
+//! ```
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use slipswitch_plugin::{
-    Configured, Event, Grant, Grants, Host, Isolation, Limits, Options, Setup, StateAccess,
-    StateError,
+    CallError, Configured, Event, Grant, Grants, Host, Isolation, Limits, Options, Output, Plugin,
+    Setup, StateAccess, StateError,
 };
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -19,11 +26,15 @@ const OUTPUT_BYTES_MAX: usize = 64 << 10;
 /// Where in the plugin's memory the bytes of an input are put, and how many.
 const BYTES_AT: usize = 1024;
 const BYTES_MAX: usize = 4096;
+/// Of an input: before its bytes.
+const HEAD_BYTES: usize = 6;
+/// The custom section of a plugin that takes an event in one piece.
+const MARK: &[u8] = b"\0\x11\x10slipswitch:arena";
 
 static HOST: LazyLock<Host> = LazyLock::new(|| {
     let options = Options {
         workers: 1,
-        instances_max: 4,
+        instances_max: 16,
         memory_bytes_max: 2 << 20,
         file_bytes_max: FILE_BYTES_MAX,
         ..Options::default()
@@ -31,10 +42,13 @@ static HOST: LazyLock<Host> = LazyLock::new(|| {
     Host::new(options).expect("a host")
 });
 
-/// The small plugins that everything here begins with, as module and as component: transformer, filter, batch
-/// transformer.
+/// The small plugins that everything here begins with, as modules and as components: transformer, filter, batch
+/// transformer, and the same once more that take an event in one piece.
 static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    let modules = [Role::Transformer, Role::Filter, Role::Batch].map(Role::module);
+    let roles = [Role::Transformer, Role::Filter, Role::Batch];
+    let modules =
+        [false, true].into_iter().flat_map(|is_marked| roles.map(|role| role.module(is_marked)));
+    let modules: Vec<_> = modules.collect();
     let component = |module: &Vec<u8>| {
         let encoder = ComponentEncoder::default().module(module);
         encoder.and_then(|mut encoder| encoder.encode()).expect("a plugin")
@@ -43,13 +57,33 @@ static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     modules.into_iter().chain(components).collect()
 });
 
-static PLUGINS: LazyLock<Vec<Configured>> = LazyLock::new(|| {
+/// Of the modules, each with the configuration that lets it answer honestly where the router puts an event.
+static PLUGINS: LazyLock<Vec<(Plugin, Configured)>> = LazyLock::new(|| {
     let configured = |file: &Vec<u8>| {
         let plugin = HOST.load("hostile", file).expect("a plugin");
-        plugin.configure("{}", setup(Isolation::Reuse)).expect("its configuration")
+        let configured =
+            plugin.configure("{}", setup(Isolation::Reuse)).expect("its configuration");
+        (plugin, configured)
     };
-    FILES[..3].iter().map(configured).collect()
+    FILES[..FILES.len() / 2].iter().map(configured).collect()
 });
+
+/// What becomes of an event.
+pub type Answer = Result<Vec<Output>, CallError>;
+
+/// Letters as the bytes that they are the halves of.
+const DECODE: &str =
+    "(func $decode (param $letters i32) (param $len i32) (param $to i32) (local $at i32)
+      (block $done (loop $again
+        (br_if $done (i32.ge_u (local.get $at) (local.get $len)))
+        (i32.store8 (local.get $to) (i32.or
+          (i32.shl (i32.sub (i32.load8_u
+            (i32.add (local.get $letters) (local.get $at))) (i32.const 97)) (i32.const 4))
+          (i32.sub (i32.load8_u offset=1
+            (i32.add (local.get $letters) (local.get $at))) (i32.const 97))))
+        (local.set $to (i32.add (local.get $to) (i32.const 1)))
+        (local.set $at (i32.add (local.get $at) (i32.const 2)))
+        (br $again))))";
 
 #[derive(Clone, Copy)]
 enum Role {
@@ -93,19 +127,35 @@ fn edited(which: u8, edits: &[u8]) -> Vec<u8> {
     file
 }
 
-/// Bytes as what a plugin does: the first chooses its role and an import to call, then come that import's arguments,
-/// where its answer is, and the answer itself.
+/// Bytes as what a plugin does.
 pub fn output(bytes: &[u8]) {
-    let Some(first) = bytes.first() else { return };
-    let plugin = &PLUGINS[usize::from(*first) % PLUGINS.len()];
-    // Half bytes as letters: what a plugin gets is text.
-    let letter = |half: u8| char::from(b'a' + half);
-    let json = bytes.iter().take(BYTES_MAX);
-    let json: String = json.flat_map(|byte| [letter(byte >> 4), letter(byte & 15)]).collect();
-    call(plugin, 1 + usize::from(first >> 6), &json);
+    answers(bytes);
 }
 
-fn call(plugin: &Configured, count: usize, json: &str) {
+/// The same, for who wants to know what came of it.
+pub fn answers(bytes: &[u8]) -> Vec<Answer> {
+    let Some((head, bytes)) = bytes.split_first_chunk::<HEAD_BYTES>() else { return Vec::new() };
+    let (plugin, honest) = &PLUGINS[usize::from(head[0] & 7) % PLUGINS.len()];
+    let count = 1 + usize::from(head[0] >> 6);
+    let json = letters(head[..1].iter().chain(bytes).take(BYTES_MAX));
+    if head[1] == 0 {
+        return call(honest, count, &json);
+    }
+    // An instance learns it before its first event: by then the event lies in its memory already.
+    let config = format!("\"{}\"", letters(&head[1..]));
+    let Ok(hostile) = plugin.configure(&config, setup(Isolation::Reuse)) else { return Vec::new() };
+    call(&hostile, count, &json)
+}
+
+/// Half bytes as letters: what a plugin gets is text.
+fn letters<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> String {
+    let letter = |half: u8| char::from(b'a' + half);
+    bytes.into_iter().flat_map(|byte| [letter(byte >> 4), letter(byte & 15)]).collect()
+}
+
+fn call(plugin: &Configured, count: usize, json: &str) -> Vec<Answer> {
+    let attributes =
+        [("bus", "main"), ("rule", "")].map(|(name, value)| (name.into(), value.into()));
     let event = Event {
         id: "e-1",
         source: "shop",
@@ -114,13 +164,13 @@ fn call(plugin: &Configured, count: usize, json: &str) {
         time_ms: 0,
         json,
         detail: 0..0,
-        attributes: &[],
+        attributes: &attributes,
         position: 0,
     };
     let state: Arc<dyn StateAccess> = Arc::new(Bounded);
     let answers = plugin.call_batch(&vec![event; count], &vec![Some(state); count]);
     assert_eq!(answers.len(), count, "an answer for each event");
-    for outputs in answers.into_iter().flatten() {
+    for outputs in answers.iter().flatten() {
         assert!(outputs.len() <= OUTPUTS_MAX, "too many outputs");
         let size = |(name, value): &(String, String)| name.len() + value.len();
         let sizes = outputs
@@ -128,6 +178,7 @@ fn call(plugin: &Configured, count: usize, json: &str) {
             .map(|output| output.body.len() + output.attributes.iter().map(size).sum::<usize>());
         assert!(sizes.sum::<usize>() <= OUTPUT_BYTES_MAX, "too large outputs");
     }
+    answers
 }
 
 fn setup(isolation: Isolation) -> Setup {
@@ -207,16 +258,20 @@ impl Role {
         }
     }
 
-    /// Only what its world has: a batch transformer has no state.
-    fn state(self) -> (&'static str, &'static str) {
+    /// What not every role asks for, and how it is called. A batch transformer has no state, and gets its events in lists
+    /// only while it asks for no random numbers.
+    fn imports(self) -> (&'static str, &'static str) {
         match self {
             Self::Transformer | Self::Filter => (
-                r#"(import "slipswitch:plugin/state@0.2.0" "get" (func $get (param i32 i32 i32)))
+                r#"(import "slipswitch:plugin/random@0.2.0" "bytes" (func $bytes (param i32 i32)))
+                (import "slipswitch:plugin/state@0.2.0" "get" (func $get (param i32 i32 i32)))
                 (import "slipswitch:plugin/state@0.2.0" "set" (func $set (param i32 i32 i32 i32 i32 i64 i32)))
                 (import "slipswitch:plugin/state@0.2.0" "delete" (func $delete (param i32 i32 i32)))
                 (import "slipswitch:plugin/state@0.2.0" "increment"
                   (func $increment (param i32 i32 i64 i32 i64 i32)))"#,
-                "(if (i32.eq (local.get $which) (i32.const 5)) (then
+                "(if (i32.eq (local.get $which) (i32.const 3)) (then
+                  (call $bytes (call $arg (i32.const 0)) (call $arg (i32.const 4)))))
+                (if (i32.eq (local.get $which) (i32.const 5)) (then
                   (call $get (call $arg (i32.const 0)) (call $arg (i32.const 4)) (call $arg (i32.const 8)))))
                 (if (i32.eq (local.get $which) (i32.const 6)) (then
                   (call $set (call $arg (i32.const 0)) (call $arg (i32.const 4)) (call $arg (i32.const 8))
@@ -230,23 +285,45 @@ impl Role {
         }
     }
 
-    fn module(self) -> Vec<u8> {
-        let (function, (state, calls)) = (self.function(), self.state());
-        let text = format!(
+    fn module(self, is_marked: bool) -> Vec<u8> {
+        let mut module = wat::parse_str(self.text()).expect("the text of a module");
+        let mut resolve = Resolve::default();
+        let package = resolve.push_str("plugin.wit", CONTRACT).expect("the contract");
+        let world = resolve.select_world(&[package], Some(self.world())).expect("a world");
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
+            .expect("a module takes types");
+        if is_marked {
+            module.extend(MARK);
+        }
+        module
+    }
+
+    fn text(self) -> String {
+        let (function, (imports, calls)) = (self.function(), self.imports());
+        format!(
             r#"(module
               (import "slipswitch:plugin/log@0.2.0" "log" (func $log (param i32 i32 i32 i32 i32)))
               (import "slipswitch:plugin/metrics@0.2.0" "count" (func $count (param i32 i32 i64)))
-              (import "slipswitch:plugin/random@0.2.0" "bytes" (func $bytes (param i32 i32)))
-              {state}
+              {imports}
               (memory (export "memory") 2)
               (data (i32.const 16) "test")
               (global $next (mut i32) (i32.const 65536))
+              ;; Requests for memory since the last call; the one that is not answered honestly, and how it is.
+              (global $asked (mut i32) (i32.const 0))
+              (global $turn (mut i32) (i32.const 0))
+              (global $place (mut i32) (i32.const 0))
               (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
+                (global.set $asked (i32.add (global.get $asked) (i32.const 1)))
+                (if (i32.eq (global.get $asked) (i32.and (global.get $turn) (i32.const 127))) (then
+                  (return (i32.add (global.get $place) (select
+                    (i32.mul (memory.size) (i32.const 65536)) (i32.const 0)
+                    (i32.gt_u (global.get $turn) (i32.const 127)))))))
                 (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
                 (global.set $next (i32.add (local.get $at) (local.get 3)))
                 (if (i32.gt_u (global.get $next) (i32.mul (memory.size) (i32.const 65536))) (then
                   (drop (memory.grow (i32.const 8)))))
                 (local.get $at))
+              {DECODE}
               (func $string (param $at i32) (param $text i32) (param $len i32)
                 (i32.store (local.get $at) (local.get $text))
                 (i32.store offset=4 (local.get $at) (local.get $len)))
@@ -254,26 +331,17 @@ impl Role {
                 (i32.load (i32.add (local.get $at) (i32.const {BYTES_AT}))))
               ;; Puts the bytes where they belong, makes a call, and answers: with where the bytes at 20 say, or
               ;; with the bytes themselves.
-              (func $do (param $json i32) (param $len i32) (result i32) (local $at i32) (local $which i32)
+              (func $do (param $json i32) (param $len i32) (result i32) (local $which i32)
                 (global.set $next (i32.const 65536))
+                (global.set $asked (i32.const 0))
                 (memory.fill (i32.const {BYTES_AT}) (i32.const 0) (i32.const {BYTES_MAX}))
-                (block $done (loop $again
-                  (br_if $done (i32.ge_u (i32.shl (local.get $at) (i32.const 1)) (local.get $len)))
-                  (i32.store8 (i32.add (local.get $at) (i32.const {before})) (i32.or
-                    (i32.shl (i32.sub (i32.load8_u
-                      (i32.add (local.get $json) (i32.shl (local.get $at) (i32.const 1)))) (i32.const 97)) (i32.const 4))
-                    (i32.sub (i32.load8_u offset=1
-                      (i32.add (local.get $json) (i32.shl (local.get $at) (i32.const 1)))) (i32.const 97))))
-                  (local.set $at (i32.add (local.get $at) (i32.const 1)))
-                  (br $again)))
-                (local.set $which (i32.and (i32.shr_u (i32.load8_u (i32.const {before})) (i32.const 2)) (i32.const 15)))
+                (call $decode (local.get $json) (local.get $len) (i32.const {before}))
+                (local.set $which (i32.and (i32.shr_u (i32.load8_u (i32.const {before})) (i32.const 3)) (i32.const 7)))
                 (if (i32.eq (local.get $which) (i32.const 1)) (then
                   (call $log (call $arg (i32.const 0)) (call $arg (i32.const 4)) (call $arg (i32.const 8))
                     (call $arg (i32.const 12)) (call $arg (i32.const 16)))))
                 (if (i32.eq (local.get $which) (i32.const 2)) (then
                   (call $count (call $arg (i32.const 0)) (call $arg (i32.const 4)) (i64.const 1))))
-                (if (i32.eq (local.get $which) (i32.const 3)) (then
-                  (call $bytes (call $arg (i32.const 0)) (call $arg (i32.const 4)))))
                 (if (i32.eq (local.get $which) (i32.const 4)) (then (return (call $arg (i32.const 20)))))
                 {calls}
                 (i32.const {BYTES_AT}))
@@ -284,17 +352,15 @@ impl Role {
                 (call $string (i32.const 280) (i32.const 0) (i32.const 0))
                 (i32.store8 (i32.const 288) (i32.const 1))
                 (i32.const 256))
-              (func (export "slipswitch:plugin/plugin@0.2.0#configure") (param i32 i32) (result i32)
+              (func (export "slipswitch:plugin/plugin@0.2.0#configure") (param $config i32) (param $len i32) (result i32)
+                (if (i32.eq (local.get $len) (i32.const 12)) (then
+                  (call $decode (i32.add (local.get $config) (i32.const 1)) (i32.const 10) (i32.const 600))
+                  (global.set $turn (i32.load8_u (i32.const 600)))
+                  (global.set $place (i32.load (i32.const 601)))))
+                (global.set $asked (i32.const 0))
                 (i32.const 512))
               {function})"#,
             before = BYTES_AT - 1,
-        );
-        let mut module = wat::parse_str(text).expect("the text of a module");
-        let mut resolve = Resolve::default();
-        let package = resolve.push_str("plugin.wit", CONTRACT).expect("the contract");
-        let world = resolve.select_world(&[package], Some(self.world())).expect("a world");
-        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
-            .expect("a module takes types");
-        module
+        )
     }
 }

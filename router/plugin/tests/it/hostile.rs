@@ -56,8 +56,51 @@ fn arbitrary_answers_and_arguments_never_panic() {
     targets::output(&[]);
 }
 
+/// Of these events one after the other or in a list: all answered, or all refused.
+fn is_answered(what: u8, turn: u8, place: u32) -> bool {
+    // All of a transformer's or a filter's answer is zero; that of a batch transformer is a list of as many answers.
+    let list = [3_000, 4_u32].map(u32::to_le_bytes).concat();
+    let bytes = if what % 3 == 2 { list } else { Vec::new() };
+    let input = [&[what | 0xC0, turn], &place.to_le_bytes()[..], &bytes].concat();
+    let answers = targets::answers(&input);
+    assert_eq!(answers.len(), 4);
+    let answered = answers.iter().filter(|answer| answer.is_ok()).count();
+    assert!(matches!(answered, 0 | 4), "{answers:?}");
+    answered == 4
+}
+
+#[test]
+fn a_place_outside_of_its_memory_is_refused_whoever_answers_with_it() {
+    const FROM_THE_END: u8 = 128;
+    for what in 0..6 {
+        assert!(is_answered(what, 0, 0), "an honest answer: {what}");
+        assert!(is_answered(what, 1, 100_000), "another place: {what}");
+        for place in [1 << 30, u32::MAX, u32::MAX - 3] {
+            assert!(!is_answered(what, 1, place), "{what}, {place}");
+        }
+        for before in [0, 4, 8] {
+            let place = 0_u32.wrapping_sub(before);
+            let is_text = what < 2 && before > 0; // The first text of all, the id, has three letters.
+            assert_eq!(is_answered(what, 1 | FROM_THE_END, place), is_text, "{what}, {before}");
+        }
+        assert_eq!(is_answered(what, 1, 100_001), what < 2, "a table has to be aligned: {what}");
+        // A batch transformer is asked for the list first, and then for the events.
+        let is_event_whole = is_answered(what, 2, u32::MAX);
+        assert_eq!(is_event_whole, matches!(what, 3 | 4), "{what}");
+    }
+}
+
 #[test]
 fn packages_that_need_each_other_do_not_use_up_the_stack() {
     // What the generator above found: a letter of a package's name in the types of a filter.
-    targets::load(b"\x55\x96\x1e\xd5\x63\xdd\x67");
+    let filter = &targets::files()[1];
+    let package = b"slipswitch:plugin/";
+    let places = (0..filter.len()).filter(|at| filter[*at..].starts_with(package));
+    let places: Vec<_> = places.collect();
+    assert!(places.len() > 5, "{places:?}");
+    for at in places {
+        let mut file = filter.clone();
+        file[at] = b'g';
+        targets::load(&file);
+    }
 }
