@@ -6,7 +6,7 @@ use std::time::Duration;
 use delivery::{Answer, Attempt, Delivery, ErrorKind, Receipt, Verdict};
 use event::{Event, Timestamp};
 use journal::Offset;
-use ruleset::TransformError;
+use ruleset::{Purpose, TransformError};
 
 use crate::core::Core;
 pub(crate) use crate::heard::{HOLD_MAX, Heard, Plugins};
@@ -337,7 +337,8 @@ impl<'a> Course<'a> {
         key: &Key,
         how: (Option<Effect>, Option<Room>),
     ) -> making::Made {
-        self.core.transform(self.route, (event, ingested), key.replay.clone(), how).await
+        let what_for = (key.replay.clone(), Purpose::Delivery);
+        self.core.transform(self.route, (event, ingested), what_for, how).await
     }
 
     async fn send(&self, id: delivery::DeliveryId, payload: Payload, outcome: &mut Outcome) {

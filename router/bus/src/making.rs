@@ -17,7 +17,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use event::{Event, Timestamp};
 use plugin::{Admission, Done, Queue, QueueOptions};
-use ruleset::{About, Given, Rule, Target, TransformError};
+use ruleset::{About, Given, Purpose, Rule, Target, TransformError};
 
 use crate::attributes;
 use crate::core::Core;
@@ -34,6 +34,7 @@ pub(crate) struct Job {
     event: Event,
     ingested: Timestamp,
     replay: Option<Arc<str>>,
+    purpose: Purpose,
     state: Option<(Arc<PluginState>, Option<Effect>)>,
 }
 
@@ -81,7 +82,7 @@ impl Core {
         &self,
         route: &Route,
         (event, ingested): (&Event, Timestamp),
-        replay: Option<Arc<str>>,
+        (replay, purpose): (Option<Arc<str>>, Purpose),
         (effect, room): (Option<Effect>, Option<Room>),
     ) -> Made {
         let is_stateful = !route.target.stateful().is_empty();
@@ -91,6 +92,7 @@ impl Core {
             event: event.clone(),
             ingested,
             replay,
+            purpose,
             state: is_stateful.then(|| (Arc::clone(&self.plugin_state), effect)),
         };
         match (&route.making, room) {
@@ -111,6 +113,7 @@ impl Job {
             bus: &self.rule.bus,
             replay: self.replay.as_deref(),
             ingested: self.ingested,
+            purpose: self.purpose,
         };
         Given { event: &self.event, about, state: state.map(|state| state as &ruleset::EventState) }
     }

@@ -67,6 +67,8 @@ struct SetUp {
     config: String,
     grants: Grants,
     isolation: Option<Isolation>,
+    /// Its figures go nowhere.
+    is_quiet: bool,
 }
 
 struct Loaded {
@@ -191,19 +193,28 @@ impl Shelf {
             config: wanted.config_json.to_owned(),
             grants: wanted.grants.iter().map(|grant| host_grant(*grant)).collect(),
             isolation: wanted.isolation.map(host_isolation),
+            is_quiet: false,
         };
         let is_filter = plugin.role() == Role::Filter;
         let stateful = wanted.grants.contains(&ruleset::Grant::State);
         let stateful = stateful.then(|| wanted.name.to_owned());
+        let configured = self.ready(plugin, set_up.clone())?;
+        let has_figures = set_up.grants.has(Grant::Metrics);
+        let quiet = has_figures.then(|| self.ready(plugin, SetUp { is_quiet: true, ..set_up }));
+        Ok(Step { configured, quiet: quiet.transpose()?, is_filter, stateful })
+    }
+
+    fn ready(&self, plugin: &Plugin, set_up: SetUp) -> Result<Configured, PrepareError> {
         let mut configured = self.configured.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ready) = configured.get(&set_up) {
-            return Ok(Step { configured: ready.clone(), is_filter, stateful });
+            return Ok(ready.clone());
         }
-        let setup =
+        let mut setup =
             Setup { grants: set_up.grants, isolation: set_up.isolation, ..self.setup.clone() };
-        let ready = plugin.configure(wanted.config_json, setup).map_err(refused)?;
+        setup.metrics = setup.metrics.filter(|_| !set_up.is_quiet);
+        let ready = plugin.configure(&set_up.config, setup).map_err(refused)?;
         configured.insert(set_up, ready.clone());
-        Ok(Step { configured: ready, is_filter, stateful })
+        Ok(ready)
     }
 }
 
@@ -266,6 +277,8 @@ fn host_isolation(isolation: ruleset::Isolation) -> Isolation {
 /// A configured plugin as a step of a rule.
 struct Step {
     configured: Configured,
+    /// For what is not counted, where it has figures of its own.
+    quiet: Option<Configured>,
     is_filter: bool,
     /// Its name, when it keeps state.
     stateful: Option<String>,
@@ -276,13 +289,9 @@ impl PluginStep for Step {
         if let Some(name) = &self.stateful {
             return inputs.iter().map(|input| self.call_with_state(name, input)).collect();
         }
-        let events: Vec<plugin::Event<'_>> = inputs.iter().map(host_event).collect();
-        let outcomes = self.configured.call_batch(&events, &[]).into_iter().zip(inputs);
-        let one = |(outcome, input): (Result<_, CallError>, &StepInput<'_>)| {
-            let outputs = outcome.map_err(|error| step_error(&error))?;
-            Ok(self.outputs(outputs, input))
-        };
-        outcomes.map(one).collect()
+        let alike =
+            inputs.chunk_by(|one, next| one.purpose.is_counted() == next.purpose.is_counted());
+        alike.flat_map(|inputs| self.call_alike(inputs)).collect()
     }
 
     fn keeps_state(&self) -> Option<&str> {
@@ -291,6 +300,23 @@ impl PluginStep for Step {
 }
 
 impl Step {
+    /// Events that are all counted, or all not.
+    fn call_alike(&self, inputs: &[StepInput<'_>]) -> Vec<Result<Vec<StepOutput>, StepError>> {
+        let Some(first) = inputs.first() else { return Vec::new() };
+        let events: Vec<plugin::Event<'_>> = inputs.iter().map(host_event).collect();
+        let outcomes = self.of(first).call_batch(&events, &[]).into_iter().zip(inputs);
+        let one = |(outcome, input): (Result<_, CallError>, &StepInput<'_>)| {
+            let outputs = outcome.map_err(|error| step_error(&error))?;
+            Ok(self.outputs(outputs, input))
+        };
+        outcomes.map(one).collect()
+    }
+
+    fn of(&self, input: &StepInput<'_>) -> &Configured {
+        let quiet = self.quiet.as_ref().filter(|_| !input.purpose.is_counted());
+        quiet.unwrap_or(&self.configured)
+    }
+
     /// One after the other: each sees what the one before wrote.
     fn call_with_state(
         &self,
@@ -301,7 +327,7 @@ impl Step {
         // A test of a rule begins with nothing.
         let view = of_event.map_or_else(|| EventState::scratch().of(name), |state| state.of(name));
         let state: Arc<dyn StateAccess> = Arc::clone(&view) as _;
-        let outcome = self.configured.call_batch(&[host_event(input)], &[Some(state)]).pop();
+        let outcome = self.of(input).call_batch(&[host_event(input)], &[Some(state)]).pop();
         let outputs = outcome.expect("there was an event").map_err(|error| {
             view.undo(); // Another plugin may take its place.
             step_error(&error)

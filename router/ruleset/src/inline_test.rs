@@ -12,6 +12,8 @@
 //! - A test says the same on every machine and every day: what its event leaves out is always filled
 //!   with the same values, and nothing is sent.
 //! - A disabled rule is tested as if it were enabled.
+//! - Where a plugin runs beside another one, each test is run by the rule's own plugins and then by those beside them:
+//!   none of them gets events while it breaks a test. No figure moves.
 
 use std::ops::Range;
 
@@ -20,6 +22,7 @@ use serde::Serialize;
 
 use crate::diagnostic::Diagnostic;
 use crate::json::{self, Difference, Kind};
+use crate::plugins::Purpose;
 use crate::rule::{Rule, Target};
 use crate::rule_set::Scratch;
 use crate::transform::{About, Payload};
@@ -138,10 +141,26 @@ impl TestReport {
 impl InlineTest {
     fn run(&self, rule: &Rule, scratch: &mut Scratch) -> Result<(), Failure<'_>> {
         let is_match = rule.matches_pattern(self.event.bytes(), scratch);
+        self.run_for(Purpose::Test, rule, is_match)?;
+        let beside = rule.targets.iter().flat_map(|target| target.beside());
+        let mut others: Vec<String> =
+            beside.map(|beside| format!("the {} `{}`", beside.kind, beside.plugin)).collect();
+        others.dedup();
+        if others.is_empty() {
+            return Ok(());
+        }
+        self.run_for(Purpose::TestBeside, rule, is_match).map_err(|failure| {
+            let (message, others) = (&failure.message, others.join(" and "));
+            Failure { message: format!("{message}, with {others} in its place"), ..failure }
+        })
+    }
+
+    fn run_for(&self, purpose: Purpose, rule: &Rule, is_match: bool) -> Result<(), Failure<'_>> {
         match &self.expect {
             Expect::Nothing if !is_match => Ok(()),
             Expect::Nothing => {
-                rule.targets.iter().try_for_each(|target| self.sends_nothing(rule, target))
+                let mut targets = rule.targets.iter();
+                targets.try_for_each(|target| self.sends_nothing(purpose, rule, target))
             }
             Expect::Targets(_) if !is_match => Err(self.fail(
                 &self.place,
@@ -152,13 +171,18 @@ impl InlineTest {
                 ),
             )),
             Expect::Targets(expected) => {
-                expected.iter().try_for_each(|expected| self.sends(rule, expected))
+                expected.iter().try_for_each(|expected| self.sends(purpose, rule, expected))
             }
         }
     }
 
-    fn sends_nothing(&self, rule: &Rule, target: &Target) -> Result<(), Failure<'_>> {
-        match self.outputs(rule, target, &self.place)?.first() {
+    fn sends_nothing(
+        &self,
+        purpose: Purpose,
+        rule: &Rule,
+        target: &Target,
+    ) -> Result<(), Failure<'_>> {
+        match self.outputs(purpose, (rule, target), &self.place)?.first() {
             None => Ok(()),
             Some(payload) => {
                 let message = format!("nothing is expected, and `{}` is sent something", target.id);
@@ -168,11 +192,16 @@ impl InlineTest {
         }
     }
 
-    fn sends<'t>(&'t self, rule: &Rule, expected: &'t Expected) -> Result<(), Failure<'t>> {
+    fn sends<'t>(
+        &'t self,
+        purpose: Purpose,
+        rule: &Rule,
+        expected: &'t Expected,
+    ) -> Result<(), Failure<'t>> {
         let Some(target) = rule.targets.iter().find(|target| target.id == expected.target) else {
             return Ok(()); // Loading refuses tests of targets that do not exist.
         };
-        let outputs = self.outputs(rule, target, &expected.place)?;
+        let outputs = self.outputs(purpose, (rule, target), &expected.place)?;
         let id = &target.id;
         if outputs.len() != expected.outputs.len() {
             let message = format!("`{id}` is sent another number of outputs");
@@ -198,12 +227,12 @@ impl InlineTest {
 
     fn outputs<'t>(
         &self,
-        rule: &Rule,
-        target: &Target,
+        purpose: Purpose,
+        (rule, target): (&Rule, &Target),
         place: &'t Place,
     ) -> Result<Vec<Payload>, Failure<'t>> {
         let (rule, bus, replay) = (rule.name.as_str(), rule.bus.as_str(), None);
-        let about = About { rule, target: &target.id, bus, replay, ingested: TIME };
+        let about = About { rule, target: &target.id, bus, replay, ingested: TIME, purpose };
         target.transform(&self.event, &about).map_err(|error| Failure {
             place,
             message: format!("the transform of `{}` failed", target.id),

@@ -172,6 +172,26 @@ pub struct Unlike {
     pub beside: String,
 }
 
+/// What something is made of an event for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Purpose {
+    #[default]
+    Delivery,
+    /// To be shown. Nothing of it is counted, of this and of those below.
+    Look,
+    /// A test of the rule: its own plugins make all of it.
+    Test,
+    /// The same test: the plugins beside them do, where there are some.
+    TestBeside,
+}
+
+impl Purpose {
+    /// Whether it is part of the figures that plugins, and those beside them, are judged by.
+    pub fn is_counted(self) -> bool {
+        self == Self::Delivery
+    }
+}
+
 /// What a plugin is given.
 #[derive(Clone)]
 pub struct StepInput<'a> {
@@ -191,6 +211,7 @@ pub struct StepInput<'a> {
     pub facts: usize,
     /// Which of the bodies it is that the step before made of the event.
     pub position: u32,
+    pub purpose: Purpose,
     /// What whoever runs plugins has brought along for this event.
     pub state: Option<&'a EventState>,
 }

@@ -22,7 +22,7 @@ use event::{Event, Timestamp};
 
 use crate::json;
 use crate::path::{FindError, JsonPath};
-use crate::plugins::{Beside, EventState, PluginStep, StepError, StepInput, StepOutput};
+use crate::plugins::{Beside, EventState, PluginStep, Purpose, StepError, StepInput, StepOutput};
 use crate::room::{Full, Room};
 use crate::rule::Target;
 use crate::template::{Facts, Format, Template};
@@ -46,6 +46,7 @@ pub struct About<'a> {
     pub replay: Option<&'a str>,
     /// When the event came in.
     pub ingested: Timestamp,
+    pub purpose: Purpose,
 }
 
 /// One event of a batch.
@@ -379,6 +380,7 @@ impl<'e> Run<'e> {
             attributes,
             facts: self.facts.len(),
             position,
+            purpose: self.given.about.purpose,
             state: self.given.state,
         }
     }

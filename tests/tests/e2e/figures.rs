@@ -18,7 +18,7 @@ fn counter() -> Vec<u8> {
 }
 
 #[test]
-fn what_a_plugin_counts_is_scraped_and_goes_on_over_a_reload() {
+fn what_a_plugin_counts_is_scraped_without_tests_and_looks_and_goes_on_over_a_reload() {
     let target = Receiver::start().unwrap();
     let scene = Scene::new();
     scene.write("plugins/counter.wasm", counter());
@@ -26,7 +26,8 @@ fn what_a_plugin_counts_is_scraped_and_goes_on_over_a_reload() {
         let url = target.url("/a");
         format!(
             "name: a\npattern: {{ source: [a] }}\ntargets:\n  - id: {id}\n    http: '{url}'\n    transform:\n      \
-             - plugin: counter\n        grant: [metrics]\n"
+             - plugin: counter\n        grant: [metrics]\n\
+             tests:\n  - {{ name: t, event: {{ source: a, detail-type: T, detail: {{}} }}, expect: {{ {id}: seen }} }}\n"
         )
     };
     scene.write("rules/a.yaml", rule("one"));
@@ -51,8 +52,11 @@ fn what_a_plugin_counts_is_scraped_and_goes_on_over_a_reload() {
 
     scene.replace("rules/a.yaml", rule("another"));
     router.process.err.wait_for("rules swapped", 0);
-    router.send(EVENT).ids();
+    let id = router.send(EVENT).ids().remove(0);
     target.wait_for_count("/a", 4, LONG).unwrap();
+    // Made again to be shown.
+    let shown = router.get(&format!("/api/v1/events/{id}?payloads=true")).text();
+    assert!(shown.contains(r#""body":"seen""#), "{shown}");
     scraped(4);
     router.stop().expect(0);
 }

@@ -5,6 +5,7 @@
 //!
 //! - What runs beside delays nothing and loses nothing: a shadow that does not keep up misses events, and an event that a
 //!   canary fails goes to the plugin that was there before, at once.
+//! - Only what is delivered is counted. Tests of rules are made by the one or by the other plugin alone.
 
 mod canary;
 mod shadow;

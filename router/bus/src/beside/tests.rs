@@ -1,7 +1,8 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use event::{Event, Limits, Stamp, Timestamp};
-use ruleset::{PluginStep, StepError, StepInput};
+use ruleset::{PluginStep, Purpose, StepError, StepInput};
 
 use super::*;
 
@@ -47,8 +48,21 @@ fn input(event: &Event) -> StepInput<'_> {
         attributes: &[],
         facts: 0,
         position: 0,
+        purpose: Purpose::Delivery,
         state: None,
     }
+}
+
+/// Waits for what happens on another thread.
+fn until(step: &dyn PluginStep, holds: impl Fn(&Beside) -> bool) -> Beside {
+    for _ in 0..60_000 {
+        let beside = step.beside().unwrap();
+        if holds(&beside) {
+            return beside;
+        }
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+    panic!("not after a minute: {:?}", step.beside());
 }
 
 fn canary(share: u32, other: Arc<dyn PluginStep>) -> Canary {
@@ -119,13 +133,37 @@ fn a_shadow_is_compared_and_never_delivered() {
     let live = plugin(|_| Ok(r#"{"a":2,"b":1}"#.to_owned()));
     let step = Shadow::new(&host, live, ("next", other));
     assert_eq!(bodies(&step, &events(3)), [r#"{"a":2,"b":1}"#; 3]);
-    let beside = loop {
-        let beside = step.beside().unwrap();
-        if beside.calls == 3 {
-            break beside;
-        }
-        std::thread::yield_now();
-    };
+    let beside = until(&step, |beside| beside.calls == 3);
     assert_eq!((beside.same, beside.different, beside.failed, beside.skipped), (1, 1, 1, 0));
     assert_eq!(beside.last.unwrap().beside, "error: it crashed");
+}
+
+fn made(step: &dyn PluginStep, purpose: Purpose, event: &Event) -> Result<String, StepError> {
+    let made = step.call_batch(&[StepInput { purpose, ..input(event) }]).pop().unwrap();
+    made.map(|mut outputs| outputs.pop().unwrap().body)
+}
+
+#[test]
+fn a_test_is_made_by_the_one_or_the_other_and_nothing_but_deliveries_is_counted() {
+    let crash = || StepError::Fault("it crashed".to_owned());
+    let events = events(2);
+    let [event, delivered] = events.as_slice() else { unreachable!() };
+    let all = canary(10_000, plugin(move |_| Err(crash())));
+    let host = plugin::Host::new(plugin::Options::default()).unwrap();
+    let next = plugin(move |_| Err(crash()));
+    let shadow = Shadow::new(&host, plugin(|_| Ok("old".to_owned())), ("next", next));
+    let steps: [&dyn PluginStep; 2] = [&all, &shadow];
+    for step in steps {
+        for _ in 0..50 {
+            assert_eq!(made(step, Purpose::Test, event), Ok("old".to_owned()));
+            assert_eq!(made(step, Purpose::TestBeside, event), Err(crash()));
+            assert_eq!(made(step, Purpose::Look, event), Ok("old".to_owned()));
+        }
+    }
+    for step in steps {
+        made(step, Purpose::Delivery, delivered).unwrap();
+        let is_last = |last: &Unlike| last.event == "e-1";
+        let beside = until(step, |beside| beside.last.as_ref().is_some_and(is_last));
+        assert_eq!((beside.calls, beside.skipped, beside.taken_back), (1, 0, false));
+    }
 }

@@ -7,7 +7,7 @@
 //!
 //! # Invariants
 //!
-//! - What is made anew says so, and whether the rules have changed since.
+//! - What is made anew says so, and whether the rules have changed since. No figure of a plugin moves by it.
 //! - bounded: so many transforms are run for one answer, and so many bytes are told.
 
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use event::{Event, Timestamp};
 use journal::Offset;
+use ruleset::Purpose;
 use serde::Serialize;
 
 use super::fate::{DeliveryFate, Fate, Place};
@@ -145,8 +146,8 @@ impl Core {
             None => event,
         };
         // Without an effect: what its plugins write is thrown away.
-        let replay = key.replay.clone();
-        let made = self.transform(route, (event, ingested), replay, (None, None)).await;
+        let what_for = (key.replay.clone(), Purpose::Look);
+        let made = self.transform(route, (event, ingested), what_for, (None, None)).await;
         match made.map_err(|error| format!("the transform fails: {error}"))? {
             Outputs::ToSend(payloads) => Ok(payloads),
             Outputs::Taken(_) => unreachable!("nobody was there to take them"),

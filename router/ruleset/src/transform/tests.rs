@@ -62,7 +62,14 @@ fn target(steps: Vec<Step>) -> Target {
 }
 
 fn about() -> About<'static> {
-    About { rule: "r", target: "t", bus: "shop", replay: None, ingested: Timestamp::from_millis(0) }
+    About {
+        rule: "r",
+        target: "t",
+        bus: "shop",
+        replay: None,
+        ingested: Timestamp::from_millis(0),
+        purpose: Purpose::Delivery,
+    }
 }
 
 fn check(steps: Vec<Step>, expected: Expect) {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use slipswitch_ruleset::{
-    Context, Diagnostic, Grant, PluginStep, PluginUse, Plugins, PrepareError, RuleSet, SourceFile,
-    StepError, StepInput, StepOutput, Values,
+    Beside, Context, Diagnostic, Grant, PluginStep, PluginUse, Plugins, PrepareError, Purpose,
+    RuleSet, SourceFile, StepError, StepInput, StepOutput, Values,
 };
 
 /// One environment variable and no files.
@@ -27,7 +27,7 @@ impl Values for FixedValues {
     }
 }
 
-/// Four plugins: `redact` wants `fields`, `split` makes two of one, `drop` and `count` let nothing through, and
+/// Plugins: `redact` wants `fields`, `split` and `halve` make two of one, `drop` and `count` let nothing through, and
 /// `count` keeps state.
 pub(crate) struct FixedPlugins;
 
@@ -39,8 +39,10 @@ impl Plugins for FixedPlugins {
             let alone = PluginUse { canary: None, shadow: None, ..wanted.clone() };
             let beside =
                 |error| PrepareError::Beside { name: other.clone(), error: Box::new(error) };
-            self.prepare(&PluginUse { name: other, ..alone.clone() }).map_err(beside)?;
-            return self.prepare(&alone);
+            let name = other.clone();
+            let other =
+                self.prepare(&PluginUse { name: other, ..alone.clone() }).map_err(beside)?;
+            return Ok(Arc::new(FixedPair { own: self.prepare(&alone)?, other, name }));
         }
         if name == "count" && !wanted.grants.contains(&Grant::State) {
             return Err(PrepareError::NotGranted(Grant::State));
@@ -57,7 +59,9 @@ impl Plugins for FixedPlugins {
             "redact" if !config_json.contains("\"fields\":") => Err(PrepareError::ConfigRefused(
                 "unknown field `felds`, expected `fields`".to_owned(),
             )),
-            "redact" | "split" | "drop" | "count" => Ok(Arc::new(FixedStep(name.to_owned()))),
+            "redact" | "split" | "halve" | "drop" | "count" => {
+                Ok(Arc::new(FixedStep(name.to_owned())))
+            }
             "older" => Err(PrepareError::Broken(
                 "it was built for contract 0.9, and this router knows 1.0".to_owned(),
             )),
@@ -67,6 +71,27 @@ impl Plugins for FixedPlugins {
 
     fn names(&self) -> Vec<String> {
         ["redact", "split", "drop", "older"].map(str::to_owned).to_vec()
+    }
+}
+
+/// What it makes for anything but a test of rules is nobody's business here.
+struct FixedPair {
+    own: Arc<dyn PluginStep>,
+    other: Arc<dyn PluginStep>,
+    name: String,
+}
+
+impl PluginStep for FixedPair {
+    fn call_batch(&self, inputs: &[StepInput<'_>]) -> Vec<Result<Vec<StepOutput>, StepError>> {
+        match inputs[0].purpose {
+            Purpose::Test => self.own.call_batch(inputs),
+            Purpose::TestBeside => self.other.call_batch(inputs),
+            Purpose::Delivery | Purpose::Look => panic!("this is no test"),
+        }
+    }
+
+    fn beside(&self) -> Option<Beside> {
+        Some(Beside { kind: "canary", plugin: self.name.clone(), ..Beside::default() })
     }
 }
 
@@ -83,7 +108,7 @@ impl FixedStep {
         let output = |body: &str| StepOutput { body: body.to_owned(), attributes: Vec::new() };
         match self.0.as_str() {
             "redact" => Ok(vec![output(&input.json.replace("an@example.org", "***"))]),
-            "split" => Ok(vec![output(r#"{"n":1}"#), output(r#"{"n":2}"#)]),
+            "split" | "halve" => Ok(vec![output(r#"{"n":1}"#), output(r#"{"n":2}"#)]),
             _ => Ok(Vec::new()),
         }
     }

@@ -184,3 +184,32 @@ fn a_failed_test_is_shown_at_its_place_with_what_was_sent() {
     let passed: Vec<_> = report.outcomes.iter().filter(|one| one.failure.is_none()).collect();
     assert_eq!((passed[0].test.as_str(), passed[0].line), ("passes", 22));
 }
+
+#[test]
+fn a_plugin_beside_another_passes_the_tests_of_the_rule_too() {
+    let report = |other: &str| {
+        let rule = format!(
+            r#"
+name: a
+pattern: {{ source: [s] }}
+targets:
+  - id: log
+    log: console
+    transform: [{{ plugin: split, canary: {{ plugin: {other}, share: 1% }} }}]
+tests:
+  - name: two of one
+    event: {{ source: s, detail-type: d, detail: {{}} }}
+    expect: {{ log: [{{ n: 1 }}, {{ n: 2 }}] }}
+  - name: not mine
+    event: {{ source: other, detail-type: d, detail: {{}} }}
+    expect: none
+"#
+        );
+        whole(&rule).test()
+    };
+    let broken = report("drop");
+    assert_eq!((broken.passed, broken.outcomes.len()), (1, 2));
+    let words = "`log` is sent another number of outputs, with the canary `drop` in its place: expected 2, got 0";
+    assert_eq!(broken.outcomes[0].failure.as_deref(), Some(words));
+    assert_eq!(report("halve").failures, []);
+}

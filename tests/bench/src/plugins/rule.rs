@@ -8,7 +8,7 @@ use bus::{PluginFile, Shelf};
 use bytes::Bytes;
 use event::{Event, Timestamp};
 use plugin::{Host, Setup};
-use ruleset::{About, Context, Given, RuleSet, SourceFile};
+use ruleset::{About, Context, Given, Purpose, RuleSet, SourceFile};
 
 use super::event::Sent;
 use super::{CALLS, Subject, measure};
@@ -62,6 +62,7 @@ impl Rule {
             bus: &rule.bus,
             replay: None,
             ingested: Timestamp::from_millis(0),
+            purpose: Purpose::Delivery,
         };
         let given = [Given { event: &self.event, about, state: None }; CALLS];
         measure(1, &|| {
