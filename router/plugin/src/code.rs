@@ -15,10 +15,11 @@ use wit_component::ComponentEncoder;
 
 use crate::cache::{self, Cache};
 use crate::contract::{self, BATCH_TRANSFORMER, FILTER, Outline, PLUGIN, Role, TRANSFORMER};
+use crate::imports::flow::Flow;
 use crate::imports::metrics::Names;
 use crate::instance::{Exports, Instance, InstantiateError, Mould, State};
 use crate::ticker::Ticker;
-use crate::{CodeFrom, Grant, Info, LoadError, Setup};
+use crate::{CodeFrom, Grant, Info, LoadError, Options, Setup};
 
 pub(crate) struct Code {
     pub(crate) pre: InstancePre<State>,
@@ -98,7 +99,8 @@ impl Workshop<'_> {
     ) -> Result<Info, LoadError> {
         let (setup, running) = (Setup::default(), self.ticker.enter());
         let names = &Arc::new(Names::new(Arc::clone(name), 0));
-        let mould = Mould { pre, exports, plugin: name, names, setup: &setup };
+        let flow = &Arc::new(Flow::new(&Options::default()));
+        let mould = Mould { pre, exports, plugin: name, names, flow, setup: &setup };
         let instance = Instance::new(&mould, &running).map_err(|error| match error {
             InstantiateError::Mismatch { function, problem } => {
                 LoadError::Mismatch { function, problem }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde::de::IgnoredAny;
 
 use crate::batch::Batch;
+use crate::code::Code;
 use crate::faults::Faults;
 use crate::idle::Idle;
 use crate::instance::{Answer, Instance, InstantiateError, Mould};
@@ -129,9 +130,9 @@ impl Inner {
     /// An instance that has seen no event yet.
     fn fresh(&self, running: &Running<'_>) -> Result<Instance, ConfigureError> {
         let Inner { plugin, config, setup, .. } = self;
-        let Plugin { name: plugin_name, code, names, host, .. } = plugin;
-        let mould =
-            Mould { pre: &code.pre, exports: &code.exports, plugin: plugin_name, names, setup };
+        let Plugin { name, code, names, flow, host, .. } = plugin;
+        let Code { pre, exports, .. } = &**code;
+        let mould = Mould { pre, exports, plugin: name, names, flow, setup };
         let instance = host.with_room(|| Instance::new(&mould, running)).map_err(|error| {
             ConfigureError::Failed(match error {
                 InstantiateError::Failed(error) => error,

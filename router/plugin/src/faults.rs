@@ -17,8 +17,9 @@ pub(crate) struct Faults {
     said: Mutex<Said>,
 }
 
+/// When something was said, and how many times it was not said since.
 #[derive(Default)]
-struct Said {
+pub(crate) struct Said {
     at: Option<Duration>,
     left_out: u64,
 }
@@ -39,21 +40,26 @@ impl Faults {
             let level = Level::Error;
             lines.line(&Line { plugin: plugin.name(), level, event, rule, text: &text });
         }
-        if let Some(left_out) = self.turn(clock::monotonic()) {
-            let (limit, left_out) = (error.limit(), (left_out > 0).then_some(left_out));
+        if let Some(count) = self.turn(clock::monotonic()) {
+            let (limit, left_out) = (error.limit(), (count > 1).then(|| count - 1));
             warn!(plugin = plugin.name(), rule, event = event.id, limit, %error, left_out, "plugin failed");
         }
     }
 
-    /// Whether it is said now, and how many were not said since the last time.
     fn turn(&self, now: Duration) -> Option<u64> {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.at.is_some_and(|at| now.saturating_sub(at) < EVERY) {
-            said.left_out += 1;
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).turn(1, now)
+    }
+}
+
+impl Said {
+    /// So many more: how many there were since the last time, if it is said now.
+    pub(crate) fn turn(&mut self, count: u64, now: Duration) -> Option<u64> {
+        self.left_out = self.left_out.saturating_add(count);
+        if self.at.is_some_and(|at| now.saturating_sub(at) < EVERY) {
             return None;
         }
-        said.at = Some(now);
-        Some(std::mem::take(&mut said.left_out))
+        self.at = Some(now);
+        Some(std::mem::take(&mut self.left_out))
     }
 }
 
@@ -66,6 +72,6 @@ mod tests {
         let faults = Faults::default();
         let turns: Vec<_> =
             [1, 2, 10, 11, 12, 50].map(|second| faults.turn(Duration::from_secs(second))).into();
-        assert_eq!(turns, [Some(0), None, None, Some(2), None, Some(1)]);
+        assert_eq!(turns, [Some(1), None, None, Some(3), None, Some(2)]);
     }
 }

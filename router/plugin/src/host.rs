@@ -20,6 +20,7 @@ use wasmtime::component::Linker;
 use crate::cache::Cache;
 use crate::code::{self, Code, Workshop};
 use crate::idle::Idle;
+use crate::imports::flow::Flow;
 use crate::imports::metrics::Names;
 use crate::instance::{Instance, InstantiateError, State};
 use crate::queue::{Crew, Done, Queue, QueueOptions};
@@ -43,10 +44,14 @@ pub(crate) struct Shared {
     /// Code that somebody still uses, by digest: a reload of an unchanged file costs nothing.
     loaded: Mutex<HashMap<String, Weak<Code>>>,
     /// The figures of plugins that somebody still uses, by plugin: a new version goes on with the old one's.
-    names: Mutex<HashMap<Arc<str>, Weak<Names>>>,
+    names: ByPlugin<Names>,
+    /// The same of their lines.
+    flows: ByPlugin<Flow>,
     /// Where idle instances can be taken away when slots run out.
     pools: Mutex<Vec<Weak<Idle>>>,
 }
+
+type ByPlugin<T> = Mutex<HashMap<Arc<str>, Weak<T>>>;
 
 /// Why there is no host.
 #[derive(Debug, thiserror::Error)]
@@ -78,9 +83,17 @@ impl Host {
         };
         let ticker = Ticker::start(&engine, options.tick).map_err(HostError::Threads)?;
         let crew = Crew::start(options.workers).map_err(HostError::Threads)?;
-        let (loaded, names, pools) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let shared = Shared { engine, linker, cache, ticker, options, loaded, names, pools };
-        let shared = Arc::new(shared);
+        let shared = Arc::new(Shared {
+            engine,
+            linker,
+            cache,
+            ticker,
+            options,
+            loaded: Mutex::default(),
+            names: Mutex::default(),
+            flows: Mutex::default(),
+            pools: Mutex::default(),
+        });
         Ok(Self { shared, crew })
     }
 
@@ -98,10 +111,10 @@ impl Host {
             Some(code) => (code, CodeFrom::Memory),
             None => self.shared.make(&name, file, digest)?,
         };
-        let names = self.shared.names(&name);
+        let (names, flow) = (self.shared.names(&name), self.shared.flow(&name));
         let took = clock::monotonic().saturating_sub(began);
         let loading = Loading { took, code: from };
-        Ok(Plugin { name, code, names, host: Arc::clone(&self.shared), loading })
+        Ok(Plugin { name, code, names, flow, host: Arc::clone(&self.shared), loading })
     }
 
     /// Loads several files, on as many threads as plugins may run on: names and bytes, and what comes of each.
@@ -146,14 +159,12 @@ impl Shared {
     }
 
     fn names(&self, plugin: &Arc<str>) -> Arc<Names> {
-        let mut all = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(names) = all.get(plugin).and_then(Weak::upgrade) {
-            return names;
-        }
-        all.retain(|_, names| names.strong_count() > 0);
-        let names = Arc::new(Names::new(Arc::clone(plugin), self.options.metric_names_max));
-        all.insert(Arc::clone(plugin), Arc::downgrade(&names));
-        names
+        let count_max = self.options.metric_names_max;
+        of(&self.names, plugin, || Names::new(Arc::clone(plugin), count_max))
+    }
+
+    fn flow(&self, plugin: &Arc<str>) -> Arc<Flow> {
+        of(&self.flows, plugin, || Flow::new(&self.options))
     }
 
     fn make(
@@ -196,6 +207,18 @@ impl Shared {
         };
         pools.iter().map(|idle| idle.clear()).sum()
     }
+}
+
+/// What a plugin has of these, made when nobody has it any more.
+fn of<T>(all: &ByPlugin<T>, plugin: &Arc<str>, make: impl FnOnce() -> T) -> Arc<T> {
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(one) = all.get(plugin).and_then(Weak::upgrade) {
+        return one;
+    }
+    all.retain(|_, one| one.strong_count() > 0);
+    let one = Arc::new(make());
+    all.insert(Arc::clone(plugin), Arc::downgrade(&one));
+    one
 }
 
 impl std::fmt::Debug for Host {

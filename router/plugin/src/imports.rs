@@ -6,6 +6,7 @@
 //! - What depends on the event (clock, randomness, state) has no answer while a plugin is described or configured.
 
 mod clock;
+pub(crate) mod flow;
 pub(crate) mod log;
 pub(crate) mod metrics;
 mod random;

@@ -16,6 +16,7 @@ use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut};
 use crate::contract::Role;
 use crate::explain::explain;
 use crate::imports::Current;
+use crate::imports::flow::Flow;
 use crate::imports::log::Log;
 use crate::imports::metrics::{Metrics, Names};
 use crate::placed::Block;
@@ -43,6 +44,7 @@ pub(crate) struct Mould<'a> {
     pub(crate) exports: &'a Exports,
     pub(crate) plugin: &'a Arc<str>,
     pub(crate) names: &'a Arc<Names>,
+    pub(crate) flow: &'a Arc<Flow>,
     pub(crate) setup: &'a Setup,
 }
 
@@ -88,10 +90,10 @@ type Batch = Vec<Transformed>;
 
 impl Instance {
     pub(crate) fn new(mould: &Mould<'_>, _: &Running<'_>) -> Result<Self, InstantiateError> {
-        let Mould { pre, exports, plugin, names, setup } = *mould;
+        let Mould { pre, exports, plugin, names, flow, setup } = *mould;
         let limits = &setup.limits;
         let state = State {
-            log: Log::new(Arc::clone(plugin), limits, setup.lines.clone()),
+            log: Log::new(Arc::clone(plugin), flow, limits, setup.lines.clone()),
             metrics: Metrics::new(setup.metrics.clone(), names),
             current: Current::default(),
             memory: Memory::new(limits),

@@ -23,6 +23,10 @@ pub struct Options {
     pub count_instructions: bool,
     /// Names of figures that a plugin can have, all its versions and configurations together.
     pub metric_names_max: usize,
+    /// Log lines of a plugin, all its versions and configurations together; what is over is counted and left out.
+    pub log_lines_per_second: u32,
+    /// The same for a plugin that was silent before.
+    pub log_lines_at_once: u32,
     /// How often a running call's budgets are looked at: a call may run over by about this much.
     pub tick: Duration,
 }
@@ -38,6 +42,8 @@ impl Default for Options {
             calls_per_instance_max: 100_000,
             count_instructions: false,
             metric_names_max: 100,
+            log_lines_per_second: 200,
+            log_lines_at_once: 1_000,
             tick: Duration::from_millis(2),
         }
     }

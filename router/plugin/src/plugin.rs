@@ -7,6 +7,7 @@ use crate::code::Code;
 use crate::configured::{ConfigureError, Configured};
 use crate::contract::CONTRACT;
 use crate::host::Shared;
+use crate::imports::flow::Flow;
 use crate::imports::metrics::Names;
 use crate::{CallError, Grant, Role, Setup};
 
@@ -16,6 +17,7 @@ pub struct Plugin {
     pub(crate) name: Arc<str>,
     pub(crate) code: Arc<Code>,
     pub(crate) names: Arc<Names>,
+    pub(crate) flow: Arc<Flow>,
     pub(crate) host: Arc<Shared>,
     pub(crate) loading: Loading,
 }

@@ -1,21 +1,21 @@
-//! The `log` import: a plugin's lines go to the router's own log, counted and cut to size.
+//! The `log` import: a plugin's lines go to the router's own log, counted by call and by second, and cut to size.
 //!
 //! # Invariants
 //!
 //! - A plugin cannot forge lines: control characters are shown as escapes.
-//! - Left-out lines are not read out of the plugin's memory, and are reported once per call.
+//! - Left-out lines are not read out of the plugin's memory, and are reported once in a while.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use tracing::{debug, error, info, trace, warn};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker, WasmList, WasmStr};
 
-use crate::Limits;
 use crate::contract::LOG;
 use crate::imports::Current;
+use crate::imports::flow::Flow;
 use crate::instance::State;
+use crate::{Limits, clock};
 
 /// How much a line matters.
 #[derive(ComponentType, Lift, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,18 +71,44 @@ pub trait LineSink: Send + Sync {
 /// What one instance has logged in the current call.
 pub(crate) struct Log {
     plugin: Arc<str>,
+    flow: Arc<Flow>,
     sink: Option<Arc<dyn LineSink>>,
     lines: usize,
+    left_out: u64,
     lines_max: usize,
     line_bytes_max: usize,
     /// The last line at level error: what a panic said before it became a trap.
     last_error: Option<String>,
 }
 
+/// What becomes of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Written,
+    /// Only kept, in case that it explains a trap.
+    Kept,
+    LeftOut,
+}
+
 impl Log {
-    pub(crate) fn new(plugin: Arc<str>, limits: &Limits, sink: Option<Arc<dyn LineSink>>) -> Self {
+    pub(crate) fn new(
+        plugin: Arc<str>,
+        flow: &Arc<Flow>,
+        limits: &Limits,
+        sink: Option<Arc<dyn LineSink>>,
+    ) -> Self {
         let Limits { log_lines_max: lines_max, log_line_bytes_max: line_bytes_max, .. } = *limits;
-        Self { plugin, sink, lines: 0, lines_max, line_bytes_max, last_error: None }
+        let flow = Arc::clone(flow);
+        Self {
+            plugin,
+            flow,
+            sink,
+            lines: 0,
+            left_out: 0,
+            lines_max,
+            line_bytes_max,
+            last_error: None,
+        }
     }
 
     pub(crate) fn plugin(&self) -> &str {
@@ -91,14 +117,19 @@ impl Log {
 
     pub(crate) fn begin_call(&mut self) {
         self.lines = 0;
+        self.left_out = 0;
         self.last_error = None;
     }
 
     pub(crate) fn end_call(&self, current: &Current) {
-        let left_out = self.lines.saturating_sub(self.lines_max);
-        if left_out > 0 {
+        if self.left_out == 0 {
+            return;
+        }
+        if let Some(left_out) = self.flow.left_out(self.left_out, clock::monotonic()) {
             let (event, rule) = (current.id(), current.rule());
-            warn!(plugin = %self.plugin, rule, event, left_out, lines_max = self.lines_max, "plugin logs too much");
+            let (lines_max, lines_per_second) = (self.lines_max, self.flow.lines_per_second);
+            let plugin = &self.plugin;
+            warn!(%plugin, rule, event, left_out, lines_max, lines_per_second, "plugin logs too much");
         }
     }
 
@@ -106,16 +137,25 @@ impl Log {
         self.last_error.as_deref()
     }
 
-    /// Counts a line, and says whether it is read: while there is room for one more, and somebody wants it.
-    fn count(&mut self, level: Level) -> bool {
+    /// Counts a line: it is written while there is room for one more, and somebody wants it.
+    fn count(&mut self, level: Level) -> Fate {
         self.lines += 1;
         // A panic comes last, and its message matters more than the limit: one line of errors may go over.
         let is_last_word = level == Level::Error && self.last_error.is_none();
-        let has_room = self.lines <= self.lines_max || is_last_word;
-        has_room && (is_enabled(level) || self.sink.as_ref().is_some_and(|it| it.is_wanted(level)))
+        let is_over = self.lines > self.lines_max && !is_last_word;
+        let is_wanted =
+            || is_enabled(level) || self.sink.as_ref().is_some_and(|it| it.is_wanted(level));
+        if !is_over && !is_wanted() {
+            return Fate::LeftOut;
+        }
+        if !is_over && self.flow.take(clock::monotonic()) {
+            return Fate::Written;
+        }
+        self.left_out += 1;
+        if is_last_word { Fate::Kept } else { Fate::LeftOut }
     }
 
-    fn write(&mut self, level: Level, line: String, current: &Current) {
+    fn write(&self, level: Level, line: &str, current: &Current) {
         let plugin = &self.plugin;
         let (event, rule) = (current.id(), current.rule());
         match level {
@@ -128,10 +168,7 @@ impl Log {
         if let Some(sink) = &self.sink
             && sink.is_wanted(level)
         {
-            sink.line(&Line { plugin, level, event, rule, text: &line });
-        }
-        if level == Level::Error {
-            self.last_error = Some(line);
+            sink.line(&Line { plugin, level, event, rule, text: line });
         }
     }
 }
@@ -141,7 +178,8 @@ type Fields = WasmList<(WasmStr, WasmStr)>;
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let log = |mut store: StoreContextMut<'_, State>,
                (level, message, fields): (Level, WasmStr, Fields)| {
-        if !store.data_mut().log.count(level) {
+        let fate = store.data_mut().log.count(level);
+        if fate == Fate::LeftOut {
             return Ok(());
         }
         let mut line = Text::new(store.data().log.line_bytes_max);
@@ -158,7 +196,12 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             }
         }
         let State { log, current, .. } = store.data_mut();
-        log.write(level, line.text, current);
+        if fate == Fate::Written {
+            log.write(level, &line.text, current);
+        }
+        if level == Level::Error {
+            log.last_error = Some(line.text);
+        }
         Ok(())
     };
     linker.instance(LOG)?.func_wrap("log", log)
@@ -196,17 +239,17 @@ impl Text {
             if self.is_cut {
                 return;
             }
-            if character.len_utf8() > self.room {
+            let escaped = character.is_control().then(|| character.escape_default());
+            let len = escaped.as_ref().map_or(character.len_utf8(), ExactSizeIterator::len);
+            if len > self.room {
                 self.is_cut = true;
                 self.text.push('…');
                 return;
             }
-            self.room -= character.len_utf8();
-            if character.is_control() {
-                // Writing to a string cannot fail.
-                let _infallible = write!(self.text, "{}", character.escape_default());
-            } else {
-                self.text.push(character);
+            self.room -= len;
+            match escaped {
+                Some(escaped) => self.text.extend(escaped),
+                None => self.text.push(character),
             }
         }
     }
@@ -218,10 +261,16 @@ mod tests {
 
     #[test]
     fn a_line_is_cut_at_its_limit_and_shows_control_characters_as_escapes() {
-        let mut line = Text::new(6);
-        line.push("ab\n\u{1b}");
-        line.push("éx");
-        assert_eq!(line.text, "ab\\n\\u{1b}é…");
-        assert!(line.is_full());
+        let cut = |bytes_max| {
+            let mut line = Text::new(bytes_max);
+            line.push("ab\n\u{1b}");
+            line.push("éx");
+            (line.is_full(), line.text)
+        };
+        // What the escapes take counts.
+        assert_eq!(cut(13), (false, "ab\\n\\u{1b}éx".to_owned()));
+        assert_eq!(cut(12), (true, "ab\\n\\u{1b}é…".to_owned()));
+        assert_eq!(cut(9), (true, "ab\\n…".to_owned()));
+        assert_eq!(cut(3), (true, "ab…".to_owned()));
     }
 }

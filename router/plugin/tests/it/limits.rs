@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use slipswitch_plugin::{Budget, CallError, Limits};
+use slipswitch_plugin::{Budget, CallError, Host, Limits, Options};
 
-use crate::parts::{Parts, call, configured, configured_within, limits, outcome, setup};
+use crate::parts::{Parts, call, configured, configured_within, limits, options, outcome, setup};
 
 const SPIN: &str = "(loop $again (br $again)) unreachable";
 
@@ -112,6 +112,40 @@ fn a_plugin_that_logs_without_end_is_cut_off_and_does_its_work() {
     assert_eq!(words[0], "INFO plugin plugin=test event=\"e-1\" line=\"test\"");
     assert_eq!(
         warnings,
-        ["WARN plugin logs too much plugin=test event=\"e-1\" left_out=9936 lines_max=64"]
+        [
+            "WARN plugin logs too much plugin=test event=\"e-1\" left_out=9936 lines_max=64 lines_per_second=200"
+        ]
     );
+}
+
+#[test]
+fn all_that_a_plugin_logs_is_bounded_by_second_whichever_instance_says_it() {
+    let speaking =
+        "(call $log (i32.const 2) (i32.const 16) (i32.const 4) (i32.const 0) (i32.const 0))
+        (call $ok (i32.const 0))";
+    let panicking =
+        "(call $log (i32.const 4) (i32.const 32) (i32.const 23) (i32.const 0) (i32.const 0))
+        unreachable";
+    let options = Options { log_lines_per_second: 0, log_lines_at_once: 3, ..options() };
+    let host = Host::new(options).unwrap();
+    let configured = |name, transform| {
+        let file = Parts::transform(transform).with_log().build();
+        host.load(name, &file).unwrap().configure("{}", setup()).unwrap()
+    };
+    let (one, same) = (configured("one", speaking), configured("one", speaking));
+    let (lines, ()) = crate::pool::logged(|| {
+        for _ in 0..5 {
+            assert!(call(&one).is_ok() && call(&same).is_ok());
+        }
+        assert!(call(&configured("other", speaking)).is_ok());
+    });
+    let line = |plugin| format!("INFO plugin plugin={plugin} event=\"e-1\" line=\"test\"");
+    let left_out = "WARN plugin logs too much plugin=one event=\"e-1\" left_out=1 lines_max=64 lines_per_second=0";
+    assert_eq!(
+        lines,
+        [&line("one"), &line("one"), &line("one"), left_out, &line("other")].map(str::to_owned)
+    );
+    // What it said last is known all the same.
+    let (_, error) = crate::pool::logged(|| call(&configured("one", panicking)).unwrap_err());
+    assert_eq!(error.to_string(), "the plugin crashed in `the_work`: panicked: no such order");
 }

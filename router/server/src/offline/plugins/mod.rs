@@ -96,6 +96,8 @@ fn load(host: &Host, path: &Path, file: &[u8]) -> Result<Plugin, PluginError> {
 
 /// A host that keeps what it compiled for the next command.
 fn host(options: plugin::Options) -> Result<Host, HostError> {
+    // Who runs a plugin by hand sees all that it says.
+    let options = plugin::Options { log_lines_per_second: u32::MAX, ..options };
     if let Some(dir) = cache_dir()
         && let Ok(host) = Host::new(plugin::Options { cache_dir: Some(dir), ..options.clone() })
     {
