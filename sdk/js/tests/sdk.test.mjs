@@ -167,6 +167,13 @@ test("state, clock and chance are the event's and only when they are granted", (
   assert.equal(state.get("k"), "née");
   assert.equal(state.increment("n", 2), 2);
   assert.equal(state.increment("n"), 3);
+  for (const text of ["", "three", "1.5", "0x10", " 1", "9223372036854775808"]) {
+    state.set("t", text);
+    assert.throws(() => state.increment("t"), { kind: "retry", message: "state: the value of `t` is no number" });
+    assert.equal(state.get("t"), text);
+  }
+  state.set("t", "+3");
+  assert.equal(state.increment("t"), 4);
   state.setJson("j", { a: 1 });
   assert.deepEqual(state.getJson("j"), { a: 1 });
   state.delete("j");

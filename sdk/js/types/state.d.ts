@@ -15,5 +15,5 @@ export function setJson(key: string, value: unknown, keep?: Keep): void;
 declare function remove(key: string): void;
 /** A key that is not there is no error. */
 export { remove as delete };
-/** Adds to a number (one that is not there is 0) and returns the sum. */
+/** Adds to a number (one that is not there is 0) and returns the sum. What is no number stays, and is a `retry`. */
 export function increment(key: string, by?: number, keep?: Keep): number;

@@ -177,6 +177,13 @@ class Imports(unittest.TestCase):
         state.set("k", "née", ttl_ms=10)
         self.assertEqual(state.get("k"), "née")
         self.assertEqual((state.increment("n", 2), state.increment("n")), (2, 3))
+        for text in ["", "three", "1.5", "0x10", " 1", "1_0", "9223372036854775808"]:
+            state.set("t", text)
+            with self.assertRaisesRegex(Retry, "^state: the value of `t` is no number$"):
+                state.increment("t")
+            self.assertEqual(state.get("t"), text)
+        state.set("t", "+3")
+        self.assertEqual(state.increment("t"), 4)
         state.set_json("j", {"a": 1})
         self.assertEqual(state.get_json("j"), {"a": 1})
         state.delete("j")

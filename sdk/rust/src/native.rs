@@ -133,11 +133,11 @@ pub(crate) fn delete(key: &str) -> Result<(), Error> {
 pub(crate) fn increment(key: &str, by: i64, ttl_ms: Option<u64>) -> Result<i64, Error> {
     check(key, &[])?;
     world(|world| {
-        let number = world.value(key).map_or(Some(0), |value| {
+        let number = world.value(key).map_or(Some(0_i64), |value| {
             core::str::from_utf8(&value.bytes).ok().and_then(|text| text.parse().ok())
         });
-        // As the router has it: what is no number counts as none.
-        let sum = number.unwrap_or(0_i64).saturating_add(by);
+        let problem = || Error::Unavailable(std::format!("the value of `{key}` is no number"));
+        let sum = number.ok_or_else(problem)?.saturating_add(by);
         world.put(key, sum.to_string().into_bytes(), ttl_ms);
         Ok(sum)
     })

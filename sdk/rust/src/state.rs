@@ -76,6 +76,7 @@ pub fn delete(key: &str) -> Result<(), Error> {
 }
 
 /// Adds to a number, where none is 0, and returns the sum. It is kept as its decimal text; it stops at the ends of `i64`.
+/// A value that is no number is [`Error::Unavailable`], and stays.
 pub fn increment(key: &str, by: i64) -> Result<i64, Error> {
     router::increment(key, by, None)
 }

@@ -166,6 +166,14 @@ fn state_lives_as_long_as_the_event_s_time_says() {
     assert_eq!(state::get("n").unwrap().unwrap(), i64::MAX.to_string().into_bytes());
     state::delete("a").unwrap();
     assert_eq!(state::get("a").unwrap(), None);
+    for text in ["", "three", "1.5", " 1", "9223372036854775808"] {
+        state::set("t", text).unwrap();
+        let error = Error::from(state::increment("t", 1).unwrap_err());
+        assert_eq!(error, Error::retry("state: the value of `t` is no number"));
+        assert_eq!(state::get("t").unwrap().unwrap(), text.as_bytes());
+    }
+    state::set("t", "+3").unwrap();
+    assert_eq!(state::increment("t", 1).unwrap(), 4);
 }
 
 #[test]

@@ -92,6 +92,20 @@ fn what_an_event_writes_takes_effect_when_it_succeeds_and_is_kept() {
 }
 
 #[test]
+fn what_is_no_number_is_not_added_to_and_stays() {
+    let disk = Disk::new();
+    let add = |view: &View| view.increment("n", 2, None, 0);
+    for text in ["", "three", "1.5", " 1", "9223372036854775808"] {
+        disk.event(|view| view.set("n", text.into(), None).unwrap(), true);
+        let error = disk.event(add, true).unwrap_err();
+        assert_eq!(error, StateError::Unavailable("the value of `n` is no number".into()));
+        assert_eq!(Disk::get(&disk.store, None, "n").as_deref(), Some(text));
+    }
+    disk.event(|view| view.set("n", b"three".into(), Some(5)).unwrap(), true);
+    assert_eq!(disk.event(|view| view.increment("n", 2, None, 5), true), Ok(2), "it is over");
+}
+
+#[test]
 fn outcomes_and_what_they_wrote_are_gathered_together() {
     let disk = Disk::new();
     let outcomes = StdMutex::new(0);

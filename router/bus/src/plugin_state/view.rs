@@ -228,20 +228,6 @@ impl StateAccess for View {
         self.write(key, Kept::NOTHING)
     }
 
-    fn increment(
-        &self,
-        key: &str,
-        by: i64,
-        expires_at_ms: Option<i64>,
-        now_ms: i64,
-    ) -> Result<i64, StateError> {
-        let before = self.get(key, now_ms)?.unwrap_or_default();
-        let number = std::str::from_utf8(&before).ok().and_then(|text| text.parse::<i64>().ok());
-        let sum = number.unwrap_or(0).saturating_add(by);
-        self.set(key, sum.to_string().into_bytes(), expires_at_ms)?;
-        Ok(sum)
-    }
-
     fn undo(&self) {
         self.lock().undo();
     }

@@ -26,14 +26,24 @@ pub trait StateAccess: Send + Sync {
     /// A key that is not there is no error.
     fn delete(&self, key: &str) -> Result<(), StateError>;
 
-    /// Adds to a number (one that is not there is 0) and returns the sum, which stops at the ends of `i64`.
+    /// Adds to a number (one that is not there is 0) and returns the sum, which stops at the ends of `i64`. What is no
+    /// number stays as it is.
     fn increment(
         &self,
         key: &str,
         by: i64,
         expires_at_ms: Option<i64>,
         now_ms: i64,
-    ) -> Result<i64, StateError>;
+    ) -> Result<i64, StateError> {
+        let number = match self.get(key, now_ms)? {
+            Some(value) => std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok()),
+            None => Some(0_i64),
+        };
+        let problem = || StateError::Unavailable(format!("the value of `{key}` is no number"));
+        let sum = number.ok_or_else(problem)?.saturating_add(by);
+        self.set(key, sum.to_string().into_bytes(), expires_at_ms)?;
+        Ok(sum)
+    }
 
     /// Forgets what was written through it: the call broke its instance and is made once more on a fresh one.
     fn undo(&self);

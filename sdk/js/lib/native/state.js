@@ -33,7 +33,12 @@ export default {
   },
   increment(key, by, ttl) {
     const bytes = found(key);
-    const sum = BigInt(bytes === null ? 0 : Buffer.from(bytes).toString()) + BigInt(by);
+    const text = bytes === null ? "0" : Buffer.from(bytes).toString();
+    const number = /^[+-]?[0-9]+$/.test(text) ? BigInt(text) : null;
+    if (number === null || number < LEAST || number > MOST) {
+      throw { tag: "unavailable", val: `the value of \`${key}\` is no number` };
+    }
+    const sum = number + BigInt(by);
     const kept = sum < LEAST ? LEAST : sum > MOST ? MOST : sum;
     put(key, new Uint8Array(Buffer.from(String(kept))), ttl);
     return Number(kept);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import re
 import sys
 
 if sys.platform == "wasi":
@@ -11,6 +12,7 @@ if sys.platform == "wasi":
 
 _KEY_BYTES_MAX = 256
 _VALUE_BYTES_MAX = 64 << 10
+_LEAST, _MOST = -(2**63), 2**63 - 1
 
 
 class World:
@@ -112,6 +114,10 @@ class state:
 
     @staticmethod
     def increment(key: str, by: int, ttl_ms: int | None) -> int:
-        total = max(-(2**63), min(2**63 - 1, int(state.get(key) or b"0") + by))
+        value = state.get(key)
+        number = 0 if value is None else int(value) if re.fullmatch(rb"[+-]?[0-9]{1,4000}", value) else _MOST + 1
+        if not _LEAST <= number <= _MOST:
+            raise Refused("Unavailable", f"the value of `{key}` is no number")
+        total = max(_LEAST, min(_MOST, number + by))
         state.set(key, str(total).encode(), ttl_ms)
         return total

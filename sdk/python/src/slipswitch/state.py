@@ -50,7 +50,7 @@ def delete(key: str) -> None:
 
 
 def increment(key: str, by: int = 1, *, ttl_ms: int | None = None) -> int:
-    """Adds to a number (one that is not there is 0) and returns the sum."""
+    """Adds to a number (one that is not there is 0) and returns the sum. What is no number stays: ``Retry``."""
     return _asked(lambda: _wit.increment(key, by, ttl_ms))
 
 

@@ -92,22 +92,6 @@ impl StateAccess for View {
         Ok(())
     }
 
-    fn increment(
-        &self,
-        key: &str,
-        by: i64,
-        expires_at_ms: Option<i64>,
-        now_ms: i64,
-    ) -> Result<i64, StateError> {
-        let found = self.get(key, now_ms)?;
-        let number = found.map_or(Some(0), |value| String::from_utf8(value).ok()?.parse().ok());
-        let number: i64 = number
-            .ok_or_else(|| StateError::Unavailable(format!("the value of `{key}` is no number")))?;
-        let sum = number.saturating_add(by);
-        self.set(key, sum.to_string().into_bytes(), expires_at_ms)?;
-        Ok(sum)
-    }
-
     fn undo(&self) {
         self.before.clone_into(&mut self.state.lock());
     }
@@ -214,6 +198,7 @@ mod tests {
         let view = View { state: state.clone(), before: state.entries() };
         assert_eq!(view.increment("n", 3, None, 9), Ok(5));
         assert!(view.increment("t", 1, None, 0).is_ok() && view.set("x", vec![1], None).is_ok());
+        assert!(view.increment("x", 1, None, 0).is_err());
         view.undo();
         assert_eq!(written(&state.entries()), r#"{"n":"2"}"#);
         assert_eq!(view.get("n", 10), Ok(None));
