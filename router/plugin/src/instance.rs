@@ -338,7 +338,7 @@ fn lower<'a>(event: &Event<'a>) -> wit::Event<'a> {
 }
 
 fn lift(outputs: Vec<wit::Output>) -> Vec<Output> {
-    let lifted = |wit::Output { body, attributes }| Output { body, attributes };
+    let lifted = |wit::Output { body, attributes }| Output { body: body.0, attributes };
     outputs.into_iter().map(lifted).collect()
 }
 

@@ -43,6 +43,7 @@ mod placed;
 mod plugin;
 mod queue;
 mod spending;
+mod text;
 mod ticker;
 mod wit;
 

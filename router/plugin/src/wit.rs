@@ -5,6 +5,8 @@
 
 use wasmtime::component::{ComponentType, Lift, Lower};
 
+use crate::text::Text;
+
 #[derive(ComponentType, Lower, Clone, Copy)]
 #[component(record)]
 pub(crate) struct Event<'a> {
@@ -28,7 +30,7 @@ pub(crate) struct Span {
 #[derive(ComponentType, Lift)]
 #[component(record)]
 pub(crate) struct Output {
-    pub(crate) body: String,
+    pub(crate) body: Text,
     pub(crate) attributes: Vec<(String, String)>,
 }
 

@@ -1,9 +1,11 @@
 use expect_test::{Expect, expect};
 use slipswitch_plugin::{CallError, ConfigureError, Done, Event, Output, QueueOptions};
 
+use wit_component::StringEncoding;
+
 use crate::parts::{
-    BATCH, CONTRACT, FILTER, Parts, call, component, configured, event, host, load, of_role,
-    outcome, setup, typed,
+    BATCH, CONTRACT, FILTER, Parts, TRANSFORMER, call, component, configured, encoded, event, host,
+    load, of_role, outcome, setup, typed,
 };
 
 fn failed(transform: &'static str, expected: &Expect) -> CallError {
@@ -220,6 +222,13 @@ fn nonsense_from_a_plugin_is_an_error() {
         ],
     );
     failed(
+        "(i32.store (i32.const 98) (i32.const -1))
+        (call $output (i32.const 96) (i32.const 9)) (call $ok (i32.const 1))",
+        &expect![
+            "the plugin's output is refused: it breaks the contract: invalid utf-8 sequence of 1 bytes from index 2"
+        ],
+    );
+    failed(
         "(call $error (i32.const 9))",
         &expect![
             "the plugin's output is refused: it breaks the contract: unexpected discriminant: 9"
@@ -231,6 +240,19 @@ fn nonsense_from_a_plugin_is_an_error() {
             "the plugin's output is refused: it breaks the contract: string pointer/length out of bounds of memory"
         ],
     );
+}
+
+#[test]
+fn a_plugin_may_have_its_texts_in_utf_16() {
+    // Four units, the second not ASCII: "é" and its quotes, and a blank.
+    let parts = Parts::transform(
+        "(i32.store (i32.const 64) (i32.const 0x00e90022))
+        (i32.store (i32.const 68) (i32.const 0x00200022))
+        (call $output (i32.const 64) (i32.const 4)) (call $ok (i32.const 1))",
+    );
+    let module = encoded(parts.module(TRANSFORMER), CONTRACT, TRANSFORMER, StringEncoding::UTF16);
+    let plugin = load(&module).unwrap().configure("{}", setup()).unwrap();
+    assert_eq!(call(&plugin).unwrap()[0].body, "\"é\" ");
 }
 
 #[test]

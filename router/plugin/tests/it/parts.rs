@@ -139,11 +139,21 @@ pub(crate) fn of_role(parts: &Parts, role: &str) -> Vec<u8> {
 }
 
 /// Puts the types of a world into a core module.
-pub(crate) fn typed(mut module: Vec<u8>, contract: &str, world: &str) -> Vec<u8> {
+pub(crate) fn typed(module: Vec<u8>, contract: &str, world: &str) -> Vec<u8> {
+    encoded(module, contract, world, StringEncoding::UTF8)
+}
+
+/// The same for one whose texts are encoded in this way.
+pub(crate) fn encoded(
+    mut module: Vec<u8>,
+    contract: &str,
+    world: &str,
+    encoding: StringEncoding,
+) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let package = resolve.push_str("plugin.wit", contract).unwrap();
     let world = resolve.select_world(&[package], Some(world)).unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, encoding).unwrap();
     module
 }
 
