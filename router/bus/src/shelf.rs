@@ -71,6 +71,7 @@ struct SetUp {
     is_quiet: bool,
 }
 
+#[derive(Clone)]
 struct Loaded {
     path: String,
     plugin: Result<Plugin, String>,
@@ -82,16 +83,28 @@ impl Shelf {
         host: &Host,
         setup: Setup,
         looked_in: &str,
-        files: Vec<PluginFile>,
+        files: &[PluginFile],
         previous: Option<&Shelf>,
     ) -> Shelf {
-        let loaded: BTreeMap<String, Loaded> = files
-            .into_iter()
-            .map(|PluginFile { name, path, bytes }| {
-                let plugin = host.load(&name, &bytes).map_err(|error| error.to_string());
-                (name, Loaded { path, plugin })
-            })
-            .collect();
+        let loaded = load(host, files).collect();
+        Self::of(host, setup, looked_in, loaded, previous)
+    }
+
+    /// The same plugins, but for those of the files, and without `gone`.
+    pub fn with(&self, files: &[PluginFile], gone: Option<&str>) -> Shelf {
+        let mut loaded = self.loaded.clone();
+        loaded.retain(|name, _| gone != Some(name));
+        loaded.extend(load(&self.host, files));
+        Self::of(&self.host, self.setup.clone(), &self.looked_in, loaded, Some(self))
+    }
+
+    fn of(
+        host: &Host,
+        setup: Setup,
+        looked_in: &str,
+        loaded: BTreeMap<String, Loaded>,
+        previous: Option<&Shelf>,
+    ) -> Shelf {
         let configured = previous.map(|previous| previous.still_of_use(&loaded));
         let pairs = previous.map(|previous| {
             let digest = |loaded: &Loaded| Some(loaded.plugin.as_ref().ok()?.digest().to_owned());
@@ -243,6 +256,15 @@ impl ruleset::Plugins for Shelf {
     fn names(&self) -> Vec<String> {
         self.loaded.keys().cloned().collect()
     }
+}
+
+fn load(host: &Host, files: &[PluginFile]) -> impl Iterator<Item = (String, Loaded)> {
+    let named: Vec<(&str, &[u8])> =
+        files.iter().map(|file| (file.name.as_str(), file.bytes.as_slice())).collect();
+    files.iter().zip(host.load_all(&named)).map(|(file, plugin)| {
+        let plugin = plugin.map_err(|error| error.to_string());
+        (file.name.clone(), Loaded { path: file.path.clone(), plugin })
+    })
 }
 
 fn refused(error: ConfigureError) -> PrepareError {

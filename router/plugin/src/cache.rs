@@ -19,6 +19,7 @@ use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
@@ -40,6 +41,8 @@ pub(crate) struct Cache {
     dir: PathBuf,
     /// Stands for the engine's version and settings.
     engine: u64,
+    /// Files begun, so that each has a name of its own.
+    written: AtomicU64,
 }
 
 impl Cache {
@@ -59,7 +62,7 @@ impl Cache {
         }
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { dir: dir.to_owned(), engine: hasher.finish() })
+        Ok(Self { dir: dir.to_owned(), engine: hasher.finish(), written: AtomicU64::new(0) })
     }
 
     /// The compiled `component`: from the folder, or from `compile`; and which it was.
@@ -102,7 +105,9 @@ impl Cache {
     }
 
     fn write(&self, path: &Path, code: &[u8]) -> io::Result<()> {
-        let aside = path.with_extension(format!("{}.new", std::process::id()));
+        // Two threads may write the same code.
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        let aside = path.with_extension(format!("{}-{number}.new", std::process::id()));
         let mut options = fs::OpenOptions::new();
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
         io::Write::write_all(&mut file, &Sha256::digest(code))?;

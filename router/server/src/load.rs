@@ -69,7 +69,7 @@ impl Source {
         let looked_in = self.folders.plugins.display().to_string();
         let setup = self.setup.clone();
         let shelf =
-            Arc::new(Shelf::load(&self.host, setup, &looked_in, content.plugins, running.shelf));
+            Arc::new(Shelf::load(&self.host, setup, &looked_in, &content.plugins, running.shelf));
         let values = SystemValues::default();
         let none = RuleSet::empty();
         let loaded = ruleset::reload(

@@ -30,7 +30,7 @@ impl Rule {
         let shown = path.display().to_string();
         let bytes = fs::read(path).with_context(|| format!("read {shown}"))?;
         let file = PluginFile { name: subject.name.to_owned(), path: shown, bytes };
-        let shelf = Shelf::load(host, Setup::default(), "this benchmark", vec![file], None);
+        let shelf = Shelf::load(host, Setup::default(), "this benchmark", &[file], None);
         let context = Context {
             values: &Nothing,
             plugins: &shelf,
