@@ -8,15 +8,17 @@
 //! - What is no screen (a file, a pipe) gets everything: this is not called for it.
 
 /// Columns that may go, the first one first.
-const LEAST_NEEDED: [&str; 18] = [
+const LEAST_NEEDED: [&str; 20] = [
     "OFFSET",
     "RAW",
     "OFFSETS",
     "QUEUED",
     "DROPPED",
-    "RULES",
+    "ROLE",
     "MS",
     "UNTIL",
+    "DIGEST",
+    "RULES",
     "EVENT",
     "ATTEMPTS",
     "IN FLIGHT",
@@ -122,6 +124,32 @@ mod tests {
         let before = one.clone();
         assert!(fit(&mut one, 80).is_empty());
         assert_eq!(one, before);
+    }
+
+    #[test]
+    fn a_listing_of_plugins_keeps_who_it_is_how_it_does_and_why() {
+        let heads: &[&str] = &[
+            "PLUGIN", "VERSION", "ROLE", "DIGEST", "STATE", "EVENTS", "ERRORS", "CPU", "RULES",
+            "ERROR",
+        ];
+        let fault = "rule `confirm-orders`, event `0198c5f2-0000`: the plugin crashed in parse: out of range";
+        let row: &[&str] = &[
+            "dedupe-window",
+            "0.1.0",
+            "transformer",
+            "4cabfd7c1f00",
+            "open",
+            "123456",
+            "1234",
+            "12.3 s",
+            "confirm-orders +3",
+            fault,
+        ];
+        let mut one = table(&[heads, row]);
+        assert_eq!(fit(&mut one, 100), ["ROLE", "DIGEST"]);
+        assert!(one[1].last().unwrap().starts_with("rule `confi"), "{one:?}");
+        let mut narrow = table(&[heads, row]);
+        assert_eq!(fit(&mut narrow, 80), ["ROLE", "DIGEST", "RULES"]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::contract::Role;
 use crate::instance::{Answer, Instance};
 use crate::output;
 use crate::ticker::Running;
-use crate::{CallError, Event, Grant, Isolation, StateAccess, turn_is_over};
+use crate::{CallError, Event, Grant, Isolation, StateAccess, clock, turn_is_over};
 
 /// Events that a batch transformer is given at once, at most.
 const LIST_MAX: usize = 64;
@@ -40,8 +40,9 @@ impl<'a> Batch<'a> {
         events: &[Event<'_>],
         states: &[Option<Arc<dyn StateAccess>>],
     ) -> Vec<Answer> {
+        let began = clock::thread_cpu();
         let state = |index: usize| states.get(index).and_then(Option::as_ref);
-        let answers = if self.goes_in_lists() && events.len() > 1 {
+        let answers: Vec<Answer> = if self.goes_in_lists() && events.len() > 1 {
             let lists = events.chunks(LIST_MAX).enumerate();
             lists.flat_map(|(index, list)| self.list(list, index == 0)).collect()
         } else {
@@ -53,6 +54,8 @@ impl<'a> Batch<'a> {
             };
             events.map(one).collect()
         };
+        let cpu = clock::thread_cpu().saturating_sub(began);
+        self.inner.plugin.counters.add(&answers, cpu);
         self.finish();
         answers
     }
@@ -179,6 +182,7 @@ impl Inner {
         if let Err(error) = &answer
             && error.is_plugins_fault()
         {
+            self.plugin.counters.fault(event, error);
             self.faults.report(&self.plugin, event, error, self.setup.lines.as_deref());
         }
         answer

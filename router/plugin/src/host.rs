@@ -24,8 +24,9 @@ use crate::imports::flow::Flow;
 use crate::imports::metrics::Names;
 use crate::instance::{Instance, InstantiateError, State};
 use crate::queue::{Crew, Done, Queue, QueueOptions};
+use crate::tally::Counters;
 use crate::ticker::Ticker;
-use crate::{CodeFrom, LoadError, Loading, Options, Plugin, clock, engine, imports};
+use crate::{CodeFrom, LoadError, Loading, Options, Plugin, Tally, clock, engine, imports};
 
 /// The engine and its threads. Cheap to clone; the threads end with the last handle.
 #[derive(Clone)]
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     names: ByPlugin<Names>,
     /// The same of their lines.
     flows: ByPlugin<Flow>,
+    /// And of what they have done.
+    counters: ByPlugin<Counters>,
     /// Where idle instances can be taken away when slots run out.
     pools: Mutex<Vec<Weak<Idle>>>,
 }
@@ -92,6 +95,7 @@ impl Host {
             loaded: Mutex::default(),
             names: Mutex::default(),
             flows: Mutex::default(),
+            counters: Mutex::default(),
             pools: Mutex::default(),
         });
         Ok(Self { shared, crew })
@@ -112,9 +116,10 @@ impl Host {
             None => self.shared.make(&name, file, digest)?,
         };
         let (names, flow) = (self.shared.names(&name), self.shared.flow(&name));
+        let counters = of(&self.shared.counters, &name, Counters::default);
         let took = clock::monotonic().saturating_sub(began);
-        let loading = Loading { took, code: from };
-        Ok(Plugin { name, code, names, flow, host: Arc::clone(&self.shared), loading })
+        let (loading, host) = (Loading { took, code: from }, Arc::clone(&self.shared));
+        Ok(Plugin { name, code, names, flow, counters, host, loading })
     }
 
     /// Loads several files, on as many threads as plugins may run on: names and bytes, and what comes of each.
@@ -138,6 +143,13 @@ impl Host {
         });
         loaded.sort_by_key(|(place, _)| *place);
         loaded.into_iter().map(|(_, plugin)| plugin).collect()
+    }
+
+    /// What the plugin of this name has done; nothing when none is loaded.
+    pub fn tally(&self, name: &str) -> Tally {
+        let all = self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let counters = all.get(name).and_then(Weak::upgrade);
+        counters.map(|counters| counters.read()).unwrap_or_default()
     }
 
     /// A queue of jobs on the host's threads, which it shares with the other queues by the CPU time that each uses.

@@ -9,6 +9,7 @@ use crate::contract::CONTRACT;
 use crate::host::Shared;
 use crate::imports::flow::Flow;
 use crate::imports::metrics::Names;
+use crate::tally::Counters;
 use crate::{CallError, Grant, Role, Setup};
 
 /// A file that was loaded and tried out. Cheap to clone.
@@ -18,6 +19,7 @@ pub struct Plugin {
     pub(crate) code: Arc<Code>,
     pub(crate) names: Arc<Names>,
     pub(crate) flow: Arc<Flow>,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) host: Arc<Shared>,
     pub(crate) loading: Loading,
 }

@@ -14,6 +14,7 @@ mod scrape;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bus::plugin::Host;
 use bus::{Clock, Router};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -91,6 +92,12 @@ mod name {
     pub(super) const DISABLED: &str = "subscription_disabled";
     pub(super) const FAILURES: &str = "subscription_consecutive_failures";
 
+    pub(super) const PLUGIN_CIRCUIT: &str = "subscription_plugin_circuit_open";
+
+    pub(super) const PLUGIN_EVENTS: &str = "plugin_events";
+    pub(super) const PLUGIN_ERRORS: &str = "plugin_errors";
+    pub(super) const PLUGIN_FAULTS: &str = "plugin_faults";
+    pub(super) const PLUGIN_CPU: &str = "plugin_cpu_seconds";
     pub(super) const PLUGIN_COUNT: &str = "plugin_count";
     pub(super) const PLUGIN_OBSERVED: &str = "plugin_observed";
 
@@ -106,6 +113,14 @@ struct BusLabel {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabel {
     reason: &'static str,
+}
+
+/// What there is to tell of plugins.
+pub(crate) struct PluginFigures {
+    /// What they count by themselves.
+    pub(crate) own: Arc<Figures>,
+    /// Knows what they cost.
+    pub(crate) host: Host,
 }
 
 /// Handles to what is counted where it happens.
@@ -136,7 +151,7 @@ impl Metrics {
         router: Router,
         board: Arc<Board>,
         clock: Arc<dyn Clock>,
-        figures: Arc<Figures>,
+        plugins: PluginFigures,
     ) -> Self {
         let accepted = Family::default();
         let refused = Family::default();
@@ -171,8 +186,13 @@ impl Metrics {
             seconds.clone(),
         );
         registry.register(name::CONNECTIONS, "Open HTTP connections", connections.clone());
-        registry.register_collector(Box::new(scrape::Scrape::new(router, board, clock)));
-        registry.register_collector(Box::new(figures::Shown(figures)));
+        registry.register_collector(Box::new(scrape::Scrape::new(
+            router,
+            board,
+            clock,
+            plugins.host,
+        )));
+        registry.register_collector(Box::new(figures::Shown(plugins.own)));
         let registry = Arc::new(registry);
         let requests = Gauge::default();
         Self {

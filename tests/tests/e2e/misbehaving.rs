@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use receiver::Receiver;
 use serde_json::Value;
 
-use crate::harness::{LONG, Scene};
+use crate::harness::{LONG, Router, Scene};
 
 const EVENT: &str = r#"{"id":"e-1","source":"load","detail-type":"T","detail":{}}"#;
 
@@ -102,7 +102,36 @@ fn a_plugin_that_fails_again_and_again_is_left_alone_and_status_says_why() {
     assert!(of["queued"].as_u64().unwrap() > 0, "the rest waits: {of}");
     let shown = router.run(&["status"]).expect(0).out;
     assert!(shown.contains("plugin `misbehave`"), "{shown}");
+    the_listing_shows_it(&router);
     router.stop().expect(0);
+}
+
+fn the_listing_shows_it(router: &Router) {
+    let listed = router.run(&["plugin", "ls", "-o", "json"]).expect(0).json();
+    let plugin = &listed[0];
+    let (events, errors) = (plugin["events"].as_u64().unwrap(), plugin["errors"].as_u64().unwrap());
+    assert!(0 < errors && errors == events, "{plugin}");
+    assert_eq!(plugin["faults"], errors, "{plugin}");
+    assert!(0 < plugin["cpu_ms"].as_u64().unwrap(), "{plugin}");
+    let fault = plugin["last_fault"].as_str().unwrap();
+    assert!(fault.starts_with("rule `bad`, event `e-") && fault.contains("panicked"), "{fault}");
+    let circuit = &plugin["open_circuits"][0];
+    assert_eq!((&circuit["rule"], &circuit["target"]), (&"bad".into(), &"out".into()), "{plugin}");
+    let shown = router.run(&["plugin", "ls"]).expect(0).out;
+    let is_open = [" open ", " half-open "].iter().any(|state| shown.contains(state));
+    assert!(is_open && shown.contains("rule `bad`, event `e-"), "{shown}");
+
+    let scraped = router.get("/metrics").text();
+    for name in ["events", "errors", "faults", "cpu_seconds"] {
+        let line = format!("slipswitch_plugin_{name}_total{{plugin=\"misbehave\"}} ");
+        let value = scraped.lines().find_map(|found| found.strip_prefix(&line));
+        assert!(
+            value.is_some_and(|value| value.parse::<f64>().unwrap() > 0.0),
+            "{name}: {scraped}"
+        );
+    }
+    let open = "slipswitch_subscription_plugin_circuit_open{bus=\"default\",rule=\"bad\",target=\"out\",replay=\"\"} 1\n";
+    assert!(scraped.contains(open), "{scraped}");
 }
 
 fn subscription<'a>(status: &'a Value, rule: &str) -> &'a Value {

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use crate::harness::{Ended, Process, Router, Scene, plugin};
 
 const TOKEN: &str = "0123456789abcdef0123";
@@ -74,6 +76,23 @@ fn an_upload_is_in_service_when_it_is_answered_and_can_be_taken_back() {
     // A poll later the folder is what runs: nothing is loaded twice.
     let status = router.status();
     assert_eq!(status["generation"]["number"], 6, "{status}");
+}
+
+#[test]
+fn a_plugin_that_runs_beside_another_is_in_use() {
+    let scene = scene();
+    for (name, beside) in [("b", "shadow: next"), ("c", "canary: { plugin: next, share: 10% }")] {
+        let path = format!("rules/{name}.yaml");
+        scene.write(&path, rule(name, "step", &format!("        {beside}\n")));
+    }
+    fs::copy(plugin("order-summary"), scene.path("plugins/next.wasm")).unwrap();
+    let router = scene.serve();
+    let run = |words: &[&str]| with_token(&scene, &router, TOKEN, words);
+    let listed = run(&["ls", "-o", "json"]).expect(0).json();
+    assert_eq!((&listed[0]["name"], &listed[0]["rules"]), (&"next".into(), &json!(["b", "c"])));
+    assert_eq!(listed[1]["rules"], json!(["a", "b", "c"]));
+    run(&["rm", "next"]).expect(1).says(&["b, c use it: take it out of there first"]);
+    assert!(scene.path("plugins/next.wasm").exists());
 }
 
 #[test]

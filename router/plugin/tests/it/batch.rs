@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use slipswitch_plugin::{
     CallError, Configured, Done, Event, Grant, Grants, Isolation, Limits, QueueOptions, Setup,
+    Tally,
 };
 
 use crate::imports::NOW;
@@ -219,4 +220,24 @@ fn a_batch_transformer_that_asks_for_the_clock_sees_the_time_of_each_event() {
     let answers = plugin.call_batch(&events, &[]);
     let is_well: Vec<bool> = answers.iter().map(Result::is_ok).collect();
     assert_eq!(is_well, [true, false, true], "{answers:?}");
+}
+
+#[test]
+fn what_a_plugin_was_given_and_failed_is_told_by_its_name() {
+    let (host, file) = (host(), counting(GUARDED).build());
+    let plugin = host.load("guarded", &file).unwrap();
+    let one = plugin.configure("{}", setup()).unwrap();
+    outcome(&one, &["{}", "{\"bad\":1}", "{}"]);
+    let tally = host.tally("guarded");
+    assert_eq!((tally.events, tally.errors, tally.faults), (3, 1, 1));
+    assert!(Duration::ZERO < tally.cpu, "{tally:?}");
+    let fault = tally.last_fault.unwrap();
+    assert!(fault.starts_with("event `") && fault.contains("the plugin crashed"), "{fault}");
+
+    // Another configuration goes on with the same figures; without the plugin there are none.
+    let other = host.load("guarded", &file).unwrap();
+    outcome(&other.configure(r#"{"a":1}"#, setup()).unwrap(), &["{}"]);
+    assert_eq!(host.tally("guarded").events, 4);
+    drop((one, plugin, other));
+    assert_eq!(host.tally("guarded"), Tally::default());
 }

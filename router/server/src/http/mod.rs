@@ -107,7 +107,7 @@ fn routes(app: Arc<App>) -> axum::Router {
         .route("/api/v1/events/{id}", get(api::events::event))
         .route("/api/v1/status", get(api::status::status))
         .route("/api/v1/rules", get(api::rules::rules))
-        .route("/api/v1/plugins", get(api::plugins::plugins))
+        .route("/api/v1/plugins", get(api::plugin_list::plugins))
         .route("/api/v1/plugins/{name}", put(api::plugins::put).delete(api::plugins::remove))
         .route("/api/v1/plugins/{name}/versions", get(api::plugins::versions))
         .route("/api/v1/plugins/{name}/rollback", post(api::plugins::rollback))

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::journal::{LATENCY_BOUNDS, Stats};
+use bus::plugin::{Host, Tally};
 use bus::{
-    Clock, DeliveryLogStatus, Depth, JournalStatus, Router, SealedStatus, SubscriptionStatus,
+    Clock, DeliveryLogStatus, Depth, JournalStatus, PluginStatus, Router, SealedStatus,
+    SubscriptionStatus,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -20,11 +22,17 @@ pub(super) struct Scrape {
     router: Router,
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
+    host: Host,
 }
 
 impl Scrape {
-    pub(super) fn new(router: Router, board: Arc<Board>, clock: Arc<dyn Clock>) -> Self {
-        Self { router, board, clock }
+    pub(super) fn new(
+        router: Router,
+        board: Arc<Board>,
+        clock: Arc<dyn Clock>,
+        host: Host,
+    ) -> Self {
+        Self { router, board, clock, host }
     }
 }
 
@@ -37,7 +45,9 @@ impl std::fmt::Debug for Scrape {
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
         let out = &mut encoder;
-        reloads(out, &self.board.read())?;
+        let board = self.board.read();
+        reloads(out, &board)?;
+        plugins(out, &board.plugins, &self.host)?;
         let status = self.router.status();
         gauge(out, name::DISPATCHED, "Every event below has been matched", status.dispatched)?;
         delivery_log(out, &status.delivery_log)?;
@@ -199,13 +209,18 @@ fn subscriptions(out: &mut DescriptorEncoder<'_>, all: &[SubscriptionStatus]) ->
             metric.encode(family.encode_family(&labels(subscription))?)?;
         }
     }
-    let gauges: [(&str, &str, Read); 9] = [
+    let gauges: [(&str, &str, Read); 10] = [
         (name::LAG, "Events of the journal not yet looked at", |one| one.lag),
         (name::BEHIND, "Whether it reads the journal by itself", |one| u64::from(one.behind)),
         (name::QUEUED, "Events that wait in memory", |one| as_u64(one.queued)),
         (name::CIRCUIT, "Whether nothing but probes is sent, because its target is down", |one| {
             u64::from(one.circuit.state != "closed")
         }),
+        (
+            name::PLUGIN_CIRCUIT,
+            "Whether no event but probes goes through its plugins, because they crash or spin",
+            |one| u64::from(one.plugins.state != "closed"),
+        ),
         (name::FAILURES, "Failures in a row, up to now", |one| u64::from(one.circuit.failures)),
         (name::PAUSED, "Whether somebody paused it", |one| u64::from(one.paused.is_some())),
         (name::DISABLED, "Whether it is stopped because its target said that it is gone", |one| {
@@ -220,6 +235,34 @@ fn subscriptions(out: &mut DescriptorEncoder<'_>, all: &[SubscriptionStatus]) ->
             let metric = ConstGauge::new(read(subscription));
             metric.encode(family.encode_family(&labels(subscription))?)?;
         }
+    }
+    Ok(())
+}
+
+/// By the plugins that are in service, whatever rules use them.
+fn plugins(out: &mut DescriptorEncoder<'_>, all: &[PluginStatus], host: &Host) -> std::fmt::Result {
+    let tallies: Vec<(&str, Tally)> =
+        all.iter().map(|one| (one.name.as_str(), host.tally(&one.name))).collect();
+    type Read = fn(&Tally) -> u64;
+    let counters: [(&str, &str, Read); 3] = [
+        (name::PLUGIN_EVENTS, "Events that a plugin was given", |one| one.events),
+        (name::PLUGIN_ERRORS, "Events that a plugin made an error of", |one| one.errors),
+        (name::PLUGIN_FAULTS, "Events on which a plugin crashed or went over a limit", |one| {
+            one.faults
+        }),
+    ];
+    for (name, help, read) in counters {
+        let mut family = out.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (plugin, tally) in &tallies {
+            let metric = ConstCounter::new(read(tally));
+            metric.encode(family.encode_family(&[("plugin", *plugin)])?)?;
+        }
+    }
+    let help = "CPU time that a plugin has used";
+    let mut family = out.encode_descriptor(name::PLUGIN_CPU, help, None, MetricType::Counter)?;
+    for (plugin, tally) in &tallies {
+        let metric = ConstCounter::new(tally.cpu.as_secs_f64());
+        metric.encode(family.encode_family(&[("plugin", *plugin)])?)?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use std::io;
 use std::path::PathBuf;
 
 use bus::PluginFile;
-use bus::ruleset::{RuleSet, Step};
+use bus::ruleset::{Rule, RuleSet, Step};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
@@ -52,7 +52,7 @@ pub(crate) enum Refusal {
     #[error("there is no plugin `{name}`")]
     Unknown { name: String },
 
-    #[error("{} {}: take it out of there first", .rules.join(", "), if .rules.len() == 1 { "uses it" } else { "use it" })]
+    #[error("{} {} it: take it out of there first", .rules.join(", "), if .rules.len() == 1 { "uses" } else { "use" })]
     InUse { rules: Vec<String> },
 
     #[error("the folder of plugins cannot be changed: {0}")]
@@ -129,7 +129,8 @@ pub(crate) fn try_change(
     match (&new, &before) {
         (None, None) => return Err(Refusal::Unknown { name }),
         (None, Some(_)) => {
-            let rules = running.rules.map_or_else(Vec::new, |rules| users(rules, &name));
+            let users = running.rules.map_or_else(Vec::new, |rules| users(rules, &name));
+            let rules: Vec<String> = users.iter().map(|rule| rule.name.clone()).collect();
             if !rules.is_empty() {
                 return Err(Refusal::InUse { rules });
             }
@@ -166,11 +167,16 @@ pub(crate) fn try_change(
     Ok(Tried { compiled, seen, version, digest, path, before })
 }
 
-/// The rules with a step of this plugin.
-pub(crate) fn users(rules: &RuleSet, name: &str) -> Vec<String> {
-    let uses = |step: &Step| matches!(step, Step::Plugin { name: used, .. } if used == name);
+/// The rules with a step of this plugin, or with one that it runs beside, as a shadow or a canary.
+pub(crate) fn users<'a>(rules: &'a RuleSet, name: &str) -> Vec<&'a Rule> {
+    let uses = |step: &Step| match step {
+        Step::Plugin { name: used, step } => {
+            used == name || step.beside().is_some_and(|beside| beside.plugin == name)
+        }
+        Step::Input(_) => false,
+    };
     let rules = rules.rules().iter();
     let using =
         rules.filter(|rule| rule.targets.iter().any(|target| target.steps.iter().any(uses)));
-    using.map(|rule| rule.name.clone()).collect()
+    using.map(|rule| &**rule).collect()
 }

@@ -8,6 +8,7 @@ pub(crate) mod versions;
 use std::sync::Arc;
 
 use bus::Clock;
+use bus::plugin::Host;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
@@ -24,6 +25,8 @@ pub(crate) struct Desk {
     pub(crate) figures: Arc<Figures>,
     pub(crate) versions: Versions,
     pub(crate) intake: Intake,
+    /// Knows what each plugin has done.
+    pub(crate) host: Host,
     /// What lets somebody change plugins; none: nobody may.
     pub(crate) upload_token: Option<Token>,
     /// True when the router stops: answers that last end then.
@@ -35,6 +38,7 @@ impl Desk {
     pub(crate) fn open(
         config: &Config,
         clock: &Arc<dyn Clock>,
+        host: &Host,
         stop: watch::Receiver<bool>,
     ) -> Result<(Self, mpsc::Receiver<Asked>), String> {
         let settings = &config.plugin;
@@ -44,6 +48,7 @@ impl Desk {
             figures: Arc::default(),
             versions: Versions::new(&config.data_dir, settings.versions, settings.versions_bytes),
             intake,
+            host: host.clone(),
             upload_token: settings.upload_token.as_ref().map(TokenPlace::read).transpose()?,
             stop,
         };

@@ -53,7 +53,7 @@ impl Running {
         let host = host(&config)?;
         let (stop, stopped) = watch::channel(false);
         let (desk, asked) =
-            Desk::open(&config, &clock, stopped.clone()).map_err(RunError::Config)?;
+            Desk::open(&config, &clock, &host, stopped.clone()).map_err(RunError::Config)?;
         let source = Source {
             folders: folders(&config),
             buses: config.buses.clone(),
@@ -195,11 +195,11 @@ fn app(
     board: &Arc<Board>,
     desk: Desk,
 ) -> Arc<App> {
-    let figures = Arc::clone(&desk.figures);
+    let plugins = PluginFigures { own: Arc::clone(&desk.figures), host: desk.host.clone() };
     Arc::new(App {
         router: router.clone(),
         clock: Arc::clone(clock),
-        metrics: Metrics::new(router.clone(), Arc::clone(board), Arc::clone(clock), figures),
+        metrics: Metrics::new(router.clone(), Arc::clone(board), Arc::clone(clock), plugins),
         board: Arc::clone(board),
         limits: config.limits.clone(),
         body_time: config.http.body,

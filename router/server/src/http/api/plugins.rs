@@ -1,4 +1,4 @@
-//! `/api/v1/plugins`: what is in service, its lines and versions, and another one in its place.
+//! `/api/v1/plugins`: lines and versions of what is in service, and another one in its place.
 //!
 //! # Invariants
 //!
@@ -11,7 +11,6 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
-use bus::PluginStatus;
 use bus::plugin::Level;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -20,7 +19,7 @@ use super::{body, drain, named, query};
 use crate::http::body::Bounds;
 use crate::http::error::{Kind, Problem};
 use crate::http::{App, json, pieces, shown};
-use crate::plugins::intake::{Change, Refusal, users};
+use crate::plugins::intake::{Change, Refusal};
 use crate::plugins::lines::Follower;
 use crate::plugins::versions::Version;
 
@@ -28,22 +27,6 @@ const FILE_BYTES_MAX: usize = 64 << 20;
 const NAME_CHARS_MAX: usize = 100;
 /// A follower hears something at least so often, and so does whatever stands between.
 const BEAT: Duration = Duration::from_secs(15);
-
-#[derive(Serialize)]
-struct View {
-    #[serde(flatten)]
-    status: PluginStatus,
-    /// The rules that name it.
-    rules: Vec<String>,
-}
-
-pub(in crate::http) async fn plugins(State(app): State<Arc<App>>) -> Response {
-    let rules = app.router.rules();
-    let plugins = app.board.read().plugins.into_iter();
-    let views: Vec<View> =
-        plugins.map(|status| View { rules: users(&rules, &status.name), status }).collect();
-    json(&views)
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
