@@ -2,27 +2,37 @@
 //!
 //! # Invariants
 //!
-//! - **bounded**: so many lines and bytes for a plugin, so many plugins; the oldest lines go first.
+//! - **bounded**: so many lines and bytes for a plugin, so many plugins; the oldest lines go first, and all of them with
+//!   their plugin.
 //! - Lines below `info` are read out of a plugin only while somebody follows them.
-//! - A follower that is slow misses lines (their numbers show it); it never holds a plugin up.
+//! - A follower that is slow misses lines (their numbers show it); it never holds a plugin up: it looks now and then, at
+//!   what is new alone, and takes a page of it.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bus::Clock;
 use bus::plugin::{Level, Line, LineSink};
 use event::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
+use tracing::warn;
 
 /// Plugins with lines; further ones have none.
 const PLUGINS_MAX: usize = 256;
 /// Of the lines of one plugin together.
 const BYTES_MAX: usize = 512 << 10;
+/// Of what a follower gets at once.
+const PAGE_LINES_MAX: usize = 1_000;
+const PAGE_BYTES_MAX: usize = 256 << 10;
+/// Between two looks of a follower.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A line as a follower sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Kept {
     /// Counts the lines of all plugins since the start.
     pub(crate) number: u64,
@@ -43,6 +53,7 @@ pub(crate) struct Lines {
     last: watch::Sender<u64>,
     /// Followers by the least level that they want.
     followers: [AtomicUsize; 5],
+    is_full_said: AtomicBool,
 }
 
 #[derive(Default)]
@@ -53,8 +64,17 @@ struct Rings {
 
 #[derive(Default)]
 struct Ring {
-    lines: VecDeque<(Level, Kept)>,
+    /// By their numbers, which grow.
+    lines: VecDeque<(Level, Arc<Kept>)>,
     bytes: usize,
+}
+
+/// The next line of one ring; the greatest is the one that came first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Next {
+    number: Reverse<u64>,
+    ring: usize,
+    kept: Arc<Kept>,
 }
 
 /// Somebody who reads along; the lines that only he wants are no longer read when he goes.
@@ -70,13 +90,14 @@ pub(crate) struct Follower {
 /// What a follower has next.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Page {
-    pub(crate) lines: Vec<Kept>,
+    pub(crate) lines: Vec<Arc<Kept>>,
 }
 
 impl Lines {
     pub(crate) fn new(clock: Arc<dyn Clock>, kept_max: usize) -> Self {
         let (last, _) = watch::channel(0);
-        Self { clock, kept_max, rings: Mutex::default(), last, followers: Default::default() }
+        let (rings, followers) = (Mutex::default(), Default::default());
+        Self { clock, kept_max, rings, last, followers, is_full_said: AtomicBool::new(false) }
     }
 
     /// From the lines that are kept on.
@@ -86,15 +107,36 @@ impl Lines {
         Follower { lines: Arc::clone(self), plugin, level, seen: 0, changed }
     }
 
-    fn after(&self, seen: u64, plugin: Option<&str>, level: Level) -> Vec<Kept> {
+    /// Forgets the lines of plugins that are not there any more.
+    pub(crate) fn retain(&self, is_there: impl Fn(&str) -> bool) {
+        self.lock().of.retain(|plugin, _| is_there(plugin));
+    }
+
+    /// The next page of the lines behind `seen`, and the number up to which nothing is left out.
+    fn after(&self, seen: u64, plugin: Option<&str>, level: Level) -> (Vec<Arc<Kept>>, u64) {
         let rings = self.lock();
         let chosen =
             rings.of.iter().filter(|(name, _)| plugin.is_none_or(|wanted| wanted == *name));
-        let lines = chosen.flat_map(|(_, ring)| &ring.lines);
-        let wanted = lines.filter(|(of, kept)| level <= *of && seen < kept.number);
-        let mut found: Vec<Kept> = wanted.map(|(_, kept)| kept.clone()).collect();
-        found.sort_by_key(|kept| kept.number);
-        found
+        let mut news: Vec<_> = chosen
+            .map(|(_, ring)| {
+                let first = ring.lines.partition_point(|(_, kept)| kept.number <= seen);
+                ring.lines.range(first..).filter(|(of, _)| level <= *of).map(|(_, kept)| kept)
+            })
+            .collect();
+        let mut heads = BinaryHeap::new();
+        for ring in 0..news.len() {
+            heads.extend(next(&mut news, ring));
+        }
+        let (mut page, mut bytes) = (Vec::new(), 0);
+        while let Some(Next { number, ring, kept }) = heads.pop() {
+            bytes += kept.line.len();
+            page.push(kept);
+            if PAGE_LINES_MAX <= page.len() || PAGE_BYTES_MAX <= bytes {
+                return (page, number.0);
+            }
+            heads.extend(next(&mut news, ring));
+        }
+        (page, rings.next)
     }
 
     fn count(&self, level: Level) -> &AtomicUsize {
@@ -127,6 +169,11 @@ impl LineSink for Lines {
         let time = self.clock.now();
         let mut rings = self.lock();
         if rings.of.len() >= PLUGINS_MAX && !rings.of.contains_key(line.plugin) {
+            drop(rings);
+            if !self.is_full_said.swap(true, Ordering::Relaxed) {
+                let plugin = line.plugin;
+                warn!(plugin, plugins_max = PLUGINS_MAX, "too many plugins have lines, not kept");
+            }
             return;
         }
         rings.next += 1;
@@ -142,7 +189,7 @@ impl LineSink for Lines {
         };
         let ring = rings.of.entry(line.plugin.to_owned()).or_default();
         ring.bytes += kept.line.len();
-        ring.lines.push_back((line.level, kept));
+        ring.lines.push_back((line.level, Arc::new(kept)));
         while self.kept_max < ring.lines.len() || BYTES_MAX < ring.bytes {
             let Some((_, gone)) = ring.lines.pop_front() else { break };
             ring.bytes -= gone.line.len();
@@ -153,21 +200,25 @@ impl LineSink for Lines {
 }
 
 impl Follower {
-    /// The lines since the last look; empty when there are none.
+    /// The next lines since the last look, as many as go into a page; empty when there are none.
     pub(crate) fn take(&mut self) -> Page {
-        let lines = self.lines.after(self.seen, self.plugin.as_deref(), self.level);
-        if let Some(last) = lines.last() {
-            self.seen = last.number;
-        }
+        let (lines, seen) = self.lines.after(self.seen, self.plugin.as_deref(), self.level);
+        self.seen = seen;
         Page { lines }
     }
 
-    /// Returns when there may be another line.
+    /// Returns when there may be another line, and not at once: lines come by the thousand.
     pub(crate) async fn wait(&mut self) {
         if self.changed.changed().await.is_err() {
             std::future::pending().await
         }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+fn next<'a>(news: &mut [impl Iterator<Item = &'a Arc<Kept>>], ring: usize) -> Option<Next> {
+    let kept = news.get_mut(ring)?.next()?;
+    Some(Next { number: Reverse(kept.number), ring, kept: Arc::clone(kept) })
 }
 
 impl Drop for Follower {
@@ -190,7 +241,7 @@ mod tests {
     }
 
     fn texts(page: Page) -> Vec<String> {
-        page.lines.into_iter().map(|kept| format!("{} {}", kept.plugin, kept.line)).collect()
+        page.lines.iter().map(|kept| format!("{} {}", kept.plugin, kept.line)).collect()
     }
 
     #[test]
@@ -215,8 +266,42 @@ mod tests {
         for _ in 0..200 {
             say(&lines, "a", Level::Info, &"x".repeat(4096));
         }
-        let kept = lines.follow(None, Level::Info).take().lines.len();
-        assert_eq!(kept * 4096, BYTES_MAX);
+        let mut all = lines.follow(None, Level::Info);
+        let pages = [0; 3].map(|_| all.take().lines.len() * 4096);
+        assert_eq!(pages, [PAGE_BYTES_MAX, BYTES_MAX - PAGE_BYTES_MAX, 0]);
+    }
+
+    #[test]
+    fn a_page_is_bounded_and_the_next_goes_on_where_it_ended_whatever_plugin_comes_next() {
+        let lines = lines(1_000_000);
+        for number in 0..3 * PAGE_LINES_MAX {
+            let plugin = if number % 3 == 0 { "a" } else { "b" };
+            say(&lines, plugin, Level::Info, &number.to_string());
+        }
+        let mut all = lines.follow(None, Level::Info);
+        for page in 0..3 {
+            let taken = all.take().lines;
+            let numbers: Vec<usize> = taken.iter().map(|kept| kept.line.parse().unwrap()).collect();
+            let expected: Vec<usize> =
+                (page * PAGE_LINES_MAX..(page + 1) * PAGE_LINES_MAX).collect();
+            assert_eq!(numbers, expected);
+        }
+        assert_eq!(all.take(), Page::default());
+    }
+
+    #[test]
+    fn lines_go_with_their_plugin_and_make_room_for_another() {
+        let lines = lines(10);
+        for number in 0..PLUGINS_MAX {
+            say(&lines, &format!("p-{number}"), Level::Info, "1");
+        }
+        say(&lines, "over", Level::Info, "2");
+        let mut all = lines.follow(None, Level::Info);
+        assert_eq!(all.take().lines.len(), PLUGINS_MAX);
+        lines.retain(|plugin| plugin == "p-7");
+        say(&lines, "over", Level::Info, "3");
+        assert_eq!(texts(all.take()), ["over 3"]);
+        assert_eq!(texts(lines.follow(None, Level::Info).take()), ["p-7 1", "over 3"]);
     }
 
     #[test]
@@ -236,5 +321,17 @@ mod tests {
         say(&lines, "a", Level::Info, "1");
         follower.wait().await;
         assert_eq!(texts(follower.take()), ["a 1"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_follower_looks_now_and_then_however_many_lines_come() {
+        let lines = lines(10);
+        let mut follower = lines.follow(None, Level::Info);
+        let began = tokio::time::Instant::now();
+        for _ in 0..3 {
+            say(&lines, "a", Level::Info, "1");
+            follower.wait().await;
+        }
+        assert_eq!(began.elapsed(), 3 * LOOK_EVERY);
     }
 }

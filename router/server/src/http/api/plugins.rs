@@ -60,7 +60,7 @@ pub(in crate::http) async fn logs(
                 if !lines.is_empty() {
                     let mut text = Vec::new();
                     for line in &lines {
-                        serde_json::to_writer(&mut text, line)?;
+                        serde_json::to_writer(&mut text, &**line)?;
                         text.push(b'\n');
                     }
                     return Ok::<_, serde_json::Error>(Some((Bytes::from(text), follower)));
