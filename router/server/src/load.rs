@@ -6,12 +6,12 @@
 //! - A file whose rules run and that has become empty is a problem: it is half saved more often than meant.
 //! - Synchronous: the caller chooses the thread.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bus::Shelf;
 use bus::plugin::{self, Host};
 use bus::ruleset::{self, Diagnostic, RuleSet, SourceFile, TestReport};
+use bus::{PluginFile, Shelf};
 
 use crate::folder::{Content, FolderError, Folders, whole_file};
 use crate::values::{Digests, SystemValues};
@@ -32,6 +32,7 @@ pub(crate) struct Source {
 pub(crate) struct Running<'a> {
     pub(crate) rules: Option<&'a RuleSet>,
     pub(crate) shelf: Option<&'a Shelf>,
+    pub(crate) texts: Option<&'a Texts>,
 }
 
 /// Rules that compiled.
@@ -39,8 +40,10 @@ pub(crate) struct Running<'a> {
 pub(crate) struct Compiled {
     pub(crate) rules: Arc<RuleSet>,
     pub(crate) shelf: Arc<Shelf>,
+    /// The plugins' files that were loaded for it.
+    pub(crate) plugins: Arc<Vec<PluginFile>>,
     pub(crate) files: usize,
-    texts: Texts,
+    pub(crate) texts: Texts,
 }
 
 /// Compiled, or why not; and the files besides the folders whose change changes the outcome.
@@ -49,9 +52,9 @@ pub(crate) struct Outcome {
     pub(crate) values_from: Digests,
 }
 
-/// The texts of the rule files, to show their lines in diagnostics.
+/// The texts of the rule files by path, to show their lines in diagnostics. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Texts(HashMap<String, String>);
+pub(crate) struct Texts(Arc<BTreeMap<String, String>>);
 
 /// Why rules do not run.
 #[derive(Debug)]
@@ -68,8 +71,11 @@ impl Source {
     pub(crate) fn compile(&self, content: Content, running: &Running<'_>) -> Outcome {
         let looked_in = self.folders.plugins.display().to_string();
         let setup = self.setup.clone();
-        let shelf =
-            Arc::new(Shelf::load(&self.host, setup, &looked_in, &content.plugins, running.shelf));
+        let shelf = Shelf::load(&self.host, setup, &looked_in, &content.plugins, running.shelf);
+        self.compile_with(Arc::new(shelf), content, running)
+    }
+
+    fn compile_with(&self, shelf: Arc<Shelf>, content: Content, running: &Running<'_>) -> Outcome {
         let values = SystemValues::default();
         let none = RuleSet::empty();
         let loaded = ruleset::reload(
@@ -86,7 +92,8 @@ impl Source {
         let texts = Texts::of(content.rules);
         let compiled = match loaded {
             Ok(rules) if content.problems.is_empty() => {
-                Ok(Compiled { rules: Arc::new(rules), shelf, files, texts })
+                let plugins = Arc::new(content.plugins);
+                Ok(Compiled { rules: Arc::new(rules), shelf, plugins, files, texts })
             }
             loaded => {
                 let mut diagnostics = content.problems;
@@ -99,7 +106,25 @@ impl Source {
 
     /// Compiles what may take the place of `running`, and runs the inline tests.
     pub(crate) fn load(&self, content: Content, running: Running<'_>) -> Outcome {
-        let mut outcome = self.compile(content, &running);
+        Self::tested(self.compile(content, &running), running)
+    }
+
+    /// As `load`, of what runs with another file of a plugin, or with one plugin less. None when nothing runs.
+    pub(crate) fn load_beside(
+        &self,
+        file: Option<PluginFile>,
+        gone: Option<&str>,
+        running: Running<'_>,
+    ) -> Option<Outcome> {
+        let Running { shelf: Some(shelf), texts: Some(texts), .. } = running else { return None };
+        let plugins: Vec<PluginFile> = file.into_iter().collect();
+        let shelf = Arc::new(shelf.with(&plugins, gone));
+        let (rules, problems) = (texts.files(), Vec::new());
+        let content = Content { rules, plugins, problems, digest: [0; 32] };
+        Some(Self::tested(self.compile_with(shelf, content, &running), running))
+    }
+
+    fn tested(mut outcome: Outcome, running: Running<'_>) -> Outcome {
         outcome.compiled = outcome.compiled.and_then(|compiled| {
             let emptied = running.rules.map_or_else(Vec::new, |rules| compiled.emptied(rules));
             if !emptied.is_empty() {
@@ -169,7 +194,13 @@ impl Rejection {
 
 impl Texts {
     fn of(files: Vec<SourceFile>) -> Self {
-        Self(files.into_iter().map(|file| (file.path, file.text)).collect())
+        Self(Arc::new(files.into_iter().map(|file| (file.path, file.text)).collect()))
+    }
+
+    /// The files again, sorted by path.
+    fn files(&self) -> Vec<SourceFile> {
+        let files = self.0.iter();
+        files.map(|(path, text)| SourceFile { path: path.clone(), text: text.clone() }).collect()
     }
 
     fn render(&self, diagnostics: &[Diagnostic], color: bool) -> String {

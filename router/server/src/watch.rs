@@ -18,7 +18,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Clock, PluginStatus, Router, Shelf, SwapError};
+use bus::ruleset::RuleSet;
+use bus::{Clock, PluginFile, PluginStatus, Router, Shelf, SwapError};
 use event::Timestamp;
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
@@ -31,8 +32,9 @@ use tracing::{debug, error, info, warn};
 use crate::config;
 use crate::folder::Folders;
 use crate::health::Health;
-use crate::load::{Compiled, Outcome, Rejection, Running, Source};
+use crate::load::{Compiled, Outcome, Rejection, Running, Source, Texts};
 use crate::plugins::intake::{self, Asked, Refusal, Taken, Tried};
+use crate::plugins::lines::Lines;
 use crate::plugins::versions::Versions;
 use crate::reload::{Board, LastError};
 use crate::values::{self, Digests};
@@ -89,8 +91,15 @@ pub(crate) struct Reloader {
     pub(crate) clock: Arc<dyn Clock>,
     /// The plugins of the running rules.
     pub(crate) shelf: Option<Arc<Shelf>>,
+    /// The rule files of the running rules.
+    pub(crate) texts: Option<Texts>,
+    /// The files of the plugins that run and that nobody has taken down yet.
+    pub(crate) files: Arc<Vec<PluginFile>>,
     pub(crate) seen: Seen,
+    /// The digest of what runs: of what was seen, unless that was rejected or could not be swapped in.
+    pub(crate) in_service: Option<[u8; 32]>,
     pub(crate) versions: Versions,
+    pub(crate) lines: Arc<Lines>,
     /// Changes of plugins that somebody sends.
     pub(crate) asked: mpsc::Receiver<Asked>,
     /// Listening before the router is announced: until then a SIGHUP ends the process.
@@ -114,7 +123,13 @@ impl Reloader {
         let mut poll = tokio::time::interval(settings.poll);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut health = Health::default();
-        self.note(self.board.read().plugins).await;
+        let versions = self.versions.clone();
+        let sweeping = tokio::task::spawn_blocking(move || versions.sweep());
+        if let Err(error) = sweeping.await.expect("a panic ends the process") {
+            warn!(%error, "the versions of plugins are not tidied up");
+        }
+        let files = std::mem::take(&mut self.files);
+        self.note(self.board.read().plugins, files).await;
         loop {
             let cause = tokio::select! {
                 _ = stop.changed() => return,
@@ -141,22 +156,24 @@ impl Reloader {
 
     /// Looks, and does what follows from it. Returns whether something had changed.
     async fn turn(&mut self, cause: Cause) -> bool {
-        let (source, shelf, before) = (self.source.clone(), self.shelf.clone(), self.seen.clone());
-        let rules = self.router.rules();
+        let (source, before) = (self.source.clone(), self.seen.clone());
+        let (rules, shelf, texts) = self.running();
         let looking = tokio::task::spawn_blocking(move || {
-            let running = Running { rules: Some(&rules), shelf: shelf.as_deref() };
+            let (shelf, texts) = (shelf.as_deref(), texts.as_ref());
+            let running = Running { rules: Some(&rules), shelf, texts };
             match cause {
                 Cause::Polled | Cause::Notified => look(&source, running, Some(&before)),
                 Cause::Asked => look(&source, running, None),
             }
         });
         let Look { seen, outcome } = looking.await.expect("a panic ends the process");
+        let digest = seen.digest;
         self.seen = seen;
         match outcome {
             None => debug!("folders looked at, content unchanged"),
             Some(Ok(compiled)) => {
                 // What goes wrong is logged and on the board.
-                drop(self.swap(compiled).await);
+                drop(self.swap(compiled, Some(digest)).await);
             }
             Some(Err(rejection)) => self.reject(&rejection),
         }
@@ -173,10 +190,11 @@ impl Reloader {
 
     /// Tries a change of the plugins, and takes it into service.
     async fn change(&mut self, Asked { change, answer }: Asked) {
-        let (source, shelf) = (self.source.clone(), self.shelf.clone());
-        let rules = self.router.rules();
+        let source = self.source.clone();
+        let (rules, shelf, texts) = self.running();
         let trying = tokio::task::spawn_blocking(move || {
-            let running = Running { rules: Some(&rules), shelf: shelf.as_deref() };
+            let (shelf, texts) = (shelf.as_deref(), texts.as_ref());
+            let running = Running { rules: Some(&rules), shelf, texts };
             intake::try_change(&source, running, change)
         });
         let taken = match trying.await.expect("a panic ends the process") {
@@ -193,14 +211,22 @@ impl Reloader {
     async fn take(&mut self, tried: Tried) -> Result<Taken, Refusal> {
         let Tried { version, digest, seen, .. } = &tried;
         let (version, digest) = (version.clone(), digest.clone());
-        if seen.digest == self.seen.digest {
+        let is_in_service = match &tried.broken {
+            None => self.in_service == Some(seen.digest) && self.seen.digest == seen.digest,
+            Some(_) => digest.is_some() && self.digest_of(&tried.name) == digest,
+        };
+        if is_in_service {
             let generation = self.board.read().generation.number;
             return Ok(Taken { version, digest, generation, is_new: false });
         }
         let (seen, compiled) = (seen.clone(), tried.compiled.clone());
-        match self.swap(compiled).await {
+        let in_service = tried.broken.is_none().then_some(seen.digest);
+        match self.swap(compiled, in_service).await {
             Ok(generation) => {
                 self.seen = seen;
+                if let Some(rejection) = &tried.broken {
+                    self.reject(rejection);
+                }
                 Ok(Taken { version, digest, generation, is_new: true })
             }
             Err(reason) => {
@@ -211,16 +237,32 @@ impl Reloader {
         }
     }
 
+    /// What the next rules are compared with, for another thread.
+    fn running(&self) -> (Arc<RuleSet>, Option<Arc<Shelf>>, Option<Texts>) {
+        (self.router.rules(), self.shelf.clone(), self.texts.clone())
+    }
+
+    /// The digest of the plugin of this name that runs.
+    fn digest_of(&self, name: &str) -> Option<String> {
+        let plugins = self.board.read().plugins;
+        plugins.into_iter().find(|plugin| plugin.name == name)?.digest
+    }
+
     /// Keeps the versions that are in service now.
-    async fn note(&self, plugins: Vec<PluginStatus>) {
+    async fn note(&self, plugins: Vec<PluginStatus>, files: Arc<Vec<PluginFile>>) {
+        self.lines.retain(|name| plugins.iter().any(|plugin| plugin.name == name));
         let (versions, now) = (self.versions.clone(), self.clock.now());
-        let noting = tokio::task::spawn_blocking(move || versions.note(&plugins, now));
+        let noting = tokio::task::spawn_blocking(move || versions.note(&plugins, &files, now));
         noting.await.expect("a panic ends the process");
     }
 
     /// The new generation, or why the old one stays.
-    async fn swap(&mut self, compiled: Compiled) -> Result<u64, String> {
-        let Compiled { rules, shelf, .. } = compiled;
+    async fn swap(
+        &mut self,
+        compiled: Compiled,
+        in_service: Option<[u8; 32]>,
+    ) -> Result<u64, String> {
+        let Compiled { rules, shelf, plugins, texts, .. } = compiled;
         let (digest, count) = (rules.digest().to_owned(), rules.rules().len());
         if let Err(error) = self.router.swap(rules).await {
             let message = error.to_string();
@@ -236,9 +278,9 @@ impl Reloader {
         }
         let listing = shelf.listing();
         let generation = self.board.swapped(&digest, count, listing.clone(), self.clock.now());
-        self.shelf = Some(shelf);
+        (self.shelf, self.texts, self.in_service) = (Some(shelf), Some(texts), in_service);
         info!(generation, rules = count, "rules swapped");
-        self.note(listing).await;
+        self.note(listing, plugins).await;
         Ok(generation)
     }
 

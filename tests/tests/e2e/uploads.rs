@@ -96,6 +96,49 @@ fn a_plugin_that_runs_beside_another_is_in_use() {
 }
 
 #[test]
+fn one_can_go_back_while_an_unrelated_rule_file_is_broken() {
+    let scene = scene();
+    let router = scene.serve();
+    let run = |words: &[&str]| with_token(&scene, &router, TOKEN, words);
+    let other = plugin("misbehave").display().to_string();
+    run(&["put", &other, "--name", "step"]).expect(0);
+    scene.write("rules/half.yaml", "name: [\n");
+    router.wait_for_status(|status| !status["last_error"].is_null());
+
+    // What is wrong with the plugin itself is still told.
+    scene.write("text.wasm", "hello");
+    run(&["put", &scene.path("text.wasm").display().to_string(), "--name", "step"])
+        .expect(1)
+        .says(&["rules/a.yaml:7:17", "not WebAssembly", "nothing was changed"]);
+    assert_eq!(step(&scene), fs::read(&other).unwrap());
+
+    let back = run(&["rollback", "step"]).expect(0);
+    assert!(back.out.contains(": in service, generation 3"), "{}", back.out);
+    assert_eq!(step(&scene), fs::read(plugin("order-summary")).unwrap());
+    let again = run(&["put", &plugin("order-summary").display().to_string(), "--name", "step"]);
+    assert!(again.expect(0).out.contains("was in service already, generation 3"));
+    let status = router.status();
+    let rendered = status["last_error"]["rendered"].as_str().unwrap();
+    assert!(rendered.contains("half.yaml"), "the folder is still broken: {rendered}");
+    assert_eq!(status["generation"]["rules"], 1);
+
+    // Another plugin that is broken does not stand in the way either, and the mend is taken up.
+    fs::remove_file(scene.path("rules/half.yaml")).unwrap();
+    router.wait_for_status(|status| status["last_error"].is_null());
+    fs::copy(plugin("redact"), scene.path("plugins/other.wasm")).unwrap();
+    let config = "        config: { fields: [$.detail.x] }\n";
+    scene.write("rules/b.yaml", rule("b", "other", config));
+    router.wait_for_status(|status| status["generation"]["rules"] == 2);
+    scene.write("plugins/other.wasm", "damaged");
+    router.wait_for_status(|status| !status["last_error"].is_null());
+    run(&["put", &other, "--name", "step"]).expect(0);
+    let versions = run(&["versions", "other", "-o", "json"]).expect(0).json();
+    run(&["rollback", "other", versions[0]["digest"].as_str().unwrap()]).expect(0);
+    router.wait_for_status(|status| status["last_error"].is_null());
+    assert_eq!(step(&scene), fs::read(&other).unwrap());
+}
+
+#[test]
 fn what_does_not_load_or_breaks_a_test_is_refused_whole() {
     let scene = scene();
     let tests =

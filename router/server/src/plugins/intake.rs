@@ -7,6 +7,7 @@
 //! # Invariants
 //!
 //! - **old rules beat bad rules**: what does not load, or breaks a rule or its tests, leaves the folder as it was.
+//! - A folder that is broken already does not stand in the way: the change is tried with what runs then.
 //! - One change at a time, and none beside a reload: both are turns of the reloader.
 
 use std::fs;
@@ -95,6 +96,9 @@ pub(crate) struct Tried {
     pub(crate) seen: Seen,
     pub(crate) version: Option<String>,
     pub(crate) digest: Option<String>,
+    pub(crate) name: String,
+    /// Why what lies in the folders does not run, with the change as without: what runs has the change alone.
+    pub(crate) broken: Option<Rejection>,
     path: PathBuf,
     before: Option<Vec<u8>>,
 }
@@ -115,8 +119,9 @@ pub(crate) fn try_change(
     running: Running<'_>,
     change: Change,
 ) -> Result<Tried, Refusal> {
-    let mut content =
-        source.folders.read().map_err(|error| Refusal::Rejected(Rejection::folder(&error)))?;
+    let read =
+        || source.folders.read().map_err(|error| Refusal::Rejected(Rejection::folder(&error)));
+    let mut content = read()?;
     let (Change::Put { name, .. } | Change::Remove { name }) = &change;
     let name = name.clone();
     let path = source.folders.plugins.join(&name).with_added_extension("wasm");
@@ -126,7 +131,7 @@ pub(crate) fn try_change(
         Change::Put { bytes, .. } => Some(bytes),
         Change::Remove { .. } => None,
     };
-    match (&new, &before) {
+    let file = match (&new, &before) {
         (None, None) => return Err(Refusal::Unknown { name }),
         (None, Some(_)) => {
             let users = running.rules.map_or_else(Vec::new, |rules| users(rules, &name));
@@ -134,6 +139,7 @@ pub(crate) fn try_change(
             if !rules.is_empty() {
                 return Err(Refusal::InUse { rules });
             }
+            None
         }
         (Some(bytes), _) => {
             let file = PluginFile {
@@ -141,14 +147,25 @@ pub(crate) fn try_change(
                 path: path.display().to_string(),
                 bytes: bytes.to_vec(),
             };
-            content.plugins.push(file);
+            content.plugins.push(file.clone());
             content.plugins.sort_by(|a, b| PathBuf::from(&a.path).cmp(&PathBuf::from(&b.path)));
+            Some(file)
         }
-    }
+    };
     content.digest = content.computed_digest();
     let digest = content.digest;
     let Outcome { compiled, values_from } = source.load(content, running);
-    let compiled = compiled.map_err(Refusal::Rejected)?;
+    let (compiled, broken) = match compiled {
+        Ok(compiled) => (compiled, None),
+        Err(rejection) => {
+            // Was it broken before? Then the change is not to blame, and must not wait for somebody else's mend.
+            let is_broken = source.load(read()?, running).compiled.is_err();
+            let gone = file.is_none().then_some(name.as_str());
+            let outcome = is_broken.then(|| source.load_beside(file, gone, running)).flatten();
+            let Some(outcome) = outcome else { return Err(Refusal::Rejected(rejection)) };
+            (outcome.compiled.map_err(Refusal::Rejected)?, Some(rejection))
+        }
+    };
     let status = compiled.shelf.listing().into_iter().find(|status| status.name == name);
     if let Some(error) = status.as_ref().and_then(|status| status.error.clone()) {
         return Err(Refusal::NoPlugin(error));
@@ -164,7 +181,7 @@ pub(crate) fn try_change(
     let seen = Seen { stamp: 0, digest, values_from };
     let version = status.as_ref().and_then(|status| status.version.clone());
     let digest = status.and_then(|status| status.digest);
-    Ok(Tried { compiled, seen, version, digest, path, before })
+    Ok(Tried { compiled, seen, version, digest, name, broken, path, before })
 }
 
 /// The rules with a step of this plugin, or with one that it runs beside, as a shadow or a canary.

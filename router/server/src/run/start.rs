@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bus::plugin::{self, Host};
 use bus::ruleset::RuleSet;
-use bus::{Clock, Router, Shelf};
+use bus::{Clock, PluginFile, Router, Shelf};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
@@ -17,8 +17,8 @@ use super::{Mode, RunError, folders, plugin_limits};
 use crate::clock::SystemClock;
 use crate::config::{Bus, Config};
 use crate::http::{App, Budget, Front, Listener, finish, serve};
-use crate::load::{self, Compiled, Rejection, Source};
-use crate::metrics::Metrics;
+use crate::load::{self, Compiled, Rejection, Source, Texts};
+use crate::metrics::{Metrics, PluginFigures};
 use crate::plugins::Desk;
 use crate::reload::{Board, Generation};
 use crate::watch::{Hangups, Look, Reloader, Seen, look, reject};
@@ -42,6 +42,8 @@ pub(super) struct Running {
 struct First {
     rules: Arc<RuleSet>,
     shelf: Option<Arc<Shelf>>,
+    texts: Option<Texts>,
+    files: Arc<Vec<PluginFile>>,
     rejection: Option<Rejection>,
     seen: Seen,
 }
@@ -61,7 +63,7 @@ impl Running {
             setup: setup(&config, &desk),
             host: host.clone(),
         };
-        let First { rules, shelf, rejection, seen } = first(&source, mode).await?;
+        let First { rules, shelf, texts, files, rejection, seen } = first(&source, mode).await?;
         let listener = Listener::bind(&config.listen).await?;
         let router =
             Router::open(bus_options(&config), Arc::clone(&clock), Arc::clone(&rules), host)
@@ -80,6 +82,7 @@ impl Running {
         };
         let listing = shelf.as_ref().map_or_else(Vec::new, |shelf| shelf.listing());
         let board = Arc::new(Board::new(generation, listing));
+        let in_service = rejection.is_none().then_some(seen.digest);
         if let Some(rejection) = rejection {
             reject(&board, &rejection, clock.now());
             let problems = format_args!("\n{}", rejection.render(false));
@@ -95,8 +98,12 @@ impl Running {
             board: Arc::clone(&board),
             clock: Arc::clone(&clock),
             shelf,
+            texts,
+            files,
+            in_service,
             seen,
             versions: desk.versions.clone(),
+            lines: Arc::clone(&desk.lines),
             asked,
             hangups: Hangups::listen(),
         };
@@ -171,12 +178,18 @@ async fn first(source: &Source, mode: Mode) -> Result<First, RunError> {
         tokio::task::spawn_blocking(move || look(&source, load::Running::default(), None));
     let Look { seen, outcome } = looking.await.expect("a panic ends the process");
     match outcome.expect("nothing was seen before") {
-        Ok(Compiled { rules, shelf, .. }) => {
-            Ok(First { rules, shelf: Some(shelf), rejection: None, seen })
-        }
+        Ok(Compiled { rules, shelf, texts, plugins, .. }) => Ok(First {
+            rules,
+            shelf: Some(shelf),
+            texts: Some(texts),
+            files: plugins,
+            rejection: None,
+            seen,
+        }),
         Err(rejection) if mode == Mode::Dev => {
             let rules = Arc::new(RuleSet::empty());
-            Ok(First { rules, shelf: None, rejection: Some(rejection), seen })
+            let (rejection, files) = (Some(rejection), Arc::default());
+            Ok(First { rules, shelf: None, texts: None, files, rejection, seen })
         }
         Err(rejection) if rejection.diagnostics.is_empty() => {
             Err(RunError::Config(rejection.message))
