@@ -176,6 +176,18 @@ mod tests {
     }
 
     #[test]
+    fn no_template_in_rust_has_a_function_that_a_plugin_could_be_called_like() {
+        for role in [Role::Transformer, Role::Filter, Role::Batch] {
+            let files = template(Language::Rust, role).unwrap();
+            let text = std::str::from_utf8(files["src/lib.rs"]).unwrap();
+            let free = text.lines().map(|line| line.strip_prefix("pub ").unwrap_or(line));
+            let free: Vec<&str> = free.filter(|line| line.starts_with("fn ")).collect();
+            assert_eq!(free.len(), 1, "{free:?}");
+            assert!(free[0].starts_with("fn {{ident}}("), "{free:?}");
+        }
+    }
+
+    #[test]
     fn nothing_of_tools_is_carried_along() {
         for (path, _) in FILES {
             for left in ["node_modules/", "target/", "__pycache__", "rust/tests/"] {

@@ -7,12 +7,14 @@ use slipswitch_sdk::{Error, Event, Output, transformer};
 #[slipswitch_sdk::config]
 pub struct Config {
     /// What to say before the name.
-    #[serde(default = "default_greeting")]
+    #[serde(default = "Config::greeting")]
     greeting: String,
 }
 
-fn default_greeting() -> String {
-    "Hello".into()
+impl Config {
+    fn greeting() -> String {
+        "Hello".into()
+    }
 }
 
 /// Of the event's detail, only what is needed.

@@ -9,12 +9,14 @@ use slipswitch_sdk::{Error, Event, Output, batch_transformer};
 #[slipswitch_sdk::config]
 pub struct Config {
     /// What one of anything costs.
-    #[serde(default = "default_price")]
+    #[serde(default = "Config::price")]
     price: f64,
 }
 
-fn default_price() -> f64 {
-    1.0
+impl Config {
+    fn price() -> f64 {
+        1.0
+    }
 }
 
 /// Of an event's detail, only what is needed.
@@ -32,12 +34,14 @@ struct Priced<'a> {
 /// One result per event, in their order: a bad event does not fail its neighbours.
 #[batch_transformer]
 pub fn {{ident}}(events: &[Event], config: &Config) -> Vec<Result<Output, Error>> {
-    events.iter().map(|event| priced(event, config)).collect()
+    events.iter().map(|event| config.priced(event)).collect()
 }
 
-fn priced(event: &Event, config: &Config) -> Result<Output, Error> {
-    let item: Item = event.detail()?;
-    Output::json(&Priced { id: event.id(), amount: f64::from(item.quantity) * config.price })
+impl Config {
+    fn priced(&self, event: &Event) -> Result<Output, Error> {
+        let item: Item = event.detail()?;
+        Output::json(&Priced { id: event.id(), amount: f64::from(item.quantity) * self.price })
+    }
 }
 
 #[cfg(test)]
