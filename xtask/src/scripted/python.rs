@@ -6,12 +6,15 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 
 use super::Language;
-use crate::run;
+use crate::{print, run};
 
 /// The oldest version that the SDK runs on, as Python compares them.
 const PYTHON_MIN: &str = "(3, 11)";
 const MEND: &str =
     "install Python 3.11 or later with venv (on Debian: `apt-get install python3 python3-venv`)";
+
+/// What looks at the types of plugins, and of what the SDK offers them.
+const MYPY: &str = "mypy==2.4.1";
 
 pub(super) struct Python;
 
@@ -52,7 +55,8 @@ impl Language for Python {
     }
 
     fn test(&self, project: &Path) -> anyhow::Result<()> {
-        run::run(python(project).args(["-m", "unittest", "discover", "tests"]))
+        run::run(python(project).args(["-m", "unittest", "discover", "tests"]))?;
+        check_types(project)
     }
 
     fn build(&self, project: &Path) -> anyhow::Result<PathBuf> {
@@ -61,6 +65,28 @@ impl Language for Python {
         run::run(command.args(["-m", "slipswitch.build", "--out", "plugin.wasm"]))?;
         Ok(file)
     }
+}
+
+/// What authors get of the SDK's types: their editor, or their own mypy, finds no fault with what they begin with.
+fn check_types(project: &Path) -> anyhow::Result<()> {
+    let has_mypy = python(project).args(["-c", "import mypy"]).output()?.status.success();
+    if !has_mypy {
+        print::complaint(&format!(
+            "{MYPY} is downloaded, about 15 MB, into {}:",
+            project.display()
+        ));
+        let mut pip = python(project);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", MYPY]);
+        run::run(&mut pip)?;
+    }
+    run::run(python(project).args([
+        "-m",
+        "mypy",
+        "--strict",
+        "--cache-dir",
+        ".venv/mypy",
+        "plugin.py",
+    ]))
 }
 
 /// The interpreter of the project's own environment.

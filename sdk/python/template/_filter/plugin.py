@@ -19,4 +19,4 @@ def is_worth_it(event: Event, config: dict[str, Any]) -> bool:
     amount = event.detail.get("amount")
     if not isinstance(amount, (int, float)):
         raise Invalid("detail.amount is missing: there is nothing to decide on")
-    return amount >= config["from"]
+    return bool(amount >= config["from"])
