@@ -13,7 +13,7 @@ const WORDS_CHARS_MAX: usize = 500;
 /// Since the name was loaded first. The tests of rules count, too.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Events that it was given.
+    /// Events that it was given, at each attempt.
     pub events: u64,
     /// Of those: it made an error of them.
     pub errors: u64,
@@ -50,8 +50,8 @@ impl Counters {
 
     pub(crate) fn fault(&self, event: &Event<'_>, error: &CallError) {
         let rule = event.attribute("rule").map(|rule| format!("rule `{rule}`, "));
-        let words = format!("{}event `{}`: {error}", rule.unwrap_or_default(), event.id);
-        let words = words.chars().take(WORDS_CHARS_MAX).collect();
+        let words: String = error.to_string().chars().take(WORDS_CHARS_MAX).collect();
+        let words = format!("{words} ({}event `{}`)", rule.unwrap_or_default(), event.id);
         self.faults.fetch_add(1, Ordering::Relaxed);
         *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
     }

@@ -232,7 +232,7 @@ fn what_a_plugin_was_given_and_failed_is_told_by_its_name() {
     assert_eq!((tally.events, tally.errors, tally.faults), (3, 1, 1));
     assert!(Duration::ZERO < tally.cpu, "{tally:?}");
     let fault = tally.last_fault.unwrap();
-    assert!(fault.starts_with("event `") && fault.contains("the plugin crashed"), "{fault}");
+    assert!(fault.starts_with("the plugin crashed") && fault.contains("(event `"), "{fault}");
 
     // Another configuration goes on with the same figures; without the plugin there are none.
     let other = host.load("guarded", &file).unwrap();
