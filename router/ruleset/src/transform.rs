@@ -321,6 +321,9 @@ fn named(at: usize, step: &Step, error: StepError) -> TransformError {
     }
 }
 
+/// The attributes that plugins are told of whom they work for.
+const FACTS: [&str; 4] = ["bus", "rule", "target", "replay-name"];
+
 struct Run<'e> {
     given: &'e Given<'e>,
     limits: &'e event::Limits,
@@ -331,9 +334,9 @@ struct Run<'e> {
 impl About<'_> {
     fn facts(&self) -> Arc<[(String, String)]> {
         let Self { rule, target, bus, replay, .. } = *self;
-        let named = [("bus", bus), ("rule", rule), ("target", target)].into_iter();
-        let all = named.chain(replay.map(|replay| ("replay-name", replay)));
-        all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        let values = [Some(bus), Some(rule), Some(target), replay];
+        let all = FACTS.into_iter().zip(values);
+        all.filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect()
     }
 
     fn names(&self) -> (&str, &str, &str, Option<&str>) {
@@ -387,6 +390,8 @@ impl<'e> Run<'e> {
 
     fn output(&self, output: StepOutput) -> Body<'e> {
         let StepOutput { body, mut attributes } = output;
+        // The next step is told for whom it works by us alone.
+        attributes.retain(|(name, _)| !FACTS.contains(&name.as_str()));
         let named =
             attributes.iter().rposition(|(key, _)| key.eq_ignore_ascii_case("content-type"));
         let named = named.map(|at| attributes.remove(at).1);

@@ -386,3 +386,12 @@ fn the_first_plugin_sees_whom_it_works_for_and_each_what_was_attached_before() {
     let second = target(steps).transform(&event, &about()).unwrap();
     assert_eq!(second[0].body, r#""bus=shop rule=r target=t content-type=text/x a=1""#);
 }
+
+#[test]
+fn a_plugin_does_not_tell_the_next_one_whom_it_works_for() {
+    let attributes =
+        [("rule", "x"), ("bus", "x"), ("b", "2"), ("target", "x"), ("replay-name", "x")];
+    let forge = move |_: &StepInput<'_>| Ok(vec![output("{}", &attributes)]);
+    let forged = target(vec![plugin("forge", forge)]).transform(&event(), &about()).unwrap();
+    assert_eq!(forged[0].attributes, [("b".to_owned(), "2".to_owned())]);
+}
