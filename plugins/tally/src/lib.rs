@@ -32,19 +32,23 @@ pub fn tally(event: &Event, config: &Config) -> Result<Option<Output>, Error> {
     let Some(key) = event.at(&config.key)?.map(|value| value.get().trim_matches('"')) else {
         return Ok(None);
     };
-    let began_key = format!("{key} began");
-    let count = match config.seconds {
-        Some(seconds) => state::increment_for(key, 1, Duration::from_secs(seconds))?,
+    let (began_key, kept) = (format!("{key} began"), config.seconds.map(Duration::from_secs));
+    let count = match kept {
+        Some(kept) => state::increment_for(key, 1, kept)?,
         None => state::increment(key, 1)?,
     };
-    if count == 1 {
-        state::set(&began_key, clock::now().to_string())?;
-    }
+    let began = if count > 1 { state::get(&began_key)? } else { None };
+    let began = began.and_then(|text| String::from_utf8(text).ok()?.parse().ok());
+    let began: i64 = began.unwrap_or_else(clock::now);
     if count < i64::from(config.every) {
+        match kept {
+            // As long as the count.
+            Some(kept) => state::set_for(&began_key, began.to_string(), kept)?,
+            None => state::set(&began_key, began.to_string())?,
+        }
         return Ok(None);
     }
-    let began = state::get(&began_key)?.and_then(|text| String::from_utf8(text).ok()?.parse().ok());
-    let ms = clock::now() - began.unwrap_or_else(clock::now);
+    let ms = clock::now() - began;
     metrics::observe("tally_seconds", Duration::from_millis(ms.unsigned_abs()).as_secs_f64());
     log::line(log::Level::Info, "tally", &[("key", key), ("count", &count.to_string())]);
     state::delete(key)?;
@@ -77,5 +81,20 @@ mod tests {
         );
         assert_eq!(slipswitch_sdk::testing::counted("events_total"), 4);
         assert_eq!(slipswitch_sdk::testing::observed("tally_seconds"), [0.0]);
+    }
+
+    #[test]
+    fn all_of_a_key_lives_as_long_as_its_last_event_says() {
+        slipswitch_sdk::testing::reset();
+        let config = slipswitch_sdk::config(r#"{"key":"$.id","every":3,"seconds":40}"#).unwrap();
+        let at = |second: u8| {
+            let event = format!(r#"{{"id":"o","time":"2026-01-02T03:04:{second:02}Z"}}"#);
+            tally(&Event::parse(event).unwrap(), &config).unwrap()
+        };
+        assert!(at(0).is_none() && at(30).is_none());
+        assert!(at(59).unwrap().body().contains(r#""ms":59000"#));
+        assert!(at(0).is_none());
+        Event::parse(r#"{"time":"2026-01-02T03:04:40Z"}"#).unwrap();
+        assert_eq!((state::get("o"), state::get("o began")), (Ok(None), Ok(None)));
     }
 }
