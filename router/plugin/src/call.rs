@@ -117,10 +117,12 @@ impl CallError {
     }
 
     /// True when it speaks against the plugin and not against the event or the host: enough of these open its circuit.
+    /// Nothing that a plugin can call waits, so one that is over its wall time only waited for the machine.
     pub fn is_plugins_fault(&self) -> bool {
         match self {
+            Self::Deadline { budget: Budget::Wall, .. } => false,
             Self::Trap { .. }
-            | Self::Deadline { .. }
+            | Self::Deadline { budget: Budget::Cpu, .. }
             | Self::Memory { .. }
             | Self::Output { .. } => true,
             Self::Invalid(_) | Self::Retry(_) | Self::Fatal(_) | Self::Busy { .. } | Self::Cut => {
@@ -136,10 +138,12 @@ impl CallError {
             | Self::Retry(_)
             | Self::Output { .. }
             | Self::Busy { .. }
+            | Self::Deadline { budget: Budget::Wall, .. }
             | Self::Cut => false,
-            Self::Fatal(_) | Self::Trap { .. } | Self::Deadline { .. } | Self::Memory { .. } => {
-                true
-            }
+            Self::Fatal(_)
+            | Self::Trap { .. }
+            | Self::Deadline { budget: Budget::Cpu, .. }
+            | Self::Memory { .. } => true,
         }
     }
 }
