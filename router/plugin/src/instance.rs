@@ -19,7 +19,7 @@ use crate::imports::Current;
 use crate::imports::flow::Flow;
 use crate::imports::log::Log;
 use crate::imports::metrics::{Metrics, Names};
-use crate::placed::Block;
+use crate::placed::{self, Block};
 use crate::spending::{Memory, Spending};
 use crate::ticker::Running;
 use crate::{CallError, Event, Limits, Output, Setup, StateAccess, measure, wit};
@@ -149,14 +149,23 @@ impl Instance {
         let Self { store, call, .. } = self;
         check::<(), (wit::Info,)>(store, self.describe, "describe")?;
         check::<(&str,), (Result<(), String>,)>(store, self.configure, "configure")?;
-        match self.role {
-            Role::Filter => check::<(wit::Event<'_>,), (Kept,)>(store, *call, "keep"),
-            Role::Transformer => {
-                check::<(wit::Event<'_>,), (Transformed,)>(store, *call, "transform")
+        fn check_call<E: Lower + 'static>(
+            store: &Store<State>,
+            call: Func,
+            role: Role,
+        ) -> Result<(), InstantiateError> {
+            match role {
+                Role::Filter => check::<(E,), (Kept,)>(store, call, "keep"),
+                Role::Transformer => check::<(E,), (Transformed,)>(store, call, "transform"),
+                Role::BatchTransformer => {
+                    check::<(&'static [E],), (Batch,)>(store, call, "transform-batch")
+                }
             }
-            Role::BatchTransformer => {
-                check::<(&[wit::Event<'_>],), (Batch,)>(store, *call, "transform-batch")
-            }
+        }
+        if self.takes_blocks {
+            check_call::<placed::Event<'static>>(store, *call, self.role)
+        } else {
+            check_call::<wit::Event<'static>>(store, *call, self.role)
         }
     }
 
