@@ -15,11 +15,12 @@ use wit_component::ComponentEncoder;
 
 use crate::cache::{self, Cache};
 use crate::contract::{self, BATCH_TRANSFORMER, FILTER, Outline, PLUGIN, Role, TRANSFORMER};
+use crate::host::Shared;
 use crate::imports::flow::Flow;
 use crate::imports::metrics::Names;
 use crate::instance::{Exports, Instance, InstantiateError, Mould, State};
 use crate::ticker::Ticker;
-use crate::{CodeFrom, Grant, Info, LoadError, Options, Setup};
+use crate::{CodeFrom, Grant, Info, LoadError, Options, Setup, words};
 
 pub(crate) struct Code {
     pub(crate) pre: InstancePre<State>,
@@ -36,6 +37,7 @@ pub(crate) struct Workshop<'a> {
     pub(crate) linker: &'a Linker<State>,
     pub(crate) cache: Option<&'a Cache>,
     pub(crate) ticker: &'a Ticker,
+    pub(crate) shared: &'a Shared,
 }
 
 pub(crate) fn digest(file: &[u8]) -> String {
@@ -101,7 +103,8 @@ impl Workshop<'_> {
         let names = &Arc::new(Names::new(Arc::clone(name), 0));
         let flow = &Arc::new(Flow::new(&Options::default()));
         let mould = Mould { pre, exports, plugin: name, names, flow, setup: &setup };
-        let instance = Instance::new(&mould, &running).map_err(|error| match error {
+        let made = self.shared.with_room(|| Instance::new(&mould, &running));
+        let instance = made.map_err(|error| match error {
             InstantiateError::Mismatch { function, problem } => {
                 LoadError::Mismatch { function, problem }
             }
@@ -110,9 +113,9 @@ impl Workshop<'_> {
         })?;
         let info = instance.describe(&running).map_err(LoadError::Trial)?;
         Ok(Info {
-            name: info.name,
-            version: info.version,
-            description: info.description,
+            name: words::cut(info.name),
+            version: words::cut(info.version),
+            description: words::cut(info.description),
             config_schema: info.config_schema,
             pure: info.pure,
         })

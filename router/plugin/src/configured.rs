@@ -16,7 +16,7 @@ use crate::faults::Faults;
 use crate::idle::Idle;
 use crate::instance::{Answer, Instance, InstantiateError, Mould};
 use crate::ticker::Running;
-use crate::{CallError, Event, Grant, Isolation, Output, Plugin, Setup, StateAccess};
+use crate::{CallError, Event, Grant, Isolation, Output, Plugin, Setup, StateAccess, words};
 
 /// Cheap to clone; clones share their instances.
 #[derive(Clone)]
@@ -146,7 +146,7 @@ impl Inner {
         })?;
         match instance.configure(config, running) {
             Ok(Ok(instance)) => Ok(instance),
-            Ok(Err(words)) => Err(ConfigureError::Refused(words)),
+            Ok(Err(words)) => Err(ConfigureError::Refused(words::cut(words))),
             Err(error) => Err(ConfigureError::Failed(error)),
         }
     }

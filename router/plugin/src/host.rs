@@ -186,7 +186,8 @@ impl Shared {
         digest: String,
     ) -> Result<(Arc<Code>, CodeFrom), LoadError> {
         let Self { engine, linker, cache, ticker, .. } = self;
-        let workshop = Workshop { engine, linker, cache: cache.as_ref(), ticker };
+        let cache = cache.as_ref();
+        let workshop = Workshop { engine, linker, cache, ticker, shared: self };
         let (code, from) = workshop.make(name, file, digest)?;
         let code = Arc::new(code);
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);

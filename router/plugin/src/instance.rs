@@ -22,7 +22,7 @@ use crate::imports::metrics::{Metrics, Names};
 use crate::placed::{self, Block};
 use crate::spending::{Memory, Spending};
 use crate::ticker::Running;
-use crate::{CallError, Event, Limits, Output, Setup, StateAccess, measure, wit};
+use crate::{CallError, Event, Limits, Output, Setup, StateAccess, measure, wit, words};
 
 /// Beside the output itself, for what comes with it: error texts, log lines, the tables of lists.
 const HANDED_OVER_SLACK_BYTES: usize = 64 << 10;
@@ -331,9 +331,9 @@ impl Instance {
 
 fn in_its_words(error: wit::Error) -> CallError {
     match error {
-        wit::Error::Invalid(words) => CallError::Invalid(words),
-        wit::Error::Retry(words) => CallError::Retry(words),
-        wit::Error::Fatal(words) => CallError::Fatal(words),
+        wit::Error::Invalid(words) => CallError::Invalid(words::cut(words)),
+        wit::Error::Retry(words) => CallError::Retry(words::cut(words)),
+        wit::Error::Fatal(words) => CallError::Fatal(words::cut(words)),
     }
 }
 

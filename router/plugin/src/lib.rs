@@ -47,6 +47,7 @@ mod tally;
 mod text;
 mod ticker;
 mod wit;
+mod words;
 
 pub use call::{Budget, CallError, Event, Output};
 pub use configured::{ConfigureError, Configured};

@@ -68,12 +68,14 @@ impl CodeFrom {
 /// Why a file is no plugin that can be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
-    #[error("too large: {size} bytes, and at most {limit} are loaded")]
+    #[error(
+        "too large: {size} bytes, and at most {limit} are loaded; build it without what it does not need, debug \
+         information first"
+    )]
     TooLarge { size: usize, limit: usize },
 
     #[error(
-        "not WebAssembly: it {found}; put the .wasm file here that `cargo build \
-         --release --target wasm32-unknown-unknown` makes"
+        "not WebAssembly: it {found}; put the .wasm file here that `slipswitch plugin build` makes"
     )]
     NotWasm { found: String },
 
@@ -81,8 +83,8 @@ pub enum LoadError {
     Damaged { problem: String },
 
     #[error(
-        "WebAssembly, but no slipswitch plugin: it does not export {}; build it with slipswitch-sdk, one function with \
-         #[transformer] or #[filter]", missing.join(", nor ")
+        "WebAssembly, but no slipswitch plugin: it does not export {}; build it with `slipswitch plugin build`, \
+         from a project with one transformer, filter or batch transformer", missing.join(", nor ")
     )]
     WrongWorld { missing: Vec<String> },
 
@@ -107,8 +109,8 @@ pub enum LoadError {
 
     #[error(
         "asks for `{import}`, which no plugin may have: a plugin gets the event, the log, and of metrics, clock, random \
-         and state what its rule grants; no files, no network; remove what uses it (a build for wasm32-wasip1 or \
-         wasip2 imports it unasked: build for wasm32-unknown-unknown)"
+         and state what its rule grants; no files, no network; remove what uses it, and build with \
+         `slipswitch plugin build` (a build for wasm32-wasip1 or wasip2 imports it unasked)"
     )]
     ImportRefused { import: String },
 
@@ -127,14 +129,18 @@ pub enum LoadError {
     )]
     ImportMismatch { problem: String },
 
-    #[error("cannot be compiled: {problem}")]
+    #[error("cannot be compiled: {problem}; build it again with `slipswitch plugin build`")]
     Compile { problem: String },
 
     /// It failed when it was started and asked what it is.
-    #[error("failed on being tried out: {0}")]
+    #[error(
+        "failed on being tried out: {0}; mend what it does as it starts, before there is an event"
+    )]
     Trial(CallError),
 
-    #[error("every plugin instance is in use, so it could not be tried out")]
+    #[error(
+        "not tried out, because every plugin instance was in use: bring it again when the router has less to do"
+    )]
     Busy,
 }
 

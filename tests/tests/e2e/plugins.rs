@@ -53,15 +53,14 @@ fn a_file_that_is_no_plugin_is_refused_where_a_rule_asks_for_it() {
         "plugin: text",
         expect![[r#"
           × the plugin `text` cannot be used: not WebAssembly: it begins with `68 65 6c
-          │ 6c 6f`; put the .wasm file here that `cargo build --release --target
-          │ wasm32-unknown-unknown` makes
+          │ 6c 6f`; put the .wasm file here that `slipswitch plugin build` makes
            ╭─[rules/a.yaml:7:17]
          6 │     transform:
          7 │       - plugin: text
            ·                 ──┬─
            ·                   ╰── cannot be used
            ╰────
-          help: build the plugin again with the SDK of this version
+          help: do what is said there; nothing is wrong with the rule
         1 problem
     "#]],
     );
@@ -71,15 +70,14 @@ fn a_file_that_is_no_plugin_is_refused_where_a_rule_asks_for_it() {
         "plugin: empty",
         expect![[r#"
           × the plugin `empty` cannot be used: not WebAssembly: it is empty; put the
-          │ .wasm file here that `cargo build --release --target wasm32-unknown-unknown`
-          │ makes
+          │ .wasm file here that `slipswitch plugin build` makes
            ╭─[rules/a.yaml:7:17]
          6 │     transform:
          7 │       - plugin: empty
            ·                 ──┬──
            ·                   ╰── cannot be used
            ╰────
-          help: build the plugin again with the SDK of this version
+          help: do what is said there; nothing is wrong with the rule
         1 problem
     "#]],
     );
@@ -97,14 +95,15 @@ fn web_assembly_that_is_no_plugin_is_refused_with_what_it_lacks() {
           × the plugin `module` cannot be used: WebAssembly, but no slipswitch plugin:
           │ it does not export slipswitch:plugin/plugin@0.2.0, nor
           │ slipswitch:plugin/transformer@0.2.0, filter or batch-transformer; build it
-          │ with slipswitch-sdk, one function with #[transformer] or #[filter]
+          │ with `slipswitch plugin build`, from a project with one transformer, filter
+          │ or batch transformer
            ╭─[rules/a.yaml:7:17]
          6 │     transform:
          7 │       - plugin: module
            ·                 ───┬──
            ·                    ╰── cannot be used
            ╰────
-          help: build the plugin again with the SDK of this version
+          help: do what is said there; nothing is wrong with the rule
         1 problem
     "#]],
     );
@@ -116,14 +115,15 @@ fn web_assembly_that_is_no_plugin_is_refused_with_what_it_lacks() {
           × the plugin `component` cannot be used: WebAssembly, but no slipswitch
           │ plugin: it does not export slipswitch:plugin/plugin@0.2.0, nor
           │ slipswitch:plugin/transformer@0.2.0, filter or batch-transformer; build it
-          │ with slipswitch-sdk, one function with #[transformer] or #[filter]
+          │ with `slipswitch plugin build`, from a project with one transformer, filter
+          │ or batch transformer
            ╭─[rules/a.yaml:7:17]
          6 │     transform:
          7 │       - plugin: component
            ·                 ────┬────
            ·                     ╰── cannot be used
            ╰────
-          help: build the plugin again with the SDK of this version
+          help: do what is said there; nothing is wrong with the rule
         1 problem
     "#]],
     );

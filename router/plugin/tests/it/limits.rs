@@ -38,7 +38,8 @@ fn configuring_and_describing_have_budgets_too() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "failed on being tried out: the plugin used more than 250ms of CPU time"
+        "failed on being tried out: the plugin used more than 250ms of CPU time; mend what it does as it starts, before there \
+         is an event"
     );
 }
 
@@ -150,4 +151,35 @@ fn all_that_a_plugin_logs_is_bounded_by_second_whichever_instance_says_it() {
     // What it said last is known all the same.
     let (_, error) = crate::pool::logged(|| call(&configured("one", panicking)).unwrap_err());
     assert_eq!(error.to_string(), "the plugin crashed in `the_work`: panicked: no such order");
+}
+
+#[test]
+fn a_plugins_own_words_are_cut() {
+    let is_cut = |words: &str| words.len() == 4_096 + '…'.len_utf8() && words.ends_with('…');
+    let words = |kind: u8| {
+        format!(
+            "(i32.store8 (i32.const 1024) (i32.const 1)) (i32.store8 (i32.const 1028) (i32.const {kind}))
+             (call $string (i32.const 1032) (i32.const 2000) (i32.const 9000)) (i32.const 1024)"
+        )
+    };
+    for kind in 0..3 {
+        let (CallError::Invalid(words) | CallError::Retry(words) | CallError::Fatal(words)) =
+            outcome(words(kind).leak()).unwrap_err()
+        else {
+            panic!("its own words")
+        };
+        assert!(is_cut(&words), "{kind}");
+    }
+    let describe = "(call $string (i32.const 1024) (i32.const 2000) (i32.const 9000))
+        (call $string (i32.const 1032) (i32.const 2000) (i32.const 9000))
+        (call $string (i32.const 1040) (i32.const 2000) (i32.const 9000))
+        (call $string (i32.const 1048) (i32.const 0) (i32.const 0))
+        (return (i32.const 1024))";
+    let configure = "(i32.store8 (i32.const 1024) (i32.const 1))
+        (call $string (i32.const 1028) (i32.const 2000) (i32.const 9000)) (i32.const 1024)";
+    let wordy = Parts { describe, configure, ..Parts::default() };
+    let plugin = crate::parts::load(&wordy.build()).unwrap();
+    let info = plugin.info();
+    assert!(is_cut(&info.name) && is_cut(&info.version) && is_cut(&info.description));
+    assert!(is_cut(&plugin.configure("{}", setup()).map(drop).unwrap_err().to_string()));
 }

@@ -25,13 +25,13 @@ fn what_is_not_wasm_is_refused() {
     refused(
         b"#!/bin/sh\nexit 1\n",
         &expect![
-            "not WebAssembly: it begins with `23 21 2f 62 69 6e 2f 73`; put the .wasm file here that `cargo build --release --target wasm32-unknown-unknown` makes"
+            "not WebAssembly: it begins with `23 21 2f 62 69 6e 2f 73`; put the .wasm file here that `slipswitch plugin build` makes"
         ],
     );
     refused(
         b"",
         &expect![
-            "not WebAssembly: it is empty; put the .wasm file here that `cargo build --release --target wasm32-unknown-unknown` makes"
+            "not WebAssembly: it is empty; put the .wasm file here that `slipswitch plugin build` makes"
         ],
     );
 }
@@ -58,20 +58,20 @@ fn other_wasm_is_refused_with_what_is_missing() {
     refused(
         &wat::parse_str("(module)").unwrap(),
         &expect![
-            "WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/plugin@0.2.0, nor slipswitch:plugin/transformer@0.2.0, filter or batch-transformer; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"
+            "WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/plugin@0.2.0, nor slipswitch:plugin/transformer@0.2.0, filter or batch-transformer; build it with `slipswitch plugin build`, from a project with one transformer, filter or batch transformer"
         ],
     );
     refused(
         &wat::parse_str("(component)").unwrap(),
         &expect![
-            "WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/plugin@0.2.0, nor slipswitch:plugin/transformer@0.2.0, filter or batch-transformer; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"
+            "WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/plugin@0.2.0, nor slipswitch:plugin/transformer@0.2.0, filter or batch-transformer; build it with `slipswitch plugin build`, from a project with one transformer, filter or batch transformer"
         ],
     );
     let only_plugin = format!("{CONTRACT}\nworld half {{ export plugin; }}");
     refused(
         &typed(Parts::default().module(TRANSFORMER), &only_plugin, "half"),
         &expect![
-            "WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/transformer@0.2.0, filter or batch-transformer; build it with slipswitch-sdk, one function with #[transformer] or #[filter]"
+            "WebAssembly, but no slipswitch plugin: it does not export slipswitch:plugin/transformer@0.2.0, filter or batch-transformer; build it with `slipswitch plugin build`, from a project with one transformer, filter or batch transformer"
         ],
     );
 }
@@ -82,14 +82,14 @@ fn an_import_is_refused_by_name() {
     refused(
         &wat::parse_str(wasi).unwrap(),
         &expect![
-            "asks for `wasi_snapshot_preview1`, which no plugin may have: a plugin gets the event, the log, and of metrics, clock, random and state what its rule grants; no files, no network; remove what uses it (a build for wasm32-wasip1 or wasip2 imports it unasked: build for wasm32-unknown-unknown)"
+            "asks for `wasi_snapshot_preview1`, which no plugin may have: a plugin gets the event, the log, and of metrics, clock, random and state what its rule grants; no files, no network; remove what uses it, and build with `slipswitch plugin build` (a build for wasm32-wasip1 or wasip2 imports it unasked)"
         ],
     );
     let clock = r#"(component (import "wasi:clocks/monotonic-clock@0.2.0" (instance (export "now" (func (result u64))))))"#;
     refused(
         &wat::parse_str(clock).unwrap(),
         &expect![
-            "asks for `wasi:clocks/monotonic-clock@0.2.0`, which no plugin may have: a plugin gets the event, the log, and of metrics, clock, random and state what its rule grants; no files, no network; remove what uses it (a build for wasm32-wasip1 or wasip2 imports it unasked: build for wasm32-unknown-unknown)"
+            "asks for `wasi:clocks/monotonic-clock@0.2.0`, which no plugin may have: a plugin gets the event, the log, and of metrics, clock, random and state what its rule grants; no files, no network; remove what uses it, and build with `slipswitch plugin build` (a build for wasm32-wasip1 or wasip2 imports it unasked)"
         ],
     );
 }
@@ -201,7 +201,7 @@ fn a_plugin_that_cannot_say_what_it_is_fails_its_trial() {
     refused(
         &Parts { describe: "unreachable", ..Parts::default() }.build(),
         &expect![[
-            r#"failed on being tried out: the plugin crashed in an unknown function: wasm trap: wasm `unreachable` instruction executed"#
+            r#"failed on being tried out: the plugin crashed in an unknown function: wasm trap: wasm `unreachable` instruction executed; mend what it does as it starts, before there is an event"#
         ]],
     );
 }
@@ -214,5 +214,8 @@ fn a_file_over_the_limit_is_not_looked_at() {
         .load("test", &[0; 101])
         .map(drop)
         .unwrap_err();
-    assert_eq!(error.to_string(), "too large: 101 bytes, and at most 100 are loaded");
+    assert_eq!(
+        error.to_string(),
+        "too large: 101 bytes, and at most 100 are loaded; build it without what it does not need, debug information first"
+    );
 }

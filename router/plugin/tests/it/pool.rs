@@ -78,6 +78,9 @@ fn idle_instances_make_room_for_busy_ones() {
     for configured in all.iter().chain(&all) {
         assert_eq!(call(configured).unwrap().len(), 1);
     }
+    // Also for one that is new, and only tried out.
+    let other = Parts::transform("(call $ok (i32.const 0))").build();
+    assert!(host.load("other", &other).is_ok());
 }
 
 #[test]

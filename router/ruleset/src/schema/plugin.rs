@@ -140,7 +140,7 @@ impl Reading<'_> {
                 (plugin.span.clone(), (message, "not found".to_owned(), self.instead_of(&name)))
             }
             PrepareError::Broken(reason) => {
-                let mend = "build the plugin again with the SDK of this version".to_owned();
+                let mend = "do what is said there; nothing is wrong with the rule".to_owned();
                 let message = format!("the plugin `{name}` cannot be used: {reason}");
                 (plugin.span.clone(), (message, "cannot be used".to_owned(), mend))
             }
