@@ -1,7 +1,7 @@
 //! Compiled code, kept between starts.
 //!
 //! ```text
-//! <dir>/<sha-256 of contract, engine and component>.code
+//! <dir>/<sha-256 of format, engine and file>.code
 //! file = checksum: [u8; 32]   code: the rest          (checksum = SHA-256 of code)
 //! ```
 //!
@@ -24,8 +24,8 @@ use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 use tracing::{debug, warn};
-use wasmtime::Engine;
 use wasmtime::component::Component;
+use wasmtime::{Engine, Module};
 
 use crate::CodeFrom;
 
@@ -65,20 +65,19 @@ impl Cache {
         Ok(Self { dir: dir.to_owned(), engine: hasher.finish(), written: AtomicU64::new(0) })
     }
 
-    /// The compiled `component`: from the folder, or from `compile`; and which it was.
-    pub(crate) fn get_or(
+    /// What is compiled of `file`: from the folder, or by the compiler; and which it was.
+    pub(crate) fn get_or_compile<C: Compiled>(
         &self,
         engine: &Engine,
-        component: &[u8],
-        compile: impl FnOnce() -> wasmtime::Result<Component>,
-    ) -> wasmtime::Result<(Component, CodeFrom)> {
-        let path = self.path(component);
+        file: &[u8],
+    ) -> wasmtime::Result<(C, CodeFrom)> {
+        let path = self.path(file);
         if let Some(code) = self.read(&path)
             && let Some(ready) = deserialize(engine, &code)
         {
             return Ok((ready, CodeFrom::Cache));
         }
-        let compiled = compile()?;
+        let compiled = C::compile(engine, file)?;
         let code = compiled.serialize()?;
         if let Err(error) = self.write(&path, &code) {
             warn!(path = %path.display(), %error, "compiled plugin not kept");
@@ -86,11 +85,11 @@ impl Cache {
         Ok((compiled, CodeFrom::Compiler))
     }
 
-    fn path(&self, component: &[u8]) -> PathBuf {
+    fn path(&self, file: &[u8]) -> PathBuf {
         let mut hash = Sha256::new();
         hash.update(FORMAT);
         hash.update(self.engine.to_le_bytes());
-        hash.update(component);
+        hash.update(file);
         self.dir.join(hex(&hash.finalize())).with_extension(EXTENSION)
     }
 
@@ -133,12 +132,47 @@ impl Cache {
     }
 }
 
+/// Compiled code of one of wasmtime's two kinds. Which of them a file is made is told by its first bytes.
+pub(crate) trait Compiled: Sized {
+    fn compile(engine: &Engine, file: &[u8]) -> wasmtime::Result<Self>;
+
+    fn serialize(&self) -> wasmtime::Result<Vec<u8>>;
+
+    /// # Safety
+    ///
+    /// The bytes are those that `serialize` gave.
+    #[expect(unsafe_code, reason = "wasmtime trusts what it deserializes")]
+    unsafe fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self>;
+}
+
+macro_rules! compiled {
+    ($kind:ty) => {
+        impl Compiled for $kind {
+            fn compile(engine: &Engine, file: &[u8]) -> wasmtime::Result<Self> {
+                Self::from_binary(engine, file)
+            }
+
+            fn serialize(&self) -> wasmtime::Result<Vec<u8>> {
+                self.serialize()
+            }
+
+            #[expect(unsafe_code, reason = "wasmtime trusts what it deserializes")]
+            unsafe fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self> {
+                // SAFETY: the caller's promise.
+                unsafe { Self::deserialize(engine, code) }
+            }
+        }
+    };
+}
+compiled!(Component);
+compiled!(Module);
+
 #[expect(unsafe_code, reason = "wasmtime trusts what it deserializes")]
-fn deserialize(engine: &Engine, code: &[u8]) -> Option<Component> {
-    // SAFETY: the bytes were written by `Cache::write` from `Component::serialize`: the folder is ours alone and the
+fn deserialize<C: Compiled>(engine: &Engine, code: &[u8]) -> Option<C> {
+    // SAFETY: the bytes were written by `Cache::write` from `Compiled::serialize`: the folder is ours alone and the
     // checksum fits. An engine of another version refuses them by itself.
-    match unsafe { Component::deserialize(engine, code) } {
-        Ok(component) => Some(component),
+    match unsafe { C::deserialize(engine, code) } {
+        Ok(code) => Some(code),
         Err(error) => {
             debug!(%error, "compiled plugin is of another engine, compiling again");
             None

@@ -13,31 +13,54 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wit_component::ComponentEncoder;
 
-use crate::cache::{self, Cache};
+use crate::cache::{self, Cache, Compiled};
 use crate::contract::{self, BATCH_TRANSFORMER, FILTER, Outline, PLUGIN, Role, TRANSFORMER};
 use crate::host::Shared;
 use crate::imports::flow::Flow;
 use crate::imports::metrics::Names;
 use crate::instance::{Exports, Instance, InstantiateError, Mould, State};
 use crate::ticker::Ticker;
-use crate::{CodeFrom, Grant, Info, LoadError, Options, Setup, words};
+use crate::{CodeFrom, Grant, Info, LoadError, Options, Setup, direct, imports, words};
 
 pub(crate) struct Code {
-    pub(crate) pre: InstancePre<State>,
-    pub(crate) exports: Exports,
+    pub(crate) pre: Pre,
+    pub(crate) role: Role,
     pub(crate) info: Info,
     pub(crate) imports: Vec<Grant>,
     /// SHA-256 of the file, in hex.
     pub(crate) digest: String,
 }
 
+/// What instances are made of, linked.
+pub(crate) enum Pre {
+    Component(InstancePre<State>, Exports),
+    /// A core module that is called [directly](crate::direct).
+    Direct(wasmtime::InstancePre<State>),
+}
+
 /// What a file is tried out with.
 pub(crate) struct Workshop<'a> {
     pub(crate) engine: &'a Engine,
-    pub(crate) linker: &'a Linker<State>,
+    pub(crate) linkers: &'a Linkers,
     pub(crate) cache: Option<&'a Cache>,
     pub(crate) ticker: &'a Ticker,
     pub(crate) shared: &'a Shared,
+}
+
+/// The imports of the contract, for both kinds of plugins.
+pub(crate) struct Linkers {
+    component: Linker<State>,
+    direct: wasmtime::Linker<State>,
+}
+
+impl Linkers {
+    pub(crate) fn new(engine: &Engine) -> wasmtime::Result<Self> {
+        let mut linkers =
+            Self { component: Linker::new(engine), direct: wasmtime::Linker::new(engine) };
+        imports::link(&mut linkers.component)?;
+        direct::imports::link(&mut linkers.direct)?;
+        Ok(linkers)
+    }
 }
 
 pub(crate) fn digest(file: &[u8]) -> String {
@@ -51,24 +74,35 @@ impl Workshop<'_> {
         file: &[u8],
         digest: String,
     ) -> Result<(Code, CodeFrom), LoadError> {
-        let encoded;
-        let component = match kind(file)? {
-            Encoding::Component => file,
-            Encoding::Module => {
-                encoded = encode(file)?;
-                &encoded
-            }
-        };
-        let Outline { role, imports, takes_blocks } = contract::check(component)?;
+        let is_module = kind(file)? == Encoding::Module;
+        let (Outline { role, imports }, pre, from) =
+            match is_module.then(|| direct::recognise(file)) {
+                Some(Some(outline)) => self.direct(file, outline)?,
+                Some(None) => self.component(&encode(file)?)?,
+                None => self.component(file)?,
+            };
+        let info = self.try_out(name, &pre, role)?;
+        Ok((Code { pre, role, info, imports, digest }, from))
+    }
+
+    fn direct(
+        &self,
+        module: &[u8],
+        outline: Outline,
+    ) -> Result<(Outline, Pre, CodeFrom), LoadError> {
+        let outline = outline.checked()?;
+        let (compiled, from) = self.compile(module)?;
+        let pre = self.linkers.direct.instantiate_pre(&compiled).map_err(mismatch)?;
+        Ok((outline, Pre::Direct(pre), from))
+    }
+
+    fn component(&self, component: &[u8]) -> Result<(Outline, Pre, CodeFrom), LoadError> {
+        let outline = contract::check(component)?;
         let (compiled, from) = self.compile(component)?;
-        let exports = Exports { takes_blocks, ..exports(&compiled, role)? };
+        let exports = exports(&compiled, outline.role)?;
         self.check_functions(&compiled)?;
-        let pre = self.linker.instantiate_pre(&compiled);
-        let mismatch =
-            |error: wasmtime::Error| LoadError::ImportMismatch { problem: format!("{error:#}") };
-        let pre = pre.map_err(mismatch)?;
-        let info = self.try_out(name, &pre, &exports)?;
-        Ok((Code { pre, exports, info, imports, digest }, from))
+        let pre = self.linkers.component.instantiate_pre(&compiled).map_err(mismatch)?;
+        Ok((outline, Pre::Component(pre, exports), from))
     }
 
     /// The linker knows them by type and would say less.
@@ -84,25 +118,19 @@ impl Workshop<'_> {
         Ok(())
     }
 
-    fn compile(&self, component: &[u8]) -> Result<(Component, CodeFrom), LoadError> {
-        let compile = || Component::from_binary(self.engine, component);
+    fn compile<C: Compiled>(&self, file: &[u8]) -> Result<(C, CodeFrom), LoadError> {
         let compiled = match self.cache {
-            Some(cache) => cache.get_or(self.engine, component, compile),
-            None => compile().map(|compiled| (compiled, CodeFrom::Compiler)),
+            Some(cache) => cache.get_or_compile(self.engine, file),
+            None => C::compile(self.engine, file).map(|code| (code, CodeFrom::Compiler)),
         };
         compiled.map_err(|error| LoadError::Compile { problem: format!("{error:#}") })
     }
 
-    fn try_out(
-        &self,
-        name: &Arc<str>,
-        pre: &InstancePre<State>,
-        exports: &Exports,
-    ) -> Result<Info, LoadError> {
+    fn try_out(&self, name: &Arc<str>, pre: &Pre, role: Role) -> Result<Info, LoadError> {
         let (setup, running) = (Setup::default(), self.ticker.enter());
         let names = &Arc::new(Names::new(Arc::clone(name), 0));
         let flow = &Arc::new(Flow::new(&Options::default()));
-        let mould = Mould { pre, exports, plugin: name, names, flow, setup: &setup };
+        let mould = Mould { pre, role, plugin: name, names, flow, setup: &setup };
         let made = self.shared.with_room(|| Instance::new(&mould, &running));
         let instance = made.map_err(|error| match error {
             InstantiateError::Mismatch { function, problem } => {
@@ -186,11 +214,9 @@ fn exports(component: &Component, role: Role) -> Result<Exports, LoadError> {
         Role::Transformer => find(TRANSFORMER, "transform")?,
         Role::BatchTransformer => find(BATCH_TRANSFORMER, "transform-batch")?,
     };
-    Ok(Exports {
-        describe: find(PLUGIN, "describe")?,
-        configure: find(PLUGIN, "configure")?,
-        call,
-        role,
-        takes_blocks: false,
-    })
+    Ok(Exports { describe: find(PLUGIN, "describe")?, configure: find(PLUGIN, "configure")?, call })
+}
+
+fn mismatch(error: wasmtime::Error) -> LoadError {
+    LoadError::ImportMismatch { problem: format!("{error:#}") }
 }

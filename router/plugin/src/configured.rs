@@ -131,8 +131,8 @@ impl Inner {
     fn fresh(&self, running: &Running<'_>) -> Result<Instance, ConfigureError> {
         let Inner { plugin, config, setup, .. } = self;
         let Plugin { name, code, names, flow, host, .. } = plugin;
-        let Code { pre, exports, .. } = &**code;
-        let mould = Mould { pre, exports, plugin: name, names, flow, setup };
+        let Code { pre, role, .. } = &**code;
+        let mould = Mould { pre, role: *role, plugin: name, names, flow, setup };
         let instance = host.with_room(|| Instance::new(&mould, running)).map_err(|error| {
             ConfigureError::Failed(match error {
                 InstantiateError::Failed(error) => error,

@@ -7,7 +7,6 @@
 
 use wasmparser::{ComponentType, ComponentTypeDeclaration, Parser, Payload};
 
-use crate::placed::MARK;
 use crate::{Grant, LoadError};
 
 /// The contract that this host speaks. Plugins of another 0.x are refused; a later patch only adds.
@@ -22,6 +21,10 @@ pub(crate) const METRICS: &str = "slipswitch:plugin/metrics@0.2.0";
 pub(crate) const CLOCK: &str = "slipswitch:plugin/clock@0.2.0";
 pub(crate) const RANDOM: &str = "slipswitch:plugin/random@0.2.0";
 pub(crate) const STATE: &str = "slipswitch:plugin/state@0.2.0";
+
+/// Functions as a core module exports them.
+pub(crate) const DESCRIBE: &str = "slipswitch:plugin/plugin@0.2.0#describe";
+pub(crate) const CONFIGURE: &str = "slipswitch:plugin/plugin@0.2.0#configure";
 
 const PACKAGE: &str = "slipswitch:plugin/";
 /// The parts of the contract's version that must be equal.
@@ -49,6 +52,15 @@ impl Role {
             Self::BatchTransformer => "batch transformer",
         }
     }
+
+    /// The function that does it, as a core module exports it.
+    pub(crate) fn function(self) -> &'static str {
+        match self {
+            Self::Filter => "slipswitch:plugin/filter@0.2.0#keep",
+            Self::Transformer => "slipswitch:plugin/transformer@0.2.0#transform",
+            Self::BatchTransformer => "slipswitch:plugin/batch-transformer@0.2.0#transform-batch",
+        }
+    }
 }
 
 /// The names on the outside of a component.
@@ -56,7 +68,6 @@ impl Role {
 struct Outside {
     imports: Vec<String>,
     exports: Vec<String>,
-    is_marked: bool,
 }
 
 /// What is known of a plugin before it is compiled.
@@ -64,8 +75,6 @@ pub(crate) struct Outline {
     pub(crate) role: Role,
     /// What it asks for, the log excepted.
     pub(crate) imports: Vec<Grant>,
-    /// Whether it takes an event in one piece.
-    pub(crate) takes_blocks: bool,
 }
 
 /// The outline of a component, if it is a plugin of our contract and asks for nothing that nobody may have.
@@ -101,13 +110,18 @@ pub(crate) fn check(component: &[u8]) -> Result<Outline, LoadError> {
         missing.push(one_role());
     }
     match role {
-        Some(Role::BatchTransformer) if imports.contains(&Grant::State) => {
-            Err(LoadError::BatchState)
-        }
-        Some(role) if missing.is_empty() => {
-            Ok(Outline { role, imports, takes_blocks: outside.is_marked })
-        }
+        Some(role) if missing.is_empty() => Outline { role, imports }.checked(),
         _ => Err(LoadError::WrongWorld { missing }),
+    }
+}
+
+impl Outline {
+    pub(crate) fn checked(self) -> Result<Self, LoadError> {
+        let has_state = self.imports.contains(&Grant::State);
+        if self.role == Role::BatchTransformer && has_state {
+            return Err(LoadError::BatchState);
+        }
+        Ok(self)
     }
 }
 
@@ -221,7 +235,6 @@ impl Outside {
             match payload.map_err(broken)? {
                 Payload::Version { .. } => depth += 1,
                 Payload::End(_) => depth = depth.saturating_sub(1),
-                Payload::CustomSection(section) => outside.is_marked |= section.name() == MARK,
                 Payload::ComponentImportSection(section) if depth == 1 => {
                     for import in section {
                         outside.imports.push(import.map_err(broken)?.name.name.to_owned());

@@ -2,6 +2,7 @@
 
 use wasmtime::{Trap, WasmBacktrace};
 
+use crate::direct::TooMuch;
 use crate::imports::NoEvent;
 use crate::instance::State;
 use crate::spending::Overrun;
@@ -21,7 +22,7 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State, limits: &Limits) -
     }
     let cause = error.root_cause().to_string();
     // The error's type is private to wasmtime; a test holds the text.
-    if cause.contains("fuel allocated for hostcalls") {
+    if error.is::<TooMuch>() || cause.contains("fuel allocated for hostcalls") {
         let problem = format!("more than {} bytes at once", limits.output_bytes_max);
         return CallError::Output { problem, limit: Some("output_bytes_max") };
     }

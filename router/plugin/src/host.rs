@@ -15,18 +15,17 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::ScopedJoinHandle;
 
 use wasmtime::Engine;
-use wasmtime::component::Linker;
 
 use crate::cache::Cache;
-use crate::code::{self, Code, Workshop};
+use crate::code::{self, Code, Linkers, Workshop};
 use crate::idle::Idle;
 use crate::imports::flow::Flow;
 use crate::imports::metrics::Names;
-use crate::instance::{Instance, InstantiateError, State};
+use crate::instance::{Instance, InstantiateError};
 use crate::queue::{Crew, Done, Queue, QueueOptions};
 use crate::tally::Counters;
 use crate::ticker::Ticker;
-use crate::{CodeFrom, LoadError, Loading, Options, Plugin, Tally, clock, engine, imports};
+use crate::{CodeFrom, LoadError, Loading, Options, Plugin, Tally, clock, engine};
 
 /// The engine and its threads. Cheap to clone; the threads end with the last handle.
 #[derive(Clone)]
@@ -38,7 +37,7 @@ pub struct Host {
 /// What plugins need of their host.
 pub(crate) struct Shared {
     engine: Engine,
-    linker: Linker<State>,
+    linkers: Linkers,
     cache: Option<Cache>,
     pub(crate) ticker: Ticker,
     pub(crate) options: Options,
@@ -75,8 +74,7 @@ impl Host {
     pub fn new(options: Options) -> Result<Self, HostError> {
         let problem = |error: wasmtime::Error| HostError::Engine { problem: format!("{error:#}") };
         let engine = engine::engine(&options).map_err(problem)?;
-        let mut linker = Linker::new(&engine);
-        imports::link(&mut linker).map_err(problem)?;
+        let linkers = Linkers::new(&engine).map_err(problem)?;
         let cache = match &options.cache_dir {
             Some(dir) => Some(
                 Cache::open(dir, &engine)
@@ -88,7 +86,7 @@ impl Host {
         let crew = Crew::start(options.workers).map_err(HostError::Threads)?;
         let shared = Arc::new(Shared {
             engine,
-            linker,
+            linkers,
             cache,
             ticker,
             options,
@@ -185,9 +183,9 @@ impl Shared {
         file: &[u8],
         digest: String,
     ) -> Result<(Arc<Code>, CodeFrom), LoadError> {
-        let Self { engine, linker, cache, ticker, .. } = self;
+        let Self { engine, linkers, cache, ticker, .. } = self;
         let cache = cache.as_ref();
-        let workshop = Workshop { engine, linker, cache, ticker, shared: self };
+        let workshop = Workshop { engine, linkers, cache, ticker, shared: self };
         let (code, from) = workshop.make(name, file, digest)?;
         let code = Arc::new(code);
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);

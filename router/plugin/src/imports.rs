@@ -88,7 +88,7 @@ impl Current {
     }
 
     /// The event's time.
-    fn now_ms(&self, function: &'static str) -> wasmtime::Result<i64> {
+    pub(crate) fn now_ms(&self, function: &'static str) -> wasmtime::Result<i64> {
         if self.is_event { Ok(self.time_ms) } else { Err(NoEvent { function }.into()) }
     }
 

@@ -10,16 +10,17 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList};
-use wasmtime::component::{Func, InstancePre, Lift, Lower, TypedFunc};
+use wasmtime::component::{Func, Lift, Lower, TypedFunc};
 use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut};
 
+use crate::code::Pre;
 use crate::contract::Role;
+use crate::direct::{Guest, Room};
 use crate::explain::explain;
 use crate::imports::Current;
 use crate::imports::flow::Flow;
 use crate::imports::log::Log;
 use crate::imports::metrics::{Metrics, Names};
-use crate::placed::{self, Block};
 use crate::spending::{Memory, Spending};
 use crate::ticker::Running;
 use crate::{CallError, Event, Limits, Output, Setup, StateAccess, measure, wit, words};
@@ -33,15 +34,12 @@ pub(crate) struct Exports {
     pub(crate) describe: ComponentExportIndex,
     pub(crate) configure: ComponentExportIndex,
     pub(crate) call: ComponentExportIndex,
-    pub(crate) role: Role,
-    /// Whether the plugin takes an event in one piece.
-    pub(crate) takes_blocks: bool,
 }
 
 /// What instances are made of.
 pub(crate) struct Mould<'a> {
-    pub(crate) pre: &'a InstancePre<State>,
-    pub(crate) exports: &'a Exports,
+    pub(crate) pre: &'a Pre,
+    pub(crate) role: Role,
     pub(crate) plugin: &'a Arc<str>,
     pub(crate) names: &'a Arc<Names>,
     pub(crate) flow: &'a Arc<Flow>,
@@ -50,12 +48,15 @@ pub(crate) struct Mould<'a> {
 
 pub(crate) struct Instance {
     store: Store<State>,
-    describe: Func,
-    configure: Func,
-    call: Func,
+    entry: Entry,
     role: Role,
-    takes_blocks: bool,
     calls: u64,
+}
+
+/// The plugin's functions.
+enum Entry {
+    Component { describe: Func, configure: Func, call: Func },
+    Direct(Box<Guest>),
 }
 
 /// What belongs to a store.
@@ -64,6 +65,10 @@ pub(crate) struct State {
     pub(crate) metrics: Metrics,
     pub(crate) current: Current,
     pub(crate) memory: Memory,
+    /// Of a plugin that is called directly, once it is started.
+    pub(crate) room: Option<Room>,
+    /// Bytes that the running call may hand over, as they are kept on our side.
+    pub(crate) handed_over_max: usize,
     spending: Spending,
     limits: Limits,
 }
@@ -90,83 +95,42 @@ type Batch = Vec<Transformed>;
 
 impl Instance {
     pub(crate) fn new(mould: &Mould<'_>, _: &Running<'_>) -> Result<Self, InstantiateError> {
-        let Mould { pre, exports, plugin, names, flow, setup } = *mould;
+        let Mould { pre, role, plugin, names, flow, setup } = *mould;
         let limits = &setup.limits;
+        let handed_over_max = handed_over_max(limits, 1);
         let state = State {
             log: Log::new(Arc::clone(plugin), flow, limits, setup.lines.clone()),
             metrics: Metrics::new(setup.metrics.clone(), names),
             current: Current::default(),
             memory: Memory::new(limits),
+            room: None,
+            handed_over_max,
             spending: Spending::new(limits),
             limits: limits.clone(),
         };
-        let mut store = Store::new(pre.engine(), state);
+        let engine = match pre {
+            Pre::Component(pre, _) => pre.engine(),
+            Pre::Direct(pre) => pre.module().engine(),
+        };
+        let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.memory);
-        store.set_hostcall_fuel(handed_over_max(limits, 1));
+        store.set_hostcall_fuel(handed_over_max);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store: StoreContextMut<'_, State>| {
             store.data_mut().spending.check()
         });
         measure::fill(&mut store);
-        let instance = match pre.instantiate(&mut store) {
-            Ok(instance) => instance,
-            Err(error) if error.is::<PoolConcurrencyLimitError>() => {
-                return Err(InstantiateError::Full);
+        let entry = match pre {
+            Pre::Component(pre, exports) => {
+                let instance = pre.instantiate(&mut store).map_err(|error| failed(&error, &store));
+                Entry::component(instance?, (exports, role), &mut store)?
             }
-            Err(error) => {
-                return Err(InstantiateError::Failed(explain(&error, store.data(), limits)));
+            Pre::Direct(pre) => {
+                let instance = pre.instantiate(&mut store).map_err(|error| failed(&error, &store));
+                Entry::Direct(Box::new(Guest::new(instance?, role, &mut store)?))
             }
         };
-        let mut find = |index| instance.get_func(&mut store, index);
-        let (Some(describe), Some(configure), Some(call)) =
-            (find(&exports.describe), find(&exports.configure), find(&exports.call))
-        else {
-            unreachable!("the indices are those of this component's functions")
-        };
-        let Exports { role, takes_blocks, .. } = *exports;
-        let made = Self { store, describe, configure, call, role, takes_blocks, calls: 0 };
-        made.check_types()?;
-        Ok(made)
-    }
-
-    fn check_types(&self) -> Result<(), InstantiateError> {
-        fn check<P, R>(
-            store: &Store<State>,
-            func: Func,
-            function: &'static str,
-        ) -> Result<(), InstantiateError>
-        where
-            P: ComponentNamedList + Lower,
-            R: ComponentNamedList + Lift,
-        {
-            match func.typed::<P, R>(store) {
-                Ok(_) => Ok(()),
-                Err(error) => {
-                    Err(InstantiateError::Mismatch { function, problem: format!("{error:#}") })
-                }
-            }
-        }
-        let Self { store, call, .. } = self;
-        check::<(), (wit::Info,)>(store, self.describe, "describe")?;
-        check::<(&str,), (Result<(), String>,)>(store, self.configure, "configure")?;
-        fn check_call<E: Lower + 'static>(
-            store: &Store<State>,
-            call: Func,
-            role: Role,
-        ) -> Result<(), InstantiateError> {
-            match role {
-                Role::Filter => check::<(E,), (Kept,)>(store, call, "keep"),
-                Role::Transformer => check::<(E,), (Transformed,)>(store, call, "transform"),
-                Role::BatchTransformer => {
-                    check::<(&'static [E],), (Batch,)>(store, call, "transform-batch")
-                }
-            }
-        }
-        if self.takes_blocks {
-            check_call::<placed::Event<'static>>(store, *call, self.role)
-        } else {
-            check_call::<wit::Event<'static>>(store, *call, self.role)
-        }
+        Ok(Self { store, entry, role, calls: 0 })
     }
 
     /// Whether it has served before.
@@ -180,8 +144,12 @@ impl Instance {
     }
 
     pub(crate) fn describe(mut self, running: &Running<'_>) -> Result<wit::Info, CallError> {
-        let (info,) = self.enter::<(), (wit::Info,)>(self.describe, (), running)?;
-        Ok(info)
+        self.enter(1, running, |store, entry| match entry {
+            Entry::Component { describe, .. } => {
+                typed::<(), (wit::Info,)>(*describe).call(store, ()).map(only)
+            }
+            Entry::Direct(guest) => guest.describe(store),
+        })
     }
 
     /// The instance, ready for events; or the plugin's words on why not.
@@ -190,8 +158,12 @@ impl Instance {
         config: &str,
         running: &Running<'_>,
     ) -> Result<Result<Self, String>, CallError> {
-        let (result,) =
-            self.enter::<_, (Result<(), String>,)>(self.configure, (config,), running)?;
+        let result = self.enter(1, running, |store, entry| match entry {
+            Entry::Component { configure, .. } => {
+                typed::<(&str,), (Result<(), String>,)>(*configure).call(store, (config,)).map(only)
+            }
+            Entry::Direct(guest) => guest.configure(store, config),
+        })?;
         Ok(result.map(|()| self))
     }
 
@@ -212,35 +184,39 @@ impl Instance {
         }
         self.calls += 1;
         self.store.data_mut().current.begin(event, state);
-        let answer = if self.takes_blocks {
-            let block = Block::new(event);
-            self.call_with(block.event(span(&event.detail)), event, running)
-        } else {
-            self.call_with(lower(event), event, running)
+        let answer = match self.role {
+            Role::Filter => self.keep(event, running),
+            _ => self.transform(event, running),
         };
         self.store.data_mut().current.end();
         let is_whole = !answer.as_ref().is_err_and(breaks_the_instance);
         (answer, is_whole.then_some(self))
     }
 
-    /// `lowered` is the event, in one of its two forms.
-    fn call_with<E: Lower>(
-        &mut self,
-        lowered: E,
-        event: &Event<'_>,
-        running: &Running<'_>,
-    ) -> Answer {
-        if self.role == Role::Filter {
-            let (kept,) = self.enter::<_, (Kept,)>(self.call, (lowered,), running)?;
-            let same = || Output { body: event.json.to_owned(), attributes: Vec::new() };
-            return match kept {
-                Ok(true) => Ok(vec![same()]),
-                Ok(false) => Ok(Vec::new()),
-                Err(error) => Err(in_its_words(error)),
-            };
+    fn keep(&mut self, event: &Event<'_>, running: &Running<'_>) -> Answer {
+        let kept = self.enter(1, running, |store, entry| match entry {
+            Entry::Component { call, .. } => {
+                typed::<(wit::Event<'_>,), (Kept,)>(*call).call(store, (lower(event),)).map(only)
+            }
+            Entry::Direct(guest) => guest.keep(store, event),
+        })?;
+        let same = || Output { body: event.json.to_owned(), attributes: Vec::new() };
+        match kept {
+            Ok(true) => Ok(vec![same()]),
+            Ok(false) => Ok(Vec::new()),
+            Err(error) => Err(in_its_words(error)),
         }
-        let (outputs,) = self.enter::<_, (Transformed,)>(self.call, (lowered,), running)?;
-        outputs.map(lift).map_err(in_its_words)
+    }
+
+    fn transform(&mut self, event: &Event<'_>, running: &Running<'_>) -> Answer {
+        let outputs = self.enter(1, running, |store, entry| match entry {
+            Entry::Component { call, .. } => {
+                let call = typed::<(wit::Event<'_>,), (Transformed,)>(*call);
+                call.call(store, (lower(event),)).map(|(outputs,)| outputs.map(lift))
+            }
+            Entry::Direct(guest) => guest.transform(store, event),
+        })?;
+        outputs.map_err(in_its_words)
     }
 
     /// The same for a batch transformer: one answer for each event, or one error for all of them.
@@ -254,17 +230,16 @@ impl Instance {
             self.store.data_mut().current.begin_list(event);
         }
         let count = u32::try_from(events.len()).unwrap_or(u32::MAX);
-        let answers = if self.takes_blocks {
-            let blocks: Vec<_> = events.iter().map(Block::new).collect();
-            let lowered = blocks.iter().zip(events);
-            let lowered: Vec<_> =
-                lowered.map(|(block, event)| block.event(span(&event.detail))).collect();
-            self.enter_for::<_, (Batch,)>(self.call, (lowered.as_slice(),), count, running)
-        } else {
-            let lowered: Vec<_> = events.iter().map(lower).collect();
-            self.enter_for::<_, (Batch,)>(self.call, (lowered.as_slice(),), count, running)
-        };
-        let (answers,) = match answers {
+        let answers = self.enter(count, running, |store, entry| match entry {
+            Entry::Component { call, .. } => {
+                let call = typed::<(&[wit::Event<'_>],), (Batch,)>(*call);
+                let lowered: Vec<_> = events.iter().map(lower).collect();
+                let (answers,) = call.call(store, (lowered.as_slice(),))?;
+                Ok(answers.into_iter().map(|answer| answer.map(lift)).collect())
+            }
+            Entry::Direct(guest) => guest.transform_batch(store, events),
+        });
+        let answers: Vec<_> = match answers {
             Ok(answers) => answers,
             Err(error) => return (Err(error), None),
         };
@@ -274,59 +249,114 @@ impl Instance {
             return (Err(CallError::Output { problem, limit: None }), None);
         }
         let answers: Vec<_> =
-            answers.into_iter().map(|answer| answer.map(lift).map_err(in_its_words)).collect();
+            answers.into_iter().map(|answer| answer.map_err(in_its_words)).collect();
         let is_whole =
             !answers.iter().any(|answer| answer.as_ref().is_err_and(breaks_the_instance));
         (Ok(answers), is_whole.then_some(self))
     }
 
-    fn enter<P, R>(&mut self, func: Func, params: P, running: &Running<'_>) -> Result<R, CallError>
-    where
-        P: ComponentNamedList + Lower,
-        R: ComponentNamedList + Lift + 'static,
-    {
-        self.enter_for(func, params, 1, running)
-    }
-
-    /// Calls one function within the budgets of so many events. `P` and `R` are the types that
-    /// [`check_types`](Self::check_types) has held against the function.
-    #[expect(
-        unsafe_code,
-        reason = "a typed function cannot be kept: its parameters borrow from the event"
-    )]
-    fn enter_for<P, R>(
+    /// Makes one call within the budgets of so many events.
+    fn enter<R>(
         &mut self,
-        func: Func,
-        params: P,
         events: u32,
         _: &Running<'_>,
-    ) -> Result<R, CallError>
-    where
-        P: ComponentNamedList + Lower,
-        R: ComponentNamedList + Lift + 'static,
-    {
-        // SAFETY: the types were checked when the instance was made; they differ in lifetimes only.
-        let func = unsafe { TypedFunc::<P, R>::new_unchecked(func) };
+        call: impl FnOnce(&mut Store<State>, &Entry) -> wasmtime::Result<R>,
+    ) -> Result<R, CallError> {
         let state = self.store.data_mut();
         state.log.begin_call();
         state.spending.begin(events);
         state.memory.is_refused = false;
         if events > 1 {
-            let handed_over = handed_over_max(&state.limits, events);
-            self.store.set_hostcall_fuel(handed_over);
+            self.hand_over(events);
         }
         self.store.set_epoch_deadline(1);
-        let call = |store: &mut Store<State>| func.call(store, params);
+        let call = |store: &mut Store<State>| call(store, &self.entry);
         let result = measure::around(&mut self.store, call, |state| state.memory.bytes());
         let state = self.store.data();
         state.log.end_call(&state.current);
         let result = result.map_err(|error| explain(&error, state, &state.limits));
         if events > 1 {
-            let handed_over = handed_over_max(&state.limits, 1);
-            self.store.set_hostcall_fuel(handed_over);
+            self.hand_over(1);
         }
         result
     }
+
+    /// From now on the answer for so many events may be handed over.
+    fn hand_over(&mut self, events: u32) {
+        let state = self.store.data_mut();
+        let bytes_max = handed_over_max(&state.limits, events);
+        state.handed_over_max = bytes_max;
+        self.store.set_hostcall_fuel(bytes_max);
+    }
+}
+
+impl Entry {
+    fn component(
+        instance: wasmtime::component::Instance,
+        (exports, role): (&Exports, Role),
+        store: &mut Store<State>,
+    ) -> Result<Self, InstantiateError> {
+        let mut find = |index| instance.get_func(&mut *store, index);
+        let (Some(describe), Some(configure), Some(call)) =
+            (find(&exports.describe), find(&exports.configure), find(&exports.call))
+        else {
+            unreachable!("the indices are those of this component's functions")
+        };
+        check::<(), (wit::Info,)>(store, describe, "describe")?;
+        check::<(&str,), (Result<(), String>,)>(store, configure, "configure")?;
+        match role {
+            Role::Filter => check::<(wit::Event<'_>,), (Kept,)>(store, call, "keep"),
+            Role::Transformer => {
+                check::<(wit::Event<'_>,), (Transformed,)>(store, call, "transform")
+            }
+            Role::BatchTransformer => {
+                check::<(&[wit::Event<'_>],), (Batch,)>(store, call, "transform-batch")
+            }
+        }?;
+        Ok(Self::Component { describe, configure, call })
+    }
+}
+
+/// Holds a function against the types that [`typed`] is to take it for.
+fn check<P, R>(
+    store: &Store<State>,
+    func: Func,
+    function: &'static str,
+) -> Result<(), InstantiateError>
+where
+    P: ComponentNamedList + Lower,
+    R: ComponentNamedList + Lift,
+{
+    match func.typed::<P, R>(store) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(InstantiateError::Mismatch { function, problem: format!("{error:#}") }),
+    }
+}
+
+/// A function as one of the types that it was held against when the instance was made.
+#[expect(
+    unsafe_code,
+    reason = "a typed function cannot be kept: its parameters borrow from the event"
+)]
+fn typed<P, R>(func: Func) -> TypedFunc<P, R>
+where
+    P: ComponentNamedList + Lower,
+    R: ComponentNamedList + Lift,
+{
+    // SAFETY: `Entry::component` has checked these types; they differ in lifetimes only.
+    unsafe { TypedFunc::new_unchecked(func) }
+}
+
+fn only<T>((value,): (T,)) -> T {
+    value
+}
+
+fn failed(error: &wasmtime::Error, store: &Store<State>) -> InstantiateError {
+    if error.is::<PoolConcurrencyLimitError>() {
+        return InstantiateError::Full;
+    }
+    let state = store.data();
+    InstantiateError::Failed(explain(error, state, &state.limits))
 }
 
 fn in_its_words(error: wit::Error) -> CallError {

@@ -155,7 +155,7 @@ impl Plugin {
     }
 
     pub fn role(&self) -> Role {
-        self.code.exports.role
+        self.code.role
     }
 
     /// SHA-256 of the file, in hex.

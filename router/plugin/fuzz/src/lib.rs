@@ -28,8 +28,6 @@ const BYTES_AT: usize = 1024;
 const BYTES_MAX: usize = 4096;
 /// Of an input: before its bytes.
 const HEAD_BYTES: usize = 6;
-/// The custom section of a plugin that takes an event in one piece.
-const MARK: &[u8] = b"\0\x11\x10slipswitch:arena";
 
 static HOST: LazyLock<Host> = LazyLock::new(|| {
     let options = Options {
@@ -43,11 +41,11 @@ static HOST: LazyLock<Host> = LazyLock::new(|| {
 });
 
 /// The small plugins that everything here begins with, as modules and as components: transformer, filter, batch
-/// transformer, and the same once more that take an event in one piece.
+/// transformer, and the same once more as the Rust SDK leaves them, which are called directly.
 static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let roles = [Role::Transformer, Role::Filter, Role::Batch];
     let modules =
-        [false, true].into_iter().flat_map(|is_marked| roles.map(|role| role.module(is_marked)));
+        [false, true].into_iter().flat_map(|is_direct| roles.map(|role| role.module(is_direct)));
     let modules: Vec<_> = modules.collect();
     let component = |module: &Vec<u8>| {
         let encoder = ComponentEncoder::default().module(module);
@@ -145,6 +143,14 @@ pub fn answers(bytes: &[u8]) -> Vec<Answer> {
     let config = format!("\"{}\"", letters(&head[1..]));
     let Ok(hostile) = plugin.configure(&config, setup(Isolation::Reuse)) else { return Vec::new() };
     call(&hostile, count, &json)
+}
+
+/// A custom section; its length in two bytes of seven bits.
+fn section(name: &str, data: &[u8]) -> Vec<u8> {
+    let byte = |number: usize| u8::try_from(number).expect("a short section");
+    let contents = [&[byte(name.len())], name.as_bytes(), data].concat();
+    let len = contents.len();
+    [vec![0, byte(len % 128) | 128, byte(len / 128)], contents].concat()
 }
 
 /// Half bytes as letters: what a plugin gets is text.
@@ -285,17 +291,28 @@ impl Role {
         }
     }
 
-    fn module(self, is_marked: bool) -> Vec<u8> {
+    fn module(self, is_direct: bool) -> Vec<u8> {
         let mut module = wat::parse_str(self.text()).expect("the text of a module");
+        if is_direct {
+            module.extend(section("component-type:slipswitch", self.types()));
+            module.extend(section("slipswitch:arena", &[1]));
+            return module;
+        }
         let mut resolve = Resolve::default();
         let package = resolve.push_str("plugin.wit", CONTRACT).expect("the contract");
         let world = resolve.select_world(&[package], Some(self.world())).expect("a world");
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
             .expect("a module takes types");
-        if is_marked {
-            module.extend(MARK);
-        }
         module
+    }
+
+    /// The types of its world, as the Rust SDK has them.
+    fn types(self) -> &'static [u8] {
+        match self {
+            Self::Transformer => include_bytes!("../../src/direct/transformer-plugin.bin"),
+            Self::Filter => include_bytes!("../../src/direct/filter-plugin.bin"),
+            Self::Batch => include_bytes!("../../src/direct/batch-transformer-plugin.bin"),
+        }
     }
 
     fn text(self) -> String {

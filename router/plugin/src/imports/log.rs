@@ -173,35 +173,61 @@ impl Log {
     }
 }
 
+/// A line that is being read out of the plugin.
+pub(crate) struct Begun {
+    level: Level,
+    fate: Fate,
+    text: Text,
+}
+
+impl Begun {
+    pub(crate) fn message(&mut self, text: &str) {
+        self.text.push(text);
+    }
+
+    /// False when there is no room for more.
+    pub(crate) fn field(&mut self, name: &str, value: &str) -> bool {
+        for text in [" ", name, "=", value] {
+            self.text.push(text);
+        }
+        !self.text.is_cut
+    }
+}
+
+impl State {
+    /// None when the line is left out.
+    pub(crate) fn begin_line(&mut self, level: Level) -> Option<Begun> {
+        let fate = self.log.count(level);
+        let text = Text::new(self.log.line_bytes_max);
+        (fate != Fate::LeftOut).then_some(Begun { level, fate, text })
+    }
+
+    pub(crate) fn end_line(&mut self, line: Begun) {
+        let Begun { level, fate, text: Text { text, .. } } = line;
+        if fate == Fate::Written {
+            self.log.write(level, &text, &self.current);
+        }
+        if level == Level::Error {
+            self.log.last_error = Some(text);
+        }
+    }
+}
+
 type Fields = WasmList<(WasmStr, WasmStr)>;
 
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let log = |mut store: StoreContextMut<'_, State>,
                (level, message, fields): (Level, WasmStr, Fields)| {
-        let fate = store.data_mut().log.count(level);
-        if fate == Fate::LeftOut {
-            return Ok(());
-        }
-        let mut line = Text::new(store.data().log.line_bytes_max);
-        line.push(&message.to_str(&store)?);
+        let Some(mut line) = store.data_mut().begin_line(level) else { return Ok(()) };
+        line.message(&message.to_str(&store)?);
         for index in 0..fields.len() {
             let Some(field) = fields.get(&mut store, index) else { break };
             let (name, value) = field?;
-            line.push(" ");
-            line.push(&name.to_str(&store)?);
-            line.push("=");
-            line.push(&value.to_str(&store)?);
-            if line.is_full() {
+            if !line.field(&name.to_str(&store)?, &value.to_str(&store)?) {
                 break;
             }
         }
-        let State { log, current, .. } = store.data_mut();
-        if fate == Fate::Written {
-            log.write(level, &line.text, current);
-        }
-        if level == Level::Error {
-            log.last_error = Some(line.text);
-        }
+        store.data_mut().end_line(line);
         Ok(())
     };
     linker.instance(LOG)?.func_wrap("log", log)
@@ -228,10 +254,6 @@ struct Text {
 impl Text {
     fn new(bytes_max: usize) -> Self {
         Self { text: String::new(), room: bytes_max, is_cut: false }
-    }
-
-    fn is_full(&self) -> bool {
-        self.is_cut
     }
 
     fn push(&mut self, text: &str) {
@@ -265,7 +287,7 @@ mod tests {
             let mut line = Text::new(bytes_max);
             line.push("ab\n\u{1b}");
             line.push("éx");
-            (line.is_full(), line.text)
+            (line.is_cut, line.text)
         };
         // What the escapes take counts.
         assert_eq!(cut(13), (false, "ab\\n\\u{1b}éx".to_owned()));

@@ -119,38 +119,40 @@ impl Metrics {
     pub(crate) fn new(sink: Option<Arc<dyn MetricSink>>, names: &Arc<Names>) -> Self {
         Self { sink, names: Arc::clone(names) }
     }
+
+    pub(crate) fn count(&self, name: &str, by: u64) {
+        let Self { sink, names } = self;
+        if names.is_taken(name, Kind::Counter)
+            && let Some(sink) = sink
+        {
+            sink.count(&names.plugin, name, by);
+        }
+    }
+
+    pub(crate) fn observe(&self, name: &str, value: f64) {
+        let Self { sink, names } = self;
+        if !value.is_finite() {
+            names.say(name, Refusal::NotFinite);
+        } else if names.is_taken(name, Kind::Histogram)
+            && let Some(sink) = sink
+        {
+            sink.observe(&names.plugin, name, value);
+        }
+    }
 }
 
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    type Store<'a> = StoreContextMut<'a, State>;
+
     let mut metrics = linker.instance(METRICS)?;
-    metrics.func_wrap(
-        "count",
-        |store: StoreContextMut<'_, State>, (name, by): (WasmStr, u64)| {
-            let Metrics { sink, names } = &store.data().metrics;
-            let name = name.to_str(&store)?;
-            if names.is_taken(&name, Kind::Counter)
-                && let Some(sink) = sink
-            {
-                sink.count(&names.plugin, &name, by);
-            }
-            Ok(())
-        },
-    )?;
-    metrics.func_wrap(
-        "observe",
-        |store: StoreContextMut<'_, State>, (name, value): (WasmStr, f64)| {
-            let Metrics { sink, names } = &store.data().metrics;
-            let name = name.to_str(&store)?;
-            if !value.is_finite() {
-                names.say(&name, Refusal::NotFinite);
-            } else if names.is_taken(&name, Kind::Histogram)
-                && let Some(sink) = sink
-            {
-                sink.observe(&names.plugin, &name, value);
-            }
-            Ok(())
-        },
-    )
+    metrics.func_wrap("count", |store: Store<'_>, (name, by): (WasmStr, u64)| {
+        store.data().metrics.count(&name.to_str(&store)?, by);
+        Ok(())
+    })?;
+    metrics.func_wrap("observe", |store: Store<'_>, (name, value): (WasmStr, f64)| {
+        store.data().metrics.observe(&name.to_str(&store)?, value);
+        Ok(())
+    })
 }
 
 #[cfg(test)]

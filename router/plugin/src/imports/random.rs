@@ -60,13 +60,13 @@ impl Numbers {
         }
     }
 
-    fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         let mut bytes = [0; 8];
         self.fill(&mut bytes);
         u64::from_le_bytes(bytes)
     }
 
-    fn bytes(&mut self, len: u32) -> Vec<u8> {
+    pub(crate) fn bytes(&mut self, len: u32) -> Vec<u8> {
         let mut bytes = vec![0; len.min(BYTES_MAX) as usize];
         self.fill(&mut bytes);
         bytes
@@ -84,7 +84,7 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 }
 
 impl State {
-    fn numbers(&mut self, function: &'static str) -> wasmtime::Result<&mut Numbers> {
+    pub(crate) fn numbers(&mut self, function: &'static str) -> wasmtime::Result<&mut Numbers> {
         let Self { log, current, .. } = self;
         current.numbers(log.plugin(), function)
     }

@@ -10,6 +10,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower, WasmList, WasmStr};
 
 use crate::contract::STATE;
+use crate::imports::Current;
 use crate::instance::State;
 
 const KEY_BYTES_MAX: usize = 256;
@@ -69,32 +70,50 @@ type Store<'a> = StoreContextMut<'a, State>;
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let mut state = linker.instance(STATE)?;
     state.func_wrap("get", |store: Store<'_>, (key,): (WasmStr,)| {
-        let key = key.to_str(&store)?;
-        let call = reach(&store, &key);
-        Ok((call.and_then(|Call { access, now_ms }| access.get(&key, now_ms)),))
+        Ok((get(&store.data().current, &key.to_str(&store)?),))
     })?;
     state.func_wrap("set", |store: Store<'_>, args: (WasmStr, WasmList<u8>, Option<u64>)| {
         let (key, value, ttl_ms) = args;
-        let key = key.to_str(&store)?;
         let value = value.as_le_slice(&store);
-        let call = reach(&store, &key).and_then(|call| bounded(value).map(|()| call));
-        let set = |Call { access, now_ms }: Call<'_>| {
-            access.set(&key, value.to_owned(), expiry(now_ms, ttl_ms))
-        };
-        Ok((call.and_then(set),))
+        Ok((set(&store.data().current, &key.to_str(&store)?, value, ttl_ms),))
     })?;
     state.func_wrap("delete", |store: Store<'_>, (key,): (WasmStr,)| {
-        let key = key.to_str(&store)?;
-        Ok((reach(&store, &key).and_then(|call| call.access.delete(&key)),))
+        Ok((delete(&store.data().current, &key.to_str(&store)?),))
     })?;
     state.func_wrap("increment", |store: Store<'_>, args: (WasmStr, i64, Option<u64>)| {
         let (key, by, ttl_ms) = args;
-        let key = key.to_str(&store)?;
-        let increment = |Call { access, now_ms }: Call<'_>| {
-            access.increment(&key, by, expiry(now_ms, ttl_ms), now_ms)
-        };
-        Ok((reach(&store, &key).and_then(increment),))
+        Ok((increment(&store.data().current, &key.to_str(&store)?, by, ttl_ms),))
     })
+}
+
+pub(crate) fn get(current: &Current, key: &str) -> Result<Option<Vec<u8>>, StateError> {
+    let Call { access, now_ms } = reach(current, key)?;
+    access.get(key, now_ms)
+}
+
+pub(crate) fn set(
+    current: &Current,
+    key: &str,
+    value: &[u8],
+    ttl_ms: Option<u64>,
+) -> Result<(), StateError> {
+    let Call { access, now_ms } = reach(current, key)?;
+    bounded(value)?;
+    access.set(key, value.to_owned(), expiry(now_ms, ttl_ms))
+}
+
+pub(crate) fn delete(current: &Current, key: &str) -> Result<(), StateError> {
+    reach(current, key)?.access.delete(key)
+}
+
+pub(crate) fn increment(
+    current: &Current,
+    key: &str,
+    by: i64,
+    ttl_ms: Option<u64>,
+) -> Result<i64, StateError> {
+    let Call { access, now_ms } = reach(current, key)?;
+    access.increment(key, by, expiry(now_ms, ttl_ms), now_ms)
 }
 
 /// What a call into the state needs of the event.
@@ -104,8 +123,7 @@ struct Call<'a> {
 }
 
 /// The event's state, for a key within its bounds.
-fn reach<'a>(store: &'a Store<'_>, key: &str) -> Result<Call<'a>, StateError> {
-    let current = &store.data().current;
+fn reach<'a>(current: &'a Current, key: &str) -> Result<Call<'a>, StateError> {
     let Some(access) = &current.state else {
         let problem = if current.is_event {
             "the router keeps no state for this call"

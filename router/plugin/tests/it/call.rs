@@ -22,16 +22,10 @@ fn what_a_transformer_puts_out_comes_back() {
     assert_eq!(outcome("(call $ok (i32.const 0))").unwrap(), []);
 }
 
-/// One that says that it takes an event in one piece.
-fn marked(mut file: Vec<u8>) -> Vec<u8> {
-    file.extend(b"\0\x12\x10slipswitch:arena\x01");
-    file
-}
-
-/// What two plugins of this text put out for one event: one that gets its texts one by one, and one in one piece.
+/// What two plugins of this text put out for one event: one that is called directly, and a component.
 fn both(transform: &'static str, event: &Event<'_>) -> Output {
-    let file = Parts::transform(transform).build();
-    let outputs = [file.clone(), marked(file)].map(|file| {
+    let parts = Parts::transform(transform);
+    let outputs = [parts.build(), parts.build_typed()].map(|file| {
         let plugin = load(&file).unwrap().configure("{}", setup()).unwrap();
         plugin.call(event).unwrap().remove(0)
     });
@@ -84,17 +78,18 @@ fn who_takes_an_event_in_one_piece_gets_it_so() {
         (if (i32.ne (local.get 2) (i32.add (local.get $id) (local.get $id_len))) (then unreachable))
         (call $output (local.get $json) (local.get $json_len)) (call $ok (i32.const 1))";
     let attributes = [("bus".to_owned(), "shop".to_owned()), ("".to_owned(), "".to_owned())];
-    let file = marked(Parts::transform(strict).build());
-    let plugin = load(&file).unwrap().configure("{}", setup()).unwrap();
+    let plugin = load(&Parts::transform(strict).build()).unwrap().configure("{}", setup()).unwrap();
     for attributes in [&attributes[..], &[]] {
         for _ in 0..3 {
             let outputs = plugin.call(&Event { attributes, ..event("{}") }).unwrap();
             assert_eq!(outputs[0].body, "{}");
         }
     }
-    // A component keeps the mark of its module.
-    let plugin = load(&component(&file)).unwrap().configure("{}", setup()).unwrap();
-    assert_eq!(call(&plugin).unwrap()[0].body, r#"{"id":"e-1"}"#);
+    // A component gets each text by itself.
+    let apart = Parts::transform(strict).build_typed();
+    let plugin = load(&component(&apart)).unwrap().configure("{}", setup()).unwrap();
+    let error = call(&plugin).unwrap_err();
+    assert!(matches!(error, CallError::Trap { .. }), "{error}");
 }
 
 #[test]
@@ -110,13 +105,13 @@ fn a_list_of_events_in_one_piece_each_is_the_same_list() {
         (call $string (i32.const 5016) (i32.load offset=8 (local.get $two)) (i32.load offset=12 (local.get $two)))
         (call $string (i32.const 5024) (local.get $two) (i32.load offset=108 (local.get $list)))
         (call $string (i32.const 1024) (i32.const 4096) (i32.const 2)) (i32.const 1024)";
-    let file = of_role(&Parts::transform(echo), BATCH);
+    let parts = Parts::transform(echo);
     let attributes =
         |value: &str| [("n".to_owned(), value.to_owned()), ("m".to_owned(), "x".to_owned())];
     let (one, two) = (attributes("1"), attributes("22"));
     let events =
         [Event { attributes: &one, ..event("{}") }, Event { attributes: &two, ..event("[1]") }];
-    for file in [file.clone(), marked(file)] {
+    for file in [of_role(&parts, BATCH), typed(parts.module(BATCH), CONTRACT, BATCH)] {
         let plugin = load(&file).unwrap().configure("{}", setup()).unwrap();
         let outputs: Vec<_> = plugin
             .call_batch(&events, &[])

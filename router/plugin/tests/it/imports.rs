@@ -49,7 +49,7 @@ fn parts(imports: &'static str, transform: &'static str) -> Parts {
 }
 
 fn plugin(parts: &Parts) -> Plugin {
-    load(&parts.build()).unwrap()
+    load(&super::BUILD(parts)).unwrap()
 }
 
 fn granted(parts: &Parts) -> Configured {

@@ -4,6 +4,7 @@
 mod batch;
 mod cache;
 mod call;
+mod components;
 mod determinism;
 mod growth;
 pub mod hostile;
@@ -13,3 +14,6 @@ mod load;
 mod measure;
 mod parts;
 mod pool;
+
+/// How the plugins of `imports` are built: such that they are called directly.
+const BUILD: fn(&parts::Parts) -> Vec<u8> = parts::Parts::build;

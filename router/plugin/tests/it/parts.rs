@@ -127,15 +127,33 @@ impl Parts {
         )
     }
 
-    /// The core module as the SDK's build leaves it.
+    /// The core module as the Rust SDK leaves it.
     pub(crate) fn build(&self) -> Vec<u8> {
+        of_role(self, TRANSFORMER)
+    }
+
+    /// The same as other tools leave it, of which the host makes a component.
+    pub(crate) fn build_typed(&self) -> Vec<u8> {
         typed(self.module(TRANSFORMER), CONTRACT, TRANSFORMER)
     }
 }
 
-/// The core module of a role as its SDK leaves it.
+/// The core module of a role as the Rust SDK leaves it.
 pub(crate) fn of_role(parts: &Parts, role: &str) -> Vec<u8> {
-    typed(parts.module(role), CONTRACT, role)
+    let types: &[u8] = match role {
+        FILTER => include_bytes!("../../../../sdk/rust/src/abi/filter-plugin.bin"),
+        BATCH => include_bytes!("../../../../sdk/rust/src/abi/batch-transformer-plugin.bin"),
+        _ => include_bytes!("../../../../sdk/rust/src/abi/transformer-plugin.bin"),
+    };
+    let mut module = parts.module(role);
+    for (name, data) in [("component-type:slipswitch", types), ("slipswitch:arena", &[1])] {
+        let section = [&[u8::try_from(name.len()).unwrap()], name.as_bytes(), data].concat();
+        // A custom section; its length in two bytes of seven bits.
+        let len = u8::try_from(section.len() % 128).unwrap() | 128;
+        module.extend([0, len, u8::try_from(section.len() / 128).unwrap()]);
+        module.extend(section);
+    }
+    module
 }
 
 /// Puts the types of a world into a core module.
@@ -208,7 +226,11 @@ pub(crate) fn call(configured: &Configured) -> Result<Vec<Output>, CallError> {
     configured.call(&event(r#"{"id":"e-1"}"#))
 }
 
-/// What one call of this body comes to.
+/// What one call of this body comes to: the same, however the plugin is called.
 pub(crate) fn outcome(transform: &'static str) -> Result<Vec<Output>, CallError> {
-    call(&configured(&Parts::transform(transform)))
+    let parts = Parts::transform(transform);
+    let [direct, component] = [parts.build(), parts.build_typed()]
+        .map(|file| call(&load(&file).unwrap().configure("{}", setup()).unwrap()));
+    assert_eq!(direct, component);
+    direct
 }
