@@ -4,13 +4,14 @@
 //! a broken plugin that no rule uses hurts nobody.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use plugin::{
     CallError, ConfigureError, Configured, Grant, Grants, Host, Isolation, Plugin, Role, Setup,
     StateAccess,
 };
-use ruleset::{PluginStep, PluginUse, PrepareError, StepError, StepInput, StepOutput};
+use ruleset::{PluginStep, PluginUse, PrepareError, StepError, StepInput, StepOutput, StepPlace};
 use serde::Serialize;
 
 use crate::beside::{Canary, Shadow};
@@ -44,15 +45,24 @@ pub struct Shelf {
     looked_in: String,
     loaded: BTreeMap<String, Loaded>,
     /// So that a reload that changes none of it keeps warm instances.
-    configured: Mutex<HashMap<SetUp, Configured>>,
+    configured: Mutex<Ready<SetUp, Configured>>,
     /// Plugins with another one beside them: what was counted of them, too, outlives a reload.
-    pairs: Mutex<HashMap<Pair, Arc<dyn PluginStep>>>,
+    pairs: Mutex<Ready<Pair, Arc<dyn PluginStep>>>,
     host: Host,
+}
+
+/// What was made ready for the rules.
+struct Ready<K, V> {
+    of_these: HashMap<K, V>,
+    /// Of the shelf before this one; gone when these rules have been read.
+    of_those_before: HashMap<K, V>,
 }
 
 /// A plugin and the one beside it, as a rule wants them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Pair {
+    /// Each step has a judge of its own.
+    place: StepPlace,
     digests: (String, String),
     names: String,
     words: String,
@@ -67,6 +77,7 @@ struct SetUp {
     config: String,
     grants: Grants,
     isolation: Option<Isolation>,
+    draws_as: Option<Arc<str>>,
     /// Its figures go nowhere.
     is_quiet: bool,
 }
@@ -78,7 +89,7 @@ struct Loaded {
 }
 
 impl Shelf {
-    /// Loads every file. What `previous` had configured and is still the same is carried over.
+    /// Loads every file. What `previous` had made ready for its rules, and these rules ask for again, is carried over.
     pub fn load(
         host: &Host,
         setup: Setup,
@@ -105,23 +116,12 @@ impl Shelf {
         loaded: BTreeMap<String, Loaded>,
         previous: Option<&Shelf>,
     ) -> Shelf {
-        let configured = previous.map(|previous| previous.still_of_use(&loaded));
-        let pairs = previous.map(|previous| {
-            let digest = |loaded: &Loaded| Some(loaded.plugin.as_ref().ok()?.digest().to_owned());
-            let digests: Vec<String> = loaded.values().filter_map(digest).collect();
-            let is_here = |pair: &Pair| {
-                digests.contains(&pair.digests.0) && digests.contains(&pair.digests.1)
-            };
-            let mut pairs = previous.pairs().clone();
-            pairs.retain(|pair, _| is_here(pair));
-            pairs
-        });
         Shelf {
             setup,
             looked_in: looked_in.to_owned(),
             loaded,
-            configured: Mutex::new(configured.unwrap_or_default()),
-            pairs: Mutex::new(pairs.unwrap_or_default()),
+            configured: Mutex::new(Ready::after(previous.map(Shelf::configured))),
+            pairs: Mutex::new(Ready::after(previous.map(Shelf::pairs))),
             host: host.clone(),
         }
     }
@@ -141,20 +141,17 @@ impl Shelf {
         list.collect()
     }
 
-    fn still_of_use(&self, loaded: &BTreeMap<String, Loaded>) -> HashMap<SetUp, Configured> {
-        let digests: Vec<&str> = loaded
-            .values()
-            .filter_map(|loaded| Some(loaded.plugin.as_ref().ok()?.digest()))
-            .collect();
-        let configured = self.configured.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept =
-            configured.iter().filter(|(set_up, _)| digests.contains(&set_up.digest.as_str()));
-        kept.map(|(key, value)| (key.clone(), value.clone())).collect()
+    /// The rules have been read: what none of them asked for is let go.
+    pub fn settle(&self) {
+        self.configured().of_those_before.clear();
+        self.pairs().of_those_before.clear();
     }
-}
 
-impl Shelf {
-    fn pairs(&self) -> MutexGuard<'_, HashMap<Pair, Arc<dyn PluginStep>>> {
+    fn configured(&self) -> MutexGuard<'_, Ready<SetUp, Configured>> {
+        self.configured.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pairs(&self) -> MutexGuard<'_, Ready<Pair, Arc<dyn PluginStep>>> {
         self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -172,7 +169,7 @@ impl Shelf {
         let names = format!("{} {other} {}", wanted.name, wanted.config_json);
         // One that is not loaded is told when it is set up.
         let digests = (digest(wanted.name).unwrap_or_default(), digest(other).unwrap_or_default());
-        Some(Pair { digests, names, words })
+        Some(Pair { place: wanted.place.clone(), digests, names, words })
     }
 
     /// The plugin beside, with the same configuration, and of the grants those that it asks for.
@@ -183,13 +180,21 @@ impl Shelf {
         grants.retain(|grant| asked.is_none_or(|asked| asked.has(host_grant(*grant))));
         let alone = PluginUse { name, grants, shadow: None, canary: None, ..wanted.clone() };
         let beside = |error| PrepareError::Beside { name: name.to_owned(), error: Box::new(error) };
-        let mut step = self.configure(&alone).map_err(beside)?;
+        // It draws the same numbers: what it makes can be compared then, and a key sees no other numbers with a canary.
+        let mut step = self.configure(&alone, Some(wanted.name)).map_err(beside)?;
+        if wanted.shadow.is_some() && step.stateful.is_some() {
+            return Err(beside(PrepareError::NoState));
+        }
         // A canary goes on with the state of the plugin that it is to follow.
         step.stateful = step.stateful.map(|_| wanted.name.to_owned());
         Ok(step)
     }
 
-    fn configure(&self, wanted: &PluginUse<'_>) -> Result<Step, PrepareError> {
+    fn configure(
+        &self,
+        wanted: &PluginUse<'_>,
+        draws_as: Option<&str>,
+    ) -> Result<Step, PrepareError> {
         let missing = || PrepareError::Missing { looked_in: self.looked_in.clone() };
         let plugin = match &self.loaded.get(wanted.name).ok_or_else(missing)?.plugin {
             Ok(plugin) => plugin,
@@ -206,6 +211,7 @@ impl Shelf {
             config: wanted.config_json.to_owned(),
             grants: wanted.grants.iter().map(|grant| host_grant(*grant)).collect(),
             isolation: wanted.isolation.map(host_isolation),
+            draws_as: draws_as.map(Arc::from),
             is_quiet: false,
         };
         let is_filter = plugin.role() == Role::Filter;
@@ -218,26 +224,45 @@ impl Shelf {
     }
 
     fn ready(&self, plugin: &Plugin, set_up: SetUp) -> Result<Configured, PrepareError> {
-        let mut configured = self.configured.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut configured = self.configured();
         if let Some(ready) = configured.get(&set_up) {
-            return Ok(ready.clone());
+            return Ok(ready);
         }
-        let mut setup =
-            Setup { grants: set_up.grants, isolation: set_up.isolation, ..self.setup.clone() };
+        let (grants, isolation) = (set_up.grants, set_up.isolation);
+        let draws_as = set_up.draws_as.clone();
+        let mut setup = Setup { grants, isolation, draws_as, ..self.setup.clone() };
         setup.metrics = setup.metrics.filter(|_| !set_up.is_quiet);
         let ready = plugin.configure(&set_up.config, setup).map_err(refused)?;
-        configured.insert(set_up, ready.clone());
+        configured.of_these.insert(set_up, ready.clone());
         Ok(ready)
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Ready<K, V> {
+    fn after(previous: Option<MutexGuard<'_, Self>>) -> Self {
+        let of_those_before = previous.map(|previous| previous.of_these.clone());
+        Self { of_these: HashMap::new(), of_those_before: of_those_before.unwrap_or_default() }
+    }
+
+    fn get(&mut self, key: &K) -> Option<V> {
+        if let Some(ready) = self.of_these.get(key) {
+            return Some(ready.clone());
+        }
+        let ready = self.of_those_before.remove(key)?;
+        self.of_these.insert(key.clone(), ready.clone());
+        Some(ready)
     }
 }
 
 impl ruleset::Plugins for Shelf {
     fn prepare(&self, wanted: &PluginUse<'_>) -> Result<Arc<dyn PluginStep>, PrepareError> {
-        let Some(key) = self.pair(wanted) else { return Ok(Arc::new(self.configure(wanted)?)) };
+        let Some(key) = self.pair(wanted) else {
+            return Ok(Arc::new(self.configure(wanted, None)?));
+        };
         if let Some(ready) = self.pairs().get(&key) {
-            return Ok(Arc::clone(ready));
+            return Ok(ready);
         }
-        let step = Arc::new(self.configure(wanted)?);
+        let step = Arc::new(self.configure(wanted, None)?);
         let pair: Arc<dyn PluginStep> = match (&wanted.shadow, &wanted.canary) {
             (Some(name), _) => {
                 let other = Arc::new(self.other(wanted, name)?);
@@ -249,7 +274,7 @@ impl ruleset::Plugins for Shelf {
             }
             (None, None) => step,
         };
-        self.pairs().insert(key, Arc::clone(&pair));
+        self.pairs().of_these.insert(key, Arc::clone(&pair));
         Ok(pair)
     }
 
@@ -393,5 +418,39 @@ fn step_error(error: &CallError) -> StepError {
         StepError::Fault(words)
     } else {
         StepError::Retry(words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rules_ask_for_again_is_carried_over_and_the_rest_is_let_go() {
+        let ready = |before: Option<&Mutex<Ready<u8, u32>>>| {
+            Mutex::new(Ready::after(before.map(|before| before.lock().unwrap())))
+        };
+        let first = ready(None);
+        first.lock().unwrap().of_these.extend([(b'a', 1), (b'b', 2)]);
+        let second = ready(Some(&first));
+        assert_eq!(second.lock().unwrap().get(&b'a'), Some(1));
+        assert_eq!(first.lock().unwrap().get(&b'b'), Some(2), "it may run on");
+        let third = ready(Some(&second));
+        assert_eq!(third.lock().unwrap().get(&b'b'), None);
+        assert_eq!(third.lock().unwrap().get(&b'a'), Some(1));
+    }
+
+    #[test]
+    fn each_step_has_a_pair_of_its_own() {
+        let host = Host::new(plugin::Options::default()).unwrap();
+        let shelf = Shelf::load(&host, Setup::default(), "plugins", &[], None);
+        let pair = |rule: &str, step| {
+            let place = StepPlace { rule: rule.to_owned(), step, ..StepPlace::default() };
+            let shadow = Some("next".to_owned());
+            shelf.pair(&PluginUse { place, shadow, ..PluginUse::plain("live", "{}") })
+        };
+        assert_eq!(pair("a", 0), pair("a", 0));
+        assert!(pair("a", 0) != pair("b", 0) && pair("a", 0) != pair("a", 1));
+        assert_eq!(shelf.pair(&PluginUse::plain("live", "{}")), None);
     }
 }

@@ -106,6 +106,8 @@ pub struct Setup {
     pub grants: Grants,
     /// None: as the plugin itself allows.
     pub isolation: Option<Isolation>,
+    /// The plugin whose random numbers it draws; none: its own.
+    pub draws_as: Option<Arc<str>>,
     /// Where its figures go; without one they go nowhere.
     pub metrics: Option<Arc<dyn MetricSink>>,
     /// Who sees its lines beside the process's own log.

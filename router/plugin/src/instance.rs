@@ -64,6 +64,8 @@ pub(crate) struct State {
     pub(crate) log: Log,
     pub(crate) metrics: Metrics,
     pub(crate) current: Current,
+    /// The name that its random numbers go by.
+    pub(crate) draws_as: Arc<str>,
     pub(crate) memory: Memory,
     /// Of a plugin that is called directly, once it is started.
     pub(crate) room: Option<Room>,
@@ -102,6 +104,7 @@ impl Instance {
             log: Log::new(Arc::clone(plugin), flow, limits, setup.lines.clone()),
             metrics: Metrics::new(setup.metrics.clone(), names),
             current: Current::default(),
+            draws_as: Arc::clone(setup.draws_as.as_ref().unwrap_or(plugin)),
             memory: Memory::new(limits),
             room: None,
             handed_over_max,

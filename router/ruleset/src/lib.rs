@@ -47,7 +47,7 @@ pub use json::{Difference, difference};
 pub use load::{Context, load, reload};
 pub use plugins::{
     Beside, Canary, EventState, Grant, Isolation, PluginStep, PluginUse, Plugins, PrepareError,
-    Purpose, StepError, StepInput, StepOutput, Unlike,
+    Purpose, StepError, StepInput, StepOutput, StepPlace, Unlike,
 };
 pub use rule::{BusTarget, Http, Log, Retry, Rule, Target, TargetKind};
 pub use rule_set::{BusRules, RuleSet, Scratch};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Fault};
 use crate::nearest::suggest;
-use crate::plugins::Plugins;
+use crate::plugins::{Plugins, StepPlace};
 use crate::rule::Rule;
 use crate::rule_set::RuleSet;
 use crate::schema::{Draft, Reading};
@@ -67,7 +67,7 @@ pub fn reload(
 fn read<'f>(file: &'f SourceFile, context: &Context<'_>) -> Loaded<'f> {
     let source = Source::new(file);
     let (documents, faults) = yaml::read(&file.text);
-    let mut reading = Reading { source: &source, context, faults };
+    let mut reading = Reading { source: &source, context, faults, at: StepPlace::default() };
     let drafts = documents.iter().filter_map(|document| reading.rule(document)).collect();
     let faults = reading.faults;
     Loaded { source, drafts, faults }

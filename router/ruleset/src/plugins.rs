@@ -26,6 +26,7 @@ pub trait Plugins {
 #[derive(Debug, Clone)]
 pub struct PluginUse<'a> {
     pub name: &'a str,
+    pub place: StepPlace,
     /// A JSON text; `{}` when the rule gives none.
     pub config_json: &'a str,
     /// Sorted, each once.
@@ -40,8 +41,26 @@ pub struct PluginUse<'a> {
 impl<'a> PluginUse<'a> {
     /// Alone, with nothing granted.
     pub fn plain(name: &'a str, config_json: &'a str) -> Self {
-        Self { name, config_json, grants: Vec::new(), isolation: None, shadow: None, canary: None }
+        Self {
+            name,
+            place: StepPlace::default(),
+            config_json,
+            grants: Vec::new(),
+            isolation: None,
+            shadow: None,
+            canary: None,
+        }
     }
+}
+
+/// Which step of all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct StepPlace {
+    pub bus: String,
+    pub rule: String,
+    pub target: String,
+    /// Its position among the steps of the target.
+    pub step: usize,
 }
 
 /// What a plugin may have beside the event.
@@ -117,6 +136,10 @@ pub enum PrepareError {
     /// The rule grants what the plugin has no use for.
     #[error("it does not ask for `{}`", .0.name())]
     NotAsked(Grant),
+
+    /// It would run as a shadow, which sees no state.
+    #[error("it keeps state, and a shadow sees none")]
+    NoState,
 
     /// The other plugin of a `shadow` or a `canary`.
     #[error("{name}: {error}")]

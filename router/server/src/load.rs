@@ -88,6 +88,7 @@ impl Source {
             },
             running.rules.unwrap_or(&none),
         );
+        shelf.settle();
         let files = content.rules.len();
         let texts = Texts::of(content.rules);
         let compiled = match loaded {

@@ -8,6 +8,7 @@
 mod arrows;
 mod authors;
 mod bad_input;
+mod beside;
 mod buses;
 mod commands;
 mod console;

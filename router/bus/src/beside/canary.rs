@@ -1,21 +1,46 @@
 //! A plugin that takes a share of the events in the place of another one, until it fails too often.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ruleset::{Beside, PluginStep, Purpose, StepError, StepInput, StepOutput};
 
 use super::{Figures, shown, unlike};
 
 /// Events that it must have had before it is judged.
-const CALLS_MIN: u64 = 20;
+const CALLS_MIN: usize = 20;
+/// It is judged by so many: the last ones.
+const CALLS_MAX: usize = 200;
 /// It is taken back when more than one in so many fails that the plugin before it does not fail.
-const FAILED_ONE_IN: u64 = 20;
+const FAILED_ONE_IN: usize = 20;
 
 pub(crate) struct Canary {
     before: Arc<dyn PluginStep>,
     other: Arc<dyn PluginStep>,
     wanted: ruleset::Canary,
     figures: Figures,
+    lately: Mutex<Lately>,
+}
+
+/// Of its last calls, whether it failed.
+#[derive(Default)]
+struct Lately {
+    calls: VecDeque<bool>,
+    failed: usize,
+}
+
+impl Lately {
+    fn note(&mut self, has_failed: bool) {
+        self.calls.push_back(has_failed);
+        self.failed += usize::from(has_failed);
+        if CALLS_MAX < self.calls.len() {
+            self.failed -= usize::from(self.calls.pop_front() == Some(true));
+        }
+    }
+
+    fn is_bad(&self) -> bool {
+        CALLS_MIN <= self.calls.len() && self.calls.len() < self.failed * FAILED_ONE_IN
+    }
 }
 
 impl Canary {
@@ -26,7 +51,7 @@ impl Canary {
     ) -> Self {
         let figures = Figures::new("canary", &wanted.plugin);
         figures.note(|beside| beside.share = Some(wanted.share));
-        Self { before, other, wanted, figures }
+        Self { before, other, wanted, figures, lately: Mutex::default() }
     }
 
     /// Whether the event is among the share: by its key alone, so that one key always goes to one plugin.
@@ -42,6 +67,13 @@ impl Canary {
         hash % 10_000 < u64::from(share)
     }
 
+    /// Whether it has to be taken back.
+    fn fails(&self, has_failed: bool) -> bool {
+        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        lately.note(has_failed);
+        lately.is_bad()
+    }
+
     /// What it made of an event, or what the plugin before it makes of what it failed.
     fn or_before(
         &self,
@@ -55,6 +87,7 @@ impl Canary {
         let error = match made {
             Ok(made) if !is_counted => return Ok(made),
             Ok(made) => {
+                self.fails(false);
                 self.figures.note(|beside| {
                     (beside.calls, beside.same) = (beside.calls + 1, beside.same + 1)
                 });
@@ -69,6 +102,7 @@ impl Canary {
         if !is_counted {
             return before;
         }
+        let is_late = self.fails(before.is_ok());
         let taken_back = self.figures.note(|beside| {
             beside.calls += 1;
             match &before {
@@ -80,8 +114,6 @@ impl Canary {
                     beside.last = Some(unlike(input.id, &shown(made), &words));
                 }
             }
-            let is_late = CALLS_MIN <= beside.calls
-                && beside.calls < beside.failed.saturating_mul(FAILED_ONE_IN);
             let is_news = is_late && !beside.taken_back;
             if is_news {
                 (beside.taken_back, beside.share) = (true, Some(0));

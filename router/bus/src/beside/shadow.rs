@@ -113,7 +113,7 @@ impl Seen {
             facts: self.facts,
             position: self.position,
             purpose: Purpose::Delivery,
-            // A scratch: what it writes is for nobody.
+            // A plugin that keeps state is no shadow.
             state: None,
         }
     }

@@ -102,6 +102,32 @@ fn a_canary_that_fails_costs_no_event_and_is_taken_back() {
 }
 
 #[test]
+fn a_canary_is_judged_by_its_last_events_however_many_were_good() {
+    let is_bad = |id: &str, from: usize| from <= id.strip_prefix("e-").unwrap().parse().unwrap();
+    let from = |first| {
+        plugin(move |id| match is_bad(id, first) {
+            true => Err(StepError::Fault("it crashed".to_owned())),
+            false => Ok("new".to_owned()),
+        })
+    };
+    let (step, events) = (canary(10_000, from(5000)), events(5100));
+    bodies(&step, &events[..5010]);
+    assert!(!step.beside().unwrap().taken_back, "one in twenty");
+    bodies(&step, &events[5010..5011]);
+    let beside = step.beside().unwrap();
+    assert_eq!((beside.taken_back, beside.calls, beside.failed), (true, 5011, 11));
+    // What is longer ago than that does not count.
+    let old = plugin(move |id| match is_bad(id, 300) != is_bad(id, 310) {
+        true => Err(StepError::Fault("it crashed".to_owned())),
+        false => Ok("new".to_owned()),
+    });
+    let step = canary(10_000, old);
+    bodies(&step, &events[..600]);
+    assert_eq!(step.beside().unwrap().failed, 10);
+    assert!(!step.beside().unwrap().taken_back);
+}
+
+#[test]
 fn a_canary_is_not_blamed_for_events_that_nobody_takes() {
     let refuses = || plugin(|_| Err(StepError::Final("invalid".to_owned())));
     let wanted = ruleset::Canary { plugin: "next".to_owned(), share: 10_000, by: None };

@@ -111,10 +111,6 @@ impl Log {
         }
     }
 
-    pub(crate) fn plugin(&self) -> &str {
-        &self.plugin
-    }
-
     pub(crate) fn begin_call(&mut self) {
         self.lines = 0;
         self.left_out = 0;

@@ -8,7 +8,7 @@
 //!
 //! # Invariants
 //!
-//! - The numbers depend on the plugin's name, the event's id and the value's position among those that the step before
+//! - The numbers depend on the plugin's name (of one that runs beside another: on that one's), the event's id and the value's position among those that the step before
 //!   made, and on how many were drawn for this event before: not on the instance, the batch, the thread or the attempt.
 //! - The drawing above never changes: a replay next year gives what this year's run gave.
 
@@ -85,8 +85,8 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 
 impl State {
     pub(crate) fn numbers(&mut self, function: &'static str) -> wasmtime::Result<&mut Numbers> {
-        let Self { log, current, .. } = self;
-        current.numbers(log.plugin(), function)
+        let Self { draws_as, current, .. } = self;
+        current.numbers(draws_as, function)
     }
 }
 

@@ -129,6 +129,16 @@ fn the_same_event_draws_the_same_numbers_on_any_instance() {
     }
     assert_ne!(body(&one, &Event { id: "e-2", ..event("{}") }), expected);
     assert_ne!(body(&one, &Event { position: 1, ..event("{}") }), expected);
+    // One that runs beside another draws as that one does.
+    let draws_as = |name: &str| {
+        let plugin = plugin(&second);
+        let draws_as = Some(name.into());
+        let grants = Grants::none().with(Grant::Random);
+        let plugin = plugin.configure("{}", Setup { grants, draws_as, ..setup() }).unwrap();
+        body(&plugin, &event("{}"))
+    };
+    assert_eq!(draws_as(plugin(&second).name()), expected);
+    assert_ne!(draws_as("other"), expected);
     // Bytes are drawn from the same row.
     let bytes =
         parts(RANDOM, "(call $bytes (i32.const 8) (i32.const 300)) (call $hex (call $number))");

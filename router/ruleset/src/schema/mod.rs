@@ -27,6 +27,7 @@ use keys::Section;
 use crate::diagnostic::Fault;
 use crate::load::Context;
 use crate::nearest::{list, nearest, suggest};
+use crate::plugins::StepPlace;
 use crate::source::Source;
 use crate::values;
 use crate::yaml::{Filling, Node, Span, Value};
@@ -38,6 +39,8 @@ pub(crate) struct Reading<'a> {
     pub source: &'a Source<'a>,
     pub context: &'a Context<'a>,
     pub faults: Vec<Fault>,
+    /// The step that is being read.
+    pub at: StepPlace,
 }
 
 impl Reading<'_> {

@@ -22,6 +22,7 @@ impl Reading<'_> {
         };
         let wanted = PluginUse {
             name,
+            place: self.at.clone(),
             config_json: &json,
             grants: value("grant").map_or_else(Vec::new, |node| self.grants(node)),
             isolation: value("isolation").and_then(|node| self.isolation(node)),
@@ -165,6 +166,13 @@ impl Reading<'_> {
                     format!("`{grant}` is granted, and the plugin `{name}` does not ask for it");
                 let mend = format!("remove `{grant}` from `grant`");
                 (at_grant.span.clone(), (message, format!("`{grant}` is of no use"), mend))
+            }
+            PrepareError::NoState => {
+                let message =
+                    format!("the plugin `{name}` keeps state, and a shadow has none to look at");
+                let mend =
+                    "try it as a `canary`, which goes on with the state of the plugin of the rule";
+                (plugin.span.clone(), (message, "no shadow".to_owned(), mend.to_owned()))
             }
             PrepareError::Beside { .. } => (plugin.span.clone(), Default::default()),
         };

@@ -34,6 +34,8 @@ impl Reading<'_> {
             Some(bus) => self.name(&bus.value, "a bus").unwrap_or(BUS_DEFAULT),
             None => BUS_DEFAULT,
         };
+        self.at.bus = bus.to_owned();
+        self.at.rule = name.as_ref().map(|(name, _)| name.clone()).unwrap_or_default();
         let description = node
             .member("description")
             .and_then(|member| self.text(&member.value, "`description`"))

@@ -17,7 +17,11 @@ impl Reading<'_> {
             let label = format!("these are {}", items.len());
             self.fault(node.span.clone(), (message, label, "do more in one plugin"));
         }
-        let steps: Vec<Option<Step>> = items.iter().map(|item| self.step(item)).collect();
+        let step = |(at, item): (usize, &Node)| {
+            self.at.step = at;
+            self.step(item)
+        };
+        let steps: Vec<Option<Step>> = items.iter().enumerate().map(step).collect();
         steps.into_iter().collect()
     }
 

@@ -54,6 +54,7 @@ impl Reading<'_> {
             Some(text)
         });
         targets.ids.extend(id.clone());
+        self.at.target = id.clone().unwrap_or_default();
         let kind = self.kind(node, targets);
         let steps = node
             .member("transform")

@@ -1,10 +1,10 @@
 //! The world around a rule set, as far as rules can see it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use slipswitch_ruleset::{
     Beside, Context, Diagnostic, Grant, PluginStep, PluginUse, Plugins, PrepareError, Purpose,
-    RuleSet, SourceFile, StepError, StepInput, StepOutput, Values,
+    RuleSet, SourceFile, StepError, StepInput, StepOutput, StepPlace, Values,
 };
 
 /// One environment variable and no files.
@@ -39,6 +39,9 @@ impl Plugins for FixedPlugins {
             let alone = PluginUse { canary: None, shadow: None, ..wanted.clone() };
             let beside =
                 |error| PrepareError::Beside { name: other.clone(), error: Box::new(error) };
+            if wanted.shadow.is_some() && other == "count" {
+                return Err(beside(PrepareError::NoState));
+            }
             let name = other.clone();
             let other =
                 self.prepare(&PluginUse { name: other, ..alone.clone() }).map_err(beside)?;
@@ -132,4 +135,27 @@ pub(crate) fn reload(files: &[SourceFile], running: &RuleSet) -> Result<RuleSet,
 /// One file named `rules.yaml`.
 pub(crate) fn load_text(text: &str) -> Result<RuleSet, Vec<Diagnostic>> {
     load(&[SourceFile { path: "rules.yaml".to_owned(), text: text.to_owned() }])
+}
+
+/// Where the plugins of a file are used, in its order.
+pub(crate) fn places(text: &str) -> Vec<StepPlace> {
+    struct Noting(Mutex<Vec<StepPlace>>);
+
+    impl Plugins for Noting {
+        fn prepare(&self, wanted: &PluginUse<'_>) -> Result<Arc<dyn PluginStep>, PrepareError> {
+            self.0.lock().expect("nobody panics").push(wanted.place.clone());
+            FixedPlugins.prepare(wanted)
+        }
+
+        fn names(&self) -> Vec<String> {
+            FixedPlugins.names()
+        }
+    }
+
+    let plugins = Noting(Mutex::default());
+    let (values, limits) = (&FixedValues, event::Limits::default());
+    let context = Context { values, plugins: &plugins, buses: &[], limits };
+    let file = SourceFile { path: "rules.yaml".to_owned(), text: text.to_owned() };
+    slipswitch_ruleset::load(&[file], &context).expect("it is whole");
+    plugins.0.into_inner().expect("nobody panics")
 }

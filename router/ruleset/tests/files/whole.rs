@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use expect_test::expect_file;
-use slipswitch_ruleset::{Log, RuleSet, Scratch, SourceFile, TargetKind};
+use slipswitch_ruleset::{Log, RuleSet, Scratch, SourceFile, StepPlace, TargetKind};
 
-use crate::doubles::{load, load_text};
+use crate::doubles::{load, load_text, places};
 
 const SHOP: &str = include_str!("../../testdata/whole/shop.yaml");
 
@@ -212,4 +212,30 @@ tests:
     let words = "`log` is sent another number of outputs, with the canary `drop` in its place: expected 2, got 0";
     assert_eq!(broken.outcomes[0].failure.as_deref(), Some(words));
     assert_eq!(report("halve").failures, []);
+}
+
+#[test]
+fn a_plugin_knows_the_step_that_it_is_for() {
+    let rule = "
+name: a
+bus: shop
+pattern: { source: [s] }
+targets:
+  - { id: one, log: console, transform: [{ plugin: split }] }
+  - { id: two, log: console, transform: [{ input: { path: $.detail } }, { plugin: drop }] }
+---
+name: b
+pattern: { source: [s] }
+targets: [{ id: one, log: console, transform: [{ plugin: drop }] }]
+";
+    let place = |bus: &str, rule: &str, target: &str, step| {
+        let owned = |name: &str| name.to_owned();
+        StepPlace { bus: owned(bus), rule: owned(rule), target: owned(target), step }
+    };
+    let expected = [
+        place("shop", "a", "one", 0),
+        place("shop", "a", "two", 1),
+        place("default", "b", "one", 0),
+    ];
+    assert_eq!(places(rule), expected);
 }
