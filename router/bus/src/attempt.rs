@@ -53,6 +53,8 @@ pub(crate) struct Retry {
     pub row: Option<Box<Postponed>>,
     /// Whether it was never tried before.
     pub is_untried: bool,
+    /// Whether its payload is still to be made.
+    pub is_unmade: bool,
 }
 
 /// The delivery that an attempt is part of.

@@ -86,6 +86,11 @@ impl Gate {
         self.plugins.probe();
     }
 
+    /// The event that was to find out did not tell.
+    pub(super) fn probe_plugins_later(&mut self, now: Timestamp) {
+        self.plugins.probe_later(now);
+    }
+
     pub(super) fn plugins(&self) -> (&Circuit, Option<&str>) {
         (&self.plugins, self.fault.as_deref())
     }
@@ -175,10 +180,6 @@ impl Gate {
                     self.plugins.failed(now.wall, false);
                 }
             }
-        }
-        if heard.iter().all(|one| one.plugins == Plugins::Silent) {
-            // Perhaps the one that was to find out did not get there.
-            self.plugins.probe_later(now.wall);
         }
         if !has_told && is_owed && gone.is_none() {
             self.circuit.probe_later(now.wall);

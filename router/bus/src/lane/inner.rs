@@ -38,7 +38,7 @@ pub(crate) enum Work {
 }
 
 /// What a work was about.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Event(Offset),
     Retry(Place),
@@ -70,6 +70,8 @@ pub(crate) struct Inner {
     is_reading: bool,
     /// The route whose plugins had no room for another event at the last look.
     pub(super) full: Option<Arc<Route>>,
+    /// What is to find out whether the plugins work.
+    plugin_probe: Option<Part>,
     /// Works under way.
     running: usize,
     /// Taken from the queue, and not ended.
@@ -114,6 +116,7 @@ impl Inner {
             is_over: false,
             is_reading: false,
             full: None,
+            plugin_probe: None,
             running: 0,
             open: BTreeSet::new(),
             settled: stored.settled,
@@ -231,6 +234,7 @@ impl Inner {
     pub(crate) fn finish(&mut self, finished: Finished, now: Now) {
         self.running -= 1;
         self.end_parts(finished.parts, now);
+        self.miss_plugin_probe(now);
     }
 
     /// Takes in what became of a part of a work that goes on.
@@ -241,8 +245,9 @@ impl Inner {
     fn end_parts(&mut self, parts: Vec<(Part, Outcome)>, now: Now) {
         self.notice(now);
         let (mut orders, mut heard) = (Vec::new(), Vec::new());
-        let mut is_owed = false;
+        let (mut is_owed, mut has_probed) = (false, false);
         for (part, outcome) in parts {
+            has_probed |= self.plugin_probe.as_ref() == Some(&part);
             is_owed |= outcome.is_owed();
             let put_off = outcome.ends.iter().find_map(|end| match end {
                 End::PutOff(due_at) => Some(*due_at),
@@ -273,6 +278,9 @@ impl Inner {
             self.waiting.end(order);
         }
         self.hear(&heard, is_owed, now);
+        if has_probed {
+            self.hear_plugin_probe(&heard, now);
+        }
         self.fall_back_if_shut();
     }
 

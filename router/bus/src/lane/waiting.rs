@@ -12,6 +12,7 @@
 //! - An order with something postponed holds no event: what comes becomes a row, too.
 //! - In memory of a row is only where it is and when it is due; all of it only until it is written.
 
+mod due;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -22,7 +23,6 @@ use event::Timestamp;
 use journal::Offset;
 
 use super::Owed;
-use crate::attempt::Retry;
 use crate::key::Key;
 use crate::state::{InShort, Made, Place, Postponed};
 
@@ -225,59 +225,6 @@ impl Waiting {
     pub(super) fn oldest_held(&self) -> Option<Offset> {
         let held = self.lines.values().flat_map(|line| line.held.front());
         held.chain(&self.released).map(|owed| owed.offset).min()
-    }
-
-    pub(super) fn next_due(&self) -> Option<Timestamp> {
-        let first = |set: &BTreeSet<(Timestamp, Spot)>| set.first().map(|(due_at, _)| *due_at);
-        first(&self.schedule).into_iter().chain(first(&self.put_off)).min()
-    }
-
-    /// Whether something here may find out whether the target is back, whenever it would be due.
-    pub(super) fn has_probe(&self) -> bool {
-        !self.schedule.is_empty()
-    }
-
-    /// What is owed longest, whenever it would be due; what was put off only when it is due.
-    pub(super) fn take_probe(&mut self, now: Timestamp) -> Option<Retry> {
-        match self.schedule.pop_first() {
-            Some((_, spot)) => Some(self.begin_retry(spot)),
-            None => self.take_due(now),
-        }
-    }
-
-    /// Gives everything that waits another due time, which keeps their order.
-    pub(super) fn move_due(&mut self, moved: impl Fn(Timestamp) -> Timestamp) {
-        let mut has_moved = false;
-        for slot in self.slots.values_mut() {
-            has_moved |= slot.due_at != moved(slot.due_at);
-            slot.due_at = moved(slot.due_at);
-        }
-        if !has_moved {
-            return;
-        }
-        for set in [&mut self.schedule, &mut self.put_off] {
-            let times = std::mem::take(set).into_iter();
-            *set = times.map(|(due_at, spot)| (moved(due_at), spot)).collect();
-        }
-    }
-
-    /// The first that is due by `now`.
-    pub(super) fn take_due(&mut self, now: Timestamp) -> Option<Retry> {
-        let due_at = self.next_due().filter(|due_at| *due_at <= now)?;
-        let is_regular = self.schedule.first().is_some_and(|(first, _)| *first == due_at);
-        let from = if is_regular { &mut self.schedule } else { &mut self.put_off };
-        let (_, spot) = from.pop_first()?;
-        Some(self.begin_retry(spot))
-    }
-
-    fn begin_retry(&mut self, spot: Spot) -> Retry {
-        let slot = self.slots.get_mut(&spot).expect("what is scheduled waits");
-        (slot.is_under_way, slot.is_put_off) = (true, false);
-        let is_untried = std::mem::take(&mut slot.is_untried);
-        if let Some(order) = slot.order() {
-            self.lines.entry(order).or_default().under_way += 1;
-        }
-        Retry { row: self.rows.get(&spot).cloned(), place: self.place(spot), is_untried }
     }
 
     pub(super) fn turn(&self, order: u64) -> Turn {

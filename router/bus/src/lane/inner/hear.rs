@@ -3,7 +3,7 @@
 use delivery::CircuitState;
 
 use super::Inner;
-use crate::attempt::Heard;
+use crate::attempt::{Heard, Plugins};
 use crate::lane::Now;
 use crate::state::Stopped;
 
@@ -33,6 +33,21 @@ impl Inner {
             self.newly_disabled = Some(disabled.clone());
             self.gate.disabled = Some(disabled);
             self.is_dirty = true;
+        }
+    }
+
+    /// What was to find out whether the plugins work has ended, and told this.
+    pub(super) fn hear_plugin_probe(&mut self, heard: &[Heard], now: Now) {
+        self.plugin_probe = None;
+        if heard.iter().all(|one| one.plugins == Plugins::Silent) {
+            self.gate.probe_plugins_later(now.wall); // It did not get there.
+        }
+    }
+
+    /// Nothing is under way any more: what was to find out has ended without a word.
+    pub(super) fn miss_plugin_probe(&mut self, now: Now) {
+        if self.running == 0 && self.plugin_probe.take().is_some() {
+            self.gate.probe_plugins_later(now.wall);
         }
     }
 

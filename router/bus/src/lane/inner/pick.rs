@@ -8,7 +8,7 @@ use delivery::Permit;
 use event::Timestamp;
 use ruleset::Batch;
 
-use super::{Inner, Work};
+use super::{Inner, Part, Work};
 use crate::attempt::{HOLD_MAX, NOT_TRIED};
 use crate::lane::gate::Pass;
 use crate::lane::waiting::Turn;
@@ -21,6 +21,19 @@ use crate::state::{Made, Postponed};
 const ONE_BY_ONE: u64 = 0;
 /// A clock that is so much behind was set back; less is how clocks are.
 const STEP_MIN: Duration = Duration::from_secs(1);
+/// When what plugins are still to make is looked at again, while one event finds out whether they work.
+const PLUGINS_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+impl Work {
+    /// What it is about; the first of a batch.
+    fn part(&self) -> Option<Part> {
+        match self {
+            Self::Event(owed, _) => Some(Part::Event(owed.offset)),
+            Self::Batch(events) => events.first().map(|owed| Part::Event(owed.offset)),
+            Self::Retry(retry) | Self::Bury(retry) => Some(Part::Retry(retry.place.clone())),
+        }
+    }
+}
 
 impl Inner {
     /// The next thing to do: first what is due again, then what is new.
@@ -37,19 +50,30 @@ impl Inner {
             return Some(if retry.is_untried { Work::Retry(retry) } else { Work::Bury(retry) });
         }
         let pass = self.gate.pass(now);
+        let of_plugins = self.gate.plugins_permit(now.wall);
+        // What is still to be made waits with the events while the plugins are left alone.
+        let made_only = match of_plugins {
+            Permit::Yes | Permit::Probe => None,
+            Permit::NotBefore(at) => Some(at),
+            Permit::Wait => Some(now.wall.after(PLUGINS_AGAIN_AFTER)),
+        };
         let due = match pass {
             Pass::Shut(_) => return None,
             // What ends first tells nothing of the target, and would pass for the probe.
             Pass::Probe if is_retired && self.waiting.has_rows() => return None,
             _ if is_retired => None,
+            Pass::Free | Pass::Probe if let Some(later) = made_only => {
+                self.waiting.take_due_made(now.wall, later)
+            }
             Pass::Free => self.waiting.take_due(now.wall),
             Pass::Probe => self.waiting.take_probe(now.wall),
         }
         .map(Work::Retry);
-        let finds_out = due.is_none() && self.retired.is_none();
-        let plugins = match self.gate.plugins_permit(now.wall) {
-            Permit::Probe if finds_out => Pass::Probe,
-            Permit::NotBefore(_) | Permit::Wait if finds_out => return None,
+        let is_event = due.is_none() && !is_retired;
+        let is_made = matches!(&due, Some(Work::Retry(retry)) if !retry.is_unmade);
+        let plugins = match of_plugins {
+            Permit::Probe if !is_made && !is_retired => Pass::Probe,
+            Permit::NotBefore(_) | Permit::Wait if is_event => return None,
             _ => Pass::Free,
         };
         let pass_of_batch = if plugins == Pass::Probe { plugins } else { pass };
@@ -71,6 +95,7 @@ impl Inner {
         }
         if plugins == Pass::Probe {
             self.gate.probe_plugins();
+            self.plugin_probe = work.part();
         }
         self.running += 1;
         let is_only_made =
@@ -247,8 +272,8 @@ mod tests {
     use super::*;
     use crate::attempt::{End, Outcome};
     use crate::key::Key;
+    use crate::lane::Finished;
     use crate::lane::tests::{open, owed};
-    use crate::lane::{Finished, Part};
     use crate::state::Subscription;
     use crate::testing;
 

@@ -180,3 +180,77 @@ fn plugins_that_fail_in_a_row_get_one_event_now_and_then_until_they_answer() {
     model.read(8);
     assert!(run(&model, Plugins::Answered) && run(&model, Plugins::Answered));
 }
+
+#[test]
+fn what_is_still_to_be_made_does_not_reach_plugins_that_are_left_alone() {
+    let mut model = Model::new(vec![true; 20]);
+    (0..20).for_each(|_| model.dispatch());
+    let failed = || Plugins::Failed("event 1: step 1 (plugin `p`): it crashed".to_owned());
+    let unmade = |offset| Postponed { made: Made::NotYet, ..postponed(offset, 1, 100) };
+    for offset in 0..5 {
+        model.read(8);
+        let Some(Work::Event(owed, _)) = model.work() else { panic!("it is new") };
+        let row = match offset {
+            1 => postponed(1, 1, 100),
+            2 => postponed(2, 1, 1100),
+            _ => unmade(offset),
+        };
+        let heard = Heard { plugins: failed(), ..Heard::default() };
+        let outcome = Outcome { ends: vec![End::Postponed(row)], heard, ..Outcome::default() };
+        model.finish_with(Part::Event(owed.offset), outcome);
+    }
+    let retry = |model: &Model| match model.work() {
+        Some(Work::Retry(retry)) => Some(retry.place),
+        Some(work) => panic!("{work:?}"),
+        None => None,
+    };
+    let state = |model: &Model| model.lane.lock().plugins().0.state();
+    model.now = 500;
+    let made = retry(&model).unwrap();
+    assert_eq!((made.offset, retry(&model)), (1, None), "what was made is sent, and nothing else");
+    model.finish_with(Part::Retry(made), told(Plugins::Silent));
+    assert_eq!(model.lane.lock().wake_in(model.clock()), Some(Duration::from_millis(500)));
+
+    model.now = 1000;
+    let probe = retry(&model).unwrap();
+    assert_eq!((probe.offset, retry(&model)), (0, None), "one, to see");
+    model.now = 1100;
+    let made = retry(&model).unwrap();
+    assert_eq!((made.offset, retry(&model)), (2, None));
+    model.finish_with(Part::Retry(made), told(Plugins::Silent));
+    assert_eq!(state(&model), delivery::CircuitState::HalfOpen, "it is not what finds out");
+    assert_eq!(retry(&model), None);
+    let heard = Heard { plugins: failed(), ..Heard::default() };
+    let ends = vec![End::Postponed(unmade(0))];
+    model.finish_with(Part::Retry(probe), Outcome { ends, heard, ..Outcome::default() });
+    model.now += 2 * PROBE_AFTER - 1;
+    assert_eq!(retry(&model), None, "twice the time");
+    model.now += 1;
+    let probe = retry(&model).unwrap();
+    model.finish_with(Part::Retry(probe), told(Plugins::Answered));
+    assert_eq!(state(&model), delivery::CircuitState::Closed);
+    assert!(retry(&model).is_some() && retry(&model).is_some());
+}
+
+#[test]
+fn a_probe_of_plugins_that_tells_nothing_is_followed_by_another() {
+    let mut model = Model::new(vec![true; 20]);
+    (0..20).for_each(|_| model.dispatch());
+    for _ in 0..5 {
+        model.read(8);
+        let Some(Work::Event(owed, _)) = model.work() else { panic!("it is new") };
+        model.finish_with(Part::Event(owed.offset), told(Plugins::Failed("it crashed".to_owned())));
+    }
+    model.now += PROBE_AFTER;
+    for has_parts in [true, false, true] {
+        model.read(8);
+        let Some(Work::Event(owed, _)) = model.work() else { panic!("it probes") };
+        assert!(model.work().is_none());
+        let parts = vec![(Part::Event(owed.offset), told(Plugins::Silent))];
+        let parts = if has_parts { parts } else { Vec::new() };
+        let now = model.clock();
+        model.lane.lock().finish(Finished { parts }, now);
+        assert!(model.work().is_none());
+        model.now += 2 * PROBE_AFTER;
+    }
+}
