@@ -10,6 +10,7 @@
 //!
 //! - What a step does: `ruleset`. When an event is taken: `lane`.
 
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::sync::{Arc, PoisonError};
 use std::task::Poll;
@@ -17,7 +18,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use event::{Event, Timestamp};
 use plugin::{Admission, Done, Queue, QueueOptions};
-use ruleset::{About, Given, Purpose, Rule, Target, TransformError};
+use ruleset::{About, Given, Purpose, Rule, RuleSet, Target, TransformError};
 
 use crate::attributes;
 use crate::core::Core;
@@ -53,20 +54,63 @@ pub(crate) type Made = Result<Outputs, TransformError>;
 pub(crate) type Room = Admission<Job, Made>;
 pub(crate) type Making = Queue<Job, Made>;
 
-/// The queue of a target that plugins are on the way to. Targets with the same stateful plugins share one, in which
-/// one event comes after the other.
-pub(crate) fn queue(core: &Core, key: &Key, target: &Target) -> Option<Making> {
+/// Plugins that keep state, by bus: those that an event meets one after the other are in one circle, and so are those
+/// that they share with others.
+pub(crate) struct Circles(Vec<(String, BTreeSet<String>)>);
+
+impl Circles {
+    pub(crate) fn of(rules: &RuleSet) -> Self {
+        let enabled = rules.rules().iter().filter(|rule| rule.enabled);
+        let sets = enabled.flat_map(|rule| {
+            let targets = rule.targets.iter();
+            targets.map(|target| (rule.bus.as_str(), target.stateful()))
+        });
+        Self::joined(sets)
+    }
+
+    fn joined<'r>(sets: impl Iterator<Item = (&'r str, Vec<&'r str>)>) -> Self {
+        let mut circles: Vec<(String, BTreeSet<String>)> = Vec::new();
+        for (bus, plugins) in sets.filter(|(_, plugins)| !plugins.is_empty()) {
+            let mut joined: BTreeSet<String> = plugins.into_iter().map(str::to_owned).collect();
+            circles.retain(|(of, circle)| {
+                let meets = of == bus && !circle.is_disjoint(&joined);
+                if meets {
+                    joined.extend(circle.iter().cloned());
+                }
+                !meets
+            });
+            circles.push((bus.to_owned(), joined));
+        }
+        Self(circles)
+    }
+
+    /// What the queue of a plugin's circle is called.
+    fn name(&self, bus: &str, plugin: &str) -> String {
+        let circle = self.0.iter().find(|(of, circle)| of == bus && circle.contains(plugin));
+        let names = circle.map(|(_, circle)| circle.iter().map(String::as_str).collect::<Vec<_>>());
+        let names = names.map_or_else(|| plugin.to_owned(), |names| names.join(", "));
+        format!("{names} of {bus}")
+    }
+}
+
+/// The queue of a target that plugins are on the way to. Targets whose plugins with state are of one circle share one,
+/// in which one event comes after the other: no thread waits for a turn that another one has.
+pub(crate) fn queue(
+    core: &Core,
+    (key, target): (&Key, &Target),
+    circles: &Circles,
+) -> Option<Making> {
     let is_here = match &core.outside {
         Outside::System => target.calls_plugins(),
         #[cfg(feature = "simulation")]
         Outside::Simulated(_) => false,
     };
     let stateful = target.stateful();
-    if !is_here || stateful.is_empty() {
+    let Some(first) = stateful.first().filter(|_| is_here) else {
         let run = |jobs: Vec<Job>| make_what_fits(jobs);
         return is_here.then(|| core.host.queue(&key.to_string(), QueueOptions::default(), run));
-    }
-    let name = format!("{} of {}", stateful.join(", "), key.bus);
+    };
+    let name = circles.name(&key.bus, first);
     let mut shared = core.stateful.lock().unwrap_or_else(PoisonError::into_inner);
     let making = shared.entry(name).or_insert_with_key(|name| {
         let options = QueueOptions { turns_max: 1, ..QueueOptions::default() };
@@ -186,4 +230,27 @@ fn payloads(made: Vec<ruleset::Payload>) -> Vec<Payload> {
         attributes: attributes::kept(made.attributes),
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plugins_with_state_that_events_meet_together_share_a_queue_also_over_others() {
+        let sets = [
+            ("shop", vec!["a"]),
+            ("shop", vec!["e"]),
+            ("shop", vec!["c", "d"]),
+            ("shop", Vec::new()),
+            ("other", vec!["a"]),
+            ("shop", vec!["a", "b"]),
+            ("shop", vec!["b", "c"]),
+        ];
+        let circles = Circles::joined(sets.into_iter());
+        let name = |plugin| circles.name("shop", plugin);
+        assert!(["a", "b", "c", "d"].iter().all(|plugin| name(plugin) == "a, b, c, d of shop"));
+        assert_eq!((name("e"), name("f")), ("e of shop".to_owned(), "f of shop".to_owned()));
+        assert_eq!(circles.name("other", "a"), "a of other");
+    }
 }

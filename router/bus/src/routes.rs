@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::core::Core;
 use crate::forward::BusTarget;
 use crate::key::Key;
-use crate::making::{self, Making};
+use crate::making::{self, Circles, Making};
 use crate::router::SwapError;
 
 const DIGEST_CHARS: usize = 16;
@@ -67,6 +67,7 @@ impl Routes {
     pub(crate) fn new(core: &Arc<Core>, rules: Arc<RuleSet>) -> Result<Self, SwapError> {
         let mut by_key = BTreeMap::new();
         let digest = short_digest(&rules);
+        let circles = Circles::of(&rules);
         for rule in rules.rules().iter().filter(|rule| rule.enabled) {
             for target in &rule.targets {
                 let key = Key::live(&rule.bus, &rule.name, &target.id);
@@ -83,7 +84,7 @@ impl Routes {
                     policy: policy(&target.retry),
                     timeout: timeout(target),
                     digest: Arc::clone(&digest),
-                    making: making::queue(core, &key, target),
+                    making: making::queue(core, (&key, target), &circles),
                 };
                 by_key.insert(key, Arc::new(route));
             }

@@ -42,11 +42,15 @@ pub(crate) struct PluginState {
     spaces: Mutex<HashMap<Owner, Arc<Space>>>,
 }
 
+/// Looks at once into the database. A plugin whose keys are counted, at its first write, has one of them for a while.
+const READERS: usize = 4;
+
 /// Looks into the database beside its writer.
 pub(crate) enum Reader {
     File {
         path: PathBuf,
-        open: Mutex<Option<Connection>>,
+        /// Each is opened when it is needed.
+        open: Box<[Mutex<Option<Connection>>; READERS]>,
     },
     #[cfg(feature = "simulation")]
     World(Arc<dyn World>),
@@ -54,13 +58,15 @@ pub(crate) enum Reader {
 
 impl Reader {
     pub(crate) fn file(path: &Path) -> Self {
-        Self::File { path: path.to_owned(), open: Mutex::default() }
+        Self::File { path: path.to_owned(), open: Box::default() }
     }
 
     fn on<T>(&self, look: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
         match self {
             Self::File { path, open } => {
-                let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+                let free = open.iter().find_map(|one| one.try_lock().ok());
+                let mut open =
+                    free.unwrap_or_else(|| open[0].lock().unwrap_or_else(PoisonError::into_inner));
                 if let Some(connection) = &*open {
                     return look(connection);
                 }

@@ -28,8 +28,10 @@ struct Inner {
     pending: BTreeMap<String, Kept>,
     /// On their way.
     writing: BTreeMap<String, Kept>,
-    /// As it is on disk.
+    /// As it is on disk, of what was asked for last, and of what was before that.
     read: HashMap<String, Kept>,
+    read_before: HashMap<String, Kept>,
+    /// Of `read`.
     read_bytes: usize,
     /// Keys, and bytes of keys and values; none before the first look.
     totals: Option<(i64, i64)>,
@@ -39,12 +41,21 @@ struct Inner {
 impl Inner {
     fn remember(&mut self, key: &str, kept: Kept) {
         let bytes = key.len() + kept.value.as_ref().map_or(0, |value| value.len()) + ENTRY_BYTES;
-        self.read_bytes += bytes;
-        if READ_BYTES_MAX < self.read_bytes {
-            self.read.clear();
-            self.read_bytes = bytes;
+        if READ_BYTES_MAX / 2 < self.read_bytes + bytes {
+            self.read_before = std::mem::take(&mut self.read);
+            self.read_bytes = 0;
         }
+        self.read_bytes += bytes;
         self.read.insert(key.to_owned(), kept);
+    }
+
+    fn remembered(&mut self, key: &str) -> Option<Kept> {
+        if let Some(kept) = self.read.get(key) {
+            return Some(kept.clone());
+        }
+        let kept = self.read_before.remove(key)?;
+        self.remember(key, kept.clone());
+        Some(kept)
     }
 }
 
@@ -69,10 +80,11 @@ impl Space {
 
     pub(super) fn get(&self, key: &str, reader: &Reader) -> Result<Kept, StateError> {
         {
-            let inner = self.lock();
+            let mut inner = self.lock();
             let known = [&inner.pending, &inner.writing].into_iter().find_map(|all| all.get(key));
-            if let Some(kept) = known.or_else(|| inner.read.get(key)) {
-                return Ok(kept.clone());
+            let known = known.cloned();
+            if let Some(kept) = known.or_else(|| inner.remembered(key)) {
+                return Ok(kept);
             }
         }
         let kept = reader.read(|on| self.owner.find(on, key))?;
@@ -128,6 +140,7 @@ impl Space {
     pub(super) fn swept(&self, key: &str, bytes: i64) {
         let mut inner = self.lock();
         inner.read.remove(key);
+        inner.read_before.remove(key);
         let is_known = inner.pending.contains_key(key) || inner.writing.contains_key(key);
         if let Some(totals) = inner.totals.as_mut().filter(|_| !is_known) {
             *totals = (totals.0 - 1, totals.1 - bytes);

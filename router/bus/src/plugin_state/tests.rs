@@ -1,4 +1,6 @@
 use std::sync::Mutex as StdMutex;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use plugin::{StateAccess, StateError};
 use rusqlite::Connection;
@@ -252,4 +254,55 @@ fn an_event_writes_so_much() {
     let value = |number| if number < 16 { (64 << 10) - 4 } else { 1 };
     let left = (1..999).map(|number| 4 + value(number)).sum::<i64>() + (4 + 1) + 8;
     assert_eq!(space.totals(&disk.store.reader), Ok((1000, left)), "the sums are those of all");
+}
+
+#[test]
+fn a_plugin_asks_so_often_for_an_event() {
+    let disk = Disk::new();
+    let words = "a plugin reads and writes its state at most 2000 times for an event";
+    let over = StateError::TooLarge(words.to_owned());
+    let ask = |view: &View| {
+        (0..1998).for_each(|number| assert_eq!(view.get(&number.to_string(), 0), Ok(None)));
+        assert_eq!(view.increment("n", 1, None, 0), Ok(1), "it reads and writes");
+        let all = [view.get("n", 0).map(drop), view.set("n", Vec::new(), None), view.delete("n")];
+        assert!(all.iter().all(|answer| *answer == Err(over.clone())));
+        assert_eq!(view.increment("n", 1, None, 0), Err(over.clone()));
+    };
+    disk.event(ask, true);
+    assert_eq!(Disk::get(&disk.store, None, "n").as_deref(), Some("1"));
+}
+
+#[test]
+fn a_key_that_is_asked_for_all_the_time_is_read_once_whatever_else_is_read() {
+    let disk = Disk::new();
+    disk.event(|view| view.set("hot", b"1".to_vec(), None).unwrap(), true);
+    for number in 0..256 {
+        let set = |view: &View| view.set(&format!("{number}"), vec![0; 64 << 10], None).unwrap();
+        disk.event(set, true);
+    }
+    disk.flush();
+    let (store, bus) = (disk.reopened(), "shop".into());
+    let reads = |key: &str| {
+        let at = Timestamp::from_millis(0);
+        let read = |state: &EventState| state.of("p").get(key, 0).unwrap().is_some();
+        store.in_turn(&["p"], (&bus, None, at), read)
+    };
+    assert!(reads("hot"));
+    let connection = Connection::open(disk.folder.path().join("state.sqlite")).unwrap();
+    connection.execute_batch("DELETE FROM plugin_state WHERE key = 'hot'").unwrap();
+    for number in 0..256 {
+        assert!(reads(&number.to_string()) && reads("hot"), "after {number}");
+    }
+}
+
+#[test]
+fn one_look_at_the_disk_that_takes_long_does_not_keep_the_others() {
+    let disk = Disk::new();
+    let (store, (tell, told)) = (disk.reopened(), channel());
+    let beside = Arc::clone(&store);
+    let look = || {
+        std::thread::spawn(move || tell.send(Disk::get(&beside, None, "n")));
+        told.recv_timeout(Duration::from_secs(60))
+    };
+    assert_eq!(store.reader.read(|_| Ok(look())), Ok(Ok(None)));
 }

@@ -1,6 +1,7 @@
 //! What one event sees and writes of the state of the plugins on its way.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use plugin::{StateAccess, StateError};
@@ -18,6 +19,9 @@ const EVENT_KEYS_MAX: usize = 1_000;
 /// Of these keys and their values together.
 const EVENT_BYTES_MAX: i64 = 1 << 20;
 
+/// Calls of a plugin for an event, reads included: each may be a look at the disk, where all plugins look one by one.
+const EVENT_CALLS_MAX: usize = 2_000;
+
 /// The state of the plugins on an event's way. It is dropped when the event fails, with all that was written.
 pub struct EventState {
     /// None: a scratch that begins empty.
@@ -31,6 +35,7 @@ pub struct EventState {
 pub struct View {
     below: Option<(Arc<PluginState>, Arc<Space>)>,
     writes: Mutex<Writes>,
+    calls: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -79,7 +84,7 @@ impl EventState {
             let space = store.space(plugin, &self.bus, self.replay.as_ref());
             (Arc::clone(store), space)
         });
-        let view = Arc::new(View { below, writes: Mutex::default() });
+        let view = Arc::new(View { below, writes: Mutex::default(), calls: AtomicUsize::new(0) });
         views.insert(plugin.to_owned(), Arc::clone(&view));
         view
     }
@@ -140,6 +145,17 @@ impl View {
         writes.sum = sum;
         writes.current.insert(key.to_owned(), Written { kept, before });
         Ok(())
+    }
+
+    /// Before each call.
+    fn begin_call(&self) -> Result<(), StateError> {
+        if self.calls.fetch_add(1, Ordering::Relaxed) < EVENT_CALLS_MAX {
+            return Ok(());
+        }
+        let problem = format!(
+            "a plugin reads and writes its state at most {EVENT_CALLS_MAX} times for an event"
+        );
+        Err(StateError::TooLarge(problem))
     }
 
     fn totals(&self) -> Result<(i64, i64), StateError> {
@@ -215,16 +231,19 @@ fn key_bytes(key: &str) -> i64 {
 
 impl StateAccess for View {
     fn get(&self, key: &str, now_ms: i64) -> Result<Option<Vec<u8>>, StateError> {
+        self.begin_call()?;
         let Kept { value, expires_at } = self.raw(key)?;
         let is_over = expires_at.is_some_and(|at| at <= now_ms);
         Ok(value.filter(|_| !is_over).map(|value| value.to_vec()))
     }
 
     fn set(&self, key: &str, value: Vec<u8>, expires_at_ms: Option<i64>) -> Result<(), StateError> {
+        self.begin_call()?;
         self.write(key, Kept { value: Some(value.into()), expires_at: expires_at_ms })
     }
 
     fn delete(&self, key: &str) -> Result<(), StateError> {
+        self.begin_call()?;
         self.write(key, Kept::NOTHING)
     }
 
