@@ -37,11 +37,13 @@ pub(crate) use reading::TooMuch;
 
 /// The custom section of plugins that take an event in one piece.
 const MARK: &str = "slipswitch:arena";
+const MARKED: [u8; 1] = [1];
 const TYPES: &str = "component-type";
 const REALLOC: &str = "cabi_realloc";
 const MEMORY: &str = "memory";
 
-/// The types of a world, as the SDK has them in each plugin.
+/// The types of a world, as the SDK has them in each plugin. Entries are added and none is replaced: what an older SDK has
+/// built is called directly for ever.
 const WORLDS: [(Role, &[u8]); 3] = [
     (Role::Transformer, include_bytes!("direct/transformer-plugin.bin")),
     (Role::Filter, include_bytes!("direct/filter-plugin.bin")),
@@ -54,7 +56,9 @@ pub(crate) fn recognise(module: &[u8]) -> Option<Outline> {
     let (mut imports, mut exports) = (Vec::<Grant>::new(), Vec::new());
     for payload in Parser::new(0).parse_all(module) {
         match payload.ok()? {
-            Payload::CustomSection(section) if section.name() == MARK => is_marked = true,
+            Payload::CustomSection(section) if section.name() == MARK => {
+                is_marked = section.data() == MARKED;
+            }
             Payload::CustomSection(section) if section.name().starts_with(TYPES) => {
                 let world = WORLDS.iter().find(|(_, types)| *types == section.data());
                 roles.push(world?.0);
@@ -81,8 +85,9 @@ pub(crate) fn recognise(module: &[u8]) -> Option<Outline> {
     let functions = [REALLOC, contract::DESCRIBE, contract::CONFIGURE, role.function()];
     wanted.extend(functions.map(|name| (name, ExternalKind::Func)));
     let has_all = wanted.iter().all(|export| exports.contains(export));
-    // One that wants to be called again when its answer was read.
-    let has_more = exports.iter().any(|(name, _)| name.starts_with("cabi_post"));
+    // One that wants to be called before all else, or again when its answer was read.
+    let is_more = |name: &str| name == "_initialize" || name.starts_with("cabi_post");
+    let has_more = exports.iter().any(|(name, _)| is_more(name));
     (is_marked && has_all && !has_more).then_some(Outline { role: *role, imports })
 }
 
@@ -228,7 +233,7 @@ mod tests {
         let sdk = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/rust/src/abi");
         let names = ["transformer-plugin.bin", "filter-plugin.bin", "batch-transformer-plugin.bin"];
         for ((role, types), name) in WORLDS.iter().zip(names) {
-            assert!(std::fs::read(sdk.join(name)).unwrap() == *types, "{name} of {}", role.name());
+            assert!(std::fs::read(sdk.join(name)).unwrap() == *types, "{name} of {}: add it", role.name());
         }
     }
 }

@@ -69,9 +69,11 @@ pub(crate) struct State {
     pub(crate) memory: Memory,
     /// Of a plugin that is called directly, once it is started.
     pub(crate) room: Option<Room>,
+    /// The plugin is asked for room just now, and may not ask back.
+    pub(crate) is_asked_for_room: bool,
     /// Bytes that the running call may hand over, as they are kept on our side.
     pub(crate) handed_over_max: usize,
-    spending: Spending,
+    pub(crate) spending: Spending,
     limits: Limits,
 }
 
@@ -107,6 +109,7 @@ impl Instance {
             draws_as: Arc::clone(setup.draws_as.as_ref().unwrap_or(plugin)),
             memory: Memory::new(limits),
             room: None,
+            is_asked_for_room: false,
             handed_over_max,
             spending: Spending::new(limits),
             limits: limits.clone(),

@@ -1,7 +1,7 @@
 //! Runs WebAssembly plugins: loads files, tries them out, and calls them within limits.
 //!
 //! ```text
-//! bytes ─▶ component ─▶ contract check ─▶ compile (or the cache) ─▶ trial ─▶ Plugin
+//! bytes ─▶ core module of the Rust SDK, or component ─▶ contract check ─▶ compile (or the cache) ─▶ trial ─▶ Plugin
 //! Plugin + configuration ─▶ trial ─▶ Configured, a pool of instances
 //! Configured + event ─▶ outputs, or a CallError
 //! ```

@@ -4,6 +4,7 @@
 //!
 //! - Budgets begin at the first tick after the call began, so a call that ends before reads no clock. That adds at
 //!   most one tick to a budget.
+//! - Code without a loop meets no tick: the imports that it calls look at the budgets, too.
 
 use std::time::Duration;
 
@@ -30,16 +31,29 @@ pub(crate) struct Spending {
     events: u32,
     /// CPU and wall time at the first tick.
     began: Option<(Duration, Duration)>,
+    /// Imports called since the instance was made.
+    imports: u32,
 }
 
 impl Spending {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { cpu_max: limits.cpu_max, wall_max: limits.wall_max, events: 1, began: None }
+        let Limits { cpu_max, wall_max, .. } = *limits;
+        Self { cpu_max, wall_max, events: 1, began: None, imports: 0 }
     }
 
     pub(crate) fn begin(&mut self, events: u32) {
         self.events = events.min(BUDGETS_MAX);
         self.began = None;
+    }
+
+    /// An import is called: every few of them the budgets are looked at.
+    pub(crate) fn import(&mut self) -> wasmtime::Result<()> {
+        const LOOK_EVERY: u32 = 16;
+        self.imports = self.imports.wrapping_add(1);
+        if self.imports.is_multiple_of(LOOK_EVERY) {
+            self.check()?;
+        }
+        Ok(())
     }
 
     pub(crate) fn check(&mut self) -> wasmtime::Result<UpdateDeadline> {

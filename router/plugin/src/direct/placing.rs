@@ -91,7 +91,9 @@ impl Room {
         len: usize,
         align: u32,
     ) -> Result<(u32, &'s mut [u8])> {
+        store.as_context_mut().data_mut().is_asked_for_room = true;
         let at = self.realloc.call(&mut *store, (0, 0, align, u32::try_from(len)?))?;
+        store.as_context_mut().data_mut().is_asked_for_room = false;
         if !at.is_multiple_of(align) {
             bail!("realloc return: result not aligned");
         }

@@ -303,3 +303,42 @@ async fn two_threads_serve_one_queue() {
     let (one, two) = tokio::join!(run(1), run(1));
     assert!(one != two);
 }
+
+#[test]
+fn what_is_called_before_all_else_is_called_however_the_plugin_is() {
+    let parts = Parts {
+        globals: r#"(global $is_ready (mut i32) (i32.const 0))
+            (func (export "_initialize") (global.set $is_ready (i32.const 1)))"#,
+        ..Parts::transform(
+            "(if (i32.eqz (global.get $is_ready)) (then unreachable)) (call $ok (i32.const 0))",
+        )
+    };
+    for file in [parts.build(), parts.build_typed()] {
+        let plugin = load(&file).unwrap().configure("{}", setup()).unwrap();
+        assert_eq!(call(&plugin).unwrap(), []);
+    }
+}
+
+#[test]
+fn no_import_is_called_while_the_plugin_is_asked_for_room() {
+    let parts = Parts {
+        globals: "(global $is_on (mut i32) (i32.const 0))",
+        configure: "(global.set $is_on (i32.const 1))
+            (i32.store8 (i32.const 1024) (i32.const 0)) (i32.const 1024)",
+        ..Parts::default()
+    };
+    let parts = parts.with_log();
+    let logging =
+        "(if (global.get $is_on) (then (call $log (i32.const 2) (i32.const 16) (i32.const 4)
+        (i32.const 0) (i32.const 0)))) (local.set $at (i32.and";
+    let text = parts.text(TRANSFORMER).replacen("(local.set $at (i32.and", logging, 1);
+    let module = wat::parse_str(text).unwrap();
+    let direct = crate::parts::as_the_sdk_leaves_it(module.clone(), TRANSFORMER);
+    for file in [direct, typed(module, CONTRACT, TRANSFORMER)] {
+        let plugin = load(&file).unwrap().configure("{}", setup()).unwrap();
+        let error = call(&plugin).unwrap_err().to_string();
+        let is_told =
+            ["an import is called by", "cannot leave"].iter().any(|it| error.contains(it));
+        assert!(is_told, "{error}");
+    }
+}

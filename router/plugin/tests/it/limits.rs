@@ -1,8 +1,10 @@
 use std::time::Duration;
 
-use slipswitch_plugin::{Budget, CallError, Host, Limits, Options};
+use slipswitch_plugin::{Budget, CallError, Grant, Host, Limits, Options, Setup};
 
-use crate::parts::{Parts, call, configured, configured_within, limits, options, outcome, setup};
+use crate::parts::{
+    Parts, call, configured, configured_within, limits, load, options, outcome, setup,
+};
 
 const SPIN: &str = "(loop $again (br $again)) unreachable";
 
@@ -182,4 +184,32 @@ fn a_plugins_own_words_are_cut() {
     let info = plugin.info();
     assert!(is_cut(&info.name) && is_cut(&info.version) && is_cut(&info.description));
     assert!(is_cut(&plugin.configure("{}", setup()).map(drop).unwrap_err().to_string()));
+}
+
+/// Half a second and more of imports in code without a loop, which looks at no budget by itself.
+fn imports_in_a_row(import: &str, count: usize) -> Parts {
+    let fill = "(drop (memory.grow (i32.const 60)))
+        (memory.fill (i32.const 65536) (i32.const 0x61) (i32.const 3800000))";
+    let body = format!("{fill} {} (call $ok (i32.const 0))", import.repeat(count));
+    Parts {
+        imports: r#"(import "slipswitch:plugin/metrics@0.2.0" "count" (func $count (param i32 i32 i64)))"#,
+        ..Parts::transform(body.leak())
+    }
+}
+
+#[test]
+fn imports_are_within_the_budgets_and_look_at_no_text_that_is_too_long() {
+    let outcome = |import, count| {
+        let parts = imports_in_a_row(import, count);
+        let grants = [Grant::Metrics].into_iter().collect();
+        let plugin = load(&parts.build()).unwrap();
+        let plugin = plugin.configure("{}", Setup { grants, ..setup() }).unwrap();
+        call(&plugin).unwrap_err()
+    };
+    let long = "(call $count (i32.const 65536) (i32.const 3800000) (i64.const 1))";
+    let error = outcome(long, 20_000);
+    assert!(matches!(error, CallError::Deadline { budget: Budget::Cpu, .. }), "{error}");
+    let too_long = "(call $count (i32.const 0) (i32.const 5000000) (i64.const 1))";
+    let error = outcome(too_long, 1);
+    assert!(matches!(error, CallError::Output { limit: Some("output_bytes_max"), .. }), "{error}");
 }

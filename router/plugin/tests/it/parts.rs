@@ -140,12 +140,16 @@ impl Parts {
 
 /// The core module of a role as the Rust SDK leaves it.
 pub(crate) fn of_role(parts: &Parts, role: &str) -> Vec<u8> {
+    as_the_sdk_leaves_it(parts.module(role), role)
+}
+
+/// With the types of a world and the mark, byte for byte.
+pub(crate) fn as_the_sdk_leaves_it(mut module: Vec<u8>, role: &str) -> Vec<u8> {
     let types: &[u8] = match role {
         FILTER => include_bytes!("../../../../sdk/rust/src/abi/filter-plugin.bin"),
         BATCH => include_bytes!("../../../../sdk/rust/src/abi/batch-transformer-plugin.bin"),
         _ => include_bytes!("../../../../sdk/rust/src/abi/transformer-plugin.bin"),
     };
-    let mut module = parts.module(role);
     for (name, data) in [("component-type:slipswitch", types), ("slipswitch:arena", &[1])] {
         let section = [&[u8::try_from(name.len()).unwrap()], name.as_bytes(), data].concat();
         // A custom section; its length in two bytes of seven bits.
