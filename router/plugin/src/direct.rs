@@ -233,7 +233,11 @@ mod tests {
         let sdk = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/rust/src/abi");
         let names = ["transformer-plugin.bin", "filter-plugin.bin", "batch-transformer-plugin.bin"];
         for ((role, types), name) in WORLDS.iter().zip(names) {
-            assert!(std::fs::read(sdk.join(name)).unwrap() == *types, "{name} of {}: add it", role.name());
+            assert!(
+                std::fs::read(sdk.join(name)).unwrap() == *types,
+                "{name} of {}: add it",
+                role.name()
+            );
         }
     }
 }
