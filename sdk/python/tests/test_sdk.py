@@ -6,8 +6,23 @@ import types
 import unittest
 from pathlib import Path
 
-from slipswitch import Event, Fatal, Invalid, Output, Retry, batch_transformer, clock, filter, random, state, transformer
-from slipswitch._guest import ConfigRefused, Guest
+from slipswitch import (
+    Event,
+    Fatal,
+    Invalid,
+    Output,
+    Retry,
+    batch_transformer,
+    clock,
+    filter,
+    log,
+    metrics,
+    random,
+    state,
+    transformer,
+)
+from slipswitch._expect import written
+from slipswitch._guest import ConfigRefused, Guest, sent, words
 from slipswitch._native import world
 from slipswitch._project import ProjectError, load, read_project, wanted
 from slipswitch._schema import check
@@ -22,7 +37,7 @@ def module(call, **names):
 
 def event(detail, attributes=()):
     before = '{"id":"e-1","source":"shop","detail":'
-    text = json.dumps(detail, ensure_ascii=False)
+    text = written(detail)
     span = (len(before), len(text.encode()))
     return Event("e-1", "shop", "T", "2026-01-01T00:00:00Z", f"{before}{text}}}", span, attributes)
 
@@ -30,6 +45,10 @@ def event(detail, attributes=()):
 def transformed(call, detail=None):
     answer = Guest(module(transformer(call))).transform(event({} if detail is None else detail))
     return [(output.body, output.attributes) for output in answer]
+
+
+def refuse(config):
+    raise Invalid(config)
 
 
 class Answers(unittest.TestCase):
@@ -74,6 +93,35 @@ class Answers(unittest.TestCase):
             self.assertEqual(given.attributes, {"rule": "b"})
         self.assertEqual(Event("", "", "", "", '{"detail":{"a":1}}').detail, {"a": 1})
         self.assertIsNone(Event("", "", "", "", "[1]").detail)
+
+    def test_half_of_a_surrogate_pair_goes_out_as_an_escape_or_as_a_mark(self):
+        half, mark = "a\ud800é", "a\ufffdé"
+        for output, body in [
+            (lambda text: {"t": text}, '{"t":"a\\ud800é"}'),
+            (lambda text: Output.raw(f'"{text}"'), '"a\\ud800é"'),
+            (lambda text: Output.text(text), mark),
+            (lambda text: Output(text, {"content-type": "text/csv"}), mark),
+        ]:
+            made = Guest(module(transformer(lambda event, config: output(event.detail["t"])))).transform(event({"t": half}))
+            self.assertEqual(sent(made[0])[0], body)
+        self.assertEqual(sent(Output("1", {half: half}))[1], [(mark, mark)])
+        self.assertEqual(words(Invalid(half)), mark)
+        self.assertEqual(words(Invalid()), "no message")
+        with self.assertRaisesRegex(ConfigRefused, f"^{mark}$"):
+            Guest(module(transformer(lambda event, config: None), configure=refuse)).configure('"a\\ud800é"')
+        world.__init__()
+        log.info(half, **{half: half})
+        self.assertEqual(world.lines, [("info", mark, [(mark, mark)])])
+        metrics.count(half)
+        metrics.observe(half, 1)
+        self.assertEqual(world.metrics, [(mark, 1), (mark, 1.0)])
+        state.set(half, half)
+        self.assertEqual((list(world.state), state.get(half)), ([mark], mark))
+        state.increment(f"n{half}")
+        state.set_json(half, half)
+        self.assertEqual(state.get_json(half), half)
+        state.delete(half)
+        self.assertEqual(list(world.state), [f"n{mark}"])
 
     def test_a_filter_answers_with_a_bool_and_with_nothing_else(self):
         self.assertIs(Guest(module(filter(lambda event, config: True))).keep(event({})), True)
@@ -197,6 +245,52 @@ class Imports(unittest.TestCase):
         world.grants = []
         with self.assertRaisesRegex(NameError, "`state` is not granted"):
             state.get("k")
+
+    def test_an_argument_of_another_type_is_named_with_its_function(self):
+        world.__init__()
+        for call, refused in [
+            (lambda: state.set("k", {"a": 1}), "TypeError: state.set: value must be text or bytes, is dict; use set_json"),
+            (lambda: state.set("k", 1), "TypeError: state.set: value must be text or bytes, is int; use set_json"),
+            (lambda: state.set(1, "v"), "TypeError: state.set: key must be text, is int"),
+            (lambda: state.set("k", "v", ttl_ms="5"), "TypeError: state.set: ttl_ms must be a whole number, is str"),
+            (lambda: state.set("k", "v", ttl_ms=-1), f"ValueError: state.set: ttl_ms must be from 0 to {2**64 - 1}, is -1"),
+            (lambda: state.set_json(None, 1), "TypeError: state.set_json: key must be text, is None"),
+            (lambda: state.get(None), "TypeError: state.get: key must be text, is None"),
+            (lambda: state.get_bytes(b"k"), "TypeError: state.get_bytes: key must be text, is bytes"),
+            (lambda: state.get_json(1), "TypeError: state.get_json: key must be text, is int"),
+            (lambda: state.delete(1), "TypeError: state.delete: key must be text, is int"),
+            (lambda: state.increment(1), "TypeError: state.increment: key must be text, is int"),
+            (lambda: state.increment("n", "1"), "TypeError: state.increment: by must be a whole number, is str"),
+            (lambda: state.increment("n", 2**63), f"ValueError: state.increment: by must be from {-(2**63)} to {2**63 - 1}"),
+            (lambda: state.increment("n", ttl_ms=1.5), "TypeError: state.increment: ttl_ms must be a whole number, is float"),
+            (lambda: metrics.count(1), "TypeError: metrics.count: name must be text, is int"),
+            (lambda: metrics.count("a", 1.5), "TypeError: metrics.count: by must be a whole number, is float"),
+            (lambda: metrics.count("a", -1), f"ValueError: metrics.count: by must be from 0 to {2**64 - 1}, is -1"),
+            (lambda: metrics.observe(1, 1), "TypeError: metrics.observe: name must be text, is int"),
+            (lambda: metrics.observe("a", "x"), "TypeError: metrics.observe: value must be a number, is str"),
+            (lambda: random.bytes(-1), f"ValueError: random.bytes: len must be from 0 to {2**32 - 1}, is -1"),
+            (lambda: random.integer(1, "6"), "TypeError: random.integer: most must be a whole number, is str"),
+            (lambda: random.integer(5, 1), "ValueError: random.integer: most must not be below least, 5, is 1"),
+            (lambda: log.line("loud", "x"), "ValueError: log.line: level must be one of trace, debug, info, warn, error"),
+            (lambda: Output.text(5), "TypeError: Output.text: text must be text, is int"),
+            (lambda: Output.raw({"a": 1}), "TypeError: Output.raw: json must be text, is dict; use Output.json"),
+            (lambda: Output({}), "TypeError: Output: body must be text, is dict; use Output.json"),
+            (lambda: Output.json(1, {"content-type": 5}), "TypeError: Output: attribute `content-type` must be text, is int"),
+            (lambda: Output.json(1, {5: "a"}), "TypeError: Output: the name of attribute 5 must be text, is int"),
+        ]:
+            with self.assertRaises(Invalid, msg=refused) as caught:
+                transformed(lambda event, config: call())
+            self.assertTrue(str(caught.exception).startswith(refused), str(caught.exception))
+            self.assertRegex(str(caught.exception), r", at <lambda> \(test_sdk\.py:\d+\)$")
+        self.assertEqual((world.state, world.metrics), ({}, []))
+
+        def late(event, config):
+            output = Output.json(1)
+            output.attributes["ordering-key"] = 5
+            return output
+
+        with self.assertRaisesRegex(Invalid, "^TypeError: Output: attribute `ordering-key` must be text, is int"):
+            transformed(late)
 
     def test_a_case_tells_what_is_otherwise(self):
         made = module(transformer(lambda event, config: {"n": state.increment("n")}))

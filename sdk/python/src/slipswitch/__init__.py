@@ -10,6 +10,9 @@ import json as _json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
+from slipswitch._expect import expect as _expect
+from slipswitch._expect import written as _written
+
 __all__ = [
     "Answer",
     "Event",
@@ -119,22 +122,28 @@ class Output:
     __slots__ = ("body", "attributes")
 
     def __init__(self, body: str, attributes: Mapping[str, str] | None = None) -> None:
+        _expect("Output: body", body, "text", advice="; use Output.json")
         self.body = body
         self.attributes = dict(attributes or {})
+        for name, value in self.attributes.items():
+            _expect(f"Output: the name of attribute {name!r}", name, "text")
+            _expect(f"Output: attribute `{name}`", value, "text")
 
     @classmethod
     def json(cls, value: Any, attributes: Mapping[str, str] | None = None) -> Output:
         """A value as JSON."""
-        return cls(_json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False), attributes)
+        return cls(_written(value), attributes)
 
     @classmethod
     def raw(cls, json: str, attributes: Mapping[str, str] | None = None) -> Output:
         """JSON text that is already written. The router checks that it is JSON."""
+        _expect("Output.raw: json", json, "text", advice="; use Output.json")
         return cls(json, attributes)
 
     @classmethod
     def text(cls, text: str, attributes: Mapping[str, str] | None = None) -> Output:
         """Plain text, unless an attribute ``content-type`` says what else."""
+        _expect("Output.text: text", text, "text")
         return cls(text, {"content-type": "text/plain; charset=utf-8", **(attributes or {})})
 
 

@@ -6,7 +6,7 @@ from wit_world.exports.plugin import Info
 from wit_world.imports import types
 
 from slipswitch import Event
-from slipswitch._guest import ConfigRefused, Guest, PluginError
+from slipswitch._guest import ConfigRefused, Guest, PluginError, sent, words
 
 _ERRORS = {"invalid": types.Error_Invalid, "retry": types.Error_Retry, "fatal": types.Error_Fatal}
 
@@ -23,7 +23,7 @@ def make(module, name, version, description):
             try:
                 guest.configure(config)
             except ConfigRefused as error:
-                raise Err(str(error)) from None
+                raise Err(words(error)) from None
 
     return Plugin, _ROLES[guest.role](guest)
 
@@ -71,8 +71,8 @@ def _event(event):
 
 
 def _output(output):
-    return types.Output(output.body, list(output.attributes.items()))
+    return types.Output(*sent(output))
 
 
 def _error(error):
-    return _ERRORS[error.kind](str(error))
+    return _ERRORS[error.kind](words(error))

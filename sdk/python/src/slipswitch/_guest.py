@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from slipswitch import _ROLE, Event, Fatal, Invalid, Output, PluginError
+from slipswitch._expect import escaped, well_formed
 from slipswitch._schema import check
 
 _ROLES = "@transformer, @filter or @batch_transformer"
@@ -39,7 +40,7 @@ class Guest:
             raise TypeError(f"CONFIG_SCHEMA is a JSON Schema, a dict; this is {_kind(self._schema)}")
         if not isinstance(self.pure, bool):
             raise TypeError(f"PURE is True or False; this is {_kind(self.pure)}")
-        self.config_schema = "" if self._schema is None else json.dumps(self._schema, ensure_ascii=False)
+        self.config_schema = "" if self._schema is None else escaped(json.dumps(self._schema, ensure_ascii=False))
         self._config: Any = {}
 
     def configure(self, text: str) -> None:
@@ -50,9 +51,9 @@ class Guest:
             self._config = config if self._configure is None else self._configure(config)
         except (PluginError, ValueError) as error:
             # Words on purpose are for the author of the rule, who cares for no place in the source.
-            raise ConfigRefused(str(error)) from error
+            raise ConfigRefused(words(error)) from error
         except Exception as error:
-            raise ConfigRefused(str(_explained(error))) from error
+            raise ConfigRefused(words(_explained(error))) from error
 
     def transform(self, event: Event) -> list[Output]:
         with _Explaining():
@@ -103,6 +104,19 @@ def _plugin_of(module: types.ModuleType) -> tuple[str, Any]:
     return getattr(call, _ROLE), call
 
 
+def sent(output: Output) -> tuple[str, list[tuple[str, str]]]:
+    """The body and the attributes as the contract has them: what UTF-8 cannot write is mended."""
+    attributes = {well_formed(name): well_formed(value) for name, value in output.attributes.items()}
+    is_json = attributes.get("content-type", "json").split(";")[0].strip().endswith("json")
+    body = escaped(output.body) if is_json else well_formed(output.body)
+    return body, list(attributes.items())
+
+
+def words(error: BaseException) -> str:
+    """What an error says, as the contract has it."""
+    return well_formed(str(error)) or "no message"
+
+
 def _result(answer: Any) -> list[Output] | PluginError:
     try:
         with _Explaining():
@@ -124,7 +138,8 @@ def _outputs(answer: Any) -> list[Output]:
 
 def _output(value: Any) -> Output:
     if isinstance(value, Output):
-        return value
+        # Once more: both can be set after an output is made.
+        return Output(value.body, value.attributes)
     if value is None:
         raise Fatal("None among several outputs: leave it out, or write Output.json(None)")
     return Output.json(value)

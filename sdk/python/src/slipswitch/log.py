@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from slipswitch._expect import well_formed as _well_formed
+
 try:
     from wit_world.imports import log as _wit
 except ImportError:
     from slipswitch._native import log as _wit  # type: ignore[assignment, no-redef]
 
+_LEVELS = ("trace", "debug", "info", "warn", "error")
+
 
 def line(level: str, message: object, **fields: object) -> None:
     """A line at "trace", "debug", "info", "warn" or "error", with fields beside its message."""
-    _wit.log(_wit.Level[level.upper()], str(message), [(name, str(value)) for name, value in fields.items()])
+    if level not in _LEVELS:
+        raise ValueError(f"log.line: level must be one of {', '.join(_LEVELS)}, is {level!r}")
+    pairs = [(_well_formed(name), _well_formed(str(value))) for name, value in fields.items()]
+    _wit.log(_wit.Level[level.upper()], _well_formed(str(message)), pairs)
 
 
 def trace(message: object, **fields: object) -> None:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import builtins
 
+from slipswitch._expect import U32 as _U32
+from slipswitch._expect import expect as _expect
+
 try:
     from wit_world.imports import random as _wit
 except ImportError:
@@ -15,7 +18,7 @@ except ImportError:
 
 def bytes(len: int) -> builtins.bytes:
     """At most 4,096 bytes."""
-    return builtins.bytes(_wit.bytes(len))
+    return builtins.bytes(_wit.bytes(_expect("random.bytes: len", len, "a whole number", _U32)))
 
 
 def number() -> float:
@@ -25,4 +28,8 @@ def number() -> float:
 
 def integer(least: int, most: int) -> int:
     """A whole number from ``least`` to ``most``, both included."""
+    _expect("random.integer: least", least, "a whole number")
+    _expect("random.integer: most", most, "a whole number")
+    if most < least:
+        raise ValueError(f"random.integer: most must not be below least, {least}, is {most}")
     return least + int(number() * (most - least + 1))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from slipswitch import Invalid, Retry
+from slipswitch._expect import S64, U64, escaped, expect
 
 try:
     from wit_world.imports import state as _wit
@@ -21,37 +22,60 @@ _T = TypeVar("_T")
 
 def get(key: str) -> str | None:
     """The text under a key (1 to 256 bytes), or None."""
-    value = get_bytes(key)
+    value = _got("get", key)
     return None if value is None else value.decode(errors="replace")
 
 
 def get_bytes(key: str) -> bytes | None:
-    return _asked(lambda: _wit.get(key))
+    return _got("get_bytes", key)
 
 
 def get_json(key: str) -> Any:
     """The value under a key that ``set_json`` put there, or None."""
-    text = get(key)
-    return None if text is None else json.loads(text)
+    value = _got("get_json", key)
+    return None if value is None else json.loads(value.decode(errors="replace"))
 
 
 def set(key: str, value: str | bytes, *, ttl_ms: int | None = None) -> None:
     """At most 64 KiB; ``ttl_ms`` milliseconds after the event's time it is gone."""
-    _asked(lambda: _wit.set(key, value.encode() if isinstance(value, str) else value, ttl_ms))
+    _put("set", key, value, ttl_ms)
 
 
 def set_json(key: str, value: Any, *, ttl_ms: int | None = None) -> None:
-    set(key, json.dumps(value, ensure_ascii=False), ttl_ms=ttl_ms)
+    _put("set_json", key, escaped(json.dumps(value, ensure_ascii=False)), ttl_ms)
 
 
 def delete(key: str) -> None:
     """A key that is not there is no error."""
-    _asked(lambda: _wit.delete(key))
+    name = _key("delete", key)
+    _asked(lambda: _wit.delete(name))
 
 
 def increment(key: str, by: int = 1, *, ttl_ms: int | None = None) -> int:
     """Adds to a number (one that is not there is 0) and returns the sum. What is no number stays: ``Retry``."""
-    return _asked(lambda: _wit.increment(key, by, ttl_ms))
+    name, ttl = _key("increment", key), _ttl("increment", ttl_ms)
+    expect("state.increment: by", by, "a whole number", S64)
+    return _asked(lambda: _wit.increment(name, by, ttl))
+
+
+def _key(function: str, key: str) -> str:
+    return str(expect(f"state.{function}: key", key, "text"))
+
+
+def _ttl(function: str, ttl_ms: int | None) -> int | None:
+    return None if ttl_ms is None else int(expect(f"state.{function}: ttl_ms", ttl_ms, "a whole number", U64))
+
+
+def _got(function: str, key: str) -> bytes | None:
+    name = _key(function, key)
+    return _asked(lambda: _wit.get(name))
+
+
+def _put(function: str, key: str, value: str | bytes, ttl_ms: int | None) -> None:
+    name, ttl = _key(function, key), _ttl(function, ttl_ms)
+    kept = expect(f"state.{function}: value", value, "text or bytes", advice="; use set_json")
+    kept = kept.encode() if isinstance(kept, str) else bytes(kept)
+    _asked(lambda: _wit.set(name, kept, ttl))
 
 
 def _asked(question: Callable[[], _T]) -> _T:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from slipswitch import Event, Output, PluginError
-from slipswitch._guest import ConfigRefused, Guest
+from slipswitch._expect import written
+from slipswitch._guest import ConfigRefused, Guest, words
 from slipswitch._native import world
 from slipswitch._project import load, read_project
 
@@ -84,7 +85,7 @@ def run(test: unittest.TestCase, module: Any, given: dict[str, Any]) -> None:
         if not isinstance(answer, PluginError):
             test.fail(f"expected the error {expected.get('error')!r}, and it answered {answer!r}")
         test.assertEqual(answer.kind, expected.get("error"), f"another error: {answer}")
-        test.assertIn(expected.get("message", ""), str(answer))
+        test.assertIn(expected.get("message", ""), words(answer))
     elif isinstance(answer, PluginError):
         test.fail(f"{answer.kind}: {answer}")
     elif isinstance(answer, bool):
@@ -109,8 +110,8 @@ def _answer(guest: Guest, event: Event) -> bool | list[Output] | PluginError:
 
 def _event(given: dict[str, Any]) -> Event:
     whole = {**_ENVELOPE, **given["event"]}
-    detail = json.dumps(whole.pop("detail"), ensure_ascii=False, separators=(",", ":"))
-    before = json.dumps(whole, ensure_ascii=False, separators=(",", ":"))[:-1] + ',"detail":'
+    detail = written(whole.pop("detail"))
+    before = written(whole)[:-1] + ',"detail":'
     span = (len(before.encode()), len(detail.encode()))
     attributes = list(given.get("attributes", {}).items())
     text = f"{before}{detail}}}"
