@@ -245,6 +245,8 @@ pub type EventState = dyn Any + Send + Sync;
 /// One output of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepOutput {
+    /// JSON unless the attribute `content-type` says otherwise: whoever runs the plugin holds it to that, here it is not
+    /// looked at again.
     pub body: String,
     pub attributes: Vec<(String, String)>,
 }

@@ -395,13 +395,15 @@ impl<'e> Run<'e> {
         let named =
             attributes.iter().rposition(|(key, _)| key.eq_ignore_ascii_case("content-type"));
         let named = named.map(|at| attributes.remove(at).1);
-        let is_checked = json::check(&body, self.limits).is_ok();
-        let content_type = match named {
-            Some(named) => Cow::Owned(named),
-            None if is_checked => Cow::Borrowed(JSON),
-            None => Cow::Borrowed(TEXT),
-        };
-        Body { text: Cow::Owned(body), content_type, attributes, is_event: false, is_checked }
+        let content_type = named.map_or(Cow::Borrowed(JSON), Cow::Owned);
+        // How deep it is, only a step cares that reads it.
+        Body {
+            text: Cow::Owned(body),
+            content_type,
+            attributes,
+            is_event: false,
+            is_checked: false,
+        }
     }
 
     fn input(&self, made: &Made, body: Body<'e>, room: &mut Room) -> Result<Body<'e>, StepError> {
