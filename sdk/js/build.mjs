@@ -14,10 +14,13 @@ import { fileURLToPath } from "node:url";
 import { placesOf } from "./lib/lines.mjs";
 import { place } from "./lib/place.js";
 import { load, readProject } from "./lib/project.mjs";
+import { within } from "./lib/within.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const CONTRACT = "slipswitch:plugin";
 const INTERFACES = { transformer: "transformer", filter: "filter", batchTransformer: "batch-transformer" };
+/** How long a plugin's module may take to start. */
+const START_SECONDS_MAX = 60;
 const USAGE = `usage: slipswitch-build [FOLDER] [--out FILE]
 
 Builds the plugin in FOLDER (here, when not said) into FILE (<name>.wasm in FOLDER).`;
@@ -27,7 +30,9 @@ export async function build(folder, out) {
   const project = readProject(folder);
   // Twice: what is wrong with the source is told best by esbuild, and the role is known only when node has run it.
   await bundle(project, "transformer");
-  const { role } = await load(project);
+  const shown = relative(project.folder, project.entry);
+  const endless = `error: ${shown}: it does not end in ${START_SECONDS_MAX} seconds while it starts, as it does when it is built: is there an endless loop outside its functions?`;
+  const { role } = await within(START_SECONDS_MAX, endless, () => load(project));
   const { code, imports, places } = await bundle(project, role);
   const component = await componentize(project, role, code, imports, places);
   const file = resolve(out ?? join(project.folder, `${project.name}.wasm`));

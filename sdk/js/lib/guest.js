@@ -2,8 +2,9 @@
 // runs in the plugin and in the test kit, so that a test sees what the router will.
 
 import { Event } from "./event.js";
-import { Output, PluginError, kindOf, roleOf } from "./index.js";
+import { Output, PluginError, isAsync, kindOf, roleOf } from "./index.js";
 import { check } from "./schema.js";
+import { escaped, shown, wellFormed } from "./text.js";
 
 const ROLES = "transformer(…), filter(…) or batchTransformer(…)";
 
@@ -17,7 +18,7 @@ export function guest(module, about, placed = firstPlace) {
 
   const refused = (error) => {
     const { kind, message } = explain(error, placed);
-    return { tag: kind, val: message };
+    return { tag: kind, val: words(message) };
   };
   const answered = (answer) => {
     try {
@@ -39,7 +40,7 @@ export function guest(module, about, placed = firstPlace) {
         if (module.configure !== undefined) config = settled(module.configure(config), "configure");
       } catch (error) {
         // Words on purpose are for the author of the rule, who cares for no place in the source.
-        throw ["PluginError", "Error"].includes(error?.name) ? error.message : explain(error, placed).message;
+        throw words(["PluginError", "Error"].includes(error?.name) ? error.message : explain(error, placed).message);
       }
     },
   };
@@ -76,6 +77,9 @@ export function inspect(module) {
   }
   if (configure !== undefined && typeof configure !== "function") {
     throw new Error(`configure is a function of the configuration; this is ${kindOf(configure)}`);
+  }
+  if (configure !== undefined && isAsync(configure)) {
+    throw new Error("configure is a function that is not async: a plugin waits for nothing");
   }
   if (pure !== undefined && typeof pure !== "boolean") {
     throw new Error(`pure is true or false; this is ${kindOf(pure)}`);
@@ -117,30 +121,45 @@ function settled(value, who) {
 /** What a transformer returned, as the contract's list. */
 function outputs(answer) {
   if (answer === null) return [];
-  if (Array.isArray(answer)) return answer.map(output);
+  if (Array.isArray(answer)) return answer.map(among);
   return [output(answer)];
 }
 
+/** One of several outputs. */
+function among(value) {
+  if (value !== undefined && value !== null) return output(value);
+  const instead = value === null ? "leave it out, or write Output.json(null)" : "leave it out";
+  throw new PluginError("fatal", `${kindOf(value)} among several outputs: ${instead}`);
+}
+
 function output(value) {
-  if (value === undefined || value === null || value instanceof Promise || typeof value === "function") {
+  settled(value, "a transformer");
+  if (value === undefined || value === null || typeof value === "function") {
     throw new PluginError(
       "fatal",
       `a transformer returns an output, an array of outputs, or null to drop the event; this one returned ${kindOf(value)}`,
     );
   }
   const { body, attributes } = value instanceof Output ? value : Output.json(value);
-  return { body, attributes: Object.entries(attributes ?? {}).map(([name, value]) => [name, String(value)]) };
+  const pairs = Object.entries(attributes ?? {}).map(([name, value]) => [wellFormed(name), wellFormed(String(value))]);
+  const isJson = /json\s*(;|$)/.test(attributes?.["content-type"] ?? "json");
+  return { body: isJson ? escaped(body) : wellFormed(body), attributes: pairs };
 }
 
 /** The kind and the words of an exception. */
 function explain(error, placed) {
   if (error instanceof PluginError) return error;
-  if (!(error instanceof Error)) return { kind: "invalid", message: `thrown: ${String(error)}` };
+  if (!(error instanceof Error)) return { kind: "invalid", message: `thrown: ${shown(error)}` };
   // No event can cause these: the plugin has a mistake, or the instance is broken. The target's retry policy gives
   // time to mend it.
   const kind = ["ReferenceError", "InternalError"].includes(error.name) ? "fatal" : "invalid";
   const place = placed(error.stack ?? "");
   return { kind, message: `${error.name}: ${error.message}${place === "" ? "" : `, at ${place}`}` };
+}
+
+/** What an error says, as the contract has it. */
+function words(message) {
+  return wellFormed(String(message)) || "no message";
 }
 
 /** The first line of a stack that says where it was. */

@@ -1,6 +1,8 @@
 // What a plugin's author imports. Nothing here asks the router for anything: what does, is a module of its own
 // (`slipswitch-sdk/state`, …), so that a plugin asks for what it imports and for nothing else.
 
+import { shown } from "./text.js";
+
 const ROLE = Symbol.for("slipswitch.role");
 
 /** Decides what goes on: no output drops the event, one replaces it, several fan it out. */
@@ -16,8 +18,11 @@ function role(name, call) {
   if (typeof call !== "function") {
     throw new TypeError(`${name}(…) takes a function of (event, config), not ${kindOf(call)}`);
   }
+  if (isAsync(call)) throw new TypeError(`${name}(…) takes a function that is not async: a plugin waits for nothing`);
   return { [ROLE]: name, call };
 }
+
+export const isAsync = (call) => Object.prototype.toString.call(call).startsWith("[object Async");
 
 /** The role of a default export, or nothing when it is no plugin. */
 export function roleOf(value) {
@@ -27,6 +32,7 @@ export function roleOf(value) {
 /** One thing to send on: a body, and what the router should know about it. */
 export class Output {
   constructor(body, attributes = {}) {
+    if (typeof body !== "string") throw new TypeError(`Output: body must be text, is ${kindOf(body)}; use Output.json`);
     this.body = body;
     this.attributes = attributes;
   }
@@ -52,7 +58,7 @@ export class Output {
 /** Why an event has no answer; `kind` is "invalid", "retry" or "fatal". */
 export class PluginError extends Error {
   constructor(kind, message) {
-    super(message);
+    super(message === undefined ? "" : shown(message));
     this.name = "PluginError";
     this.kind = kind;
   }

@@ -2,9 +2,15 @@
 
 import wit from "#wit/log";
 
+import { shown, wellFormed } from "./text.js";
+
+const LEVELS = ["trace", "debug", "info", "warn", "error"];
+
 /** A line at `level`, with `fields` beside its message. */
 export function line(level, message, fields = {}) {
-  wit.log(level, String(message), Object.entries(fields).map(([name, value]) => [name, String(value)]));
+  if (!LEVELS.includes(level)) throw new RangeError(`log.line: level must be one of ${LEVELS.join(", ")}, is ${shown(level)}`);
+  const pairs = Object.entries(fields ?? {}).map(([name, value]) => [wellFormed(name), wellFormed(shown(value))]);
+  wit.log(level, wellFormed(shown(message)), pairs);
 }
 
 export const trace = (message, fields) => line("trace", message, fields);

@@ -3,9 +3,9 @@
 
 import wit from "#wit/log";
 
-const shown = (values) =>
-  values.map((value) => (typeof value === "string" ? value : (JSON.stringify(value) ?? String(value)))).join(" ");
-const line = (level) => (...values) => wit.log(level, shown(values), []);
+import { shown, wellFormed } from "./text.js";
+
+const line = (level) => (...values) => wit.log(level, wellFormed(values.map(shown).join(" ")), []);
 globalThis.console = {
   trace: line("trace"),
   debug: line("debug"),

@@ -2,8 +2,10 @@
 
 import wit from "#wit/random";
 
+import { U32, expect } from "./expect.js";
+
 /** At most 4,096 bytes. */
-export const bytes = (len) => new Uint8Array(wit.bytes(len));
+export const bytes = (len) => new Uint8Array(wit.bytes(expect("random.bytes: len", len, "a whole number", { bounds: U32 })));
 
 /** At least 0, less than 1. */
 export function number() {
@@ -13,4 +15,9 @@ export function number() {
 }
 
 /** A whole number from `min` to `max`, both included. */
-export const integer = (min, max) => min + Math.floor(number() * (max - min + 1));
+export function integer(min, max) {
+  expect("random.integer: min", min, "a whole number");
+  expect("random.integer: max", max, "a whole number");
+  if (max < min) throw new RangeError(`random.integer: max must not be below min, ${min}, is ${max}`);
+  return min + Math.floor(number() * (max - min + 1));
+}

@@ -1,8 +1,27 @@
-// UTF-8 and back. The engine in a plugin has no TextEncoder.
+// UTF-8 and back, and what it cannot write. The engine in a plugin has no TextEncoder.
+
+const HALVES = /\p{Surrogate}/gu;
+
+/** Half of a surrogate pair, which JSON can escape and UTF-8 cannot write, becomes U+FFFD. */
+export const wellFormed = (text) => text.toWellFormed?.() ?? text.replace(HALVES, "\ufffd");
+
+/** The same in JSON text: there it stays what it is, as an escape. */
+export const escaped = (json) =>
+  json.isWellFormed?.() ? json : json.replace(HALVES, (half) => `\\u${half.charCodeAt(0).toString(16)}`);
+
+/** Any value as text for people: text as it is, an object as JSON. */
+export function shown(value) {
+  if (typeof value !== "object" || value === null || value instanceof Error) return String(value);
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
+}
 
 export function encode(text) {
   const bytes = [];
-  for (const character of text.toWellFormed?.() ?? text) {
+  for (const character of wellFormed(text)) {
     const code = character.codePointAt(0);
     if (code < 0x80) bytes.push(code);
     else if (code < 0x800) bytes.push(0xc0 | (code >> 6), 0x80 | (code & 63));

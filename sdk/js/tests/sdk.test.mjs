@@ -1,6 +1,7 @@
 // The SDK under node: what an author's module answers, in the contract's own terms.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 
 import { guest } from "../lib/guest.js";
@@ -8,6 +9,8 @@ import { Output, batchTransformer, fatal, filter, invalid, retry, transformer } 
 import { world } from "../lib/native/world.js";
 import { place } from "../lib/place.js";
 import * as clock from "../lib/clock.js";
+import * as log from "../lib/log.js";
+import * as metrics from "../lib/metrics.js";
 import * as random from "../lib/random.js";
 import * as state from "../lib/state.js";
 import { check } from "../lib/schema.js";
@@ -53,7 +56,8 @@ test("what a transformer returns becomes outputs", () => {
 test("what is no output says so and how it is meant", () => {
   for (const [answer, found] of [
     [undefined, /null to drop the event; this one returned undefined$/],
-    [[null], /this one returned null$/],
+    [[1, null], /^null among several outputs: leave it out, or write Output\.json\(null\)$/],
+    [[undefined], /^undefined among several outputs: leave it out$/],
     [Promise.resolve(1), /returned a promise .*no async/],
   ]) {
     const { tag, val } = transformed(() => answer);
@@ -70,6 +74,9 @@ test("errors keep their kind and words; other exceptions are invalid and name th
   assert.deepEqual(thrown(retry("b")), { tag: "retry", val: "b" });
   assert.deepEqual(thrown(fatal("c")), { tag: "fatal", val: "c" });
   assert.deepEqual(thrown("words"), { tag: "invalid", val: "thrown: words" });
+  assert.deepEqual(thrown({ a: 1 }), { tag: "invalid", val: 'thrown: {"a":1}' });
+  assert.deepEqual(thrown(invalid({ a: 1 })), { tag: "invalid", val: '{"a":1}' });
+  assert.deepEqual(thrown(invalid()), { tag: "invalid", val: "no message" });
   const { tag, val } = transformed((event) => event.detail.customer.name);
   assert.equal(tag, "invalid");
   assert.match(val, /^TypeError: .*name.*, at .*sdk\.test\.mjs:\d+/);
@@ -157,6 +164,10 @@ test("a module that is no plugin says what is missing", () => {
   ]) {
     assert.throws(() => guest(module, ABOUT), words);
   }
+  for (const call of [async () => 1, async function* many() {}]) {
+    assert.throws(() => transformer(call), /^TypeError: transformer\(…\) takes a function that is not async/);
+    assert.throws(() => guest({ default: filter(() => true), configure: call }, ABOUT), /configure is .* not async/);
+  }
   assert.throws(() => transformer({}), /takes a function of \(event, config\), not an object/);
 });
 
@@ -186,6 +197,100 @@ test("state, clock and chance are the event's and only when they are granted", (
   assert.ok(drawn[0] >= 0 && drawn[0] < 1 && [1, 2, 3, 4, 5, 6].includes(drawn[1]));
   world.grants = [];
   assert.throws(() => state.get("k"), { name: "ReferenceError", message: /`state` is not granted/ });
+});
+
+test("an argument of another type is named with its function", () => {
+  Object.assign(world, { grants: null, state: new Map(), metrics: [] });
+  for (const [call, refused] of [
+    [() => state.set("k", { a: 1 }), "TypeError: state.set: value must be text or a Uint8Array, is an object; use setJson"],
+    [() => state.set("k", 1), "TypeError: state.set: value must be text or a Uint8Array, is the number 1; use setJson"],
+    [() => state.set(1, "v"), "TypeError: state.set: key must be text, is the number 1"],
+    [() => state.set("k", "a", { ttl: "5" }), "TypeError: state.set: ttl must be a whole number, is a string"],
+    [() => state.set("k", "a", { ttl: -5 }), "RangeError: state.set: ttl must be from 0 to 9007199254740991, is -5"],
+    [() => state.set("k", "a", { ttl_ms: 5 }), "TypeError: state.set: options has no `ttl_ms`; it takes ttl"],
+    [() => state.set("k", "a", 5), "TypeError: state.set: options must be an object such as { ttl: 1000 }, is the number 5"],
+    [() => state.setJson("k", undefined), "TypeError: state.setJson: value must be JSON, is undefined"],
+    [() => state.setJson(null, 1), "TypeError: state.setJson: key must be text, is null"],
+    [() => state.get(), "TypeError: state.get: key must be text, is undefined"],
+    [() => state.getBytes([]), "TypeError: state.getBytes: key must be text, is an array"],
+    [() => state.getJson(1), "TypeError: state.getJson: key must be text, is the number 1"],
+    [() => state.delete(1), "TypeError: state.delete: key must be text, is the number 1"],
+    [() => state.increment(1), "TypeError: state.increment: key must be text, is the number 1"],
+    [() => state.increment("n", "1"), "TypeError: state.increment: by must be a whole number, is a string"],
+    [() => state.increment("n", 1.5), "TypeError: state.increment: by must be a whole number, is the number 1.5"],
+    [() => state.increment("n", 1, { ttl: 1.5 }), "TypeError: state.increment: ttl must be a whole number, is the number 1.5"],
+    [() => metrics.count(1), "TypeError: metrics.count: name must be text, is the number 1"],
+    [() => metrics.count("a", -1), "RangeError: metrics.count: by must be from 0 to 9007199254740991, is -1"],
+    [() => metrics.count("a", 1.5), "TypeError: metrics.count: by must be a whole number, is the number 1.5"],
+    [() => metrics.observe(1, 1), "TypeError: metrics.observe: name must be text, is the number 1"],
+    [() => metrics.observe("a", "x"), "TypeError: metrics.observe: value must be a number, is a string"],
+    [() => random.bytes(-1), "RangeError: random.bytes: len must be from 0 to 4294967295, is -1"],
+    [() => random.integer("1", 6), "TypeError: random.integer: min must be a whole number, is a string"],
+    [() => random.integer(1, 6.5), "TypeError: random.integer: max must be a whole number, is the number 6.5"],
+    [() => random.integer(5, 1), "RangeError: random.integer: max must not be below min, 5, is 1"],
+    [() => log.line("loud", "x"), "RangeError: log.line: level must be one of trace, debug, info, warn, error, is loud"],
+    [() => new Output({}), "TypeError: Output: body must be text, is an object; use Output.json"],
+  ]) {
+    const { tag, val } = transformed(call);
+    assert.equal(tag, "invalid");
+    assert.equal(val.slice(0, refused.length), refused);
+    assert.match(val.slice(refused.length), /^, at .*\.m?js:\d+/);
+  }
+  assert.deepEqual([world.state.size, world.metrics], [0, []]);
+});
+
+test("half of a surrogate pair goes out as an escape or as a mark", () => {
+  const [half, mark] = ["a\ud800é𝄞", "a\ufffdé𝄞"];
+  const bodies = (call) => transformed(call)[0];
+  assert.equal(bodies(() => ({ half })).body, '{"half":"a\\ud800é𝄞"}');
+  assert.equal(bodies(() => Output.raw(`"${half}"`)).body, '"a\\ud800é𝄞"');
+  assert.equal(bodies(() => Output.text(half)).body, mark);
+  assert.equal(bodies(() => new Output(half, { "content-type": "text/csv" })).body, mark);
+  assert.deepEqual(bodies(() => Output.json(1, { [half]: half })).attributes, [[mark, mark]]);
+  assert.equal(transformed(() => { throw invalid(half); }).val, mark);
+  assert.equal(transformed(() => { throw half; }).val, `thrown: ${mark}`);
+  const configure = (config) => { throw invalid(config); };
+  const made = guest({ default: filter(() => true), configure }, ABOUT);
+  assert.equal(outcome(() => made.plugin.configure(JSON.stringify(half))), mark);
+  Object.assign(world, { grants: null, state: new Map(), metrics: [], lines: [] });
+  log.info(half, { [half]: half });
+  metrics.count(half);
+  metrics.observe(half, 2);
+  assert.deepEqual(world.lines, [["info", mark, [[mark, mark]]]]);
+  assert.deepEqual(world.metrics, [[mark, 1], [mark, 2]]);
+  state.set(half, half);
+  assert.deepEqual([[...world.state.keys()], state.get(half)], [[mark], mark]);
+  state.setJson(half, half);
+  assert.equal(state.getJson(half), half);
+  state.delete(half);
+  state.increment(half);
+  assert.deepEqual([...world.state.keys()], [mark]);
+});
+
+test("a line shows an object as JSON", () => {
+  world.lines = [];
+  const round = {};
+  round.round = round;
+  log.info("a", { b: { c: 1 }, d: null, e: undefined, f: [1], g: "x", h: Number.NaN, i: new Error("no"), j: round });
+  log.warn({ a: 1 });
+  assert.deepEqual(world.lines, [
+    ["info", "a", Object.entries({
+      b: '{"c":1}', d: "null", e: "undefined", f: "[1]", g: "x", h: "NaN", i: "Error: no", j: "[object Object]",
+    })],
+    ["warn", '{"a":1}', []],
+  ]);
+});
+
+test("a module that never ends its start is stopped", () => {
+  const run = (seconds, call) => {
+    const file = new URL("../lib/within.mjs", import.meta.url).href;
+    const script = `import { within } from ${JSON.stringify(file)}; console.log(await within(${seconds}, "too long", ${call}));`;
+    return spawnSync(process.execPath, ["--input-type=module", "--eval", script], { encoding: "utf8", timeout: 120_000 });
+  };
+  const { signal, stderr } = run(0.05, "() => { for (;;); }");
+  assert.deepEqual([signal, stderr], ["SIGKILL", "too long\n"]);
+  const { status, stdout } = run(60, "async () => 7");
+  assert.deepEqual([status, stdout], [0, "7\n"]);
 });
 
 test("text survives the way through bytes, and broken bytes become a mark", () => {
