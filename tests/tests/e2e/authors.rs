@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use crate::harness::{Ended, Process, Scene, plugin};
 
@@ -100,6 +101,31 @@ fn what_is_no_case_is_told_with_its_place_and_runs_nothing() {
     fs::remove_dir_all(scene.path("tests")).unwrap();
     scene.run(&TEST).expect(2).says(&["there is no folder tests"]);
     scene.run(&["plugin", "test"]).expect(2).says(&["there is no *.wasm in ."]);
+}
+
+#[test]
+fn what_was_built_of_older_sources_is_not_tested_and_run_with_a_warning() {
+    let scene = project("[]");
+    fs::create_dir(scene.path("src")).unwrap();
+    fs::copy(plugin("redact"), scene.path("redact.wasm")).unwrap();
+    let built = fs::metadata(scene.path("redact.wasm")).unwrap().modified().unwrap();
+    let test = ["plugin", "test", "--filter", "email"];
+    let run = ["plugin", "run", "redact.wasm", "--config", r#"{"fields": ["$.detail.email"]}"#];
+    let change = |seconds: u64| {
+        for name in ["Cargo.toml", "src/lib.rs"] {
+            scene.write(name, "");
+            let file = fs::File::options().append(true).open(scene.path(name)).unwrap();
+            file.set_modified(built + Duration::from_secs(seconds)).unwrap();
+        }
+    };
+    let words = "the sources are newer than redact.wasm (";
+    change(0);
+    scene.run(&test).expect(3);
+    assert!(!scene.run_on(&run, b"{}").expect(0).err.contains(words));
+    change(1);
+    let mend = "changed after it was built): run `slipswitch plugin build`";
+    scene.run(&test).expect(1).says(&[words, mend]);
+    scene.run_on(&run, b"{}").expect(0).says(&[words, mend]);
 }
 
 #[test]
@@ -209,6 +235,7 @@ fn a_build_says_what_is_missing_and_puts_what_it_made_into_place() {
     assert!(built.out.starts_with("plugins/hello.wasm: redact 0."), "{}", built.out);
     let bytes = |path| fs::read(path).unwrap();
     assert_eq!(bytes(scene.path("plugins/hello.wasm")), bytes(plugin("redact")));
+    assert_eq!(bytes(scene.path("hello/hello.wasm")), bytes(plugin("redact")));
 
     // What is no plugin does not take the place of one.
     let bad = scene.path("hello/Cargo.toml").with_file_name("bad.wasm");

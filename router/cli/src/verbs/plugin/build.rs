@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     /// The project
     #[arg(value_name = "DIR", default_value = ".")]
     project: PathBuf,
-    /// Put NAME.wasm into this folder [default: the project's]
+    /// Put NAME.wasm into this folder too, beside the project's own
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 }
@@ -86,6 +86,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let place = place.strip_prefix(".").unwrap_or(&place);
     let size = put(&built.file, place)
         .map_err(|error| Failure::failed(format!("write {}: {error}", place.display())))?;
+    let own = project.join(&built.name).with_added_extension("wasm");
+    let own = own.strip_prefix(".").unwrap_or(&own);
+    put(&built.file, own)
+        .map_err(|error| Failure::failed(format!("write {}: {error}", own.display())))?;
     Ok(output::line(&format!(
         "{}: {} {}, a {}, {}, built in {}",
         place.display(),

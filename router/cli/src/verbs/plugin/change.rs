@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::output;
 
 use super::ls::short;
+use super::stale::stale;
 
 const PUT_EXAMPLES: &str = "\
 The router tries the file with the rules that run: it must load, its configurations must be taken and the rules' tests \
@@ -81,6 +82,9 @@ pub(crate) fn put(arguments: &PutArguments) -> Result<(), Failure> {
     };
     let bytes =
         std::fs::read(file).map_err(|error| Failure::usage(format!("read {shown}: {error}")))?;
+    if let Some(words) = stale(file) {
+        output::complain(&words);
+    }
     let client = Client::new(address)?.with_token();
     let done: Done = client.put(&format!("/api/v1/plugins/{}", escaped(&name)), bytes)?;
     tell(&done)

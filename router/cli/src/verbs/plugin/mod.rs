@@ -7,6 +7,7 @@ mod logs;
 mod ls;
 mod new;
 mod run;
+mod stale;
 mod test;
 mod versions;
 

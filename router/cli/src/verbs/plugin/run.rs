@@ -11,6 +11,7 @@ use crate::input::pieces;
 use crate::output::{self, count};
 use crate::verbs::pattern::open;
 
+use super::stale::stale;
 use super::{failure, json_or_file};
 
 /// So many events have a line each; the sum is of all of them.
@@ -64,6 +65,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (name, reader) = open(&arguments.events)?;
     let plugin = PluginRun::start(&arguments.plugin, &config, &arguments.grant)
         .map_err(|error| failure(&error))?;
+    if let Some(words) = stale(&arguments.plugin) {
+        output::complain(&words);
+    }
     let (mut sum, mut rows) = (Sum::default(), Vec::new());
     for piece in pieces(reader) {
         let number = sum.events + 1;

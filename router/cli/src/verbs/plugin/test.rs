@@ -8,12 +8,13 @@ use server::offline::plugins::{CaseOutcome, plugin_test};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Format, Output, count};
 
+use super::stale::stale;
 use super::{built, failure};
 
 const EXAMPLES: &str = "\
 A case is an event and what shall come out of it; tests/*.json hold one, or an array of them, each. They run in the host \
 that a router runs, with its limits; no router needs to run. Build first: `slipswitch plugin build`. The exit code is 3 \
-when a case fails, 78 when the plugin does not load or a case cannot be read.
+when a case fails, 1 when a source changed after the build, 78 when the plugin does not load or a case cannot be read.
 
   { \"name\": \"an order becomes a line\", \"config\": {}, \"event\": { \"detail\": { \"id\": \"o-1\" } },
     \"expect\": [ { \"body\": \"order o-1\", \"attributes\": { \"content-type\": \"text/plain\" } } ] }
@@ -53,6 +54,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(file) => file.clone(),
         None => built(project)?,
     };
+    if let Some(words) = stale(&file) {
+        return Err(Failure::failed(format!("nothing was tested: {words}")));
+    }
     let tests = plugin_test(
         &file,
         &project.strip_prefix(".").unwrap_or(project).join("tests"),
