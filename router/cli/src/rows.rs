@@ -7,6 +7,9 @@ use serde_json::value::RawValue;
 
 use crate::output;
 
+/// The state of a subscription whose plugins get nothing but probes.
+pub(crate) const PLUGINS_DOWN: &str = "plugins down";
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct DeadLetter {
@@ -265,6 +268,9 @@ pub(crate) struct Subscription {
     pub(crate) removed_until: Option<String>,
     pub(crate) draining: bool,
     pub(crate) circuit: Circuit,
+    /// That of its plugins, and how they failed last.
+    pub(crate) plugins: Circuit,
+    pub(crate) plugin_fault: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -280,6 +286,16 @@ pub(crate) struct Circuit {
     pub(crate) state: String,
     pub(crate) since: Option<String>,
     pub(crate) next_probe_at: Option<String>,
+}
+
+impl Circuit {
+    fn is_closed(&self) -> bool {
+        matches!(self.state.as_str(), "" | "closed")
+    }
+
+    fn next_probe(&self) -> Option<String> {
+        self.next_probe_at.as_deref().map(|at| format!("probe at {}; ", clock_time(at)))
+    }
 }
 
 /// The time of day of an RFC 3339 time in UTC.
@@ -332,26 +348,50 @@ impl Subscription {
             return ("disabled".to_owned(), since.clone(), reason.clone());
         }
         let error = self.last_error.clone().unwrap_or_default();
-        let is_up = matches!(self.circuit.state.as_str(), "" | "closed");
+        let is_up = self.circuit.is_closed();
         if let Some(Stopped { since, reason }) = &self.paused {
             let apart = if reason.is_empty() { "" } else { "; " };
             let why = if is_up { reason.clone() } else { format!("{reason}{apart}down: {error}") };
             return ("paused".to_owned(), since.clone(), why);
         }
-        match (is_up, &self.circuit.next_probe_at) {
-            (true, _) => {
-                let said = if error.is_empty() { error } else { format!("last error: {error}") };
-                ("up".to_owned(), String::new(), said)
-            }
-            (false, next) => {
-                let since = self.circuit.since.clone().unwrap_or_default();
-                let next = next
-                    .as_ref()
-                    .map(|at| format!("probe at {}; ", clock_time(at)))
-                    .unwrap_or_default();
-                ("down".to_owned(), since, format!("{next}{error}"))
-            }
+        let down = |state: &str, circuit: &Circuit, error: &str| {
+            let next = circuit.next_probe().unwrap_or_default();
+            (state.to_owned(), circuit.since.clone().unwrap_or_default(), format!("{next}{error}"))
+        };
+        if !is_up {
+            return down("down", &self.circuit, &error);
         }
+        if !self.plugins.is_closed() {
+            return down(
+                PLUGINS_DOWN,
+                &self.plugins,
+                self.plugin_fault.as_deref().unwrap_or(&error),
+            );
+        }
+        let said = if error.is_empty() { error } else { format!("last error: {error}") };
+        ("up".to_owned(), String::new(), said)
+    }
+
+    /// That its plugins get nothing but probes, and what to do; none when they get its events.
+    pub(crate) fn plugins_down(&self) -> Option<String> {
+        if self.plugins.is_closed() {
+            return None;
+        }
+        let name = format!("{}/{}/{}", self.bus, self.rule, self.target);
+        let replay = self.replay.as_ref().map(|replay| format!(" (replay {replay})"));
+        let since = self.plugins.since.as_ref().map(|since| format!(" since {since}"));
+        let next = match &self.plugins.next_probe_at {
+            Some(at) => format!("the next probe is at {}", clock_time(at)),
+            None => "a probe is due".to_owned(),
+        };
+        let fault = self.plugin_fault.as_ref().map(|fault| format!(": {fault}"));
+        Some(format!(
+            "the circuit of the plugins of {name}{} is {}{}, {next}; `slipswitch target resume {name}` tries at once{}",
+            replay.unwrap_or_default(),
+            self.plugins.state,
+            since.unwrap_or_default(),
+            fault.unwrap_or_default(),
+        ))
     }
 }
 
@@ -372,6 +412,29 @@ mod tests {
         assert_eq!(why("the depot moves", "closed"), paused("the depot moves"));
         assert_eq!(why("the depot moves", "open"), paused("the depot moves; down: 503"));
         assert_eq!(why("", "half-open"), paused("down: 503"));
+    }
+
+    #[test]
+    fn plugins_that_get_only_probes_are_a_state_of_their_own() {
+        let text = |circuit: &str| {
+            format!(
+                r#"{{"bus": "shop", "rule": "late", "target": "out", "last_error": "old",
+                    "circuit": {{"state": "{circuit}"}}, "plugin_fault": "plugin `p`: it panicked",
+                    "plugins": {{"state": "open", "since": "T1", "next_probe_at": "2026-11-23T08:00:00.000Z"}}}}"#
+            )
+        };
+        let of = |circuit: &str| serde_json::from_str::<Subscription>(&text(circuit)).unwrap();
+        let state = |state: &str, since: &str, why: &str| {
+            (state.to_owned(), since.to_owned(), why.to_owned())
+        };
+        let why = "probe at 08:00:00Z; plugin `p`: it panicked";
+        assert_eq!(of("closed").condition(), state("plugins down", "T1", why));
+        assert_eq!(of("open").condition(), state("down", "", "old"));
+        let told = "the circuit of the plugins of shop/late/out is open since T1, the next probe is at 08:00:00Z; \
+                    `slipswitch target resume shop/late/out` tries at once: plugin `p`: it panicked";
+        assert_eq!(of("closed").plugins_down().as_deref(), Some(told));
+        assert_eq!(of("open").plugins_down().as_deref(), Some(told));
+        assert_eq!(Subscription::default().plugins_down(), None);
     }
 
     #[test]

@@ -102,6 +102,16 @@ fn a_plugin_that_fails_again_and_again_is_left_alone_and_status_says_why() {
     assert!(of["queued"].as_u64().unwrap() > 0, "the rest waits: {of}");
     let shown = router.run(&["status"]).expect(0).out;
     assert!(shown.contains("plugin `misbehave`"), "{shown}");
+    assert!(shown.contains("not everything goes out: 1 plugins down; see"), "{shown}");
+    assert!(shown.contains("`slipswitch target resume default/bad/out` tries at once"), "{shown}");
+    let shown = router.run(&["target", "ls"]).expect(0).out;
+    assert!(shown.contains("plugins down"), "{shown}");
+    let last = format!("e-{}", EVENTS - 1);
+    let shown = router.run(&["event", &last]).expect(0).out;
+    assert!(
+        shown.contains("their circuit is open since ") && shown.contains("misbehave"),
+        "{shown}"
+    );
     the_listing_shows_it(&router);
     router.stop().expect(0);
 }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use delivery::CircuitState;
+use delivery::{Circuit, CircuitState};
 use journal::Offset;
 
 use super::fate::{Course, DeliveryFate, DeliveryState, blank, is_known};
@@ -147,12 +147,21 @@ pub(crate) fn stop(inner: &Inner) -> Option<String> {
     if let Some(paused) = inner.paused() {
         return said("paused", paused);
     }
-    let circuit = inner.circuit();
+    let (plugins, fault) = inner.plugins();
+    let of_target = open("down", inner.circuit());
+    of_target.or_else(|| {
+        let open = open("not sent what its plugins have not made: their circuit is open", plugins)?;
+        Some(format!("{open}{}", fault.map(|fault| format!(": {fault}")).unwrap_or_default()))
+    })
+}
+
+/// None when it is closed.
+fn open(what: &str, circuit: &Circuit) -> Option<String> {
     let since = || circuit.since().map(|since| format!(" since {since}")).unwrap_or_default();
     match (circuit.state(), circuit.probe_at()) {
         (CircuitState::Closed, _) => None,
-        (_, Some(at)) => Some(format!("down{}, probed again at {at}", since())),
-        (_, None) => Some(format!("down{}, and probed right now", since())),
+        (_, Some(at)) => Some(format!("{what}{}, probed again at {at}", since())),
+        (_, None) => Some(format!("{what}{}, and probed right now", since())),
     }
 }
 

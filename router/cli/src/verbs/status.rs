@@ -7,13 +7,13 @@ use crate::{
     client::{Address, Client},
     failure::Failure,
     output::{self, Output},
-    rows::{Plugin, Router, Sealed, Since, Status, Subscription, Weakened},
+    rows::{PLUGINS_DOWN, Plugin, Router, Sealed, Since, Status, Subscription, Weakened},
 };
 
 const EXAMPLES: &str = "\
 A subscription is one target of one rule, with its own place in the journal. LAG says how many events of the journal \
 it has not looked at yet, QUEUED how many wait for their turn, POSTPONED how many deliveries wait for another attempt. STATE is `up`, or why nothing is sent: `down` (the target does \
-not answer, and is probed), `paused`, `disabled` (it answered 410), or `removed` (its rule is gone, and it is still \
+not answer, and is probed), `plugins down` (its plugins failed so often that they get nothing but probes), `paused`, `disabled` (it answered 410), or `removed` (its rule is gone, and it is still \
 owed events: below the table is how many, and until when). \
 DELIVERED, DROPPED (events its transforms let go) and DEAD (deliveries given up) are counted since the subscription \
 began: a redriven dead letter stays counted in DEAD, and `slipswitch dlq ls` shows which ones are still there.
@@ -57,13 +57,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         "LAST ERROR",
     ];
     let stopped = stopped(&status.router.subscriptions);
-    let removed: Vec<String> = status.router.subscriptions.iter().filter_map(removed).collect();
+    let subscriptions = &status.router.subscriptions;
+    let plugins_down = subscriptions.iter().filter_map(Subscription::plugins_down);
+    let told: Vec<String> = plugins_down.chain(subscriptions.iter().filter_map(removed)).collect();
     let rows = status.router.subscriptions.into_iter().map(row).collect();
     output::table(heads, rows, "no subscriptions: no rule has a target yet")?;
     if let Some(stopped) = stopped {
         output::line(&format!("\n{stopped}; see `slipswitch target ls`"))?;
     }
-    for line in removed {
+    for line in told {
         output::line(&format!("\n{line}"))?;
     }
     if let Some(error) = &status.last_error {
@@ -178,7 +180,7 @@ fn removed(one: &Subscription) -> Option<String> {
 
 /// How many get nothing, and how so; none when all do.
 fn stopped(subscriptions: &[Subscription]) -> Option<String> {
-    let states = ["down", "paused", "disabled"];
+    let states = ["down", PLUGINS_DOWN, "paused", "disabled"];
     let counted = states.into_iter().filter_map(|state| {
         let of_it = subscriptions.iter().filter(|one| one.condition().0 == state).count();
         (0 < of_it).then(|| format!("{of_it} {state}"))
