@@ -229,6 +229,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_the_sdk_has_built_is_called_directly_for_ever() {
+        let outline = recognise(include_bytes!("../testdata/direct-0.2.0.wasm")).unwrap();
+        assert_eq!((outline.role, outline.imports), (Role::Transformer, Vec::new()));
+        let unmarked = include_bytes!("../testdata/contract-0.2.0.wasm");
+        assert!(recognise(unmarked).is_none());
+    }
+
+    #[test]
     fn the_worlds_are_those_that_the_sdk_puts_into_plugins() {
         let sdk = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/rust/src/abi");
         let names = ["transformer-plugin.bin", "filter-plugin.bin", "batch-transformer-plugin.bin"];
