@@ -293,15 +293,12 @@ fn load(host: &Host, files: &[PluginFile]) -> impl Iterator<Item = (String, Load
 }
 
 fn refused(error: ConfigureError) -> PrepareError {
-    let granted = |import: Grant| {
-        let mut all = ruleset::Grant::ALL.into_iter();
-        all.find(|grant| host_grant(*grant) == import).map(PrepareError::NotGranted)
-    };
-    let of_grant = match &error {
-        ConfigureError::NotGranted { import } => granted(*import),
-        _ => None,
-    };
-    of_grant.unwrap_or_else(|| PrepareError::ConfigRefused(error.to_string()))
+    if let ConfigureError::NotGranted { missing, .. } = &error {
+        let all = ruleset::Grant::ALL.into_iter();
+        let missing = all.filter(|grant| missing.contains(&host_grant(*grant)));
+        return PrepareError::NotGranted(missing.collect());
+    }
+    PrepareError::ConfigRefused(error.to_string())
 }
 
 fn host_grant(grant: ruleset::Grant) -> Grant {

@@ -42,9 +42,11 @@ pub enum ConfigureError {
 
     /// The rule has to say that the plugin may have what it asks for.
     #[error(
-        "it asks for `{import}`, which its rule does not grant: add `grant: [{import}]` to the step"
+        "it asks for {}, which its rule does not grant: write `grant: [{}]` on the step",
+        Grant::quoted(missing),
+        Grant::listed(imports)
     )]
-    NotGranted { import: Grant },
+    NotGranted { missing: Vec<Grant>, imports: Vec<Grant> },
 
     #[error("not JSON: {problem}")]
     NotJson { problem: String },
@@ -59,9 +61,11 @@ impl Configured {
         config: &str,
         mut setup: Setup,
     ) -> Result<Self, ConfigureError> {
-        let ungranted = plugin.imports().iter().find(|import| !setup.grants.has(**import));
-        if let Some(import) = ungranted {
-            return Err(ConfigureError::NotGranted { import: *import });
+        let (imports, granted) = (plugin.imports().to_vec(), setup.grants);
+        let missing: Vec<Grant> =
+            imports.iter().copied().filter(|import| !granted.has(*import)).collect();
+        if !missing.is_empty() {
+            return Err(ConfigureError::NotGranted { missing, imports });
         }
         let memory_bytes_max = &mut setup.limits.memory_bytes_max;
         *memory_bytes_max = (*memory_bytes_max).min(plugin.host.options.memory_bytes_max);

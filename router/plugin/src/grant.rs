@@ -26,6 +26,22 @@ impl Grant {
         }
     }
 
+    /// `` `clock` and `state` ``
+    pub fn quoted(grants: &[Self]) -> String {
+        let quoted: Vec<String> = grants.iter().map(|grant| format!("`{grant}`")).collect();
+        match quoted.split_last() {
+            Some((last, before)) if !before.is_empty() => {
+                format!("{} and {last}", before.join(", "))
+            }
+            _ => quoted.concat(),
+        }
+    }
+
+    /// `clock, state`, as in a rule.
+    pub fn listed(grants: &[Self]) -> String {
+        grants.iter().map(|grant| grant.name()).collect::<Vec<_>>().join(", ")
+    }
+
     fn bit(self) -> u8 {
         1 << self as u8
     }

@@ -84,6 +84,18 @@ impl Grant {
             Self::State => "state",
         }
     }
+
+    /// `` `clock` and `state` ``
+    pub(crate) fn quoted(grants: &[Self]) -> String {
+        let quoted: Vec<String> =
+            grants.iter().map(|grant| format!("`{}`", grant.name())).collect();
+        match quoted.split_last() {
+            Some((last, before)) if !before.is_empty() => {
+                format!("{} and {last}", before.join(", "))
+            }
+            _ => quoted.concat(),
+        }
+    }
 }
 
 /// How long an instance of a plugin lives.
@@ -129,9 +141,9 @@ pub enum PrepareError {
     #[error("{0}")]
     ConfigRefused(String),
 
-    /// The plugin asks for what its rule does not grant.
-    #[error("it asks for `{}`", .0.name())]
-    NotGranted(Grant),
+    /// The plugin asks for what its rule does not grant: all of that.
+    #[error("it asks for {}", Grant::quoted(.0))]
+    NotGranted(Vec<Grant>),
 
     /// The rule grants what the plugin has no use for.
     #[error("it does not ask for `{}`", .0.name())]

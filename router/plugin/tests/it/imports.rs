@@ -78,7 +78,7 @@ fn what_a_plugin_asks_for_is_known_and_has_to_be_granted() {
             let setup = Setup { grants, ..setup() };
             let error = plugin.configure("{}", setup).map(drop).unwrap_err().to_string();
             let expected = format!(
-                "it asks for `{grant}`, which its rule does not grant: add `grant: [{grant}]` to the step"
+                "it asks for `{grant}`, which its rule does not grant: write `grant: [{grant}]` on the step"
             );
             assert_eq!(error, expected);
         }
@@ -86,6 +86,11 @@ fn what_a_plugin_asks_for_is_known_and_has_to_be_granted() {
         assert!(plugin.configure("{}", Setup { grants, ..setup() }).is_ok());
     }
     assert_eq!(plugin(&Parts::default().with_log()).imports(), []);
+    let all = plugin(&parts([METRICS, NOW, STATE].concat().leak(), "(call $ok (i32.const 0))"));
+    let grants = Grants::none().with(Grant::Clock);
+    let error = all.configure("{}", Setup { grants, ..setup() }).map(drop).unwrap_err().to_string();
+    let form = "which its rule does not grant: write `grant: [metrics, clock, state]` on the step";
+    assert_eq!(error, format!("it asks for `metrics` and `state`, {form}"));
 }
 
 #[test]

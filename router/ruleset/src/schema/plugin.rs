@@ -43,7 +43,7 @@ impl Reading<'_> {
         match self.context.plugins.prepare(&wanted) {
             Ok(step) => Some(Step::Plugin { name: name.to_owned(), step }),
             Err(error) => {
-                self.unprepared(step, &error);
+                self.unprepared(step, &wanted, &error);
                 None
             }
         }
@@ -122,7 +122,7 @@ impl Reading<'_> {
         share
     }
 
-    fn unprepared(&mut self, step: &Node, error: &PrepareError) {
+    fn unprepared(&mut self, step: &Node, wanted: &PluginUse<'_>, error: &PrepareError) {
         let value = |key: &str| step.member(key).map(|member| &member.value);
         let (Some(plugin), config) = (value("plugin"), value("config")) else { return };
         let name = self.text(plugin, "`plugin`").unwrap_or_default().to_owned();
@@ -152,12 +152,14 @@ impl Reading<'_> {
                 let message = format!("the plugin `{name}` refuses its configuration: {reason}");
                 (at.span.clone(), (message, label.to_owned(), mend))
             }
-            PrepareError::NotGranted(grant) => {
-                let grant = grant.name();
+            PrepareError::NotGranted(missing) => {
+                let quoted = Grant::quoted(missing);
                 let message =
-                    format!("the plugin `{name}` asks for `{grant}`, which is not granted");
-                let mend = format!("add `grant: [{grant}]` to the step if it may have it");
-                let label = format!("without `{grant}`");
+                    format!("the plugin `{name}` asks for {quoted}, which is not granted");
+                let all = wanted.grants.iter().chain(missing).map(|grant| grant.name());
+                let all = all.collect::<Vec<_>>().join(", ");
+                let mend = format!("write `grant: [{all}]` on the step if it may have that");
+                let label = format!("without {quoted}");
                 (at_grant.span.clone(), (message, label, mend))
             }
             PrepareError::NotAsked(grant) => {

@@ -48,7 +48,7 @@ impl Plugins for FixedPlugins {
             return Ok(Arc::new(FixedPair { own: self.prepare(&alone)?, other, name }));
         }
         if name == "count" && !wanted.grants.contains(&Grant::State) {
-            return Err(PrepareError::NotGranted(Grant::State));
+            return Err(PrepareError::NotGranted(vec![Grant::State]));
         }
         let needless =
             wanted.grants.iter().find(|grant| (name, **grant) != ("count", Grant::State));

@@ -62,8 +62,12 @@ impl PluginRun {
             let setup = Setup { grants, lines, ..Setup::default() };
             let configured = plugin.configure(config, setup).map_err(|error| {
                 let problem = match error {
-                    ConfigureError::NotGranted { import } => {
-                        format!("it asks for `{import}`: allow it with --grant {import}")
+                    ConfigureError::NotGranted { missing, imports } => {
+                        let all = Grant::listed(&imports).replace(' ', "");
+                        format!(
+                            "it asks for {}: allow it with --grant {all}",
+                            Grant::quoted(&missing)
+                        )
                     }
                     error => format!("refuses its configuration: {error}"),
                 };

@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bus::plugin::{self, ConfigureError, Plugin, Role, Setup};
+use bus::plugin::{self, ConfigureError, Grant, Plugin, Role, Setup};
 use bus::ruleset::Diagnostic;
 use serde::Serialize;
 
@@ -112,10 +112,10 @@ impl Run {
             Ok(configured) => configured,
             Err(error) => {
                 let words = match error {
-                    ConfigureError::NotGranted { import } => {
-                        format!(
-                            "it asks for `{import}`: add `\"grant\": [\"{import}\"]` to the case"
-                        )
+                    ConfigureError::NotGranted { missing, imports } => {
+                        let all: Vec<&str> = imports.iter().map(|import| import.name()).collect();
+                        let missing = Grant::quoted(&missing);
+                        format!("it asks for {missing}: write `\"grant\": {all:?}` in the case")
                     }
                     error => format!("its configuration is refused: {error}"),
                 };
