@@ -28,6 +28,7 @@ mod verbs;
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
@@ -44,6 +45,10 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a rule's test failed, 69 the router cannot be reached, \
 78 the configuration or a rule file is broken.";
+
+const RUN_HINT: &str = "\
+there is no `slipswitch run`: `slipswitch dev` runs a router on your rules, `slipswitch serve` one for good, \
+`slipswitch plugin run` sends events through a plugin";
 
 /// A self-hosted event router: events in over HTTP, matched by their content, transformed, and delivered.
 #[derive(Parser)]
@@ -82,7 +87,8 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().verb) {
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| unparsed(&error));
+    match run(arguments.verb) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.message.is_empty() {
@@ -91,6 +97,15 @@ fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// Ends the process with what clap says, and what was meant perhaps.
+fn unparsed(error: &clap::Error) -> ! {
+    let is_run = std::env::args_os().nth(1).is_some_and(|verb| verb == "run");
+    if error.kind() == ErrorKind::InvalidSubcommand && is_run {
+        output::complain(RUN_HINT);
+    }
+    error.exit()
 }
 
 fn run(verb: Verb) -> Result<(), Failure> {

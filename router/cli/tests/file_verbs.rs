@@ -125,3 +125,14 @@ fn patterns_are_matched_line_by_line() {
     assert_eq!(broken.code, Some(1));
     assert!(broken.err.starts_with("standard input line 2, column 6"), "{}", broken.err);
 }
+
+#[test]
+fn who_looks_for_run_is_shown_what_there_is() {
+    let folder = folder(RULE);
+    let told = slipswitch(folder.path(), &["run", "plugin.wasm"], "");
+    assert_eq!(told.code, Some(2));
+    for verb in ["`slipswitch dev`", "`slipswitch serve`", "`slipswitch plugin run`"] {
+        assert!(told.err.contains(verb), "{}", told.err);
+    }
+    assert!(!slipswitch(folder.path(), &["rum"], "").err.contains("slipswitch dev"));
+}

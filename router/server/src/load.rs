@@ -12,8 +12,10 @@ use std::sync::Arc;
 use bus::plugin::{self, Host};
 use bus::ruleset::{self, Diagnostic, RuleSet, SourceFile, TestReport};
 use bus::{PluginFile, Shelf};
+use sha2::{Digest as _, Sha256};
 
 use crate::folder::{Content, FolderError, Folders, whole_file};
+use crate::plugins::versions::hex;
 use crate::values::{Digests, SystemValues};
 
 /// What rules are loaded from and checked against; the same for a router's whole life.
@@ -63,6 +65,8 @@ pub(crate) struct Rejection {
     pub(crate) message: String,
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) files: usize,
+    /// The plugins' files that were tried, by name: their digests.
+    pub(crate) plugins: BTreeMap<String, String>,
     texts: Texts,
 }
 
@@ -107,7 +111,13 @@ impl Source {
 
     /// Compiles what may take the place of `running`, and runs the inline tests.
     pub(crate) fn load(&self, content: Content, running: Running<'_>) -> Outcome {
-        Self::tested(self.compile(content, &running), running)
+        let files = content.plugins.iter();
+        let plugins: BTreeMap<String, String> =
+            files.map(|file| (file.name.clone(), hex(&Sha256::digest(&file.bytes)))).collect();
+        let Outcome { compiled, values_from } =
+            Self::tested(self.compile(content, &running), running);
+        let compiled = compiled.map_err(|rejection| Rejection { plugins, ..rejection });
+        Outcome { compiled, values_from }
     }
 
     /// As `load`, of what runs with another file of a plugin, or with one plugin less. None when nothing runs.
@@ -161,6 +171,7 @@ impl Compiled {
             message: format!("{failed} of {total} inline tests failed"),
             diagnostics: report.failures,
             files: self.files,
+            plugins: BTreeMap::new(),
             texts: self.texts,
         }
     }
@@ -172,6 +183,7 @@ impl Rejection {
             message: error.to_string(),
             diagnostics: Vec::new(),
             files: 0,
+            plugins: BTreeMap::new(),
             texts: Texts::default(),
         }
     }
@@ -181,7 +193,7 @@ impl Rejection {
             [one] => format!("{}:{}:{}: {}", one.path, one.line, one.column, one.message),
             more => format!("{} problems in the rule files", more.len()),
         };
-        Self { message, diagnostics, files, texts }
+        Self { message, diagnostics, files, plugins: BTreeMap::new(), texts }
     }
 
     /// The diagnostics as people read them, or the message when there are none.

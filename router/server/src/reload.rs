@@ -2,6 +2,7 @@
 //!
 //! The watcher writes here; the HTTP surfaces read.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bus::PluginStatus;
@@ -26,6 +27,17 @@ pub(crate) struct LastError {
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// The diagnostics as people read them.
     pub(crate) rendered: String,
+    /// The plugins' files that were tried, by name: their digests.
+    #[serde(skip)]
+    pub(crate) plugins: BTreeMap<String, String>,
+}
+
+impl LastError {
+    /// Whether another file of this plugin was among what was left.
+    pub(crate) fn refuses(&self, plugin: &PluginStatus) -> bool {
+        let tried = self.plugins.get(&plugin.name).zip(plugin.digest.as_ref());
+        tried.is_some_and(|(tried, digest)| tried != digest)
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -15,6 +15,7 @@
 //! - A reload waits for no delivery, and no delivery for a reload: it runs on a thread of its own.
 //! - The same broken content is reported once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -268,7 +269,8 @@ impl Reloader {
             let message = error.to_string();
             let rendered = message.clone();
             let at = self.clock.now();
-            self.board.rejected(LastError { at, message, diagnostics: Vec::new(), rendered });
+            let (diagnostics, plugins) = (Vec::new(), BTreeMap::new());
+            self.board.rejected(LastError { at, message, diagnostics, rendered, plugins });
             if let SwapError::State(_) = error {
                 // The rules are good: the next poll tries again.
                 self.seen = Seen { stamp: 0, digest: [0; 32], values_from: Digests::new() };
@@ -298,6 +300,7 @@ pub(crate) fn reject(board: &Board, rejection: &Rejection, at: Timestamp) -> u64
         message: rejection.message.clone(),
         diagnostics: rejection.diagnostics.clone(),
         rendered: rejection.render(false),
+        plugins: rejection.plugins.clone(),
     })
 }
 

@@ -67,8 +67,13 @@ fn an_upload_is_in_service_when_it_is_answered_and_can_be_taken_back() {
         .expect(1)
         .says(&["no version that is kept begins with `ffffffff`"]);
 
-    run(&["rm", "step"]).expect(1).says(&["a uses it: take it out of there first"]);
-    run(&["put", &other, "--name", "unused"]).expect(0);
+    run(&["rm", "step"]).expect(1).says(&["the rule `a` uses it: take it out of there first"]);
+    let unused = run(&["put", &other, "--name", "unused"]).expect(0);
+    assert!(
+        unused.out.contains(": loaded, and no rule uses it yet, generation "),
+        "{}",
+        unused.out
+    );
     run(&["rm", "unused"]).expect(0);
     assert!(!scene.path("plugins/unused.wasm").exists());
     run(&["rm", "unused"]).expect(1).says(&["there is no plugin `unused`"]);
@@ -91,7 +96,7 @@ fn a_plugin_that_runs_beside_another_is_in_use() {
     let listed = run(&["ls", "-o", "json"]).expect(0).json();
     assert_eq!((&listed[0]["name"], &listed[0]["rules"]), (&"next".into(), &json!(["b", "c"])));
     assert_eq!(listed[1]["rules"], json!(["a", "b", "c"]));
-    run(&["rm", "next"]).expect(1).says(&["b, c use it: take it out of there first"]);
+    run(&["rm", "next"]).expect(1).says(&["the rules `b`, `c` use it: take it out of there first"]);
     assert!(scene.path("plugins/next.wasm").exists());
 }
 
@@ -131,6 +136,12 @@ fn one_can_go_back_while_an_unrelated_rule_file_is_broken() {
     router.wait_for_status(|status| status["generation"]["rules"] == 2);
     scene.write("plugins/other.wasm", "damaged");
     router.wait_for_status(|status| !status["last_error"].is_null());
+    let listed = run(&["ls", "-o", "json"]).expect(0).json();
+    let refused = |at: usize| (listed[at]["name"].clone(), listed[at]["refused"].clone());
+    let told = [("other".into(), true.into()), ("step".into(), false.into())];
+    assert_eq!([refused(0), refused(1)], told, "{listed}");
+    let shown = run(&["ls"]).expect(0).out;
+    assert!(shown.contains(" refused "), "{shown}");
     run(&["put", &other, "--name", "step"]).expect(0);
     let versions = run(&["versions", "other", "-o", "json"]).expect(0).json();
     run(&["rollback", "other", versions[0]["digest"].as_str().unwrap()]).expect(0);

@@ -53,7 +53,10 @@ pub(crate) enum Refusal {
     #[error("there is no plugin `{name}`")]
     Unknown { name: String },
 
-    #[error("{} {} it: take it out of there first", .rules.join(", "), if .rules.len() == 1 { "uses" } else { "use" })]
+    #[error("the rule{} it: take it out of there first", match .rules.as_slice() {
+        [one] => format!(" `{one}` uses"),
+        several => format!("s `{}` use", several.join("`, `")),
+    })]
     InUse { rules: Vec<String> },
 
     #[error("the folder of plugins cannot be changed: {0}")]

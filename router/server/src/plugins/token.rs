@@ -44,7 +44,12 @@ impl TokenPlace {
         let values = SystemValues::default();
         let (text, shown) = match self {
             Self::Env(name) => (
-                values.env(name).ok_or_else(|| format!("the environment has no {name}")),
+                values.env(name).ok_or_else(|| {
+                    format!(
+                        "the environment has no {name}: set it (such as to what `openssl rand -hex 32` prints), or \
+                         write ${{file:PATH}} there, in slipswitch.yaml"
+                    )
+                }),
                 format!("the environment's {name}"),
             ),
             Self::File(path) => {
@@ -86,6 +91,8 @@ mod tests {
         for bad in ["", "secret", "${}", "${file:}", "${A-B}", "a${B}"] {
             assert_eq!(TokenPlace::parse(bad), None, "{bad}");
         }
+        let unset = TokenPlace::Env("SLIPSWITCH_NOBODY_SETS_THIS".to_owned()).read().err().unwrap();
+        assert!(unset.contains("set it (such as ") && unset.contains("slipswitch.yaml"), "{unset}");
         let dir = tempfile::tempdir().unwrap();
         let place = TokenPlace::File(dir.path().join("token"));
         assert!(place.read().err().unwrap().contains("upload_token: read "));

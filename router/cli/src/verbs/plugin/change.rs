@@ -71,6 +71,8 @@ struct Done {
     digest: Option<String>,
     generation: u64,
     changed: bool,
+    /// None from an older router.
+    rules: Option<Vec<String>>,
 }
 
 pub(crate) fn put(arguments: &PutArguments) -> Result<(), Failure> {
@@ -110,7 +112,12 @@ fn tell(done: &Done) -> Result<(), Failure> {
     let version = done.version.as_deref().unwrap_or_default();
     let digest = short(done.digest.as_deref().unwrap_or_default());
     let (name, generation) = (&done.name, done.generation);
-    let how = if done.changed { "in service" } else { "was in service already" };
+    let is_unused = done.rules.as_ref().is_some_and(Vec::is_empty);
+    let how = match (is_unused, done.changed) {
+        (true, _) => "loaded, and no rule uses it yet",
+        (false, true) => "in service",
+        (false, false) => "was in service already",
+    };
     let words = format!("{name} {version} ({digest}): {how}, generation {generation}");
     Ok(output::line(&output::flat(&words))?)
 }

@@ -13,8 +13,11 @@ const RULES_SHOWN: usize = 1;
 /// How much of a digest tells versions apart.
 const DIGEST_CHARS: usize = 12;
 
+const REFUSED: &str = "the file in the folder was refused: see `slipswitch status`";
+
 const EXAMPLES: &str = "\
-STATE is `ok`, `unused` (no rule names it), `broken` (it does not load), or `open` or `half-open`: it crashed or was over \
+STATE is `ok`, `unused` (no rule names it), `broken` (it does not load), `refused` (this version runs, and another one in \
+the folder was refused: `slipswitch status` says why), or `open` or `half-open`: it crashed or was over \
 its limits so often that a rule gives its plugins nothing but probes. EVENTS, ERRORS and CPU count since it was there \
 first, all its versions and the rules' tests together. ERROR is why it does not load, or its last crash or limit. With -o \
 json there is more of all this.
@@ -46,6 +49,7 @@ struct Row {
     errors: u64,
     cpu_ms: u64,
     last_fault: Option<String>,
+    refused: bool,
     open_circuits: Vec<Circuit>,
 }
 
@@ -62,6 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         "PLUGIN", "VERSION", "ROLE", "DIGEST", "STATE", "EVENTS", "ERRORS", "CPU", "RULES", "ERROR",
     ];
     let row = |row: Row| {
+        let refused = row.refused.then(|| REFUSED.to_owned());
         let (state, shown_rules, cpu) = (row.state(), rules(&row.rules), cpu(row.cpu_ms));
         [
             row.name,
@@ -73,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             row.errors.to_string(),
             cpu,
             shown_rules,
-            row.error.or(row.last_fault).unwrap_or_default(),
+            row.error.or(refused).or(row.last_fault).unwrap_or_default(),
         ]
     };
     output::listing(arguments.output.format, &items, heads, row, "no plugins")
@@ -87,6 +92,8 @@ impl Row {
         } else if let Some(state) = circuits().find(|state| *state == "open").or(circuits().next())
         {
             state
+        } else if self.refused {
+            "refused"
         } else if self.rules.is_empty() {
             "unused"
         } else {

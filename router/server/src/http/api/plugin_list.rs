@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::http::{App, json};
 use crate::plugins::intake::users;
+use crate::reload::{LastError, Reloads};
 
 #[derive(Serialize)]
 struct View<'a> {
@@ -23,6 +24,8 @@ struct View<'a> {
     faults: u64,
     cpu_ms: u64,
     last_fault: Option<String>,
+    /// Another file of it lies in the folder, and was refused with the rules there.
+    refused: bool,
     /// Of the subscriptions of these rules, those that give their plugins nothing but probes now.
     open_circuits: Vec<Open<'a>>,
 }
@@ -40,7 +43,7 @@ struct Open<'a> {
 
 pub(in crate::http) async fn plugins(State(app): State<Arc<App>>) -> Response {
     let rules = app.router.rules();
-    let plugins = app.board.read().plugins;
+    let Reloads { plugins, last_error, .. } = app.board.read();
     let subscriptions = app.router.status().subscriptions;
     let open: Vec<&SubscriptionStatus> =
         subscriptions.iter().filter(|one| one.plugins.state != "closed").collect();
@@ -50,6 +53,7 @@ pub(in crate::http) async fn plugins(State(app): State<Arc<App>>) -> Response {
             &users(&rules, status.name.as_str()),
             &open,
             app.desk.host.tally(&status.name),
+            last_error.as_ref(),
         )
     };
     let views: Vec<View<'_>> = plugins.iter().map(view).collect();
@@ -62,6 +66,7 @@ impl<'a> View<'a> {
         rules: &[&'a Rule],
         open: &[&'a SubscriptionStatus],
         tally: Tally,
+        last_error: Option<&LastError>,
     ) -> Self {
         let is_theirs = |one: &&&SubscriptionStatus| {
             rules.iter().any(|rule| rule.bus == one.bus && rule.name == one.rule)
@@ -83,6 +88,7 @@ impl<'a> View<'a> {
             faults,
             cpu_ms: u64::try_from(cpu.as_millis()).unwrap_or(u64::MAX),
             last_fault,
+            refused: last_error.is_some_and(|error| error.refuses(status)),
             open_circuits: open.collect(),
         }
     }

@@ -19,7 +19,7 @@ use super::{body, drain, named, query};
 use crate::http::body::Bounds;
 use crate::http::error::{Kind, Problem};
 use crate::http::{App, json, pieces, shown};
-use crate::plugins::intake::{Change, Refusal};
+use crate::plugins::intake::{Change, Refusal, users};
 use crate::plugins::lines::Follower;
 use crate::plugins::versions::Version;
 
@@ -104,6 +104,8 @@ struct Done {
     digest: Option<String>,
     generation: u64,
     changed: bool,
+    /// The rules that name it.
+    rules: Vec<String>,
 }
 
 pub(in crate::http) async fn put(
@@ -216,8 +218,10 @@ async fn kept(app: &App, name: &str) -> Vec<Version> {
 
 async fn change(app: &App, name: &str, change: Change) -> Result<Response, Problem> {
     let taken = app.desk.intake.ask(change).await.map_err(refused)?;
+    let rules = app.router.rules();
     let done = Done {
         name: name.to_owned(),
+        rules: users(&rules, name).into_iter().map(|rule| rule.name.clone()).collect(),
         version: taken.version,
         digest: taken.digest,
         generation: taken.generation,
