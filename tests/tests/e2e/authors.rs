@@ -244,3 +244,25 @@ fn a_build_says_what_is_missing_and_puts_what_it_made_into_place() {
     run_with_tools(&scene, &tools, &build).expect(78).says(&["not WebAssembly"]);
     assert_eq!(bytes(scene.path("plugins/hello.wasm")), bytes(plugin("redact")));
 }
+
+#[test]
+fn an_environment_of_another_python_is_made_anew_and_an_old_python_makes_none() {
+    let scene = Scene::new();
+    scene.run(&["plugin", "new", "hello", "--lang", "python"]).expect(0);
+    fs::copy(plugin("redact"), scene.path("hello/hello.wasm")).unwrap();
+    let build = |version: &str| {
+        let script = format!(
+            "[ $1 = -c ] && echo {version} && exit\necho made >> made; /bin/mkdir -p $4/bin\n\
+             echo 'version = {version}.2' > $4/pyvenv.cfg\n\
+             for p in pip slipswitch-build; do echo '#!/bin/sh' > $4/bin/$p; /bin/chmod +x $4/bin/$p; done"
+        );
+        run_with_tools(&scene, &[("python3", script)], &["plugin", "build", "hello"])
+    };
+    let made = || fs::read_to_string(scene.path("hello/made")).unwrap_or_default().lines().count();
+    build("3.9").expect(1).says(&["python3 is 3.9, and Python 3.11 is the oldest"]);
+    assert_eq!(made(), 0);
+    for (version, expected) in [("3.11", 1), ("3.11", 1), ("3.12", 2), ("3.12", 2)] {
+        build(version).expect(0);
+        assert_eq!(made(), expected, "{version}");
+    }
+}

@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Built, is_stale, tool};
+use super::{Built, answer, is_stale, tool};
 use crate::failure::Failure;
 use crate::kit;
 
 const PYTHON_MEND: &str =
     "install Python 3.11 or later with venv, such as `apt install python3 python3-venv`";
+
+const VERSION_MIN: (u32, u32) = (3, 11);
 
 /// What the project wants installed, the SDK among it.
 const REQUIREMENTS: &str = "requirements.txt";
@@ -20,15 +22,17 @@ pub(super) fn build(project: &Path) -> Result<Built, Failure> {
         .map_err(|error| Failure::usage(format!("read {shown}: {error}")))?;
     let name = name(&text)
         .ok_or_else(|| Failure::failed(format!("{shown} has no `name` in [project]")))?;
+    let python = python(project)?;
     // Relative programs would be looked for from here, and not from the project.
     let whole = project.canonicalize().unwrap_or_else(|_| project.to_owned());
     let venv = whole.join(kit::FOLDER).join("venv").display().to_string();
     let mark = Path::new(&venv).join("slipswitch-installed");
-    if is_stale(&mark, &manifest)
+    if made_with(Path::new(&venv)) != Some(python)
+        || is_stale(&mark, &manifest)
         || is_stale(&mark, &project.join(REQUIREMENTS))
         || is_stale(&mark, &project.join(kit::FOLDER).join("sdk/VERSION"))
     {
-        tool(project, &["python3", "-m", "venv", &venv], PYTHON_MEND)?;
+        tool(project, &["python3", "-m", "venv", "--clear", &venv], PYTHON_MEND)?;
         let pip = format!("{venv}/bin/pip");
         let has_list = project.join(REQUIREMENTS).is_file();
         let sdk = format!("{}/sdk/python", kit::FOLDER);
@@ -46,6 +50,30 @@ pub(super) fn build(project: &Path) -> Result<Built, Failure> {
         return Err(Failure::failed(format!("slipswitch-build made no {}", file.display())));
     }
     Ok(Built { name, file })
+}
+
+/// The version of the machine's own.
+fn python(project: &Path) -> Result<(u32, u32), Failure> {
+    let ask = ["python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"];
+    let text = answer(project, &ask, PYTHON_MEND)?.unwrap_or_default();
+    version(&text).filter(|version| VERSION_MIN <= *version).ok_or_else(|| {
+        Failure::failed(format!(
+            "python3 is {text}, and Python 3.11 is the oldest that will do: {PYTHON_MEND}"
+        ))
+    })
+}
+
+/// The version of the Python that a virtual environment was made with.
+fn made_with(venv: &Path) -> Option<(u32, u32)> {
+    let text = fs::read_to_string(venv.join("pyvenv.cfg")).ok()?;
+    let mut pairs = text.lines().filter_map(|line| line.split_once('='));
+    version(pairs.find(|(key, _)| key.trim() == "version")?.1.trim())
+}
+
+/// `3.11`, whatever follows.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 /// `name` of the section [project]. It is on a line of its own in every file that people or tools write.
