@@ -145,8 +145,8 @@ fn events_run_through_a_plugin_and_what_each_costs_is_told() {
             .nth(line)
             .unwrap()
             .split("  ")
+            .map(|cell| cell.trim().to_owned())
             .filter(|cell| !cell.is_empty())
-            .map(str::to_owned)
             .collect()
     };
     assert_eq!(cells(0), ["EVENT", "DETAIL-TYPE", "CAME", "TIME", "INSTRUCTIONS", "MEMORY"]);
