@@ -8,24 +8,17 @@
 use wasmtime::{Caller, Linker, Result, bail};
 
 use super::{Room, TooMuch};
-use crate::contract::{CLOCK, LOG, METRICS, RANDOM, STATE};
+use crate::contract::{self, CLOCK, LOG, METRICS, RANDOM, STATE};
 use crate::imports::log::Level;
 use crate::imports::state::{self, StateError};
 use crate::instance::State;
 
 type Plugin<'a> = Caller<'a, State>;
 
-/// Whether [`link`] links a function of this name.
+/// Whether [`link`] links a function of this name: those of the contract, in the version that it links.
 pub(super) fn is_offered(module: &str, name: &str) -> bool {
-    let functions: &[&str] = match module {
-        LOG => &["log"],
-        METRICS => &["count", "observe"],
-        CLOCK => &["now"],
-        RANDOM => &["bytes", "number"],
-        STATE => &["get", "set", "delete", "increment"],
-        _ => &[],
-    };
-    functions.contains(&name)
+    [LOG, METRICS, CLOCK, RANDOM, STATE].contains(&module)
+        && contract::check_function(module, name).is_ok()
 }
 
 /// Everything of the contract. What a plugin may use of it is decided before it gets here.
