@@ -83,6 +83,12 @@ pub enum CallError {
     #[error("the plugin needs more than {limit} bytes of memory")]
     Memory { limit: usize },
 
+    /// `function` was at the end of too many calls inside each other.
+    #[error(
+        "the plugin needs more than {limit} bytes of stack: calls too deep inside each other, at last of {function}"
+    )]
+    Stack { function: String, limit: usize },
+
     /// `problem` names the limit, or what is wrong with the output.
     #[error("the plugin's output is refused: {problem}")]
     Output { problem: String, limit: Option<&'static str> },
@@ -102,12 +108,14 @@ impl CallError {
         matches!(self, Self::Invalid(_))
     }
 
-    /// The limit that was reached, as [`Limits`](crate::Limits) and [`Options`](crate::Options) call it.
+    /// The limit that was reached, as [`Limits`](crate::Limits) and [`Options`](crate::Options) call it; that of the
+    /// stack is the engine's.
     pub fn limit(&self) -> Option<&'static str> {
         match self {
             Self::Deadline { budget: Budget::Cpu, .. } => Some("cpu_max"),
             Self::Deadline { budget: Budget::Wall, .. } => Some("wall_max"),
             Self::Memory { .. } => Some("memory_bytes_max"),
+            Self::Stack { .. } => Some("stack_bytes_max"),
             Self::Output { limit, .. } => *limit,
             Self::Busy { .. } => Some("instances_max"),
             Self::Invalid(_) | Self::Retry(_) | Self::Fatal(_) | Self::Trap { .. } | Self::Cut => {
@@ -124,6 +132,7 @@ impl CallError {
             Self::Trap { .. }
             | Self::Deadline { budget: Budget::Cpu, .. }
             | Self::Memory { .. }
+            | Self::Stack { .. }
             | Self::Output { .. } => true,
             Self::Invalid(_) | Self::Retry(_) | Self::Fatal(_) | Self::Busy { .. } | Self::Cut => {
                 false
@@ -143,7 +152,8 @@ impl CallError {
             Self::Fatal(_)
             | Self::Trap { .. }
             | Self::Deadline { budget: Budget::Cpu, .. }
-            | Self::Memory { .. } => true,
+            | Self::Memory { .. }
+            | Self::Stack { .. } => true,
         }
     }
 }

@@ -8,6 +8,8 @@ use crate::{Options, measure};
 /// costs no page faults.
 const RESIDENT_BYTES: usize = 2 << 20;
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 20_000;
+/// What a plugin's calls inside each other may take of its thread's stack.
+pub(crate) const STACK_BYTES_MAX: usize = 512 << 10;
 /// A Rust plugin has three core instances in its component, one in JavaScript fewer than twenty, one in Python about
 /// forty: its C libraries, which are linked as they are loaded, and stubs for the WASI interfaces that they ask for.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
@@ -33,6 +35,7 @@ pub(crate) fn engine(options: &Options) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .max_wasm_stack(STACK_BYTES_MAX)
         // Calls are synchronous, and the machinery for others triples the cost of an empty one.
         .concurrency_support(false)
         // Not fuel: it costs twice as much in a busy plugin, and is for counting only.

@@ -3,6 +3,7 @@
 use wasmtime::{Trap, WasmBacktrace};
 
 use crate::direct::TooMuch;
+use crate::engine::STACK_BYTES_MAX;
 use crate::imports::NoEvent;
 use crate::instance::State;
 use crate::spending::Overrun;
@@ -30,11 +31,14 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State, limits: &Limits) -
         let problem = format!("it breaks the contract: {cause}");
         return CallError::Output { problem, limit: None };
     };
-    let message = state.log.last_error().map_or_else(|| trap.to_string(), str::to_owned);
     let function = error
         .downcast_ref()
         .and_then(innermost)
         .unwrap_or_else(|| "an unknown function".to_owned());
+    if *trap == Trap::StackOverflow {
+        return CallError::Stack { function, limit: STACK_BYTES_MAX };
+    }
+    let message = state.log.last_error().map_or_else(|| trap.to_string(), str::to_owned);
     CallError::Trap { function, message }
 }
 

@@ -13,15 +13,15 @@ const EVENT: &str = r#"{"id":"e-1","source":"load","detail-type":"T","detail":{}
 /// More than a lane works on at a time.
 const EVENTS: usize = 1000;
 
-/// What the dead letter of each way says.
-const WAYS: [(&str, &str); 7] = [
-    ("spin", "used more than 50ms of CPU time"),
-    ("allocate", "needs more than 16777216 bytes of memory"),
-    ("recurse", "call stack exhausted"),
-    ("panic", "panicked"),
-    ("gigabyte", "output is refused: more than"),
-    ("invalid", "is not JSON"),
-    ("log", "used more than 50ms of CPU time"),
+/// What the dead letter of each way says, and which limit the log names.
+const WAYS: [(&str, &str, Option<&str>); 7] = [
+    ("spin", "used more than 50ms of CPU time", Some("cpu_max")),
+    ("allocate", "needs more than 16777216 bytes of memory", Some("memory_bytes_max")),
+    ("recurse", "needs more than 524288 bytes of stack", Some("stack_bytes_max")),
+    ("panic", "panicked", None),
+    ("gigabyte", "output is refused: more than", Some("output_bytes_max")),
+    ("invalid", "is not JSON", None),
+    ("log", "used more than 50ms of CPU time", Some("cpu_max")),
 ];
 
 fn rule(name: &str, target: &Receiver, steps: &str) -> String {
@@ -41,7 +41,7 @@ fn each_way_ends_at_its_limit_by_name_and_as_a_dead_letter() {
     let bad = |way: &str| {
         rule(way, &target, &format!("{{ plugin: misbehave, config: {{ how: {way} }} }}"))
     };
-    let mut rules: String = WAYS.iter().map(|(way, _)| bad(way)).collect();
+    let mut rules: String = WAYS.iter().map(|(way, ..)| bad(way)).collect();
     rules.push_str(&rule("neighbour", &target, ""));
     scene.write("rules/all.yaml", rules);
     let router = scene.serve();
@@ -57,7 +57,7 @@ fn each_way_ends_at_its_limit_by_name_and_as_a_dead_letter() {
         .iter()
         .map(|letter| (letter["rule"].as_str().unwrap(), letter))
         .collect();
-    for (way, words) in WAYS {
+    for (way, words, _) in WAYS {
         let letter = letters[way];
         let error = letter["error"].as_str().unwrap();
         assert!(error.contains("plugin `misbehave`") && error.contains(words), "{way}: {error}");
@@ -65,12 +65,13 @@ fn each_way_ends_at_its_limit_by_name_and_as_a_dead_letter() {
         assert_eq!(letter["event_id"], "e-1", "{way}");
     }
     let told = router.stop().expect(0).err;
-    for (way, words) in WAYS {
+    for (way, words, limit) in WAYS {
         let line = told.lines().find(|line| {
             line.contains("plugin failed") && line.contains(&format!("rule=\"{way}\""))
         });
         let line = line.unwrap_or_else(|| panic!("no line tells of {way}:\n{told}"));
-        for part in ["misbehave", "e-1", words] {
+        let limit = limit.map_or_else(String::new, |limit| format!("limit=\"{limit}\""));
+        for part in ["misbehave", "e-1", words, &limit] {
             assert!(line.contains(part), "no {part} in {line}");
         }
     }

@@ -168,14 +168,18 @@ fn a_trap_names_its_function() {
 }
 
 #[test]
-fn endless_recursion_is_a_trap() {
+fn endless_recursion_ends_at_the_stacks_limit() {
     let recurse = "(call $the_work (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get 5)
         (local.get 6) (local.get 7) (local.get 8) (local.get 9) (local.get 10) (local.get 11) (local.get 12) (local.get 13))
         (drop) (unreachable)";
-    failed(
+    let error = failed(
         recurse,
-        &expect![[r#"the plugin crashed in `the_work`: wasm trap: call stack exhausted"#]],
+        &expect![[
+            r#"the plugin needs more than 524288 bytes of stack: calls too deep inside each other, at last of `the_work`"#
+        ]],
     );
+    assert_eq!(error.limit(), Some("stack_bytes_max"));
+    assert!(error.is_plugins_fault() && !error.is_final());
 }
 
 #[test]
