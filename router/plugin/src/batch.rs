@@ -99,7 +99,10 @@ impl<'a> Batch<'a> {
         }
         let instance = match self.seat() {
             Ok(instance) => instance,
-            Err(error) => return events.iter().map(|_| Err(error.clone())).collect(),
+            Err(error) => {
+                let judge = |event| self.inner.judged(Err(error.clone()), event);
+                return events.iter().map(judge).collect();
+            }
         };
         let (answers, instance) = instance.call_list(events, &self.running);
         self.instance = instance;

@@ -99,8 +99,12 @@ impl ResourceLimiter for Memory {
         &mut self,
         current: usize,
         desired: usize,
-        _: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        // By its own type it fails, whatever is said here, and is not to be counted.
+        if maximum.is_some_and(|maximum| maximum < desired) {
+            return Ok(false);
+        }
         let bytes = self.bytes.saturating_add(desired.saturating_sub(current));
         if bytes > self.bytes_max {
             self.is_refused = true;

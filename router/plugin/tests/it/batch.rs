@@ -1,10 +1,12 @@
 use std::fmt::Write as _;
-
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use slipswitch_plugin::{
-    CallError, Configured, Done, Event, Grant, Grants, Isolation, Limits, QueueOptions, Setup,
-    Tally,
+    CallError, Configured, Done, Event, Grant, Grants, Isolation, Level, Limits, Line, LineSink,
+    QueueOptions, Setup, Tally,
 };
 
 use crate::imports::NOW;
@@ -220,6 +222,45 @@ fn a_batch_transformer_that_asks_for_the_clock_sees_the_time_of_each_event() {
     let answers = plugin.call_batch(&events, &[]);
     let is_well: Vec<bool> = answers.iter().map(Result::is_ok).collect();
     assert_eq!(is_well, [true, false, true], "{answers:?}");
+}
+
+/// Uses up a plugin's CPU time for each of its lines, once it is told to.
+#[derive(Default)]
+struct Slow(AtomicBool);
+
+impl LineSink for Slow {
+    fn is_wanted(&self, _: Level) -> bool {
+        true
+    }
+
+    fn line(&self, _: &Line<'_>) {
+        if self.0.load(Ordering::Relaxed) {
+            (0..5_000_000_u64).for_each(|number| {
+                black_box(number);
+            });
+        }
+    }
+}
+
+#[test]
+fn what_keeps_a_list_from_its_instance_is_the_plugins_fault_as_for_one_event() {
+    let configure = "(local $left i32) (local.set $left (i32.const 60))
+        (loop $again
+          (call $log (i32.const 2) (i32.const 16) (i32.const 4) (i32.const 0) (i32.const 0))
+          (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+          (br_if $again (local.get $left)))
+        (i32.store8 (i32.const 1024) (i32.const 0)) (i32.const 1024)";
+    let file = of_role(&Parts { configure, ..counting(LIST) }.with_log(), BATCH);
+    let (host, slow) = (host(), Arc::new(Slow::default()));
+    let lines = Some(Arc::clone(&slow) as Arc<dyn LineSink>);
+    let setup = Setup { isolation: Some(Isolation::Batch), lines, ..setup() };
+    let plugin = host.load("late", &file).unwrap().configure("{}", setup).unwrap();
+    assert_eq!(outcome(&plugin, &["{}"; 2]), "{} {} ");
+    slow.0.store(true, Ordering::Relaxed);
+    let late = "[the plugin used more than 20ms of CPU time] ";
+    assert_eq!(outcome(&plugin, &["{}"; 2]), late.repeat(2));
+    let tally = host.tally("late");
+    assert_eq!((tally.events, tally.errors, tally.faults), (4, 2, 2));
 }
 
 #[test]

@@ -6,7 +6,9 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Metadata, Subscriber};
 
-use crate::parts::{ECHO, Parts, call, configured, options, setup};
+use crate::parts::{
+    ECHO, Parts, TRANSFORMER, as_the_sdk_leaves_it, call, configured, load, options, setup,
+};
 
 /// Puts out how often this instance was called.
 pub(crate) const COUNT: &str = "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
@@ -47,6 +49,18 @@ fn an_instance_that_hoards_memory_retires() {
         (i32.store8 (i32.const 200) (i32.add (global.get $calls) (i32.const 48)))
         (call $output (i32.const 200) (i32.const 1)) (call $ok (i32.const 1))";
     assert_eq!(bodies(&configured(&counting(hoard)), 7), "1231231");
+}
+
+#[test]
+fn what_a_memorys_own_type_refuses_is_not_taken() {
+    // Each call asks for more than half of the 8 MiB, and the type has room for three pages.
+    let asking: &'static str = format!("(drop (memory.grow (i32.const 70))) {COUNT}").leak();
+    let text = counting(asking).text(TRANSFORMER);
+    let narrow =
+        text.replacen("(memory (export \"memory\") 2)", "(memory (export \"memory\") 2 3)", 1);
+    assert_ne!(text, narrow);
+    let file = as_the_sdk_leaves_it(wat::parse_str(narrow).unwrap(), TRANSFORMER);
+    assert_eq!(bodies(&load(&file).unwrap().configure("{}", setup()).unwrap(), 5), "12345");
 }
 
 #[test]
