@@ -42,7 +42,7 @@ pub(crate) struct PluginState {
     spaces: Mutex<HashMap<Owner, Arc<Space>>>,
 }
 
-/// Looks at once into the database. A plugin whose keys are counted, at its first write, has one of them for a while.
+/// Looks at once into the database.
 const READERS: usize = 4;
 
 /// Looks into the database beside its writer.
@@ -153,11 +153,11 @@ impl PluginState {
     }
 
     /// Keys that had expired are gone from the disk.
-    pub(crate) fn swept(&self, keys: &[(Owner, String, i64)]) {
+    pub(crate) fn swept(&self, keys: &[(Owner, String)]) {
         let spaces = self.spaces();
-        for (owner, key, bytes) in keys {
+        for (owner, key) in keys {
             if let Some(space) = spaces.get(owner) {
-                space.swept(key, *bytes);
+                space.swept(key);
             }
         }
     }

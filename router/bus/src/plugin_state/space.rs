@@ -33,12 +33,29 @@ struct Inner {
     read_before: HashMap<String, Kept>,
     /// Of `read`.
     read_bytes: usize,
-    /// Keys, and bytes of keys and values; none before the first look.
-    totals: Option<(i64, i64)>,
+    /// Keys, and bytes of keys and values, on disk; none before the first look, and when that has changed.
+    on_disk: Option<(i64, i64)>,
+    /// So often it has.
+    changes: u64,
+    /// What `pending` and `writing` change of it.
+    pending_grown: (i64, i64),
+    writing_grown: (i64, i64),
     seen: Seen,
 }
 
 impl Inner {
+    fn totals(&self) -> Option<(i64, i64)> {
+        let of_writing = plus(self.on_disk?, self.writing_grown);
+        Some(plus(of_writing, self.pending_grown))
+    }
+
+    /// The disk has changed. What it holds now is looked up, not reckoned: a key that an event has seen may be swept
+    /// before the event's writes take effect.
+    fn change(&mut self) {
+        self.on_disk = None;
+        self.changes += 1;
+    }
+
     fn remember(&mut self, key: &str, kept: Kept) {
         let bytes = key.len() + kept.value.as_ref().map_or(0, |value| value.len()) + ENTRY_BYTES;
         if READ_BYTES_MAX / 2 < self.read_bytes + bytes {
@@ -97,21 +114,27 @@ impl Space {
     }
 
     pub(super) fn totals(&self, reader: &Reader) -> Result<(i64, i64), StateError> {
-        if let Some(totals) = self.lock().totals {
-            return Ok(totals);
+        loop {
+            let changes = {
+                let inner = self.lock();
+                if let Some(totals) = inner.totals() {
+                    return Ok(totals);
+                }
+                inner.changes
+            };
+            let on_disk = reader.read(|on| self.owner.totals(on))?;
+            let mut inner = self.lock();
+            if inner.changes == changes {
+                inner.on_disk = Some(on_disk);
+            }
         }
-        // Nothing was written by this process before: that asks for the totals first.
-        let totals = reader.read(|on| self.owner.totals(on))?;
-        Ok(*self.lock().totals.get_or_insert(totals))
     }
 
     /// The writes of an event take effect. `grown` is what they change of the totals.
     pub(super) fn take(&self, writes: impl Iterator<Item = (String, Kept)>, grown: (i64, i64)) {
         let mut inner = self.lock();
         inner.pending.extend(writes);
-        if let Some(totals) = &mut inner.totals {
-            *totals = (totals.0 + grown.0, totals.1 + grown.1);
-        }
+        inner.pending_grown = plus(inner.pending_grown, grown);
     }
 
     /// What is to be written down; it counts as on its way.
@@ -125,6 +148,8 @@ impl Space {
         };
         let gathered = pending.iter().map(keeping).collect();
         inner.writing.extend(pending);
+        let grown = std::mem::take(&mut inner.pending_grown);
+        inner.writing_grown = plus(inner.writing_grown, grown);
         gathered
     }
 
@@ -134,16 +159,19 @@ impl Space {
         for (key, kept) in std::mem::take(&mut inner.writing) {
             inner.remember(&key, kept);
         }
+        inner.writing_grown = (0, 0);
+        inner.change();
     }
 
     /// A key that had expired is gone from the disk.
-    pub(super) fn swept(&self, key: &str, bytes: i64) {
+    pub(super) fn swept(&self, key: &str) {
         let mut inner = self.lock();
         inner.read.remove(key);
         inner.read_before.remove(key);
-        let is_known = inner.pending.contains_key(key) || inner.writing.contains_key(key);
-        if let Some(totals) = inner.totals.as_mut().filter(|_| !is_known) {
-            *totals = (totals.0 - 1, totals.1 - bytes);
-        }
+        inner.change();
     }
+}
+
+fn plus(one: (i64, i64), other: (i64, i64)) -> (i64, i64) {
+    (one.0 + other.0, one.1 + other.1)
 }

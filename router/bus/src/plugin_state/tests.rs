@@ -225,6 +225,53 @@ fn a_plugin_has_room_for_so_much() {
 }
 
 #[test]
+fn how_much_a_plugin_keeps_is_one_row_and_right_whatever_becomes_of_its_keys() {
+    let disk = Disk::new();
+    let connection = Connection::open(disk.folder.path().join("state.sqlite")).unwrap();
+    let totals = |store: &Arc<PluginState>| {
+        store.space("p", &"shop".into(), None).totals(&store.reader).unwrap()
+    };
+    let all = |expected: (i64, i64)| {
+        assert_eq!(totals(&disk.store), expected);
+        disk.flush();
+        assert_eq!((totals(&disk.store), totals(&disk.reopened())), (expected, expected));
+    };
+    remember(&disk, "schlüssel", NOW);
+    all((1, 10 + 1));
+    disk.event(|view| view.set("b", b"four".to_vec(), None).unwrap(), true);
+    disk.event(|view| view.set("b", b"seven".to_vec(), None).unwrap(), true);
+    all((2, 11 + 6));
+    // An event sees a key that is swept before its own writes take effect.
+    let later = NOW + 2 * HOUR;
+    assert_eq!((disk.sweep(later), disk.sweep(later + HOUR)), (0, 0));
+    remember(&disk, "later", later);
+    disk.flush();
+    assert_eq!(disk.sweep(later + HOUR), 0);
+    disk.store.in_turn(&["p"], (&"shop".into(), None, Timestamp::from_millis(later)), |state| {
+        let view = state.of("p");
+        view.set("schlüssel", b"xyz".to_vec(), None).unwrap();
+        view.keep();
+        assert_eq!(disk.sweep(later + 2 * HOUR), 1);
+        disk.store.take_effect(state, || ());
+    });
+    disk.flush();
+    all((3, 13 + 6 + 6));
+    disk.event(|view| view.delete("b").unwrap(), true);
+    disk.event(|view| view.delete("later").unwrap(), true);
+    all((1, 13));
+    disk.event(|view| view.delete("schlüssel").unwrap(), true);
+    all((0, 0));
+    let rows = "SELECT COUNT(*) FROM plugin_state_totals";
+    assert_eq!(connection.query_row(rows, [], |row| row.get(0)), Ok(0));
+
+    // Nothing is counted.
+    connection
+        .execute_batch("INSERT INTO plugin_state_totals VALUES ('p', 'shop', '', 7, 70)")
+        .unwrap();
+    assert_eq!(totals(&disk.reopened()), (7, 70));
+}
+
+#[test]
 fn an_event_writes_so_much() {
     let disk = Disk::new();
     let too_large = |words: &str| Err(StateError::TooLarge(words.to_owned()));

@@ -57,11 +57,11 @@ impl Owner {
     /// How many keys there are, and the bytes of keys and values.
     pub(crate) fn totals(&self, on: &Connection) -> rusqlite::Result<(i64, i64)> {
         let mut select = on.prepare_cached(
-            "SELECT COUNT(*), COALESCE(SUM(LENGTH(CAST(key AS BLOB)) + LENGTH(value)), 0) FROM plugin_state
-             WHERE plugin = ?1 AND bus = ?2 AND replay = ?3",
+            "SELECT keys, bytes FROM plugin_state_totals WHERE plugin = ?1 AND bus = ?2 AND replay = ?3",
         )?;
         let names = params![&*self.plugin, &*self.bus, self.replay()];
-        select.query_row(names, |row| Ok((row.get(0)?, row.get(1)?)))
+        let found = select.query_row(names, |row| Ok((row.get(0)?, row.get(1)?)));
+        Ok(found.optional()?.unwrap_or((0, 0)))
     }
 }
 
@@ -88,21 +88,21 @@ impl Keeping {
     }
 }
 
-/// Removes live keys that have expired, so many of each owner: whose, which key, and its bytes.
+/// Removes live keys that have expired, so many of each owner: whose, and which key.
 pub(crate) fn sweep(
     tx: &Transaction<'_>,
     over: &[(Owner, Timestamp)],
     limit: u32,
-) -> Result<Vec<(Owner, String, i64)>, StateError> {
+) -> Result<Vec<(Owner, String)>, StateError> {
     let mut delete = tx.prepare_cached(
         "DELETE FROM plugin_state WHERE plugin = ?1 AND bus = ?2 AND replay = '' AND key IN (
             SELECT key FROM plugin_state WHERE plugin = ?1 AND bus = ?2 AND replay = '' AND expires_at < ?3 LIMIT ?4)
-         RETURNING key, LENGTH(CAST(key AS BLOB)) + LENGTH(value)",
+         RETURNING key",
     )?;
     let mut swept = Vec::new();
     for (owner, before) in over {
         let of = params![&*owner.plugin, &*owner.bus, before.as_millis(), limit];
-        let rows = delete.query_map(of, |row| Ok((owner.clone(), row.get(0)?, row.get(1)?)))?;
+        let rows = delete.query_map(of, |row| Ok((owner.clone(), row.get(0)?)))?;
         swept.extend(rows.collect::<Result<Vec<_>, _>>()?);
     }
     Ok(swept)

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::StateError;
 
 /// What makes each version out of the one before it, from an empty file on. New ones go to the end.
-const STEPS: [&str; 13] = [
+const STEPS: [&str; 14] = [
     TABLES,
     LETTERS,
     TARGETS_HELD,
@@ -26,6 +26,7 @@ const STEPS: [&str; 13] = [
     VERSIONS,
     PLUGINS,
     EXPIRING,
+    COUNTED,
 ];
 pub(super) const VERSION: usize = STEPS.len();
 
@@ -253,6 +254,41 @@ const EXPIRING: &str = "
 DROP INDEX plugin_state_expiring;
 CREATE INDEX plugin_state_expiring ON plugin_state (plugin, bus, replay, expires_at) WHERE expires_at IS NOT NULL;
 ";
+
+/// How much each plugin keeps: nobody has to count a million keys to know.
+const COUNTED: &str = "
+CREATE TABLE plugin_state_totals (      -- kept by the triggers below
+    plugin TEXT NOT NULL,
+    bus TEXT NOT NULL,
+    replay TEXT NOT NULL,
+    keys INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,             -- of keys and values
+    PRIMARY KEY (plugin, bus, replay)
+) STRICT, WITHOUT ROWID;
+INSERT INTO plugin_state_totals
+    SELECT plugin, bus, replay, COUNT(*), SUM(LENGTH(CAST(key AS BLOB)) + LENGTH(value)) FROM plugin_state GROUP BY 1, 2, 3;
+CREATE TRIGGER plugin_state_comes AFTER INSERT ON plugin_state BEGIN
+    INSERT INTO plugin_state_totals
+        VALUES (NEW.plugin, NEW.bus, NEW.replay, 1, LENGTH(CAST(NEW.key AS BLOB)) + LENGTH(NEW.value))
+        ON CONFLICT DO UPDATE SET keys = keys + 1, bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER plugin_state_changes AFTER UPDATE OF value ON plugin_state WHEN LENGTH(OLD.value) <> LENGTH(NEW.value) BEGIN
+    UPDATE plugin_state_totals SET bytes = bytes + LENGTH(NEW.value) - LENGTH(OLD.value)
+        WHERE plugin = NEW.plugin AND bus = NEW.bus AND replay = NEW.replay;
+END;
+CREATE TRIGGER plugin_state_goes AFTER DELETE ON plugin_state BEGIN
+    UPDATE plugin_state_totals SET keys = keys - 1, bytes = bytes - LENGTH(CAST(OLD.key AS BLOB)) - LENGTH(OLD.value)
+        WHERE plugin = OLD.plugin AND bus = OLD.bus AND replay = OLD.replay;
+    DELETE FROM plugin_state_totals WHERE plugin = OLD.plugin AND bus = OLD.bus AND replay = OLD.replay AND keys = 0;
+END;
+";
+
+/// The tables as they were, and their version.
+#[cfg(test)]
+pub(super) fn before_plugins_were_counted() -> String {
+    let steps = STEPS.split_last().map(|(_, before)| before).unwrap_or_default();
+    format!("{} PRAGMA user_version = {};", steps.concat(), steps.len())
+}
 
 pub(super) fn open(path: &Path) -> Result<Connection, StateError> {
     let connection = Connection::open(path).map_err(|error| StateError::opening(path, &error))?;

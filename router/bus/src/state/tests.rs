@@ -281,6 +281,29 @@ async fn old_letters_go_and_too_many_and_none_that_is_under_way() {
     assert_eq!(rows, 2, "their contents go with them");
 }
 
+#[test]
+fn what_plugins_kept_before_it_was_counted_is_counted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.sqlite");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(&schema::before_plugins_were_counted()).unwrap();
+    old.execute_batch(
+        "INSERT INTO plugin_state VALUES ('p', 'shop', '', 'a', x'0102', NULL);
+         INSERT INTO plugin_state VALUES ('p', 'shop', '', 'ä', x'03', 5);
+         INSERT INTO plugin_state VALUES ('p', 'shop', 'again', 'a', x'', NULL);",
+    )
+    .unwrap();
+    drop(old);
+    let connection = schema::open(&path).unwrap();
+    let owner = |replay: Option<&str>| Owner {
+        plugin: "p".into(),
+        bus: "shop".into(),
+        replay: replay.map(Into::into),
+    };
+    let totals = |replay| owner(replay).totals(&connection).unwrap();
+    assert_eq!((totals(None), totals(Some("again")), totals(Some("x"))), ((2, 6), (1, 1), (0, 0)));
+}
+
 #[tokio::test]
 async fn letters_of_the_first_version_are_taken_over() {
     let folder = tempfile::tempdir().unwrap();
