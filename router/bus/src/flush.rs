@@ -1,33 +1,52 @@
 //! Writing outcomes down: a few times a second, all lanes in one transaction.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::core::Core;
 use crate::key::Key;
 use crate::lane::{Forced, Lane};
 use crate::state::{Change, ReplayRow, Round, StateError, Subscription, sweep};
 
-/// A `settled` that moved over events of no interest is written down every so many rounds.
+/// A `settled` that moved over events of no interest is written down when so many quiet rounds could have been.
 const FORCED_EVERY: u32 = 20;
 
-/// What plugins kept and has expired is removed every so many rounds.
+/// What plugins kept and has expired is removed when so many could have been.
 const SWEPT_EVERY: u32 = 40;
 /// Keys of a plugin on a bus that are removed at once.
 const SWEPT_MAX: u32 = 1000;
 
+/// What is done now and then: by the clock, because rounds follow close on each other while plugins keep state.
+struct Sometimes {
+    every: Duration,
+    last: Duration,
+}
+
+impl Sometimes {
+    fn is_due(&mut self, now: Duration) -> bool {
+        let is_due = self.every <= now.saturating_sub(self.last);
+        if is_due {
+            self.last = now;
+        }
+        is_due
+    }
+}
+
 /// Runs until the router stops; the last round is the shutdown's.
 pub(crate) async fn run(core: Arc<Core>) {
-    let mut round = 0_u32;
+    let (flush_every, last) = (core.options.flush_every, core.clock.monotonic());
+    let mut forcing = Sometimes { every: flush_every * FORCED_EVERY, last };
+    let mut sweeping = Sometimes { every: flush_every * SWEPT_EVERY, last };
     while !core.stop.is_cancelled() {
         tokio::select! {
             biased;
             () = core.stop.cancelled() => return,
             () = core.lane_over.notified() => (),
             () = core.plugin_state.kept.notified() => (),
-            () = tokio::time::sleep(core.options.flush_every) => (),
+            () = tokio::time::sleep(flush_every) => (),
         }
-        round = round.wrapping_add(1);
-        let forced = if round.is_multiple_of(FORCED_EVERY) { Forced::Yes } else { Forced::No };
+        let is_forced = forcing.is_due(core.clock.monotonic());
+        let forced = if is_forced { Forced::Yes } else { Forced::No };
         // nothing silent: outcomes wait for the log of the attempts they come from.
         core.trail.room().await;
         core.flush(forced).await;
@@ -35,7 +54,7 @@ pub(crate) async fn run(core: Arc<Core>) {
         core.end_removed().await;
         core.share_rates();
         core.tend_letters().await;
-        if round.is_multiple_of(SWEPT_EVERY) {
+        if sweeping.is_due(core.clock.monotonic()) {
             core.sweep_plugin_state().await;
         }
         core.rounds.send_modify(|rounds| *rounds += 1);
@@ -190,5 +209,20 @@ impl Core {
             lanes.iter().all(|(key, lane)| key.replay != *name || lane.lock().is_ended())
         });
         names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_sometimes_goes_by_the_clock_and_not_by_the_rounds() {
+        let second = Duration::from_secs(1);
+        let mut sometimes = Sometimes { every: 5 * second, last: second };
+        let mut due = |at: Duration| sometimes.is_due(at);
+        assert!((0..1000).all(|round| !due(second + second / 1000 * round)));
+        assert!(due(6 * second) && !due(6 * second) && !due(10 * second));
+        assert!(due(30 * second) && !due(34 * second));
     }
 }
