@@ -24,7 +24,7 @@ use crate::door::Door;
 use crate::key::Key;
 use crate::lane::{Bounds, Lane, Now, Ready};
 use crate::letters::Tended;
-use crate::making::Making;
+use crate::making::{Making, Shared};
 use crate::options::Options;
 use crate::outside::Outside;
 use crate::plugin_state::PluginState;
@@ -72,7 +72,7 @@ pub(crate) struct Core {
     pub unwritten: tokio::sync::Mutex<Option<Arc<Round>>>,
     pub plugin_state: Arc<PluginState>,
     /// Where the transforms of stateful plugins run, by what [`crate::making`] calls them.
-    pub stateful: Mutex<BTreeMap<String, Making>>,
+    pub stateful: Shared<Making>,
     pub is_state_well: AtomicBool,
     /// Why it is not.
     pub state_trouble: Mutex<Option<Stopped>>,

@@ -10,9 +10,9 @@
 //!
 //! - What a step does: `ruleset`. When an event is taken: `lane`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::Poll;
 
 use bytes::Bytes;
@@ -53,6 +53,28 @@ pub(crate) enum Outputs {
 pub(crate) type Made = Result<Outputs, TransformError>;
 pub(crate) type Room = Admission<Job, Made>;
 pub(crate) type Making = Queue<Job, Made>;
+
+/// The queues that several targets have, by name, as long as one of them has it.
+pub(crate) struct Shared<T>(Mutex<BTreeMap<String, Weak<T>>>);
+
+impl<T> Default for Shared<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T> Shared<T> {
+    fn of(&self, name: String, make: impl FnOnce(&str) -> T) -> Arc<T> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(one) = all.get(&name).and_then(Weak::upgrade) {
+            return one;
+        }
+        all.retain(|_, one| one.strong_count() > 0);
+        let one = Arc::new(make(&name));
+        all.insert(name, Arc::downgrade(&one));
+        one
+    }
+}
 
 /// Plugins that keep state, by bus: those that an event meets one after the other are in one circle, and so are those
 /// that they share with others.
@@ -99,7 +121,7 @@ pub(crate) fn queue(
     core: &Core,
     (key, target): (&Key, &Target),
     circles: &Circles,
-) -> Option<Making> {
+) -> Option<Arc<Making>> {
     let is_here = match &core.outside {
         Outside::System => target.calls_plugins(),
         #[cfg(feature = "simulation")]
@@ -108,15 +130,12 @@ pub(crate) fn queue(
     let stateful = target.stateful();
     let Some(first) = stateful.first().filter(|_| is_here) else {
         let run = |jobs: Vec<Job>| make_what_fits(jobs);
-        return is_here.then(|| core.host.queue(&key.to_string(), QueueOptions::default(), run));
+        let queue = || core.host.queue(&key.to_string(), QueueOptions::default(), run);
+        return is_here.then(|| Arc::new(queue()));
     };
-    let name = circles.name(&key.bus, first);
-    let mut shared = core.stateful.lock().unwrap_or_else(PoisonError::into_inner);
-    let making = shared.entry(name).or_insert_with_key(|name| {
-        let options = QueueOptions { turns_max: 1, ..QueueOptions::default() };
-        core.host.queue(name, options, make_each)
-    });
-    Some(making.clone())
+    let options = QueueOptions { turns_max: 1, ..QueueOptions::default() };
+    let queue = |name: &str| core.host.queue(name, options, make_each);
+    Some(core.stateful.of(circles.name(&key.bus, first), queue))
 }
 
 impl Core {
@@ -235,6 +254,17 @@ fn payloads(made: Vec<ruleset::Payload>) -> Vec<Payload> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_queue_is_shared_as_long_as_somebody_has_it_and_then_forgotten() {
+        let shared = Shared::<u32>::default();
+        let names = || shared.0.lock().unwrap().keys().cloned().collect::<Vec<_>>();
+        let one = shared.of("a".to_owned(), |_| 1);
+        assert_eq!(*shared.of("a".to_owned(), |_| 2), 1);
+        drop(one);
+        assert_eq!(*shared.of("b".to_owned(), |_| 3), 3);
+        assert_eq!(names(), ["b"], "nobody has a");
+    }
 
     #[test]
     fn plugins_with_state_that_events_meet_together_share_a_queue_also_over_others() {

@@ -22,6 +22,7 @@ use crate::flush;
 use crate::folder;
 use crate::lane::{self, Forced, Ready};
 use crate::letters::Tended;
+use crate::making::Shared;
 use crate::options::Options;
 use crate::outside::Outside;
 use crate::plugin_state::PluginState;
@@ -139,7 +140,7 @@ impl Router {
             dormant: Mutex::new(dormant),
             unwritten: tokio::sync::Mutex::default(),
             plugin_state,
-            stateful: Mutex::default(),
+            stateful: Shared::default(),
             is_state_well: AtomicBool::new(true),
             state_trouble: Mutex::default(),
             refusing_since: Mutex::default(),

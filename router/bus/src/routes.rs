@@ -30,7 +30,7 @@ pub(crate) struct Route {
     /// The beginning of the digest of the rules that this route is of.
     pub digest: Arc<str>,
     /// Where its transforms run, when plugins are among them.
-    pub making: Option<Making>,
+    pub making: Option<Arc<Making>>,
 }
 
 impl Route {
