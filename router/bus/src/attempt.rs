@@ -55,6 +55,8 @@ pub(crate) struct Retry {
     pub is_untried: bool,
     /// Whether its payload is still to be made.
     pub is_unmade: bool,
+    /// Room for it then, where its transform runs.
+    pub room: Option<Room>,
 }
 
 /// The delivery that an attempt is part of.
@@ -88,11 +90,11 @@ pub(crate) async fn retry(
     core: &Core,
     lane: &Arc<Lane>,
     route: &Route,
-    retry: Retry,
+    mut retry: Retry,
 ) -> Option<Outcome> {
     let key = &lane.key;
     let part = (lane, Part::Retry(retry.place.clone()));
-    let is_written = retry.is_written();
+    let (is_written, room) = (retry.is_written(), retry.room.take());
     let waiting = match core.row(key, retry).await {
         Ok(Some(row)) => row,
         Ok(None) => return Some(Outcome::default()),
@@ -122,7 +124,7 @@ pub(crate) async fn retry(
             let own = Key { replay: waiting.id.replay.clone(), ..key.clone() };
             match core.event_or_copy(&waiting.id).await {
                 Ok((event, ingested)) => {
-                    course.run(&own, offset, (&event, ingested), (part, None)).await
+                    course.run(&own, offset, (&event, ingested), (part, room)).await
                 }
                 Err(Missing::Unread(reason)) => Some(core.put_off(key, route, &reason)),
                 Err(Missing::Gone(reason)) => Some(course.lose(key, &waiting, &reason)),

@@ -22,7 +22,7 @@ use journal::Offset;
 use crate::attempt::{Course, End, Outcome, Plugins};
 use crate::core::Core;
 use crate::lane::{Lane, Owed, Part};
-use crate::making::{self, Outputs};
+use crate::making::{self, Outputs, Room};
 use crate::state::{Made, Payload};
 use crate::trail::Sent;
 
@@ -42,16 +42,17 @@ struct Output {
 pub(crate) async fn events(
     core: &Core,
     lane: &Arc<Lane>,
-    all: Vec<Owed>,
+    all: Vec<(Owed, Option<Room>)>,
 ) -> Vec<(Offset, Outcome)> {
     let key = &lane.key;
+    let (all, rooms): (Vec<Owed>, Vec<Option<Room>>) = all.into_iter().unzip();
     let courses: Vec<Course<'_>> = all.iter().map(|owed| Course::new(core, owed)).collect();
     let mut together = Together { courses: &courses, outcomes: Vec::new(), held: BTreeSet::new() };
     let mut parts = Vec::new();
-    let made = all.iter().zip(&courses);
-    let made = made.map(|(owed, course)| {
+    let made = all.iter().zip(&courses).zip(rooms);
+    let made = made.map(|((owed, course), room)| {
         let effect = course.effect((lane, Part::Event(owed.offset)), (key, owed.offset));
-        course.transform((&owed.event, owed.ingested), key, (effect, None))
+        course.transform((&owed.event, owed.ingested), key, (effect, room))
     });
     let mut taken = BTreeSet::new();
     // Together: a plugin gets as many of them at once as it takes.

@@ -3,7 +3,7 @@
 //! # Invariants
 //!
 //! - **no neighbour**: each subscription has a queue of its own, which shares the threads with the others by the CPU
-//!   time it uses; a lane takes no event while its queue has no room. After an event that took long, the others of its
+//!   time it uses; a lane takes no event, no batch and no retry while its queue has no room for it. After an event that took long, the others of its
 //!   turn wait for the next one.
 //!
 //! # Not here
@@ -130,12 +130,19 @@ pub(crate) fn queue(
     let stateful = target.stateful();
     let Some(first) = stateful.first().filter(|_| is_here) else {
         let run = |jobs: Vec<Job>| make_what_fits(jobs);
-        let queue = || core.host.queue(&key.to_string(), QueueOptions::default(), run);
+        let queue = || core.host.queue(&key.to_string(), options_for(target), run);
         return is_here.then(|| Arc::new(queue()));
     };
     let options = QueueOptions { turns_max: 1, ..QueueOptions::default() };
     let queue = |name: &str| core.host.queue(name, options, make_each);
     Some(core.stateful.of(circles.name(&key.bus, first), queue))
+}
+
+/// A batch that is sent has one behind it that is being made.
+fn options_for(target: &Target) -> QueueOptions {
+    let by_default = QueueOptions::default();
+    let of_batches = target.flow.batch.map_or(0, |batch| batch.events.saturating_mul(2));
+    QueueOptions { jobs_max: by_default.jobs_max.max(of_batches), ..by_default }
 }
 
 impl Core {

@@ -4,9 +4,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use delivery::{LogTarget, RetryPolicy};
+use plugin::{Done, Host, QueueOptions};
 use ruleset::{Context, PluginStep, PluginUse, Plugins, PrepareError, RuleSet, SourceFile, Values};
 
 use crate::key::Key;
+use crate::making::Making;
 use crate::routes::Route;
 
 pub(crate) struct Nothing;
@@ -90,4 +92,14 @@ fn route_with(keys: &str) -> Arc<Route> {
             backoff_max: Duration::from_millis(1),
         },
     })
+}
+
+/// The same, with a queue for plugins that has room for so many events and makes none.
+pub(crate) fn made_by_plugins(route: Arc<Route>, jobs_max: usize) -> (Arc<Route>, Arc<Making>) {
+    let options = QueueOptions { jobs_max, ..QueueOptions::default() };
+    let host = Host::new(plugin::Options::default()).unwrap();
+    let nothing = |jobs: Vec<_>| jobs.into_iter().map(Done::Not).collect();
+    let making = Arc::new(host.queue("test", options, nothing));
+    let route = Arc::into_inner(route).expect("nobody else has it");
+    (Arc::new(Route { making: Some(Arc::clone(&making)), ..route }), making)
 }

@@ -145,16 +145,17 @@ impl Driver {
         self.read(lane);
     }
 
-    /// Has a lane looked at again when its plugins have room for another event.
+    /// Has a lane looked at again when its plugins have room for what it is to take.
     fn wait_for_room(&mut self, lane: &Arc<Lane>) {
         let full = lane.lock().full.take();
-        let Some(making) = full.and_then(|route| route.making.clone()) else { return };
+        let Some((route, events)) = full else { return };
+        let Some(making) = route.making.clone() else { return };
         if lane.waits_for_room.swap(true, Ordering::AcqRel) {
             return;
         }
         let lane = Arc::clone(lane);
         self.rooms.spawn(async move {
-            drop(making.admit().await);
+            making.wait_for_room(events).await;
             lane.waits_for_room.store(false, Ordering::Release);
             lane.wake();
         });

@@ -29,8 +29,8 @@ use crate::state::{Change, Counts, Dead, Place, Postponed, Stopped, Subscription
 pub(crate) enum Work {
     /// With room for it where its transform runs.
     Event(Owed, Option<Room>),
-    /// Events that are sent together.
-    Batch(Vec<Owed>),
+    /// Events that are sent together, each with room for it.
+    Batch(Vec<(Owed, Option<Room>)>),
     /// A postponed delivery that is due.
     Retry(Retry),
     /// A postponed delivery whose rule is gone.
@@ -68,8 +68,8 @@ pub(crate) struct Inner {
     is_over: bool,
     /// Whether the own reader is at work.
     is_reading: bool,
-    /// The route whose plugins had no room for another event at the last look.
-    pub(super) full: Option<Arc<Route>>,
+    /// The route whose plugins had no room for so many events at the last look.
+    pub(super) full: Option<(Arc<Route>, usize)>,
     /// What is to find out whether the plugins work.
     plugin_probe: Option<Part>,
     /// Works under way.

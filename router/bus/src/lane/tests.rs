@@ -344,7 +344,7 @@ pub(super) fn owed(offset: u64, route: &Arc<Route>) -> Owed {
     }
 }
 
-fn postponed(offset: u64, attempts: u32, due_at: i64) -> Postponed {
+pub(super) fn postponed(offset: u64, attempts: u32, due_at: i64) -> Postponed {
     let id: DeliveryId = Key::live("default", "rule", "target").delivery(Offset::new(offset), 0);
     let payload = Payload {
         body: "{}".into(),

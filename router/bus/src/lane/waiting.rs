@@ -258,6 +258,10 @@ impl Waiting {
         self.released.pop_front()
     }
 
+    pub(super) fn released(&self) -> usize {
+        self.released.len()
+    }
+
     pub(super) fn first_released(&self) -> Option<&Owed> {
         self.released.front()
     }

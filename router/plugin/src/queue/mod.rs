@@ -71,6 +71,7 @@ struct Inner<J, R> {
     crew: Arc<Crew>,
     work: Arc<Work<J, R>>,
     room: Arc<Semaphore>,
+    jobs_max: usize,
 }
 
 /// Room for one job.
@@ -91,8 +92,9 @@ impl<J: Send + 'static, R: Send + 'static> Queue<J, R> {
         let work = Arc::new(Work::new(name.to_owned(), Box::new(run)));
         let served: Arc<dyn work::Serve> = Arc::<Work<J, R>>::clone(&work);
         let id = crew.add((options.batch_max, options.turns_max), served);
-        let room = Arc::new(Semaphore::new(options.jobs_max.max(1)));
-        Self { inner: Arc::new(Inner { id, crew: Arc::clone(crew), work, room }) }
+        let jobs_max = options.jobs_max.max(1);
+        let room = Arc::new(Semaphore::new(jobs_max));
+        Self { inner: Arc::new(Inner { id, crew: Arc::clone(crew), work, room, jobs_max }) }
     }
 
     /// Waits for room for one job.
@@ -105,6 +107,26 @@ impl<J: Send + 'static, R: Send + 'static> Queue<J, R> {
     pub fn try_admit(&self) -> Option<Admission<J, R>> {
         let room = Arc::clone(&self.inner.room).try_acquire_owned().ok()?;
         Some(Admission { queue: self.clone(), room })
+    }
+
+    /// Room for so many jobs, if there is for all of them: for as many as the queue holds, at most.
+    pub fn try_admit_many(&self, jobs: usize) -> Option<Vec<Admission<J, R>>> {
+        let jobs = self.inner.at_most(jobs);
+        let mut room = Arc::clone(&self.inner.room).try_acquire_many_owned(jobs).ok()?;
+        let one = |room| Admission { queue: self.clone(), room };
+        Some(std::iter::from_fn(|| room.split(1)).map(one).collect())
+    }
+
+    /// Waits until there is room for so many jobs. It may be gone again when somebody comes to take it.
+    pub async fn wait_for_room(&self, jobs: usize) {
+        let room = Arc::clone(&self.inner.room).acquire_many_owned(self.inner.at_most(jobs)).await;
+        drop(room.expect("it is never closed"));
+    }
+}
+
+impl<J, R> Inner<J, R> {
+    fn at_most(&self, jobs: usize) -> u32 {
+        u32::try_from(jobs.min(self.jobs_max)).unwrap_or(u32::MAX)
     }
 }
 

@@ -46,6 +46,32 @@ async fn a_queue_has_room_for_so_many_and_no_more() {
 }
 
 #[tokio::test]
+async fn several_are_admitted_together_or_not_at_all() {
+    let options = QueueOptions { jobs_max: 3, ..QueueOptions::default() };
+    let queue = Queue::new(&crew(), "together", options, all);
+    let held = queue.try_admit().unwrap();
+    assert!(queue.try_admit_many(3).is_none());
+    let two = queue.try_admit_many(2).unwrap();
+    assert_eq!((two.len(), queue.try_admit().is_none()), (2, true));
+    let waits = std::pin::pin!(queue.wait_for_room(100));
+    let mut waits = waits;
+    let mut poll = async || {
+        let poll = |cx: &mut std::task::Context<'_>| {
+            std::task::Poll::Ready(waits.as_mut().poll(cx).is_ready())
+        };
+        std::future::poll_fn(poll).await
+    };
+    assert!(!poll().await);
+    for (job, room) in (0..).zip(two) {
+        assert_eq!(room.run(job).await, job);
+    }
+    assert!(!poll().await, "one is not back");
+    drop(held);
+    assert!(poll().await);
+    assert_eq!(queue.try_admit_many(100).map(|rooms| rooms.len()), Some(3), "all that it holds");
+}
+
+#[tokio::test]
 async fn a_panic_is_its_callers_and_the_thread_goes_on() {
     let queue = Queue::new(&crew(), "panics", QueueOptions::default(), |jobs: Vec<u32>| {
         assert!(!jobs.contains(&13), "no such number");

@@ -9,7 +9,7 @@ use event::Timestamp;
 use ruleset::Batch;
 
 use super::{Inner, Part, Work};
-use crate::attempt::{HOLD_MAX, NOT_TRIED};
+use crate::attempt::{HOLD_MAX, NOT_TRIED, Retry};
 use crate::lane::gate::Pass;
 use crate::lane::waiting::Turn;
 use crate::lane::{Now, Owed};
@@ -29,7 +29,7 @@ impl Work {
     fn part(&self) -> Option<Part> {
         match self {
             Self::Event(owed, _) => Some(Part::Event(owed.offset)),
-            Self::Batch(events) => events.first().map(|owed| Part::Event(owed.offset)),
+            Self::Batch(events) => events.first().map(|(owed, _)| Part::Event(owed.offset)),
             Self::Retry(retry) | Self::Bury(retry) => Some(Part::Retry(retry.place.clone())),
         }
     }
@@ -57,6 +57,11 @@ impl Inner {
             Permit::NotBefore(at) => Some(at),
             Permit::Wait => Some(now.wall.after(PLUGINS_AGAIN_AFTER)),
         };
+        self.full = None;
+        let room = match made_only {
+            None if !is_retired => self.room_of_retry(pass == Pass::Probe, now)?,
+            _ => None,
+        };
         let due = match pass {
             Pass::Shut(_) => return None,
             // What ends first tells nothing of the target, and would pass for the probe.
@@ -68,7 +73,7 @@ impl Inner {
             Pass::Free => self.waiting.take_due(now.wall),
             Pass::Probe => self.waiting.take_probe(now.wall),
         }
-        .map(Work::Retry);
+        .map(|retry| Work::Retry(Retry { room, ..retry }));
         let is_event = due.is_none() && !is_retired;
         let is_made = matches!(&due, Some(Work::Retry(retry)) if !retry.is_unmade);
         let plugins = match of_plugins {
@@ -80,15 +85,12 @@ impl Inner {
         let work = match (due, self.route.target.flow.batch) {
             (Some(due), _) => due,
             (None, None) => {
-                let room = self.room()?;
+                let room = self.room(1)?;
                 let owed = self.next_event(now, &BTreeSet::new())?;
                 let room = room.filter(|(route, _)| Arc::ptr_eq(route, &owed.route));
-                Work::Event(owed, room.map(|(_, room)| room))
+                Work::Event(owed, room.and_then(|(_, mut rooms)| rooms.pop()))
             }
-            (None, Some(batch)) => {
-                self.room()?; // Its events find more of it when they are transformed.
-                Work::Batch(self.next_batch(batch, pass_of_batch, now)?)
-            }
+            (None, Some(batch)) => Work::Batch(self.next_batch(batch, pass_of_batch, now)?),
         };
         if pass == Pass::Probe {
             self.gate.probe();
@@ -106,18 +108,31 @@ impl Inner {
         Some(work)
     }
 
-    /// Room for the next event where its transform runs; `Some(None)` where it needs none, or there is no event.
-    fn room(&mut self) -> Option<Option<(Arc<Route>, Room)>> {
-        self.full = None;
+    /// Room for the next events where their transform runs; `Some(None)` where they need none, or there is no event.
+    fn room(&mut self, events: usize) -> Option<Option<(Arc<Route>, Vec<Room>)>> {
         let Some(next) = self.waiting.first_released().or_else(|| self.feed.front()) else {
             return Some(None);
         };
-        let Some(making) = &next.route.making else { return Some(None) };
-        let room = making.try_admit();
-        if room.is_none() {
-            self.full = Some(Arc::clone(&next.route));
+        let route = Arc::clone(&next.route);
+        self.room_on(&route, events).map(|rooms| rooms.map(|rooms| (route, rooms)))
+    }
+
+    /// Room for what is tried again next, if it is still to be made.
+    fn room_of_retry(&mut self, is_probe: bool, now: Now) -> Option<Option<Room>> {
+        if self.route.making.is_none() || !self.waiting.is_next_unmade(now.wall, is_probe) {
+            return Some(None);
         }
-        room.map(|room| Some((Arc::clone(&next.route), room)))
+        let route = Arc::clone(&self.route);
+        self.room_on(&route, 1).map(|rooms| rooms.and_then(|mut rooms| rooms.pop()))
+    }
+
+    fn room_on(&mut self, route: &Arc<Route>, events: usize) -> Option<Option<Vec<Room>>> {
+        let Some(making) = &route.making else { return Some(None) };
+        let rooms = making.try_admit_many(events);
+        if rooms.is_none() {
+            self.full = Some((Arc::clone(route), events));
+        }
+        rooms.map(Some)
     }
 
     /// Sees to it that a clock that stepped back makes nothing wait longer than it was to wait.
@@ -142,17 +157,28 @@ impl Inner {
     }
 
     /// As many events as a batch holds; fewer when the first has waited long enough.
-    fn next_batch(&mut self, batch: Batch, pass: Pass, now: Now) -> Option<Vec<Owed>> {
+    fn next_batch(
+        &mut self,
+        batch: Batch,
+        pass: Pass,
+        now: Now,
+    ) -> Option<Vec<(Owed, Option<Room>)>> {
         let is_ripe = self.batch_wait(batch, now).is_some_and(|wait| wait.is_zero());
         if !is_ripe && self.retired.is_none() && pass != Pass::Probe {
             return None;
         }
         let events_max = if pass == Pass::Probe { 1 } else { batch.events };
+        let events_max = events_max.min(self.waiting.released() + self.feed.len());
+        let (of, mut rooms) = self.room(events_max)?.unzip();
+        // A queue that others have, too, may hold less than a batch.
+        let events_max = rooms.as_ref().map_or(events_max, Vec::len);
         let (mut events, mut orders) = (Vec::new(), BTreeSet::new());
         while events.len() < events_max {
             let Some(owed) = self.next_event(now, &orders) else { break };
             orders.extend(owed.order);
-            events.push(owed);
+            let is_of_it = of.as_ref().is_some_and(|of| Arc::ptr_eq(of, &owed.route));
+            let room = rooms.as_mut().filter(|_| is_of_it).and_then(Vec::pop);
+            events.push((owed, room));
         }
         (!events.is_empty()).then_some(events)
     }
@@ -273,7 +299,7 @@ mod tests {
     use crate::attempt::{End, Outcome};
     use crate::key::Key;
     use crate::lane::Finished;
-    use crate::lane::tests::{open, owed};
+    use crate::lane::tests::{open, owed, postponed};
     use crate::state::Subscription;
     use crate::testing;
 
@@ -285,7 +311,7 @@ mod tests {
         let now = Now { wall: Timestamp::from_millis(0), steady: Duration::ZERO };
         let offer = |offset| lane.offer(|| owed(offset, &route), Offset::new(offset));
         let next = || match lane.lock().next(now) {
-            Some(Work::Batch(all)) => all.iter().map(|owed| owed.offset.get()).collect(),
+            Some(Work::Batch(all)) => all.iter().map(|(owed, _)| owed.offset.get()).collect(),
             Some(work) => panic!("{work:?}"),
             None => Vec::new(),
         };
@@ -301,5 +327,48 @@ mod tests {
         let parts = vec![(Part::Event(Offset::new(0)), ends)];
         lane.lock().finish(Finished { parts }, now);
         assert_eq!(next(), [6], "12 does not pass 9 by");
+    }
+
+    fn lane_on(route: &Arc<Route>, waiting: &[Postponed]) -> Arc<crate::lane::Lane> {
+        let stored = Subscription::new(Key::live("default", "rule", "target"), Offset::new(0));
+        open(&stored, (waiting, route), 0)
+    }
+
+    #[test]
+    fn a_batch_waits_until_there_is_room_for_all_its_events() {
+        let (route, making) = testing::made_by_plugins(testing::batched_route(), 3);
+        let (lane, mut held) = (lane_on(&route, &[]), making.try_admit_many(2).unwrap());
+        // Each of an order of its own.
+        for offset in 0..2 {
+            lane.offer(|| owed(offset, &route), Offset::new(offset));
+        }
+        let now = Now { wall: Timestamp::from_millis(0), steady: Duration::ZERO };
+        assert!(lane.lock().next(now).is_none());
+        assert_eq!(lane.lock().full.take().map(|(_, events)| events), Some(2));
+        held.pop();
+        let Some(Work::Batch(events)) = lane.lock().next(now) else { panic!("there is room") };
+        let rooms = events.iter().filter(|(_, room)| room.is_some()).count();
+        assert_eq!((events.len(), rooms, making.try_admit().is_some()), (2, 2, false));
+    }
+
+    #[test]
+    fn a_retry_whose_payload_is_still_to_be_made_waits_for_room() {
+        let (route, making) = testing::made_by_plugins(testing::fresh_route(), 1);
+        let held = making.try_admit_many(1);
+        let at = Timestamp::from_millis(5);
+        let row = |offset| {
+            let made = if offset == 0 { Made::NotYet } else { Made::OnDisk };
+            Postponed { made, due_at: at, ..postponed(offset, 1, 5) }
+        };
+        let lane = lane_on(&route, &[row(0), row(1)]);
+        let now = Now { wall: at, steady: Duration::ZERO };
+        assert!(lane.lock().next(now).is_none());
+        assert_eq!(lane.lock().full.take().map(|(_, events)| events), Some(1));
+        drop(held);
+        let next = || match lane.lock().next(now) {
+            Some(Work::Retry(retry)) => (retry.place.offset, retry.room.is_some()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((next(), next()), ((0, true), (1, false)));
     }
 }

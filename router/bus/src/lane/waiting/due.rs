@@ -71,6 +71,17 @@ impl Waiting {
         None
     }
 
+    /// Whether the first that is due by `now` is still to be made; for a probe, what is owed longest.
+    pub(in crate::lane) fn is_next_unmade(&self, now: Timestamp, is_probe: bool) -> bool {
+        let owed_longest = self.schedule.first().filter(|_| is_probe);
+        let due = || {
+            let first = [self.schedule.first(), self.put_off.first()].into_iter().flatten();
+            first.min_by_key(|(due_at, _)| *due_at).filter(|(due_at, _)| *due_at <= now)
+        };
+        let next = owed_longest.or_else(due);
+        next.and_then(|(_, spot)| self.slots.get(spot)).is_some_and(|slot| slot.is_unmade)
+    }
+
     fn pop_due(&mut self, now: Timestamp) -> Option<Spot> {
         let due_at = self.next_due().filter(|due_at| *due_at <= now)?;
         let is_regular = self.schedule.first().is_some_and(|(first, _)| *first == due_at);
@@ -87,6 +98,6 @@ impl Waiting {
             self.lines.entry(order).or_default().under_way += 1;
         }
         let row = self.rows.get(&spot).cloned();
-        Retry { row, place: self.place(spot), is_untried, is_unmade }
+        Retry { row, place: self.place(spot), is_untried, is_unmade, room: None }
     }
 }
