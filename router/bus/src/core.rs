@@ -74,6 +74,8 @@ pub(crate) struct Core {
     /// Where the transforms of stateful plugins run, by what [`crate::making`] calls them.
     pub stateful: Shared<Making>,
     pub is_state_well: AtomicBool,
+    /// It has had its first rules.
+    pub has_begun: AtomicBool,
     /// Why it is not.
     pub state_trouble: Mutex<Option<Stopped>>,
     /// Since when events are refused, because the journal takes none.

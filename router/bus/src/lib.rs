@@ -79,7 +79,7 @@ pub use record::envelope;
 pub use replay::{
     Estimate, Replay, ReplayError, ReplayState, StartReplay, StoppedTarget, TargetEstimate,
 };
-pub use router::{Drained, OpenError, Router, SwapError};
+pub use router::{Drained, OpenError, Router, SwapError, Waiting};
 pub use sealing::{BusOptions, Durability, Retention};
 pub use selection::Selection;
 pub use shelf::{PluginFile, PluginStatus, Shelf};

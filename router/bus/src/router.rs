@@ -1,7 +1,7 @@
 //! The router: what it is made of, how it opens, swaps its rules, and stops.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -20,6 +20,7 @@ use crate::dispatch::{self, Dispatcher, Swap};
 use crate::door::Door;
 use crate::flush;
 use crate::folder;
+use crate::key::Key;
 use crate::lane::{self, Forced, Ready};
 use crate::letters::Tended;
 use crate::making::Shared;
@@ -43,6 +44,14 @@ pub struct Router {
     pub(crate) core: Arc<Core>,
     swaps: mpsc::Sender<Swap>,
     dispatcher: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+/// A router that takes events and keeps them, and does nothing else until it has rules.
+pub struct Waiting {
+    router: Router,
+    dispatcher: Dispatcher,
+    /// Subscriptions that had no rule when the last process ended.
+    removed: Vec<Key>,
 }
 
 /// Why a router does not open. The data folder is as it was.
@@ -105,73 +114,12 @@ impl Router {
         clock: Arc<dyn Clock>,
         (rules, host): (Arc<RuleSet>, plugin::Host),
     ) -> Result<Router, OpenError> {
-        let (opening, on, time) = (options.clone(), outside.clone(), Arc::clone(&clock));
-        let opened = outside.blocking(move || folder::open(&on, &opening, time)).await;
-        let folder::Opened { journal, state, is_state_lost, attempts } = opened?;
-        let path = folder::state_path(&options);
-        let remembered = remembered(&state, &options, journal.durable_end()).await;
-        let (dormant, archives, replays) = remembered.map_err(|error| error.at(&path))?;
-        let (removed, began_at) = (removal::without_rule(&dormant), journal.durable_end());
-        let begin = dispatch::begin_readable(&outside, &dormant, &journal, began_at).await;
-        let routes = Routes { rules: Arc::new(RuleSet::empty()), by_key: BTreeMap::new() };
-        let plugin_state = PluginState::new(outside.reader(&path));
-        let core = Arc::new(Core {
-            ready: Ready::new(options.in_flight_max),
-            client: Client::new(options.connections_idle_max),
-            door: Door::new(&options.deduplication),
-            trail: Trail::new(&options.delivery_log, attempts),
-            options,
-            clock,
-            outside,
-            journal,
-            state,
-            host,
-            routes: ArcSwap::from_pointee(routes),
-            position: AtomicU64::new(begin.get()),
-            began_at,
-            subscriptions: AtomicUsize::default(),
-            is_state_lost,
-            stop: CancellationToken::new(),
-            lane_over: Notify::new(),
-            lanes: Mutex::default(),
-            tasks: Mutex::default(),
-            sealing: tokio::sync::Mutex::default(),
-            roster: tokio::sync::Mutex::default(),
-            dormant: Mutex::new(dormant),
-            unwritten: tokio::sync::Mutex::default(),
-            plugin_state,
-            stateful: Shared::default(),
-            is_state_well: AtomicBool::new(true),
-            state_trouble: Mutex::default(),
-            refusing_since: Mutex::default(),
-            rounds: watch::Sender::new(0),
-            ingested: Ingested::default(),
-            letters: Tended::default(),
-            archives: ArcSwap::from_pointee(archives),
-            players: Players::default(),
-            counts: sealing::Counts::default(),
-            given_up: AtomicU64::default(),
-            sealing_trouble: Mutex::default(),
-            dispatch_trouble: Mutex::default(),
-        });
-        core.tidy_archives().await?;
-        for replay in replays.iter().filter(|replay| !replay.state.is_over()) {
-            core.register(replay);
-        }
-        let (swaps, commands) = mpsc::channel(SWAPS_MAX);
-        let first = Routes::new(&core, rules)?;
-        let mut dispatcher = Dispatcher::new(Arc::clone(&core), commands);
-        dispatcher.exchange(first).await.map_err(|error| match error {
-            SwapError::State(error) => OpenError::State(error.at(&path)),
-            other => OpenError::Rules(other),
-        })?;
-        core.say_still_removed(&removed);
-        core.tasks().spawn(flush::run(Arc::clone(&core)));
-        core.tasks().spawn(lane::run(Arc::clone(&core)));
-        core.tasks().spawn(trail::run(Arc::clone(&core)));
-        core.tasks().spawn(sealing::run(Arc::clone(&core)));
-        let thread = start(&core, dispatcher)?;
-        Ok(Router { core, swaps, dispatcher: Arc::new(Mutex::new(thread)) })
+        Waiting::open_on(outside, options, clock, host).await?.begin(rules).await
+    }
+
+    /// Whether it has had its first rules.
+    pub fn has_begun(&self) -> bool {
+        self.core.has_begun.load(Ordering::Acquire)
     }
 
     /// Puts a rule set in place, between two events; returns the offset of the first event that
@@ -246,6 +194,9 @@ impl Router {
         if let Some(reason) = self.core.journal_trouble() {
             return Err(reason);
         }
+        if !self.has_begun() {
+            return Err("its rules and plugins are being loaded: events are taken, and delivered after that".to_owned());
+        }
         if let Some(Stopped { reason, .. }) = self.core.state_trouble() {
             return Err(format!("the state database cannot be written; deliveries wait: {reason}"));
         }
@@ -279,6 +230,118 @@ impl Router {
             tracing::error!(%error, "the journal did not close well");
         }
         Drained { in_flight_left }
+    }
+}
+
+impl Waiting {
+    /// Opens the data folder, and recovers.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Router::open`].
+    pub async fn open(
+        options: Options,
+        clock: Arc<dyn Clock>,
+        host: plugin::Host,
+    ) -> Result<Self, OpenError> {
+        Self::open_on(Outside::System, options, clock, host).await
+    }
+
+    async fn open_on(
+        outside: Outside,
+        options: Options,
+        clock: Arc<dyn Clock>,
+        host: plugin::Host,
+    ) -> Result<Self, OpenError> {
+        let (opening, on, time) = (options.clone(), outside.clone(), Arc::clone(&clock));
+        let opened = outside.blocking(move || folder::open(&on, &opening, time)).await;
+        let folder::Opened { journal, state, is_state_lost, attempts } = opened?;
+        let path = folder::state_path(&options);
+        let remembered = remembered(&state, &options, journal.durable_end()).await;
+        let (dormant, archives, replays) = remembered.map_err(|error| error.at(&path))?;
+        let (removed, began_at) = (removal::without_rule(&dormant), journal.durable_end());
+        let begin = dispatch::begin_readable(&outside, &dormant, &journal, began_at).await;
+        let routes = Routes { rules: Arc::new(RuleSet::empty()), by_key: BTreeMap::new() };
+        let plugin_state = PluginState::new(outside.reader(&path));
+        let core = Arc::new(Core {
+            ready: Ready::new(options.in_flight_max),
+            client: Client::new(options.connections_idle_max),
+            door: Door::new(&options.deduplication),
+            trail: Trail::new(&options.delivery_log, attempts),
+            options,
+            clock,
+            outside,
+            journal,
+            state,
+            host,
+            routes: ArcSwap::from_pointee(routes),
+            position: AtomicU64::new(begin.get()),
+            began_at,
+            subscriptions: AtomicUsize::default(),
+            is_state_lost,
+            stop: CancellationToken::new(),
+            lane_over: Notify::new(),
+            lanes: Mutex::default(),
+            tasks: Mutex::default(),
+            sealing: tokio::sync::Mutex::default(),
+            roster: tokio::sync::Mutex::default(),
+            dormant: Mutex::new(dormant),
+            unwritten: tokio::sync::Mutex::default(),
+            plugin_state,
+            stateful: Shared::default(),
+            is_state_well: AtomicBool::new(true),
+            has_begun: AtomicBool::new(false),
+            state_trouble: Mutex::default(),
+            refusing_since: Mutex::default(),
+            rounds: watch::Sender::new(0),
+            ingested: Ingested::default(),
+            letters: Tended::default(),
+            archives: ArcSwap::from_pointee(archives),
+            players: Players::default(),
+            counts: sealing::Counts::default(),
+            given_up: AtomicU64::default(),
+            sealing_trouble: Mutex::default(),
+            dispatch_trouble: Mutex::default(),
+        });
+        core.tidy_archives().await?;
+        for replay in replays.iter().filter(|replay| !replay.state.is_over()) {
+            core.register(replay);
+        }
+        let (swaps, commands) = mpsc::channel(SWAPS_MAX);
+        let dispatcher = Dispatcher::new(Arc::clone(&core), commands);
+        let router = Router { core, swaps, dispatcher: Arc::default() };
+        Ok(Self { router, dispatcher, removed })
+    }
+
+    /// What takes events.
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// Puts the first rules in place, which meet all that was taken before, and resumes what was owed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Router::open`]; what was taken is on disk.
+    pub async fn begin(self, rules: Arc<RuleSet>) -> Result<Router, OpenError> {
+        let Self { router, mut dispatcher, removed } = self;
+        let core = &router.core;
+        let first = Routes::new(core, rules)?;
+        dispatcher.exchange(first).await.map_err(|error| match error {
+            SwapError::State(error) => {
+                OpenError::State(error.at(&folder::state_path(&core.options)))
+            }
+            other => OpenError::Rules(other),
+        })?;
+        core.say_still_removed(&removed);
+        core.tasks().spawn(flush::run(Arc::clone(core)));
+        core.tasks().spawn(lane::run(Arc::clone(core)));
+        core.tasks().spawn(trail::run(Arc::clone(core)));
+        core.tasks().spawn(sealing::run(Arc::clone(core)));
+        let thread = start(core, dispatcher)?;
+        *router.dispatcher.lock().unwrap_or_else(PoisonError::into_inner) = thread;
+        core.has_begun.store(true, Ordering::Release);
+        Ok(router)
     }
 }
 

@@ -54,9 +54,19 @@ pub(crate) struct Reloads {
 pub(crate) struct Board(Mutex<Reloads>);
 
 impl Board {
-    pub(crate) fn new(generation: Generation, plugins: Vec<PluginStatus>) -> Self {
+    /// Nothing runs yet.
+    pub(crate) fn new(now: Timestamp) -> Self {
+        let generation = Generation { number: 0, digest: String::new(), loaded_at: now, rules: 0 };
+        let plugins = Vec::new();
         let reloads = Reloads { generation, last_error: None, plugins, swapped: 0, rejected: 0 };
         Self(Mutex::new(reloads))
+    }
+
+    /// What the router starts with runs.
+    pub(crate) fn began(&self, generation: Generation, plugins: Vec<PluginStatus>) {
+        let mut reloads = self.lock();
+        reloads.generation = generation;
+        reloads.plugins = plugins;
     }
 
     pub(crate) fn read(&self) -> Reloads {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! start   configuration ─▶ log ─▶ rules ─▶ socket ─▶ data folder ─▶ announce
+//!                                   └ take long? socket ─▶ data folder ─▶ take events ─▶ rules ─▶ announce
 //! stop    accept nothing more ─▶ finish requests ─▶ finish deliveries ─▶ exit
 //! ```
 //!
@@ -13,6 +14,7 @@
 
 mod hopeless;
 mod last_stop;
+mod opening;
 mod start;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 //! # Invariants
 //!
 //! - A request is answered as axum's routes would: what is not exactly a path of ours goes to them.
+//! - Before the router has rules, events are taken and probes answered; all else is to ask again.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Method, Request};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
@@ -41,6 +42,10 @@ impl Service<Request<Incoming>> for Front {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let is_ours = request.method() == Method::POST && bus_of(request.uri().path()).is_some();
         if !is_ours {
+            if !self.app.router.has_begun() && !answers_early(request.uri().path()) {
+                let problem = self.app.not_begun();
+                return Box::pin(async { Ok(problem.into_response()) });
+            }
             return Box::pin(self.routes.call(request));
         }
         let app = Arc::clone(&self.app);
@@ -52,6 +57,11 @@ impl Service<Request<Incoming>> for Front {
             Ok(response)
         })
     }
+}
+
+/// What is answered before the router has rules: the rest would tell, or change, what is not there yet.
+fn answers_early(path: &str) -> bool {
+    ["/", "/healthz", "/readyz", "/metrics"].contains(&path)
 }
 
 /// The bus whose events are posted to this path; `None` for every other path, and for names that are encoded.

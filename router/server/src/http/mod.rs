@@ -65,7 +65,16 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// For what asks before there are rules.
+    fn not_begun(&self) -> Problem {
+        let reason = self.router.ready().err().unwrap_or_default();
+        Kind::NotReady.problem(format!("{reason}; ask again later"))
+    }
+
     fn unknown_bus(&self, bus: &str) -> Problem {
+        if !self.router.has_begun() {
+            return self.not_begun(); // A rule may name it.
+        }
         let known = self.router.buses();
         let bus = &shown(bus);
         let words: Vec<&str> = known.iter().map(String::as_str).collect();

@@ -1,124 +1,72 @@
 //! Putting a router together, and taking it apart in the order of an event's path.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::plugin::{self, Host};
 use bus::ruleset::RuleSet;
 use bus::{Clock, PluginFile, Router, Shelf};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::last_stop::Mark;
-use super::{Mode, RunError, folders, plugin_limits};
-use crate::clock::SystemClock;
-use crate::config::{Bus, Config};
-use crate::http::{App, Budget, Front, Listener, finish, serve};
+use super::opening::Plan;
+use super::{Mode, RunError};
+use crate::config::Config;
+use crate::http::finish;
 use crate::load::{self, Compiled, Rejection, Source, Texts};
-use crate::metrics::{Metrics, PluginFigures};
-use crate::plugins::Desk;
-use crate::reload::{Board, Generation};
-use crate::watch::{Hangups, Look, Reloader, Seen, look, reject};
+use crate::metrics::Metrics;
+use crate::reload::Board;
+use crate::watch::{Look, Seen, look};
 
-/// A router that takes events.
+/// Events are taken before the rules are there when these take longer to load, as new plugins may. Until then a start
+/// with broken rules has opened nothing.
+const RULES_WITHIN: Duration = Duration::from_secs(1);
+
+/// A router that takes events, and delivers them.
 pub(super) struct Running {
-    address: SocketAddr,
-    router: Router,
-    board: Arc<Board>,
-    clock: Arc<dyn Clock>,
-    metrics: Metrics,
-    drain: Duration,
-    mark: Mark,
-    stop: watch::Sender<bool>,
+    pub(super) address: SocketAddr,
+    pub(super) router: Router,
+    pub(super) board: Arc<Board>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Metrics,
+    pub(super) drain: Duration,
+    pub(super) mark: Mark,
+    pub(super) stop: watch::Sender<bool>,
     /// Ends with the connections that are still open.
-    accepting: JoinSet<JoinSet<()>>,
-    reloading: JoinSet<()>,
+    pub(super) accepting: JoinSet<JoinSet<()>>,
+    pub(super) reloading: JoinSet<()>,
 }
 
 /// The rules to start with.
-struct First {
-    rules: Arc<RuleSet>,
-    shelf: Option<Arc<Shelf>>,
-    texts: Option<Texts>,
-    files: Arc<Vec<PluginFile>>,
-    rejection: Option<Rejection>,
-    seen: Seen,
+pub(super) struct First {
+    pub(super) rules: Arc<RuleSet>,
+    pub(super) shelf: Option<Arc<Shelf>>,
+    pub(super) texts: Option<Texts>,
+    pub(super) files: Arc<Vec<PluginFile>>,
+    pub(super) rejection: Option<Rejection>,
+    pub(super) seen: Seen,
 }
 
 impl Running {
     pub(super) async fn start(config: Config, mode: Mode) -> Result<Self, RunError> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-        make_data_dir(&config)?;
-        let host = host(&config)?;
-        let (stop, stopped) = watch::channel(false);
-        let (desk, asked) =
-            Desk::open(&config, &clock, &host, stopped.clone()).map_err(RunError::Config)?;
-        let source = Source {
-            folders: folders(&config),
-            buses: config.buses.clone(),
-            limits: config.limits.of_events(),
-            setup: setup(&config, &desk),
-            host: host.clone(),
-        };
-        let First { rules, shelf, texts, files, rejection, seen } = first(&source, mode).await?;
-        let listener = Listener::bind(&config.listen).await?;
-        let router =
-            Router::open(bus_options(&config), Arc::clone(&clock), Arc::clone(&rules), host)
-                .await?;
-        let mark = Mark::set(&config.data_dir);
-        mark.tell(&router);
-        for (bus, within) in router.weakened() {
-            warn!(%bus, ?within, "this bus acknowledges events before they are synced: a kill or a loss of power takes those of this time");
+        let plan = Plan::new(config)?;
+        let mut looking = Box::pin(first(plan.source.clone(), mode));
+        if let Ok(first) = tokio::time::timeout(RULES_WITHIN, &mut looking).await {
+            let first = first?;
+            return plan.open().await?.begin(first).await;
         }
-
-        let generation = Generation {
-            number: 1,
-            digest: rules.digest().to_owned(),
-            loaded_at: clock.now(),
-            rules: rules.rules().len(),
-        };
-        let listing = shelf.as_ref().map_or_else(Vec::new, |shelf| shelf.listing());
-        let board = Arc::new(Board::new(generation, listing));
-        let in_service = rejection.is_none().then_some(seen.digest);
-        if let Some(rejection) = rejection {
-            reject(&board, &rejection, clock.now());
-            let problems = format_args!("\n{}", rejection.render(false));
-            error!(%problems, "rules rejected, waiting for the mend");
-        } else if rules.rules().is_empty() {
-            warn!(folder = %config.rules_dir.display(), "there are no rules: events are kept and go nowhere");
+        let mut opening = plan.open().await?;
+        opening.serve();
+        info!(address = %opening.address, "the rules and their plugins take a while to load: events are taken meanwhile");
+        match looking.await {
+            Ok(first) => opening.begin(first).await,
+            Err(error) => {
+                opening.close().await;
+                Err(error)
+            }
         }
-
-        let mut reloading = JoinSet::new();
-        let reloader = Reloader {
-            source,
-            router: router.clone(),
-            board: Arc::clone(&board),
-            clock: Arc::clone(&clock),
-            shelf,
-            texts,
-            files,
-            in_service,
-            seen,
-            versions: desk.versions.clone(),
-            lines: Arc::clone(&desk.lines),
-            asked,
-            hangups: Hangups::listen(),
-        };
-        reloading.spawn(reloader.run(config.reload.clone(), stopped.clone()));
-
-        if !listener.address.ip().is_loopback() {
-            warn!(address = %listener.address, "anybody who reaches this address can send events and read them: this version has no authentication");
-        }
-        let address = listener.address;
-        let app = app(&config, &router, &clock, &board, desk);
-        let metrics = app.metrics.clone();
-        let mut accepting = JoinSet::new();
-        accepting.spawn(serve(listener, Front::new(app), config.http, metrics.clone(), stopped));
-        let drain = config.drain;
-        Ok(Self { address, router, board, clock, metrics, drain, mark, stop, accepting, reloading })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -172,8 +120,8 @@ impl Running {
     }
 }
 
-async fn first(source: &Source, mode: Mode) -> Result<First, RunError> {
-    let source = source.clone();
+/// Reads and compiles what the folders hold.
+pub(super) async fn first(source: Source, mode: Mode) -> Result<First, RunError> {
     let looking =
         tokio::task::spawn_blocking(move || look(&source, load::Running::default(), None));
     let Look { seen, outcome } = looking.await.expect("a panic ends the process");
@@ -198,103 +146,5 @@ async fn first(source: &Source, mode: Mode) -> Result<First, RunError> {
             let rendered = rejection.render(false);
             Err(RunError::Rules { message: rejection.message, rendered })
         }
-    }
-}
-
-fn app(
-    config: &Config,
-    router: &Router,
-    clock: &Arc<dyn Clock>,
-    board: &Arc<Board>,
-    desk: Desk,
-) -> Arc<App> {
-    let plugins = PluginFigures { own: Arc::clone(&desk.figures), host: desk.host.clone() };
-    Arc::new(App {
-        router: router.clone(),
-        clock: Arc::clone(clock),
-        metrics: Metrics::new(router.clone(), Arc::clone(board), Arc::clone(clock), plugins),
-        board: Arc::clone(board),
-        limits: config.limits.clone(),
-        body_time: config.http.body,
-        budget: Budget::new(config.limits.bodies_bytes),
-        started_at: clock.now(),
-        desk,
-    })
-}
-
-/// What every plugin is set up with.
-fn setup(config: &Config, desk: &Desk) -> plugin::Setup {
-    plugin::Setup {
-        limits: plugin_limits(&config.plugin),
-        lines: Some(Arc::clone(&desk.lines) as Arc<dyn plugin::LineSink>),
-        metrics: Some(Arc::clone(&desk.figures) as Arc<dyn plugin::MetricSink>),
-        ..plugin::Setup::default()
-    }
-}
-
-fn make_data_dir(config: &Config) -> Result<(), RunError> {
-    let folder = &config.data_dir;
-    bus::journal::make_folder(folder).map_err(|error| {
-        let folder = folder.display();
-        RunError::Config(format!(
-            "data folder {folder}: {error}; name a folder that can be written with --data"
-        ))
-    })
-}
-
-/// The plugins' host. That compiled code cannot be kept is a pity, and no reason not to start.
-fn host(config: &Config) -> Result<Host, RunError> {
-    let defaults = plugin::Options::default();
-    let memory_bytes_max = defaults.memory_bytes_max.max(config.plugin.memory_bytes);
-    let uncached = plugin::Options { memory_bytes_max, ..defaults };
-    let cache_dir = Some(config.data_dir.join("plugin-cache"));
-    match Host::new(plugin::Options { cache_dir, ..uncached.clone() }) {
-        Ok(host) => Ok(host),
-        Err(error) => {
-            warn!(%error, "compiled plugins are not kept");
-            Ok(Host::new(uncached)?)
-        }
-    }
-}
-
-fn bus_of((name, bus): (&String, &Bus)) -> (String, bus::BusOptions) {
-    let durability = bus.interval.map_or(bus::Durability::Synced, bus::Durability::Interval);
-    let kept = &bus.retention;
-    let retention = bus::Retention { age: Some(kept.age), bytes: Some(kept.bytes) };
-    (name.clone(), bus::BusOptions { durability, retention })
-}
-
-fn bus_options(config: &Config) -> bus::Options {
-    let data_dir: PathBuf = config.data_dir.clone();
-    let by_pair = config.bus_settings.iter().filter(|(_, bus)| bus.deduplicates_by_source_and_id);
-    bus::Options {
-        deduplication: bus::Deduplication {
-            window: config.deduplication.window,
-            keys_max: config.deduplication.keys_max,
-            by_source_and_id: by_pair.map(|(name, _)| name.clone()).collect(),
-        },
-        delivery_log: bus::DeliveryLog {
-            age: config.delivery_log.age,
-            bytes: config.delivery_log.bytes,
-            ..bus::DeliveryLog::default()
-        },
-        limits: config.limits.of_events(),
-        account: config.account.clone(),
-        region: config.region.clone(),
-        buses: config.buses.clone(),
-        bus_options: config.bus_settings.iter().map(bus_of).collect(),
-        segment_bytes: config.journal.segment_bytes,
-        seal_after: config.journal.seal_after,
-        free_bytes_min: config.journal.free_bytes_min,
-        concurrency: config.delivery.concurrency,
-        lane_events_max: config.delivery.lane_events,
-        lane_bytes_max: config.delivery.lane_bytes,
-        in_flight_max: config.delivery.in_flight_max,
-        postponed_max: config.delivery.postponed_max,
-        removed_kept: config.delivery.removed_kept,
-        hops_max: config.delivery.hops_max,
-        dead_letters_age_max: Duration::from_secs(config.dead_letters.days * 24 * 60 * 60),
-        dead_letters_max: config.dead_letters.count,
-        ..bus::Options::new(data_dir)
     }
 }

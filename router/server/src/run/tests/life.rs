@@ -6,8 +6,11 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
+use super::super::opening::{Opening, Plan};
+use super::super::start::first;
 use super::super::{DEV_SEGMENT_BYTES, Mode, Running, ServeOptions, configure};
 use super::{Config, EVENT, RULE, Scene, config};
+use crate::load::Source;
 
 #[test]
 fn serve_refuses_broken_rules_and_missing_folders_with_78() {
@@ -70,6 +73,48 @@ fn stopping_ends_idle_connections_and_gives_the_data_folder_free() {
 
     let again = scene.runtime.block_on(Running::start(config(scene.dir.path()), Mode::Serve));
     scene.runtime.block_on(again.unwrap().stop());
+}
+
+/// A router whose rules are still loading.
+fn opening(dir: &Path, runtime: &tokio::runtime::Runtime) -> (Opening, Source) {
+    let plan = Plan::new(config(dir)).unwrap();
+    let source = plan.source.clone();
+    let opening = runtime.block_on(async {
+        let mut opening = plan.open().await.unwrap();
+        opening.serve();
+        opening
+    });
+    (opening, source)
+}
+
+#[test]
+fn events_are_taken_while_the_rules_are_loading_and_delivered_then() {
+    let mut scene = Scene::start(&[("a.yaml", RULE)], Mode::Serve);
+    scene.stop();
+    let delivered = |status: &serde_json::Value| {
+        status["router"]["subscriptions"][0]["delivered"].as_u64().unwrap_or(0)
+    };
+    let (early, _) = opening(scene.dir.path(), &scene.runtime);
+    scene.address = early.address;
+    assert_eq!(scene.send("POST", "/buses/shop/events", EVENT).status, 202);
+    let detail = scene.send("POST", "/buses/perhaps/events", EVENT).problem(503, "not-ready");
+    assert!(detail.contains("being loaded"), "{detail}");
+    for path in ["/readyz", "/api/v1/status", "/api/v1/replays"] {
+        scene.get(path).problem(503, "not-ready");
+    }
+    assert_eq!((scene.get("/healthz").status, scene.get("/metrics").status), (200, 200));
+
+    // The rules are broken: the next start has what was taken.
+    scene.runtime.block_on(early.close());
+    assert!(TcpStream::connect(scene.address).is_err());
+    let (early, source) = opening(scene.dir.path(), &scene.runtime);
+    scene.address = early.address;
+    assert_eq!(scene.send("POST", "/buses/shop/events", EVENT).status, 202);
+    let first = scene.runtime.block_on(first(source, Mode::Serve)).unwrap();
+    scene.running = Some(scene.runtime.block_on(early.begin(first)).unwrap());
+    scene.status_until(|status| delivered(status) == 2);
+    assert_eq!(scene.get("/readyz").status, 200);
+    scene.send("POST", "/buses/perhaps/events", EVENT).problem(404, "unknown-bus");
 }
 
 #[test]
