@@ -44,11 +44,12 @@ unsafe impl Lift for Text {
         ty: InterfaceType,
         bytes: &[u8],
     ) -> Result<Self> {
-        if let Some(text) = plain(cx, bytes) {
+        // One that is not valid is charged there and not here, too: it would be told that it is too long.
+        if let Some(text) = plain(cx, bytes)
+            && let Ok(text) = simdutf8::basic::from_utf8(text)
+        {
             cx.consume_fuel(text.len())?;
-            if let Ok(text) = simdutf8::basic::from_utf8(text) {
-                return Ok(Self(text.to_owned()));
-            }
+            return Ok(Self(text.to_owned()));
         }
         String::linear_lift_from_memory(cx, ty, bytes).map(Self)
     }

@@ -3,31 +3,39 @@
 //! Each function panics when the crate breaks a promise, and returns otherwise.
 //!
 //! ```text
-//! an input of `output` = what: u8   turn: u8   place: u32   bytes
-//! what  = plugin: bits 0 to 2   import to call: bits 3 to 5   events beyond the first: bits 6, 7
-//! turn  = which request for memory is answered with `place`, 0 for none; its bit 7: `place` counts from the memory's end
-//! bytes = the import's arguments, where the plugin's answer is, and the answer itself
+//! an input of `output` = what: u8   turn: u8   place: u32   steps: [28 bytes]   answer
+//! what  = plugin: bits 0 to 2   steps: bits 3 to 5, 7 for an answer with the event's texts   more events: bits 6, 7
+//! turn  = which request for memory is answered with `place`, 0 for none: bits 0 to 5
+//!         bit 6: of those that imports make, and not of those for the event   bit 7: `place` counts from the memory's end
+//! step  = which import: u8   3 bytes   its arguments
 //! ```
+//!
+//! # Invariants
+//!
+//! - The same plugin does the same when it is called directly as when it is called as a component: answers, kinds of
+//!   errors, and what it logs, counts and writes to the state.
 
+mod roles;
+
+use std::cell::RefCell;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use roles::{BYTES_MAX, Role, component};
 use slipswitch_plugin::{
-    CallError, Configured, Event, Grant, Grants, Host, Isolation, Limits, Options, Output, Plugin,
-    Setup, StateAccess, StateError,
+    CallError, Configured, Event, Grant, Grants, Host, Isolation, Level, Limits, Line, LineSink,
+    MetricSink, Options, Output, Plugin, Setup, StateAccess, StateError,
 };
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
 
-const CONTRACT: &str = include_str!("../../../../sdk/wit/plugin.wit");
 const FILE_BYTES_MAX: usize = 32 << 10;
 const OUTPUTS_MAX: usize = 100;
 const OUTPUT_BYTES_MAX: usize = 64 << 10;
-/// Where in the plugin's memory the bytes of an input are put, and how many.
-const BYTES_AT: usize = 1024;
-const BYTES_MAX: usize = 4096;
 /// Of an input: before its bytes.
 const HEAD_BYTES: usize = 6;
+/// So many steps mean that an event is answered with its own texts.
+const ECHO: u8 = 7;
+/// How the host begins to say what is wrong with what a plugin hands over.
+const BREACH: &str = "it breaks the contract";
 
 static HOST: LazyLock<Host> = LazyLock::new(|| {
     let options = Options {
@@ -35,60 +43,38 @@ static HOST: LazyLock<Host> = LazyLock::new(|| {
         instances_max: 16,
         memory_bytes_max: 2 << 20,
         file_bytes_max: FILE_BYTES_MAX,
+        // By the second, and so not the same twice.
+        log_lines_per_second: u32::MAX,
         ..Options::default()
     };
     Host::new(options).expect("a host")
 });
 
-/// The small plugins that everything here begins with, as modules and as components: transformer, filter, batch
-/// transformer, and the same once more as the Rust SDK leaves them, which are called directly.
+/// The small plugins that are damaged, as modules and as components: transformer, filter, batch transformer, and the
+/// same once more as the Rust SDK leaves them, which are called directly.
 static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    let roles = [Role::Transformer, Role::Filter, Role::Batch];
-    let modules =
-        [false, true].into_iter().flat_map(|is_direct| roles.map(|role| role.module(is_direct)));
-    let modules: Vec<_> = modules.collect();
-    let component = |module: &Vec<u8>| {
-        let encoder = ComponentEncoder::default().module(module);
-        encoder.and_then(|mut encoder| encoder.encode()).expect("a plugin")
-    };
-    let components: Vec<_> = modules.iter().map(component).collect();
+    let modules: Vec<_> = all(Role::small).collect();
+    let components: Vec<_> = modules.iter().map(|module| component(module)).collect();
     modules.into_iter().chain(components).collect()
 });
 
-/// Of the modules, each with the configuration that lets it answer honestly where the router puts an event.
+/// Those that do what an input says, each with the configuration that lets it answer honestly where the router puts an
+/// event: three that are called as components, and the same three, called directly.
 static PLUGINS: LazyLock<Vec<(Plugin, Configured)>> = LazyLock::new(|| {
-    let configured = |file: &Vec<u8>| {
-        let plugin = HOST.load("hostile", file).expect("a plugin");
-        let configured =
-            plugin.configure("{}", setup(Isolation::Reuse)).expect("its configuration");
+    let configured = |file: Vec<u8>| {
+        let plugin = HOST.load("hostile", &file).expect("a plugin");
+        let configured = plugin.configure("{}", patient()).expect("its configuration");
         (plugin, configured)
     };
-    FILES[..FILES.len() / 2].iter().map(configured).collect()
+    all(Role::hostile).map(configured).collect()
 });
+
+fn all(make: impl Fn(Role, bool) -> Vec<u8> + Copy) -> impl Iterator<Item = Vec<u8>> {
+    [false, true].into_iter().flat_map(move |is_direct| Role::ALL.map(|role| make(role, is_direct)))
+}
 
 /// What becomes of an event.
 pub type Answer = Result<Vec<Output>, CallError>;
-
-/// Letters as the bytes that they are the halves of.
-const DECODE: &str =
-    "(func $decode (param $letters i32) (param $len i32) (param $to i32) (local $at i32)
-      (block $done (loop $again
-        (br_if $done (i32.ge_u (local.get $at) (local.get $len)))
-        (i32.store8 (local.get $to) (i32.or
-          (i32.shl (i32.sub (i32.load8_u
-            (i32.add (local.get $letters) (local.get $at))) (i32.const 97)) (i32.const 4))
-          (i32.sub (i32.load8_u offset=1
-            (i32.add (local.get $letters) (local.get $at))) (i32.const 97))))
-        (local.set $to (i32.add (local.get $to) (i32.const 1)))
-        (local.set $at (i32.add (local.get $at) (i32.const 2)))
-        (br $again))))";
-
-#[derive(Clone, Copy)]
-enum Role {
-    Transformer,
-    Filter,
-    Batch,
-}
 
 /// Where fuzzers of the loader may begin.
 pub fn files() -> &'static [Vec<u8>] {
@@ -125,32 +111,104 @@ fn edited(which: u8, edits: &[u8]) -> Vec<u8> {
     file
 }
 
-/// Bytes as what a plugin does.
+/// Bytes as what a plugin does: the same when it is called directly as when it is called as a component.
 pub fn output(bytes: &[u8]) {
-    answers(bytes);
-}
-
-/// The same, for who wants to know what came of it.
-pub fn answers(bytes: &[u8]) -> Vec<Answer> {
-    let Some((head, bytes)) = bytes.split_first_chunk::<HEAD_BYTES>() else { return Vec::new() };
-    let (plugin, honest) = &PLUGINS[usize::from(head[0] & 7) % PLUGINS.len()];
-    let count = 1 + usize::from(head[0] >> 6);
-    let json = letters(head[..1].iter().chain(bytes).take(BYTES_MAX));
-    if head[1] == 0 {
-        return call(honest, count, &json);
+    let Some(input) = Input::new(bytes) else { return };
+    let role = input.plugin % Role::ALL.len();
+    let component = input.answers(role);
+    let direct = input.answers(role + Role::ALL.len());
+    if !input.is_comparable() || [&component, &direct].into_iter().any(Outcome::is_late) {
+        return;
     }
-    // An instance learns it before its first event: by then the event lies in its memory already.
-    let config = format!("\"{}\"", letters(&head[1..]));
-    let Ok(hostile) = plugin.configure(&config, setup(Isolation::Reuse)) else { return Vec::new() };
-    call(&hostile, count, &json)
+    assert_eq!(direct, component, "directly, and as a component: {input:?}");
 }
 
-/// A custom section; its length in two bytes of seven bits.
-fn section(name: &str, data: &[u8]) -> Vec<u8> {
-    let byte = |number: usize| u8::try_from(number).expect("a short section");
-    let contents = [&[byte(name.len())], name.as_bytes(), data].concat();
-    let len = contents.len();
-    [vec![0, byte(len % 128) | 128, byte(len / 128)], contents].concat()
+/// What came of it, by the plugin that the first byte names.
+pub fn answers(bytes: &[u8]) -> Vec<Answer> {
+    Input::new(bytes).map_or_else(Vec::new, |input| input.answers(input.plugin).answers)
+}
+
+#[derive(Debug)]
+struct Input<'a> {
+    head: &'a [u8; HEAD_BYTES],
+    bytes: &'a [u8],
+    plugin: usize,
+    count: usize,
+}
+
+/// What became of an input, and what the plugin did beside answering.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    answers: Vec<Answer>,
+    effects: Vec<String>,
+}
+
+impl Outcome {
+    /// How much time there was is not the plugin's doing.
+    fn is_late(&self) -> bool {
+        self.answers.iter().any(|answer| matches!(answer, Err(CallError::Deadline { .. })))
+    }
+}
+
+impl<'a> Input<'a> {
+    fn new(bytes: &'a [u8]) -> Option<Self> {
+        let (head, bytes) = bytes.split_first_chunk()?;
+        let plugin = usize::from(head[0] & 7) % (2 * Role::ALL.len());
+        Some(Self { head, bytes, plugin, count: 1 + usize::from(head[0] >> 6) })
+    }
+
+    /// Whether a request for memory is answered dishonestly while an event is put there. A component is asked for room for
+    /// each text, and one that is called directly for all of them at once, so that it is not the same request.
+    fn is_comparable(&self) -> bool {
+        self.head[1] & 63 == 0 || self.head[1] & 64 != 0
+    }
+
+    fn answers(&self, plugin: usize) -> Outcome {
+        let (plugin, honest) = &PLUGINS[plugin];
+        let json = letters(self.head.iter().chain(self.bytes).take(BYTES_MAX));
+        // An instance learns it before its first event: by then the event lies in its memory already.
+        let config = format!("\"{}\"", letters(&self.head[1..]));
+        let hostile = (!self.is_comparable())
+            .then(|| plugin.configure(&config, patient()).expect("its configuration"));
+        EFFECTS.take();
+        let answers = call(hostile.as_ref().unwrap_or(honest), self.count, &json);
+        if self.is_comparable() && self.head[0] >> 3 & 7 == ECHO {
+            self.check_echo(plugin, &answers, &json);
+        }
+        let answers = answers.into_iter().map(without_words).collect();
+        Outcome { answers, effects: EFFECTS.take() }
+    }
+
+    /// The plugin has put out what it found in its memory: what the host was given.
+    fn check_echo(&self, plugin: &Plugin, answers: &[Answer], json: &str) {
+        for (event, answer) in events(self.count, json, &attributes(json)).iter().zip(answers) {
+            let Event { id, source, detail_type, time, json, .. } = *event;
+            let texts = [
+                (id, source),
+                (detail_type, time),
+                (json.get(event.detail.clone()).expect("letters"), ""),
+            ];
+            let texts = texts.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+            let output = |attributes| Output { body: json.to_owned(), attributes };
+            let expected = match plugin.role() {
+                slipswitch_plugin::Role::Filter => vec![output(Vec::new())],
+                _ => vec![output(event.attributes.to_vec()), output(texts)],
+            };
+            assert_eq!(answer.as_ref(), Ok(&expected), "an event came in another form");
+        }
+    }
+}
+
+/// What breaks the contract does so in several ways at once, and which of them is named is not the same: wasmtime looks
+/// at all of a list before it looks into its texts.
+fn without_words(answer: Answer) -> Answer {
+    answer.map_err(|error| match error {
+        CallError::Output { problem, limit } => {
+            let problem = problem.split(BREACH).next().unwrap_or_default().to_owned();
+            CallError::Output { problem, limit }
+        }
+        error => error,
+    })
 }
 
 /// Half bytes as letters: what a plugin gets is text.
@@ -159,22 +217,34 @@ fn letters<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> String {
     bytes.into_iter().flat_map(|byte| [letter(byte >> 4), letter(byte & 15)]).collect()
 }
 
-fn call(plugin: &Configured, count: usize, json: &str) -> Vec<Answer> {
-    let attributes =
-        [("bus", "main"), ("rule", "")].map(|(name, value)| (name.into(), value.into()));
-    let event = Event {
-        id: "e-1",
-        source: "shop",
+fn attributes(json: &str) -> Vec<(String, String)> {
+    let some = json.as_bytes().chunks(5).take(json.len() % 4);
+    let some = some.map(|chunk| String::from_utf8_lossy(chunk).into_owned());
+    let named = [("bus", "main"), ("rule", "")].map(|(name, value)| (name.into(), value.into()));
+    named.into_iter().chain(some.map(|text| (text.clone(), text.repeat(2)))).collect()
+}
+
+fn events<'a>(count: usize, json: &'a str, attributes: &'a [(String, String)]) -> Vec<Event<'a>> {
+    let ids = ["e-0", "e-1", "e-2", "e-3"];
+    let event = |id| Event {
+        id,
+        source: json.get(..json.len() / 3).expect("letters"),
         detail_type: "T",
         time: "2026-01-01T00:00:00Z",
-        time_ms: 0,
+        time_ms: 1_767_225_600_000,
         json,
-        detail: 0..0,
-        attributes: &attributes,
+        detail: json.len() / 4..json.len() / 2,
+        attributes,
         position: 0,
     };
-    let state: Arc<dyn StateAccess> = Arc::new(Bounded);
-    let answers = plugin.call_batch(&vec![event; count], &vec![Some(state); count]);
+    ids.into_iter().take(count).map(event).collect()
+}
+
+fn call(plugin: &Configured, count: usize, json: &str) -> Vec<Answer> {
+    let attributes = attributes(json);
+    let events = events(count, json, &attributes);
+    let state: Arc<dyn StateAccess> = Arc::new(Told);
+    let answers = plugin.call_batch(&events, &vec![Some(state); count]);
     assert_eq!(answers.len(), count, "an answer for each event");
     for outputs in answers.iter().flatten() {
         assert!(outputs.len() <= OUTPUTS_MAX, "too many outputs");
@@ -200,184 +270,88 @@ fn setup(isolation: Isolation) -> Setup {
     Setup { limits, grants, isolation: Some(isolation), ..Setup::default() }
 }
 
-/// A state that holds what it is given against the contract's bounds, and keeps nothing.
-struct Bounded;
+/// For plugins that end: how long they take is nobody's concern.
+fn patient() -> Setup {
+    let mut setup = setup(Isolation::Batch);
+    setup.limits.cpu_max = Duration::from_secs(10);
+    setup.limits.wall_max = Duration::from_secs(100);
+    Setup { metrics: Some(Arc::new(Told)), lines: Some(Arc::new(Told)), ..setup }
+}
 
-impl Bounded {
+thread_local! {
+    static EFFECTS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+fn tell(effect: String) {
+    EFFECTS.with_borrow_mut(|effects| effects.push(effect));
+}
+
+/// Takes what plugins do beside answering. The state holds what it is given against the contract's bounds, and keeps
+/// nothing.
+struct Told;
+
+impl Told {
     fn key(key: &str) {
         assert!((1..=256).contains(&key.len()), "a key out of bounds");
     }
 }
 
-impl StateAccess for Bounded {
-    fn get(&self, key: &str, _: i64) -> Result<Option<Vec<u8>>, StateError> {
+impl StateAccess for Told {
+    fn get(&self, key: &str, now_ms: i64) -> Result<Option<Vec<u8>>, StateError> {
         Self::key(key);
-        Ok(Some(vec![b'x'; key.len() * 256]))
+        tell(format!("get {key:?} {now_ms}"));
+        Ok((!key.len().is_multiple_of(3)).then(|| vec![b'x'; key.len() * 256]))
     }
 
-    fn set(&self, key: &str, value: Vec<u8>, _: Option<i64>) -> Result<(), StateError> {
+    fn set(&self, key: &str, value: Vec<u8>, expiry: Option<i64>) -> Result<(), StateError> {
         Self::key(key);
         assert!(value.len() <= 64 << 10, "a value out of bounds");
+        tell(format!("set {key:?} {value:x?} {expiry:?}"));
         Ok(())
     }
 
     fn delete(&self, key: &str) -> Result<(), StateError> {
         Self::key(key);
+        tell(format!("delete {key:?}"));
         Err(StateError::Unavailable("not now".into()))
     }
 
-    fn increment(&self, key: &str, by: i64, _: Option<i64>, _: i64) -> Result<i64, StateError> {
+    fn increment(
+        &self,
+        key: &str,
+        by: i64,
+        expiry: Option<i64>,
+        now_ms: i64,
+    ) -> Result<i64, StateError> {
         Self::key(key);
-        Ok(by)
+        tell(format!("increment {key:?} {by} {expiry:?} {now_ms}"));
+        if by == 0 { Err(StateError::Unavailable("nothing".into())) } else { Ok(by) }
     }
 
-    fn undo(&self) {}
+    fn undo(&self) {
+        tell("undo".to_owned());
+    }
 }
 
-impl Role {
-    fn world(self) -> &'static str {
-        match self {
-            Self::Transformer => "transformer-plugin",
-            Self::Filter => "filter-plugin",
-            Self::Batch => "batch-transformer-plugin",
-        }
+impl MetricSink for Told {
+    fn count(&self, _: &str, name: &str, by: u64) {
+        tell(format!("count {name} {by}"));
     }
 
-    /// The function of the role; `$json` is where the half bytes are, as letters.
-    fn function(self) -> &'static str {
-        match self {
-            Self::Transformer => {
-                r#"(func (export "slipswitch:plugin/transformer@0.2.0#transform")
-                  (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
-                  (call $do (local.get 8) (local.get 9)))"#
-            }
-            Self::Filter => {
-                r#"(func (export "slipswitch:plugin/filter@0.2.0#keep")
-                  (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
-                  (call $do (local.get 8) (local.get 9)))"#
-            }
-            Self::Batch => {
-                r#"(func (export "slipswitch:plugin/batch-transformer@0.2.0#transform-batch")
-                  (param i32 i32) (result i32)
-                  (call $do (i32.load offset=32 (local.get 0)) (i32.load offset=36 (local.get 0))))"#
-            }
-        }
+    fn observe(&self, _: &str, name: &str, value: f64) {
+        assert!(value.is_finite(), "an observation that is no number");
+        tell(format!("observe {name} {value}"));
+    }
+}
+
+impl LineSink for Told {
+    fn is_wanted(&self, level: Level) -> bool {
+        level != Level::Trace
     }
 
-    /// What not every role asks for, and how it is called. A batch transformer has no state, and gets its events in lists
-    /// only while it asks for no random numbers.
-    fn imports(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Transformer | Self::Filter => (
-                r#"(import "slipswitch:plugin/random@0.2.0" "bytes" (func $bytes (param i32 i32)))
-                (import "slipswitch:plugin/state@0.2.0" "get" (func $get (param i32 i32 i32)))
-                (import "slipswitch:plugin/state@0.2.0" "set" (func $set (param i32 i32 i32 i32 i32 i64 i32)))
-                (import "slipswitch:plugin/state@0.2.0" "delete" (func $delete (param i32 i32 i32)))
-                (import "slipswitch:plugin/state@0.2.0" "increment"
-                  (func $increment (param i32 i32 i64 i32 i64 i32)))"#,
-                "(if (i32.eq (local.get $which) (i32.const 3)) (then
-                  (call $bytes (call $arg (i32.const 0)) (call $arg (i32.const 4)))))
-                (if (i32.eq (local.get $which) (i32.const 5)) (then
-                  (call $get (call $arg (i32.const 0)) (call $arg (i32.const 4)) (call $arg (i32.const 8)))))
-                (if (i32.eq (local.get $which) (i32.const 6)) (then
-                  (call $set (call $arg (i32.const 0)) (call $arg (i32.const 4)) (call $arg (i32.const 8))
-                    (call $arg (i32.const 12)) (call $arg (i32.const 16)) (i64.load (i32.const 1048)) (i32.const 512))))
-                (if (i32.eq (local.get $which) (i32.const 7)) (then
-                  (call $delete (call $arg (i32.const 0)) (call $arg (i32.const 4)) (i32.const 512))
-                  (call $increment (call $arg (i32.const 0)) (call $arg (i32.const 4)) (i64.load (i32.const 1040))
-                    (call $arg (i32.const 16)) (i64.load (i32.const 1048)) (i32.const 512))))",
-            ),
-            Self::Batch => ("", ""),
-        }
-    }
-
-    fn module(self, is_direct: bool) -> Vec<u8> {
-        let mut module = wat::parse_str(self.text()).expect("the text of a module");
-        if is_direct {
-            module.extend(section("component-type:slipswitch", self.types()));
-            module.extend(section("slipswitch:arena", &[1]));
-            return module;
-        }
-        let mut resolve = Resolve::default();
-        let package = resolve.push_str("plugin.wit", CONTRACT).expect("the contract");
-        let world = resolve.select_world(&[package], Some(self.world())).expect("a world");
-        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
-            .expect("a module takes types");
-        module
-    }
-
-    /// The types of its world, as the Rust SDK has them.
-    fn types(self) -> &'static [u8] {
-        match self {
-            Self::Transformer => include_bytes!("../../src/direct/transformer-plugin.bin"),
-            Self::Filter => include_bytes!("../../src/direct/filter-plugin.bin"),
-            Self::Batch => include_bytes!("../../src/direct/batch-transformer-plugin.bin"),
-        }
-    }
-
-    fn text(self) -> String {
-        let (function, (imports, calls)) = (self.function(), self.imports());
-        format!(
-            r#"(module
-              (import "slipswitch:plugin/log@0.2.0" "log" (func $log (param i32 i32 i32 i32 i32)))
-              (import "slipswitch:plugin/metrics@0.2.0" "count" (func $count (param i32 i32 i64)))
-              {imports}
-              (memory (export "memory") 2)
-              (data (i32.const 16) "test")
-              (global $next (mut i32) (i32.const 65536))
-              ;; Requests for memory since the last call; the one that is not answered honestly, and how it is.
-              (global $asked (mut i32) (i32.const 0))
-              (global $turn (mut i32) (i32.const 0))
-              (global $place (mut i32) (i32.const 0))
-              (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
-                (global.set $asked (i32.add (global.get $asked) (i32.const 1)))
-                (if (i32.eq (global.get $asked) (i32.and (global.get $turn) (i32.const 127))) (then
-                  (return (i32.add (global.get $place) (select
-                    (i32.mul (memory.size) (i32.const 65536)) (i32.const 0)
-                    (i32.gt_u (global.get $turn) (i32.const 127)))))))
-                (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
-                (global.set $next (i32.add (local.get $at) (local.get 3)))
-                (if (i32.gt_u (global.get $next) (i32.mul (memory.size) (i32.const 65536))) (then
-                  (drop (memory.grow (i32.const 8)))))
-                (local.get $at))
-              {DECODE}
-              (func $string (param $at i32) (param $text i32) (param $len i32)
-                (i32.store (local.get $at) (local.get $text))
-                (i32.store offset=4 (local.get $at) (local.get $len)))
-              (func $arg (param $at i32) (result i32)
-                (i32.load (i32.add (local.get $at) (i32.const {BYTES_AT}))))
-              ;; Puts the bytes where they belong, makes a call, and answers: with where the bytes at 20 say, or
-              ;; with the bytes themselves.
-              (func $do (param $json i32) (param $len i32) (result i32) (local $which i32)
-                (global.set $next (i32.const 65536))
-                (global.set $asked (i32.const 0))
-                (memory.fill (i32.const {BYTES_AT}) (i32.const 0) (i32.const {BYTES_MAX}))
-                (call $decode (local.get $json) (local.get $len) (i32.const {before}))
-                (local.set $which (i32.and (i32.shr_u (i32.load8_u (i32.const {before})) (i32.const 3)) (i32.const 7)))
-                (if (i32.eq (local.get $which) (i32.const 1)) (then
-                  (call $log (call $arg (i32.const 0)) (call $arg (i32.const 4)) (call $arg (i32.const 8))
-                    (call $arg (i32.const 12)) (call $arg (i32.const 16)))))
-                (if (i32.eq (local.get $which) (i32.const 2)) (then
-                  (call $count (call $arg (i32.const 0)) (call $arg (i32.const 4)) (i64.const 1))))
-                (if (i32.eq (local.get $which) (i32.const 4)) (then (return (call $arg (i32.const 20)))))
-                {calls}
-                (i32.const {BYTES_AT}))
-              (func (export "slipswitch:plugin/plugin@0.2.0#describe") (result i32)
-                (call $string (i32.const 256) (i32.const 16) (i32.const 4))
-                (call $string (i32.const 264) (i32.const 16) (i32.const 4))
-                (call $string (i32.const 272) (i32.const 16) (i32.const 4))
-                (call $string (i32.const 280) (i32.const 0) (i32.const 0))
-                (i32.store8 (i32.const 288) (i32.const 1))
-                (i32.const 256))
-              (func (export "slipswitch:plugin/plugin@0.2.0#configure") (param $config i32) (param $len i32) (result i32)
-                (if (i32.eq (local.get $len) (i32.const 12)) (then
-                  (call $decode (i32.add (local.get $config) (i32.const 1)) (i32.const 10) (i32.const 600))
-                  (global.set $turn (i32.load8_u (i32.const 600)))
-                  (global.set $place (i32.load (i32.const 601)))))
-                (global.set $asked (i32.const 0))
-                (i32.const 512))
-              {function})"#,
-            before = BYTES_AT - 1,
-        )
+    fn line(&self, line: &Line<'_>) {
+        let Line { level, event, rule, text, .. } = *line;
+        let text = text.split(BREACH).next().unwrap_or_default();
+        tell(format!("{} {event:?} {rule:?} {text}", level.name()));
     }
 }

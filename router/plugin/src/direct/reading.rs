@@ -71,14 +71,14 @@ impl<'a> Reading<'a> {
         mut read: impl FnMut(&mut Self, u32) -> Result<T>,
     ) -> Result<Vec<T>> {
         let (start, len) = self.pair(at)?;
-        if !start.is_multiple_of(4) {
-            bail!("list pointer is not aligned");
-        }
         let bytes = (len as usize).checked_mul(size).and_then(|bytes| u32::try_from(bytes).ok());
         if bytes.and_then(|bytes| self.range(start, bytes)).is_none() {
             bail!("list pointer/length out of bounds of memory");
         }
         self.charge(len as usize, size_of::<T>())?;
+        if !start.is_multiple_of(4) {
+            bail!("list pointer is not aligned");
+        }
         let mut list = Vec::with_capacity(len as usize);
         for index in 0..len {
             // Within the range, whose end is a number of 32 bits.

@@ -209,7 +209,11 @@ impl State {
     }
 }
 
-type Fields = WasmList<(WasmStr, WasmStr)>;
+type Field = (WasmStr, WasmStr);
+type Fields = WasmList<Field>;
+
+/// What a call is charged for each field, by wasmtime and by the host's own hand alike.
+pub(crate) const LIFTED_FIELD_BYTES: usize = size_of::<Field>();
 
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let log = |mut store: StoreContextMut<'_, State>,

@@ -1,5 +1,7 @@
 use expect_test::{Expect, expect};
-use slipswitch_plugin::{CallError, ConfigureError, Done, Event, Output, QueueOptions};
+use slipswitch_plugin::{
+    CallError, ConfigureError, Done, Event, Grant, Output, QueueOptions, Setup,
+};
 
 use wit_component::StringEncoding;
 
@@ -325,24 +327,30 @@ fn what_is_called_before_all_else_is_called_however_the_plugin_is() {
 
 #[test]
 fn no_import_is_called_while_the_plugin_is_asked_for_room() {
-    let parts = Parts {
+    let log = "(call $log (i32.const 2) (i32.const 16) (i32.const 4) (i32.const 0) (i32.const 0))";
+    let clock = r#"(import "slipswitch:plugin/clock@0.2.0" "now" (func $now (result i64)))"#;
+    let parts = |parts: Parts| Parts {
         globals: "(global $is_on (mut i32) (i32.const 0))",
         configure: "(global.set $is_on (i32.const 1))
             (i32.store8 (i32.const 1024) (i32.const 0)) (i32.const 1024)",
-        ..Parts::default()
+        ..parts
     };
-    let parts = parts.with_log();
-    let logging =
-        "(if (global.get $is_on) (then (call $log (i32.const 2) (i32.const 16) (i32.const 4)
-        (i32.const 0) (i32.const 0)))) (local.set $at (i32.and";
-    let text = parts.text(TRANSFORMER).replacen("(local.set $at (i32.and", logging, 1);
-    let module = wat::parse_str(text).unwrap();
-    let direct = crate::parts::as_the_sdk_leaves_it(module.clone(), TRANSFORMER);
-    for file in [direct, typed(module, CONTRACT, TRANSFORMER)] {
-        let plugin = load(&file).unwrap().configure("{}", setup()).unwrap();
-        let error = call(&plugin).unwrap_err().to_string();
-        let is_told =
-            ["an import is called by", "cannot leave"].iter().any(|it| error.contains(it));
-        assert!(is_told, "{error}");
+    for (parts, import) in [
+        (parts(Parts::default().with_log()), log),
+        (parts(Parts { imports: clock, ..Parts::default() }), "(drop (call $now))"),
+    ] {
+        let calling = format!("(if (global.get $is_on) (then {import})) (local.set $at (i32.and");
+        let text = parts.text(TRANSFORMER).replacen("(local.set $at (i32.and", &calling, 1);
+        let module = wat::parse_str(text).unwrap();
+        let direct = crate::parts::as_the_sdk_leaves_it(module.clone(), TRANSFORMER);
+        for file in [direct, typed(module, CONTRACT, TRANSFORMER)] {
+            let grants = [Grant::Clock].into_iter().collect();
+            let setup = Setup { grants, ..setup() };
+            let plugin = load(&file).unwrap().configure("{}", setup).unwrap();
+            let error = call(&plugin).unwrap_err().to_string();
+            let is_told =
+                ["an import is called by", "cannot leave"].iter().any(|it| error.contains(it));
+            assert!(is_told, "{error}");
+        }
     }
 }

@@ -188,7 +188,7 @@ fn a_plugins_own_words_are_cut() {
 
 /// Half a second and more of imports in code without a loop, which looks at no budget by itself.
 fn imports_in_a_row(import: &str, count: usize) -> Parts {
-    let fill = "(drop (memory.grow (i32.const 60)))
+    let fill = "(drop (memory.grow (i32.const 80)))
         (memory.fill (i32.const 65536) (i32.const 0x61) (i32.const 3800000))";
     let body = format!("{fill} {} (call $ok (i32.const 0))", import.repeat(count));
     Parts {
