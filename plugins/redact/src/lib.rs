@@ -107,26 +107,24 @@ mod tests {
             ("{}", "missing field `fields`"),
             (r#"{"fields":[],"masc":"x"}"#, "unknown field `masc`, expected `fields` or `mask`"),
             (
-                r#"{"fields":["detail.a"]}"#,
-                "path `detail.a`: expected `$` at the beginning, as in `$.detail.email`",
+                r#"{"fields":["$.a","detail.a"]}"#,
+                "config.fields[1]: path `detail.a`: expected `$` at the beginning, as in `$.detail.email`",
             ),
-            (
-                r#"{"fields":["$"]}"#,
-                "path `$`: names the whole event; name a field in it, as in `$.detail.email`",
-            ),
-            (r#"{"fields":["$.a..b"]}"#, "path `$.a..b`: expected a name after `.` at character 5"),
-            (
-                r#"{"fields":["$.a[x]"]}"#,
-                "path `$.a[x]`: expected a number, `*` or a quoted name after `[` at character 5",
-            ),
-            (
-                r#"{"fields":["$['a]"]}"#,
-                "path `$['a]`: expected a closing `'` for the name at character 4",
-            ),
-            (r#"{"fields":["$.a[1"]}"#, "path `$.a[1`: expected `]` at character 6"),
-            (r#"{"fields":["$a"]}"#, "path `$a`: expected `.` or `[` at character 2"),
         ] {
             assert_eq!(slipswitch_sdk::config::<Config>(config).unwrap_err().to_string(), words);
+        }
+        for (path, words) in [
+            ("$", "path `$`: names the whole event; name a field in it, as in `$.detail.email`"),
+            ("$.a..b", "path `$.a..b`: expected a name after `.` at character 5"),
+            (
+                "$.a[x]",
+                "path `$.a[x]`: expected a number, `*` or a quoted name after `[` at character 5",
+            ),
+            ("$['a]", "path `$['a]`: expected a closing `'` for the name at character 4"),
+            ("$.a[1", "path `$.a[1`: expected `]` at character 6"),
+            ("$a", "path `$a`: expected `.` or `[` at character 2"),
+        ] {
+            assert_eq!(Path::try_from(path.to_owned()).unwrap_err(), words);
         }
     }
 }

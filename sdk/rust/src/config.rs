@@ -6,6 +6,7 @@ use core::{error, fmt};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_path_to_error::{Path, Segment, Track};
 
 use crate::{Schema, SchemaText};
 
@@ -13,6 +14,28 @@ use crate::{Schema, SchemaText};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     message: String,
+}
+
+impl ConfigError {
+    /// With the place before the words: ``config.items[0].count: …``.
+    fn at(self, path: &Path) -> Self {
+        let is_named = self.message.starts_with("unknown field"); // The words name the last one.
+        let mut place = String::from("config");
+        for segment in path.iter().take(path.iter().len().saturating_sub(is_named.into())) {
+            match segment {
+                Segment::Seq { .. } => place.push_str(&segment.to_string()),
+                Segment::Map { key } | Segment::Enum { variant: key } => {
+                    place.push('.');
+                    place.push_str(key);
+                }
+                Segment::Unknown => (),
+            }
+        }
+        if place == "config" {
+            return self;
+        }
+        Self { message: format!("{place}: {}", self.message) }
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -46,7 +69,8 @@ impl Schema for NoConfig {
     }
 }
 
-/// Reads a configuration as the router hands it over. A key that `C` does not know is refused.
+/// Reads a configuration as the router hands it over. A key that `C` does not know is refused, and a refusal says at
+/// which key: ``config.items[0].count: invalid type: string "two", expected u32``.
 pub fn config<C: DeserializeOwned>(json: &str) -> Result<C, ConfigError> {
     let json = match json.trim() {
         "" | "null" => "{}",
@@ -57,12 +81,13 @@ pub fn config<C: DeserializeOwned>(json: &str) -> Result<C, ConfigError> {
         let place = format!(" at line {} column {}", error.line(), error.column());
         ConfigError { message: error.to_string().replace(&place, "") }
     };
-    let mut unknown: Option<String> = None;
+    let (mut unknown, mut track) = (None::<String>, Track::new());
     let mut reader = serde_json::Deserializer::from_str(json);
-    let config = serde_ignored::deserialize(&mut reader, |path| {
+    let placed = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
+    let config = serde_ignored::deserialize(placed, |path| {
         unknown.get_or_insert_with(|| path.to_string());
-    })
-    .map_err(refuse)?;
+    });
+    let config = config.map_err(|error| refuse(error).at(&track.path()))?;
     reader.end().map_err(refuse)?;
     match unknown {
         Some(key) => Err(ConfigError { message: format!("unknown key `{key}`") }),

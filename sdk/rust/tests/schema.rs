@@ -72,7 +72,7 @@ fn fields_docs_and_serde_s_attributes_are_in_the_schema() {
 #[test]
 fn a_key_that_the_type_does_not_know_is_refused() {
     let error = slipswitch_sdk::config::<Way>(r#"{"cut":{"to":1,"too":2}}"#).map(drop).unwrap_err();
-    assert_eq!(error.to_string(), "unknown field `too`, expected `to`");
+    assert_eq!(error.to_string(), "config.cut: unknown field `too`, expected `to`");
 }
 
 #[slipswitch_sdk::config]

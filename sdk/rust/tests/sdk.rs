@@ -16,7 +16,12 @@ const ORDER: &str = r#"{"id":"e-1","source":"shop","detail-type":"OrderCreated",
 struct Lax {
     greeting: String,
     nested: Vec<Inner>,
+    strict: Strict,
 }
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Strict {}
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
 struct Inner {
@@ -68,11 +73,24 @@ fn a_detail_that_does_not_fit_is_invalid() {
 }
 
 #[test]
-fn a_key_that_the_configuration_does_not_know_is_refused() {
+fn a_configuration_that_is_refused_names_the_key() {
     let refused = |json| config::<Lax>(json).unwrap_err().to_string();
     assert_eq!(refused(r#"{"greeting":"x","greting":"y"}"#), "unknown key `greting`");
     assert_eq!(refused(r#"{"nested":[{"a":1},{"b":2}]}"#), "unknown key `nested.1.b`");
-    assert_eq!(refused(r#"{"greeting":7}"#), "invalid type: integer `7`, expected a string");
+    assert_eq!(
+        refused(r#"{"greeting":7}"#),
+        "config.greeting: invalid type: integer `7`, expected a string"
+    );
+    assert_eq!(
+        refused(r#"{"nested":[{"a":1},{"a":"two"}]}"#),
+        "config.nested[1].a: invalid type: string \"two\", expected u8"
+    );
+    assert_eq!(
+        refused(r#"{"strict":{"b":1}}"#),
+        "config.strict: unknown field `b`, there are no fields"
+    );
+    assert_eq!(refused("[7]"), "config[0]: invalid type: integer `7`, expected a string");
+    assert_eq!(refused("{"), "EOF while parsing an object");
     assert_eq!(
         config::<NoConfig>(r#"{"a":1}"#).map(drop).unwrap_err().to_string(),
         "unknown field `a`, there are no fields"

@@ -168,7 +168,7 @@ fn a_configuration_that_a_plugin_refuses_is_shown_at_its_place() {
            ·                 ───┬──
            ·                    ╰── needs a `config`
            ╰────
-          help: see what `redact` takes as its configuration
+          help: `slipswitch plugin inspect …/redact.wasm` shows what it takes
         1 problem
     "#]],
     );
@@ -176,15 +176,15 @@ fn a_configuration_that_a_plugin_refuses_is_shown_at_its_place() {
         &scene,
         "{ plugin: redact, config: { fields: [detail.email] } }",
         expect![[r#"
-          × the plugin `redact` refuses its configuration: path `detail.email`: expected
-          │ `$` at the beginning, as in `$.detail.email`
+          × the plugin `redact` refuses its configuration: config.fields[0]: path
+          │ `detail.email`: expected `$` at the beginning, as in `$.detail.email`
            ╭─[rules/a.yaml:7:35]
          6 │     transform:
          7 │       - { plugin: redact, config: { fields: [detail.email] } }
            ·                                   ─────────────┬────────────
            ·                                                ╰── refused
            ╰────
-          help: see what `redact` takes as its configuration
+          help: `slipswitch plugin inspect …/redact.wasm` shows what it takes
         1 problem
     "#]],
     );
@@ -200,7 +200,7 @@ fn a_configuration_that_a_plugin_refuses_is_shown_at_its_place() {
            ·                                          ───────┬───────
            ·                                                 ╰── refused
            ╰────
-          help: see what `order-summary` takes as its configuration
+          help: `slipswitch plugin inspect …/order-summary.wasm` shows what it takes
         1 problem
     "#]],
     );

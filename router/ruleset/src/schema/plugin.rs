@@ -147,7 +147,7 @@ impl Reading<'_> {
             }
             PrepareError::ConfigRefused(reason) => {
                 let at = config.unwrap_or(plugin);
-                let mend = format!("see what `{name}` takes as its configuration");
+                let mend = format!("`slipswitch plugin inspect …/{name}.wasm` shows what it takes");
                 let label = if config.is_some() { "refused" } else { "needs a `config`" };
                 let message = format!("the plugin `{name}` refuses its configuration: {reason}");
                 (at.span.clone(), (message, label.to_owned(), mend))

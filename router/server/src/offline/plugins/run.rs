@@ -69,7 +69,10 @@ impl PluginRun {
                             Grant::quoted(&missing)
                         )
                     }
-                    error => format!("refuses its configuration: {error}"),
+                    error => {
+                        let mend = format!("`slipswitch plugin inspect {}`", path.display());
+                        format!("refuses its configuration: {error}; {mend} shows what it takes")
+                    }
                 };
                 PluginError::Configuration { path: path.to_owned(), problem }
             });
