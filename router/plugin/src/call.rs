@@ -1,5 +1,6 @@
 //! What goes into a call and what comes out of it.
 
+use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -58,6 +59,20 @@ pub enum Budget {
     Wall,
 }
 
+impl fmt::Display for Budget {
+    /// With the key that sets the bound: it is the router's configuration that an operator changes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cpu => "CPU time (`plugin.cpu_ms`)",
+            Self::Wall => "time (`plugin.wall_ms`)",
+        })
+    }
+}
+
+fn within(function: Option<&str>) -> String {
+    function.map_or_else(String::new, |function| format!(", in {function}"))
+}
+
 /// Why a call has no outputs. All but [`Invalid`](Self::Invalid) may go differently another time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
@@ -77,10 +92,11 @@ pub enum CallError {
     #[error("the plugin crashed in {function}: {message}")]
     Trap { function: String, message: String },
 
-    #[error("the plugin used more than {limit:?} of {}", match budget { Budget::Cpu => "CPU time", Budget::Wall => "time" })]
-    Deadline { budget: Budget, limit: Duration },
+    /// `function` is where it was then, if that is known.
+    #[error("the plugin used more than {limit:?} of {budget}{}", within(function.as_deref()))]
+    Deadline { budget: Budget, limit: Duration, function: Option<String> },
 
-    #[error("the plugin needs more than {limit} bytes of memory")]
+    #[error("the plugin needs more than {limit} bytes of memory (`plugin.memory_bytes`)")]
     Memory { limit: usize },
 
     /// `function` was at the end of too many calls inside each other.

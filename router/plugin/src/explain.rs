@@ -11,7 +11,8 @@ use crate::{CallError, Limits};
 
 pub(crate) fn explain(error: &wasmtime::Error, state: &State, limits: &Limits) -> CallError {
     if let Some(Overrun { budget, limit }) = error.downcast_ref() {
-        return CallError::Deadline { budget: *budget, limit: *limit };
+        let function = error.downcast_ref().and_then(innermost);
+        return CallError::Deadline { budget: *budget, limit: *limit, function };
     }
     // A plugin that is refused memory may go on; one that crashes after it, crashes because of it.
     if state.memory.is_refused {
@@ -24,7 +25,8 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State, limits: &Limits) -
     let cause = error.root_cause().to_string();
     // The error's type is private to wasmtime; a test holds the text.
     if error.is::<TooMuch>() || cause.contains("fuel allocated for hostcalls") {
-        let problem = format!("more than {} bytes at once", limits.output_bytes_max);
+        let problem =
+            format!("more than {} bytes at once (`plugin.output_bytes`)", limits.output_bytes_max);
         return CallError::Output { problem, limit: Some("output_bytes_max") };
     }
     let Some(trap) = error.downcast_ref::<Trap>() else {

@@ -210,7 +210,7 @@ impl Instance {
         match kept {
             Ok(true) => Ok(vec![same()]),
             Ok(false) => Ok(Vec::new()),
-            Err(error) => Err(in_its_words(error)),
+            Err(error) => Err(self.in_its_words(error)),
         }
     }
 
@@ -222,7 +222,7 @@ impl Instance {
             }
             Entry::Direct(guest) => guest.transform(store, event),
         })?;
-        outputs.map_err(in_its_words)
+        outputs.map_err(|error| self.in_its_words(error))
     }
 
     /// The same for a batch transformer: one answer for each event, or one error for all of them.
@@ -254,11 +254,28 @@ impl Instance {
             let problem = format!("{} results for {} events", answers.len(), events.len());
             return (Err(CallError::Output { problem, limit: None }), None);
         }
-        let answers: Vec<_> =
-            answers.into_iter().map(|answer| answer.map_err(in_its_words)).collect();
+        let answers: Vec<_> = answers
+            .into_iter()
+            .map(|answer| answer.map_err(|error| self.in_its_words(error)))
+            .collect();
         let is_whole =
             !answers.iter().any(|answer| answer.as_ref().is_err_and(breaks_the_instance));
         (Ok(answers), is_whole.then_some(self))
+    }
+
+    /// A language with an error for it gives up where it is refused memory, and knows no limit to name.
+    fn in_its_words(&self, error: wit::Error) -> CallError {
+        let Memory { is_refused, bytes_max, .. } = self.store.data().memory;
+        match error {
+            wit::Error::Invalid(words) => CallError::Invalid(words::cut(words)),
+            wit::Error::Retry(words) => CallError::Retry(words::cut(words)),
+            wit::Error::Fatal(words) if is_refused => {
+                let words = words::cut(words);
+                let limit = CallError::Memory { limit: bytes_max };
+                CallError::Fatal(format!("{words}; {limit}"))
+            }
+            wit::Error::Fatal(words) => CallError::Fatal(words::cut(words)),
+        }
     }
 
     /// Makes one call within the budgets of so many events.
@@ -363,14 +380,6 @@ fn failed(error: &wasmtime::Error, store: &Store<State>) -> InstantiateError {
     }
     let state = store.data();
     InstantiateError::Failed(explain(error, state, &state.limits))
-}
-
-fn in_its_words(error: wit::Error) -> CallError {
-    match error {
-        wit::Error::Invalid(words) => CallError::Invalid(words::cut(words)),
-        wit::Error::Retry(words) => CallError::Retry(words::cut(words)),
-        wit::Error::Fatal(words) => CallError::Fatal(words::cut(words)),
-    }
 }
 
 fn breaks_the_instance(error: &CallError) -> bool {

@@ -14,14 +14,18 @@ pub(crate) fn check(
     let count = outputs.len();
     if count > outputs_max {
         return refuse(
-            format!("{count} outputs for one event, and at most {outputs_max} are taken"),
+            format!(
+                "{count} outputs for one event, and at most {outputs_max} are taken (`plugin.outputs`)"
+            ),
             Some("outputs_max"),
         );
     }
     let size: usize = outputs.iter().map(size).sum();
     if size > output_bytes_max {
         return refuse(
-            format!("{size} bytes for one event, and at most {output_bytes_max} are taken"),
+            format!(
+                "{size} bytes for one event, and at most {output_bytes_max} are taken (`plugin.output_bytes`)"
+            ),
             Some("output_bytes_max"),
         );
     }

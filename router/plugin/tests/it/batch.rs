@@ -257,7 +257,7 @@ fn what_keeps_a_list_from_its_instance_is_the_plugins_fault_as_for_one_event() {
     let plugin = host.load("late", &file).unwrap().configure("{}", setup).unwrap();
     assert_eq!(outcome(&plugin, &["{}"; 2]), "{} {} ");
     slow.0.store(true, Ordering::Relaxed);
-    let late = "[the plugin used more than 20ms of CPU time] ";
+    let late = "[the plugin used more than 20ms of CPU time (`plugin.cpu_ms`)] ";
     assert_eq!(outcome(&plugin, &["{}"; 2]), late.repeat(2));
     let tally = host.tally("late");
     assert_eq!((tally.events, tally.errors, tally.faults), (4, 2, 2));

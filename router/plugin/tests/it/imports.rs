@@ -266,7 +266,7 @@ fn a_fault_names_its_limit() {
     assert_eq!(
         logged,
         [
-            "WARN plugin failed plugin=\"test\" event=\"e-1\" limit=\"cpu_max\" error=the plugin used more than 20ms of CPU time"
+            "WARN plugin failed plugin=\"test\" event=\"e-1\" limit=\"cpu_max\" error=the plugin used more than 20ms of CPU time (`plugin.cpu_ms`), in `the_work`"
         ]
     );
 }
