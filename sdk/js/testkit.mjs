@@ -77,10 +77,25 @@ function answerTo(module, project, given, event) {
   };
   const configured = tried(() => plugin.configure(JSON.stringify(given.config ?? {})));
   if (configured.error) assert.fail(`it refuses its configuration: ${configured.error.val}`);
-  if (role === "transformer") return tried(() => roles.transformer.transform(event));
+  if (role === "transformer") return taken(tried(() => roles.transformer.transform(event)));
   if (role === "filter") return tried(() => roles.filter.keep(event));
   const [{ tag, val }] = roles.batchTransformer.transformBatch([event]);
-  return tag === "ok" ? { answer: val } : { error: val };
+  return taken(tag === "ok" ? { answer: val } : { error: val });
+}
+
+/** As the router takes it: what is no JSON where JSON is due is refused in its words. */
+function taken(answered) {
+  for (const [index, { body, attributes }] of (answered.answer ?? []).entries()) {
+    if (!isJson(Object.fromEntries(attributes))) continue;
+    try {
+      JSON.parse(body);
+    } catch (error) {
+      const mend = "text needs the attribute `content-type`, such as text/plain";
+      const val = `the plugin's output is refused: output ${index} is not JSON (${error.message}); ${mend}`;
+      return { error: { tag: "output", val } };
+    }
+  }
+  return answered;
 }
 
 function contractEvent({ event, attributes = {} }) {

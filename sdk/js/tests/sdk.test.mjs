@@ -15,6 +15,7 @@ import * as random from "../lib/random.js";
 import * as state from "../lib/state.js";
 import { check } from "../lib/schema.js";
 import { decode, encode } from "../lib/text.js";
+import { run } from "../testkit.mjs";
 
 const ABOUT = { name: "t", version: "0.1.0", description: "" };
 
@@ -279,6 +280,14 @@ test("a line shows an object as JSON", () => {
     })],
     ["warn", '{"a":1}', []],
   ]);
+});
+
+test("a case expects what is no JSON where JSON is due by its name", () => {
+  const module = { default: transformer(() => [Output.text("{"), Output.raw("{")]) };
+  const given = { name: "a", event: {}, expect: { error: "output", message: "output 1 is not JSON (" } };
+  run(module, ABOUT, given);
+  assert.throws(() => run(module, ABOUT, { ...given, expect: { error: "limit" } }), /another error: the plugin's output is refused/);
+  assert.throws(() => run(module, ABOUT, { ...given, expect: [] }), /output: the plugin's output is refused/);
 });
 
 test("a module that never ends its start is stopped", () => {

@@ -306,6 +306,13 @@ class Imports(unittest.TestCase):
             with self.assertRaisesRegex(AssertionError, words):
                 run(self, made, {**case, **wrong})
 
+    def test_what_is_no_json_where_json_is_due_is_an_output_that_is_refused(self):
+        made = module(transformer(lambda event, config: [Output.text("{"), Output.raw("{")]))
+        case = {"name": "a", "event": {}, "expect": {"error": "output", "message": "output 1 is not JSON ("}}
+        run(self, made, case)
+        with self.assertRaisesRegex(AssertionError, "another error: the plugin's output is refused"):
+            run(self, made, {**case, "expect": {"error": "limit"}})
+
 
 if __name__ == "__main__":
     unittest.main()

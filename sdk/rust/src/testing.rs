@@ -23,7 +23,7 @@
 //!
 //! `expect` is an array of outputs (one may be its body alone), `true` or `false` for a filter, or
 //! `{"error": "invalid", "message": "a part of the words"}` with `invalid`, `retry`, `fatal`, `trap` (natively: a
-//! panic) or `limit` (not natively). `attributes` come with the event, `grant` and `state` are what the rule and the
+//! panic), `output` (it is refused, as what is no JSON where JSON is due) or `limit` (not natively). `attributes` come with the event, `grant` and `state` are what the rule and the
 //! past have given, `expect-state` is the state afterwards. What an event leaves out is always filled in alike.
 //!
 //! # Not here
@@ -208,6 +208,13 @@ mod tests {
         };
         assert_eq!(case("kept", "true") + &case("other", "false"), "");
         assert_eq!(case("invalid", r#"{"error":"invalid","message":"such"}"#), "");
+        assert_eq!(
+            failures(
+                r#"{"name":"n","event":{},"expect":{"error":"output","message":"output 1 is not JSON (EOF"}}"#,
+                |_: &Event| std::vec![Output::text("{"), Output::raw("{")]
+            ),
+            [] as [&str; 0]
+        );
         assert_eq!(case("panic", r#"{"error":"trap","message":"order 7"}"#), "");
         assert_eq!(
             case("invalid", r#"{"error":"invalid","message":"x"}"#),

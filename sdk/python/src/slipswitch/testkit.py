@@ -97,15 +97,29 @@ def run(test: unittest.TestCase, module: Any, given: dict[str, Any]) -> None:
         test.assertEqual(kept, _values(given["expect-state"]))
 
 
+class _Refused(PluginError):
+    kind = "output"
+
+
 def _answer(guest: Guest, event: Event) -> bool | list[Output] | PluginError:
     try:
-        if guest.role == "transformer":
-            return guest.transform(event)
         if guest.role == "filter":
             return guest.keep(event)
-        return guest.transform_batch([event])[0]
+        answer = guest.transform(event) if guest.role == "transformer" else guest.transform_batch([event])[0]
     except PluginError as error:
         return error
+    return answer if isinstance(answer, PluginError) else _taken(answer)
+
+
+def _taken(outputs: list[Output]) -> list[Output] | PluginError:
+    """As the router takes it: what is no JSON where JSON is due is refused in its words."""
+    for index, output in enumerate(outputs):
+        try:
+            json.loads(output.body if _is_json(output) else "null")
+        except ValueError as error:
+            mend = "text needs the attribute `content-type`, such as text/plain"
+            return _Refused(f"the plugin's output is refused: output {index} is not JSON ({error}); {mend}")
+    return outputs
 
 
 def _event(given: dict[str, Any]) -> Event:

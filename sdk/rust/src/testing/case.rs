@@ -72,7 +72,7 @@ const ENVELOPE: [(&str, &str); 9] = [
     ("resources", "[]"),
     ("detail", "{}"),
 ];
-const ERRORS: [&str; 5] = ["invalid", "retry", "fatal", "trap", "limit"];
+const ERRORS: [&str; 6] = ["invalid", "retry", "fatal", "trap", "output", "limit"];
 const GRANTS: [&str; 4] = ["metrics", "clock", "random", "state"];
 
 impl Case {

@@ -100,7 +100,7 @@ fn differ(number: usize, wanted: &Wanted, output: &Output) -> String {
     told
 }
 
-fn is_json(output: &Output) -> bool {
+pub(super) fn is_json(output: &Output) -> bool {
     output.attribute("content-type").is_none_or(|value| value.contains("json"))
 }
 

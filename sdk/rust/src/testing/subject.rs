@@ -5,8 +5,9 @@ use std::marker::PhantomData;
 use std::string::{String, ToString as _};
 use std::vec::Vec;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
+use super::judge;
 use crate::{BatchOutputs, Error, Event, Output, Outputs, Verdict};
 
 /// What a plugin's function says of an event.
@@ -19,7 +20,7 @@ pub enum Answer {
 /// Why there is no answer.
 #[derive(Debug)]
 pub struct Failure {
-    /// `invalid`, `retry`, `fatal`, `trap`; `config` for a configuration that is refused.
+    /// `invalid`, `retry`, `fatal`, `trap`, `output`; `config` for a configuration that is refused.
     pub(super) kind: &'static str,
     pub(super) words: String,
 }
@@ -48,8 +49,20 @@ fn read<C: DeserializeOwned>(config: &str) -> Result<C, Failure> {
     crate::config(config).map_err(|error| Failure { kind: "config", words: error.to_string() })
 }
 
+/// What is no JSON where JSON is due is refused in the router's words.
 fn outputs(outputs: impl Outputs) -> Result<Answer, Failure> {
-    Ok(Answer::Outputs(outputs.outputs()?))
+    let outputs = outputs.outputs()?;
+    for (index, output) in outputs.iter().enumerate() {
+        let body = serde_json::from_str::<IgnoredAny>(output.body());
+        if let (true, Err(error)) = (judge::is_json(output), body) {
+            let words = format!(
+                "the plugin's output is refused: output {index} is not JSON ({error}); text needs the attribute \
+                 `content-type`, such as text/plain"
+            );
+            return Err(Failure { kind: "output", words });
+        }
+    }
+    Ok(Answer::Outputs(outputs))
 }
 
 fn only(outputs: impl BatchOutputs) -> Result<Answer, Failure> {

@@ -20,7 +20,7 @@ when a case fails, 1 when a source changed after the build, 78 when the plugin d
     \"expect\": [ { \"body\": \"order o-1\", \"attributes\": { \"content-type\": \"text/plain\" } } ] }
 
 `expect` is an array of outputs ([] when the event is dropped), true or false for a filter, or { \"error\": \"invalid\" } \
-(retry, fatal, trap, limit).
+(retry, fatal, trap, output, limit).
 
 Examples:
   slipswitch plugin test

@@ -78,7 +78,7 @@ pub(super) struct Wanted {
 }
 
 /// The words for how a call fails.
-pub(super) const ERRORS: [&str; 5] = ["invalid", "retry", "fatal", "trap", "limit"];
+pub(super) const ERRORS: [&str; 6] = ["invalid", "retry", "fatal", "trap", "output", "limit"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -61,6 +61,7 @@ pub(super) fn word(error: &CallError) -> &'static str {
         CallError::Retry(_) => "retry",
         CallError::Fatal(_) => "fatal",
         CallError::Trap { .. } => "trap",
+        CallError::Output { limit: None, .. } => "output",
         _ => "limit",
     }
 }
@@ -194,6 +195,10 @@ mod tests {
             failed(),
             "expected the error `invalid`, and it is `retry`: the table is away",
         );
+        let refused =
+            |limit| Err(CallError::Output { problem: "it is not JSON".to_owned(), limit });
+        check(&expect("output", "not JSON"), Role::Transformer, refused(None), "");
+        check(&expect("limit", "not JSON"), Role::Transformer, refused(Some("outputs_max")), "");
         check(
             &expect("trap", ""),
             Role::Filter,
