@@ -173,6 +173,24 @@ fn events_run_through_a_plugin_and_what_each_costs_is_told() {
         .says(&["`files` is nothing that a plugin can be granted"]);
 }
 
+#[test]
+fn what_a_plugin_is_cut_off_for_has_a_name_and_no_number_of_instructions() {
+    let scene = Scene::new().with_plugins(&["misbehave"]);
+    let run = |how: &str| {
+        let config = format!(r#"{{"how": "{how}"}}"#);
+        let words = ["plugin", "run", "plugins/misbehave.wasm", "--config", &config];
+        scene.run_on(&words, br#"{"detail": {}}"#).expect(1).err
+    };
+    let spun = run("spin");
+    let words = "event 1: limit: the plugin used more than 250ms of CPU time (`plugin.cpu_ms`), in `misbehave::";
+    assert!(spun.starts_with(words), "{spun}");
+    let row = spun.lines().find(|line| line.starts_with("1 ")).unwrap();
+    assert_eq!(row.split_whitespace().nth(5), Some("-"), "{spun}");
+    assert!(spun.contains(" and - instructions each"), "{spun}");
+    let said = run("invalid");
+    assert!(said.starts_with("event 1: output: the plugin's output is refused: "), "{said}");
+}
+
 /// With nothing in `PATH` but these programs, each a shell script.
 fn run_with_tools(scene: &Scene, tools: &[(&str, String)], words: &[&str]) -> Ended {
     let path = scene.path("tools");

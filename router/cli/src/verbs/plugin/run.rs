@@ -57,6 +57,8 @@ struct Sum {
     failed: usize,
     cpu: Duration,
     instructions: u64,
+    /// Events whose instructions are known.
+    counted: u64,
     memory_bytes: usize,
 }
 
@@ -101,7 +103,7 @@ fn row(number: usize, ran: &RanEvent) -> [String; 6] {
         (None, outputs) => count(outputs, "output"),
     };
     let memory = output::size(u64::try_from(ran.memory_bytes).unwrap_or(u64::MAX));
-    let instructions = grouped(ran.instructions);
+    let instructions = ran.instructions.map_or_else(|| "-".to_owned(), grouped);
     [number.to_string(), ran.detail_type.clone(), came, micros(ran.cpu), instructions, memory]
 }
 
@@ -121,7 +123,7 @@ fn tell(sum: &Sum, rows: Vec<[String; 6]>) {
         sum.failed,
         micros(sum.cpu),
         micros(sum.cpu / events),
-        grouped(sum.instructions / u64::from(events)),
+        sum.instructions.checked_div(sum.counted).map_or_else(|| "-".to_owned(), grouped),
         output::size(u64::try_from(sum.memory_bytes).unwrap_or(u64::MAX)),
     ));
 }
@@ -133,7 +135,8 @@ impl Sum {
         self.failed += usize::from(ran.error.is_some());
         self.dropped += usize::from(ran.error.is_none() && ran.outputs.is_empty());
         self.cpu += ran.cpu;
-        self.instructions = self.instructions.saturating_add(ran.instructions);
+        self.instructions = self.instructions.saturating_add(ran.instructions.unwrap_or(0));
+        self.counted += u64::from(ran.instructions.is_some());
         self.memory_bytes = self.memory_bytes.max(ran.memory_bytes);
     }
 }

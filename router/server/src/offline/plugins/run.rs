@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::plugin::{
-    ConfigureError, Configured, Grant, Grants, Host, LineSink, Options, Output, Role, Setup, Spent,
-    measured,
+    CallError, ConfigureError, Configured, Grant, Grants, Host, LineSink, Options, Output, Role,
+    Setup, Spent, measured,
 };
 
 use super::cases::envelope_of;
@@ -41,7 +41,8 @@ pub struct RanEvent {
     /// What it logged, with the level before it.
     pub lines: Vec<String>,
     pub cpu: Duration,
-    pub instructions: u64,
+    /// None of a call that was cut off: it would say when the clock ran out, and not what the call takes.
+    pub instructions: Option<u64>,
     pub memory_bytes: usize,
 }
 
@@ -93,19 +94,29 @@ impl PluginRun {
         let event = envelope_of(event)?;
         let [state, counting_state] = &self.states;
         let (came, Spent { cpu, .. }) = measured(|| call(&self.plain, &event, &[], state));
-        let (_same, Spent { instructions, memory_bytes, .. }) =
+        let (again, Spent { instructions, memory_bytes, .. }) =
             measured(|| call(&self.counting, &event, &[], counting_state));
+        let is_cut_off =
+            |came: &Result<_, CallError>| matches!(came, Err(CallError::Deadline { .. }));
+        let instructions = instructions.filter(|_| !is_cut_off(&came) && !is_cut_off(&again));
         let (outputs, error) = match came {
             Ok(outputs) => (outputs.iter().map(|output| self.shown(output)).collect(), None),
             Err(error) => (Vec::new(), Some((word(&error), error.to_string()))),
         };
+        let mut lines = self.lines.take();
+        // A router's log tells of it, too; here it is told beside.
+        if let (Some(line), Some((_, words))) = (lines.last(), &error)
+            && line.ends_with(words.as_str())
+        {
+            lines.pop();
+        }
         Ok(RanEvent {
             detail_type: event.detail_type().to_owned(),
             outputs,
             error,
-            lines: self.lines.take(),
+            lines,
             cpu,
-            instructions: instructions.unwrap_or(0),
+            instructions,
             memory_bytes,
         })
     }
