@@ -64,6 +64,7 @@ mod trail;
 pub use archives::{
     Archive, ArchiveChange, ArchiveContents, ArchiveError, NewArchive, stored_archives,
 };
+pub use beside::Verdicts;
 pub use clock::Clock;
 pub use door::{Deduplication, DeduplicationStatus};
 pub use folder::verify_state;

@@ -14,7 +14,7 @@ use plugin::{
 use ruleset::{PluginStep, PluginUse, PrepareError, StepError, StepInput, StepOutput, StepPlace};
 use serde::Serialize;
 
-use crate::beside::{Canary, Shadow};
+use crate::beside::{Canary, Shadow, Verdicts};
 use crate::plugin_state::EventState;
 
 /// One file of the plugins folder.
@@ -48,6 +48,8 @@ pub struct Shelf {
     configured: Mutex<Ready<SetUp, Configured>>,
     /// Plugins with another one beside them: what was counted of them, too, outlives a reload.
     pairs: Mutex<Ready<Pair, Arc<dyn PluginStep>>>,
+    /// On canaries of this process and of those before.
+    verdicts: Arc<Verdicts>,
     host: Host,
 }
 
@@ -92,13 +94,13 @@ impl Shelf {
     /// Loads every file. What `previous` had made ready for its rules, and these rules ask for again, is carried over.
     pub fn load(
         host: &Host,
-        setup: Setup,
+        (setup, verdicts): (Setup, &Arc<Verdicts>),
         looked_in: &str,
         files: &[PluginFile],
         previous: Option<&Shelf>,
     ) -> Shelf {
         let loaded = load(host, files).collect();
-        Self::of(host, setup, looked_in, loaded, previous)
+        Self::of(host, (setup, verdicts), looked_in, loaded, previous)
     }
 
     /// The same plugins, but for those of the files, and without `gone`.
@@ -106,12 +108,13 @@ impl Shelf {
         let mut loaded = self.loaded.clone();
         loaded.retain(|name, _| gone != Some(name));
         loaded.extend(load(&self.host, files));
-        Self::of(&self.host, self.setup.clone(), &self.looked_in, loaded, Some(self))
+        let setup = (self.setup.clone(), &self.verdicts);
+        Self::of(&self.host, setup, &self.looked_in, loaded, Some(self))
     }
 
     fn of(
         host: &Host,
-        setup: Setup,
+        (setup, verdicts): (Setup, &Arc<Verdicts>),
         looked_in: &str,
         loaded: BTreeMap<String, Loaded>,
         previous: Option<&Shelf>,
@@ -122,6 +125,7 @@ impl Shelf {
             loaded,
             configured: Mutex::new(Ready::after(previous.map(Shelf::configured))),
             pairs: Mutex::new(Ready::after(previous.map(Shelf::pairs))),
+            verdicts: Arc::clone(verdicts),
             host: host.clone(),
         }
     }
@@ -270,7 +274,8 @@ impl ruleset::Plugins for Shelf {
             }
             (None, Some(canary)) => {
                 let other = Arc::new(self.other(wanted, &canary.plugin)?);
-                Arc::new(Canary::new(step, other, canary.clone()))
+                let verdict = self.verdicts.on(&format!("{key:?}"));
+                Arc::new(Canary::new(step, other, canary.clone(), verdict))
             }
             (None, None) => step,
         };
@@ -440,7 +445,7 @@ mod tests {
     #[test]
     fn each_step_has_a_pair_of_its_own() {
         let host = Host::new(plugin::Options::default()).unwrap();
-        let shelf = Shelf::load(&host, Setup::default(), "plugins", &[], None);
+        let shelf = Shelf::load(&host, (Setup::default(), &Arc::default()), "plugins", &[], None);
         let pair = |rule: &str, step| {
             let place = StepPlace { rule: rule.to_owned(), step, ..StepPlace::default() };
             let shadow = Some("next".to_owned());

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bus::plugin::{self, Host};
 use bus::ruleset::{self, Diagnostic, RuleSet, SourceFile, TestReport};
-use bus::{PluginFile, Shelf};
+use bus::{PluginFile, Shelf, Verdicts};
 use sha2::{Digest as _, Sha256};
 
 use crate::folder::{Content, FolderError, Folders, whole_file};
@@ -27,6 +27,8 @@ pub(crate) struct Source {
     /// What every plugin is set up with.
     pub(crate) setup: plugin::Setup,
     pub(crate) host: Host,
+    /// On canaries, of this process and of those before.
+    pub(crate) verdicts: Arc<Verdicts>,
 }
 
 /// What runs at this moment; nothing at the start.
@@ -74,7 +76,7 @@ impl Source {
     /// Reads and compiles; the inline tests have not run yet.
     pub(crate) fn compile(&self, content: Content, running: &Running<'_>) -> Outcome {
         let looked_in = self.folders.plugins.display().to_string();
-        let setup = self.setup.clone();
+        let setup = (self.setup.clone(), &self.verdicts);
         let shelf = Shelf::load(&self.host, setup, &looked_in, &content.plugins, running.shelf);
         self.compile_with(Arc::new(shelf), content, running)
     }

@@ -124,6 +124,7 @@ fn compile(
         limits: config.limits.of_events(),
         setup: plugin::Setup { limits: plugin_limits(&config.plugin), ..plugin::Setup::default() },
         host,
+        verdicts: std::sync::Arc::default(),
     };
     let content =
         source.folders.read().map_err(|error| Stopped::Rejected(Rejection::folder(&error)))?;

@@ -60,3 +60,38 @@ fn a_plugin_that_keeps_state_is_no_shadow_and_may_be_a_canary() {
     check("shadow: plain").expect(0);
     check("canary: { plugin: keeps-next, share: 1% }").expect(0);
 }
+
+#[test]
+fn a_canary_that_was_taken_back_gets_no_event_after_a_restart_until_it_changes() {
+    const EVENTS: usize = 30;
+    let target = Receiver::start().unwrap();
+    let scene = Scene::new();
+    scene.write(
+        "plugins/good.wasm",
+        transformer("", "", "(call $text (i32.const 16) (i32.const 7))"),
+    );
+    scene.write("plugins/bad.wasm", transformer("", "", "unreachable"));
+    let url = target.url("/a");
+    let rule = |by: &str| {
+        let rule = format!(
+            "name: a\npattern: {{ source: [a] }}\ntargets:\n  - id: one\n    http: '{url}'\n    \
+             transform: [{{ plugin: good, canary: {{ plugin: bad, share: 100%{by} }} }}]\n"
+        );
+        scene.write("rules/a.yaml", rule);
+    };
+    let beside =
+        |status: &serde_json::Value| status["router"]["subscriptions"][0]["beside"][0].clone();
+    for (life, by, is_taken_back) in [(1, "", false), (2, "", true), (3, ", by: $.source", false)] {
+        rule(by);
+        let router = scene.serve();
+        assert_eq!(beside(&router.status())["taken_back"], is_taken_back, "life {life}");
+        let lines = format!("{EVENT}\n").repeat(EVENTS);
+        let mut connection = router.connect();
+        connection.post("/events", "application/x-ndjson", lines.as_bytes()).unwrap().ids();
+        target.wait_for_count("/a", life * EVENTS, LONG).unwrap();
+        let after = beside(&router.status());
+        assert_eq!(after["taken_back"], true, "{after:#}");
+        assert_eq!(after["calls"] == 0, is_taken_back, "{after:#}");
+        router.stop().expect(0);
+    }
+}

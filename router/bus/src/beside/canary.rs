@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ruleset::{Beside, PluginStep, Purpose, StepError, StepInput, StepOutput};
 
-use super::{Figures, shown, unlike};
+use super::{Figures, Verdict, shown, unlike};
 
 /// Events that it must have had before it is judged.
 const CALLS_MIN: usize = 20;
@@ -20,6 +20,7 @@ pub(crate) struct Canary {
     wanted: ruleset::Canary,
     figures: Figures,
     lately: Mutex<Lately>,
+    verdict: Verdict,
 }
 
 /// Of its last calls, whether it failed.
@@ -48,10 +49,13 @@ impl Canary {
         before: Arc<dyn PluginStep>,
         other: Arc<dyn PluginStep>,
         wanted: ruleset::Canary,
+        verdict: Verdict,
     ) -> Self {
         let figures = Figures::new("canary", &wanted.plugin);
-        figures.note(|beside| beside.share = Some(wanted.share));
-        Self { before, other, wanted, figures, lately: Mutex::default() }
+        let taken_back = verdict.is_taken_back();
+        let share = if taken_back { 0 } else { wanted.share };
+        figures.note(|beside| (beside.taken_back, beside.share) = (taken_back, Some(share)));
+        Self { before, other, wanted, figures, lately: Mutex::default(), verdict }
     }
 
     /// Whether the event is among the share: by its key alone, so that one key always goes to one plugin.
@@ -121,7 +125,8 @@ impl Canary {
             is_news.then_some((beside.calls, beside.failed))
         });
         if let Some((calls, failed)) = taken_back {
-            tracing::error!(plugin = %self.wanted.plugin, event = %input.id, calls, failed, %error, "a canary is taken back: it fails events that the plugin before it does not; it gets none any more until its rule or file changes");
+            self.verdict.take_back();
+            tracing::error!(plugin = %self.wanted.plugin, event = %input.id, calls, failed, %error, "a canary is taken back: it fails events that the plugin before it does not; it gets none any more until its step or file changes");
         }
         before
     }

@@ -9,6 +9,7 @@
 
 mod canary;
 mod shadow;
+mod verdicts;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -16,6 +17,8 @@ use ruleset::{Beside, StepOutput, Unlike};
 
 pub(crate) use canary::Canary;
 pub(crate) use shadow::Shadow;
+pub(crate) use verdicts::Verdict;
+pub use verdicts::Verdicts;
 
 /// How much is shown of what both made.
 const SHOWN_CHARS: usize = 500;

@@ -67,7 +67,32 @@ fn until(step: &dyn PluginStep, holds: impl Fn(&Beside) -> bool) -> Beside {
 
 fn canary(share: u32, other: Arc<dyn PluginStep>) -> Canary {
     let wanted = ruleset::Canary { plugin: "next".to_owned(), share, by: None };
-    Canary::new(plugin(|_| Ok("old".to_owned())), other, wanted)
+    Canary::new(
+        plugin(|_| Ok("old".to_owned())),
+        other,
+        wanted,
+        Arc::new(Verdicts::default()).on(""),
+    )
+}
+
+#[test]
+fn a_canary_that_was_taken_back_is_not_tried_again_by_the_next_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = |of: &str| {
+        let verdict = Arc::new(Verdicts::open(folder.path().join("canaries"))).on(of);
+        let wanted = ruleset::Canary { plugin: "next".to_owned(), share: 10_000, by: None };
+        let fails = plugin(|_| Err(StepError::Fault("bad".to_owned())));
+        Canary::new(plugin(|_| Ok("old".to_owned())), fails, wanted, verdict)
+    };
+    let events = events(30);
+    for (of, calls) in [("one", 20), ("one", 0), ("other", 20), ("one", 0), ("other", 0)] {
+        let step = process(of);
+        for event in &events {
+            assert_eq!(bodies(&step, std::slice::from_ref(event)), ["old"]);
+        }
+        let beside = step.beside().unwrap();
+        assert_eq!((beside.calls, beside.taken_back, beside.share), (calls, true, Some(0)), "{of}");
+    }
 }
 
 fn bodies(step: &dyn PluginStep, events: &[Event]) -> Vec<String> {
@@ -131,7 +156,7 @@ fn a_canary_is_judged_by_its_last_events_however_many_were_good() {
 fn a_canary_is_not_blamed_for_events_that_nobody_takes() {
     let refuses = || plugin(|_| Err(StepError::Final("invalid".to_owned())));
     let wanted = ruleset::Canary { plugin: "next".to_owned(), share: 10_000, by: None };
-    let step = Canary::new(refuses(), refuses(), wanted);
+    let step = Canary::new(refuses(), refuses(), wanted, Arc::new(Verdicts::default()).on(""));
     let events = events(100);
     let inputs: Vec<StepInput<'_>> = events.iter().map(input).collect();
     assert!(step.call_batch(&inputs).iter().all(Result::is_err));

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::plugin::{self, Host};
-use bus::{Clock, Router, Waiting};
+use bus::{Clock, Router, Verdicts, Waiting};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{error, warn};
@@ -80,6 +80,7 @@ impl Plan {
             limits: config.limits.of_events(),
             setup: setup(&config, &desk),
             host: host.clone(),
+            verdicts: Arc::new(Verdicts::open(config.data_dir.join("canaries"))),
         };
         Ok(Self { source, config, clock, host, desk, asked, stop, stopped })
     }
