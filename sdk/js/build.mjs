@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { advised } from "./lib/advice.mjs";
 import { placesOf } from "./lib/lines.mjs";
 import { place } from "./lib/place.js";
 import { load, readProject } from "./lib/project.mjs";
@@ -19,8 +20,9 @@ import { within } from "./lib/within.mjs";
 const HERE = dirname(fileURLToPath(import.meta.url));
 const CONTRACT = "slipswitch:plugin";
 const INTERFACES = { transformer: "transformer", filter: "filter", batchTransformer: "batch-transformer" };
-/** How long a plugin's module may take to start. */
+/** How long a plugin's module may take to start under node, and in the engine of plugins, which is to be made, too. */
 const START_SECONDS_MAX = 60;
+const ENGINE_SECONDS_MAX = 300;
 const USAGE = `usage: slipswitch-build [FOLDER] [--out FILE]
 
 Builds the plugin in FOLDER (here, when not said) into FILE (<name>.wasm in FOLDER).`;
@@ -31,10 +33,13 @@ export async function build(folder, out) {
   // Twice: what is wrong with the source is told best by esbuild, and the role is known only when node has run it.
   await bundle(project, "transformer");
   const shown = relative(project.folder, project.entry);
-  const endless = `error: ${shown}: it does not end in ${START_SECONDS_MAX} seconds while it starts, as it does when it is built: is there an endless loop outside its functions?`;
-  const { role } = await within(START_SECONDS_MAX, endless, () => load(project));
+  const endless = (seconds) =>
+    `error: ${shown}: it does not end in ${seconds} seconds while it starts, as it does when it is built: is there an endless loop outside its functions?`;
+  const { role } = await within(START_SECONDS_MAX, endless(START_SECONDS_MAX), () => load(project));
   const { code, imports, places } = await bundle(project, role);
-  const component = await componentize(project, role, code, imports, places);
+  const component = await within(ENGINE_SECONDS_MAX, endless(ENGINE_SECONDS_MAX), () =>
+    componentize(project, role, code, imports, places),
+  );
   const file = resolve(out ?? join(project.folder, `${project.name}.wasm`));
   // A router that watches the folder never sees half a file.
   const aside = join(dirname(file), `.${project.name}.wasm.${process.pid}`);
@@ -78,7 +83,13 @@ async function bundle(project, role) {
     });
   } catch (error) {
     if (!Array.isArray(error.errors)) throw error;
-    throw new Error(told(await esbuild.formatMessages(error.errors.map(advised), { kind: "error" })));
+    throw new Error(await formatted(esbuild, error.errors));
+  }
+  // A name that a module does not have would be found out when an event comes by. In packages it may be on purpose.
+  const isOurs = ({ id, location }) => id === "import-is-undefined" && !location?.file.includes("node_modules");
+  const misspelt = result.warnings.filter(isOurs);
+  if (misspelt.length > 0) {
+    throw new Error(await formatted(esbuild, misspelt));
   }
   const [map, code] = [".map", ".js"].map((end) => result.outputFiles.find(({ path }) => path.endsWith(end)).text);
   const output = Object.values(result.metafile.outputs).find(({ entryPoint, imports }) => entryPoint || imports.length);
@@ -88,16 +99,8 @@ async function bundle(project, role) {
   return { code: code + table, places, imports: [...new Set(imports)].sort() };
 }
 
-/** A message of esbuild's with our advice: it thinks of node and browsers. */
-function advised(message) {
-  const [package_] = /(?<=mark the path ")[^"]+/.exec(message.notes.map(({ text }) => text).join()) ?? [];
-  const advice = message.notes.some(({ text }) => text.includes("built into node"))
-    ? "A plugin has no modules of node's: no files, no network, no processes."
-    : package_ && `Install it with \`npm install ${package_}\`, or correct the path.`;
-  return advice ? { ...message, notes: [{ text: advice, location: null }] } : message;
-}
-
-function told(messages) {
+async function formatted(esbuild, found) {
+  const messages = await esbuild.formatMessages(await Promise.all(found.map(advised)), { kind: "error" });
   return messages.map((message) => message.replace(/^\S+ \[ERROR\] /, "")).join("").trimEnd();
 }
 
@@ -145,7 +148,7 @@ async function main(words) {
   const { file, bytes, imports } = await build(words[0] ?? ".", out);
   const asks = imports.filter((name) => name !== "log");
   const grants = asks.length === 0 ? "needs no grant" : `needs a rule with \`grant: [${asks.join(", ")}]\``;
-  console.log(`${relative(process.cwd(), file) || file}: ${(bytes / 1e6).toFixed(1)} MB, ${grants}`);
+  console.log(`${relative(process.cwd(), file) || file}: ${(bytes / 2 ** 20).toFixed(1)} MiB, ${grants}`);
 }
 
 // Started by its own name or by npm's link to it, and not imported.

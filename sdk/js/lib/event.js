@@ -1,5 +1,7 @@
 // The event as a plugin sees it. The envelope's fields are at hand; the rest is parsed when it is asked for.
 
+import { nearest } from "./nearest.js";
+
 export class Event {
   #given;
   #whole;
@@ -52,3 +54,21 @@ export class Event {
     return this.#attributes;
   }
 }
+
+const FIELDS = Object.keys(Object.getOwnPropertyDescriptors(Event.prototype)).filter((name) => name !== "constructor");
+/** What the language itself asks any object for. */
+const ASKED = new Set(["then", "toJSON"]);
+
+// Behind the fields, so that only what is no field comes by here: a name that is not there would be undefined, and go
+// out as nothing.
+Object.setPrototypeOf(
+  Event.prototype,
+  new Proxy(Object.prototype, {
+    get(target, name, event) {
+      if (typeof name === "symbol" || name in target || ASKED.has(name)) return Reflect.get(target, name, event);
+      const meant = nearest(name, FIELDS);
+      const mend = meant === undefined ? `it has ${FIELDS.join(", ")}` : `did you mean \`${meant}\`?`;
+      throw new ReferenceError(`an event has no \`${name}\`: ${mend}`);
+    },
+  }),
+);

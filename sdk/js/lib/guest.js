@@ -3,7 +3,7 @@
 
 import { Event } from "./event.js";
 import { Output, PluginError, isAsync, kindOf, roleOf } from "./index.js";
-import { check } from "./schema.js";
+import { check, checkSchema } from "./schema.js";
 import { escaped, shown, wellFormed } from "./text.js";
 
 const ROLES = "transformer(…), filter(…) or batchTransformer(…)";
@@ -75,6 +75,7 @@ export function inspect(module) {
   if (configSchema !== undefined && kindOf(configSchema) !== "an object") {
     throw new Error(`configSchema is a JSON Schema, an object; this is ${kindOf(configSchema)}`);
   }
+  if (configSchema !== undefined) checkSchema(configSchema, "configSchema");
   if (configure !== undefined && typeof configure !== "function") {
     throw new Error(`configure is a function of the configuration; this is ${kindOf(configure)}`);
   }

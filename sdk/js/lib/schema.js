@@ -4,7 +4,55 @@
 //   type  enum  const  required  properties  additionalProperties  items  minItems  maxItems
 //   minimum  maximum  exclusiveMinimum  exclusiveMaximum  minLength  maxLength  pattern  default (of a property)
 
-import { invalid } from "./index.js";
+import { invalid, kindOf } from "./index.js";
+import { nearest } from "./nearest.js";
+
+const TYPES = ["object", "array", "string", "boolean", "null", "number", "integer"];
+const isArray = (is) => (value) => Array.isArray(value) && value.every(is);
+const isText = (value) => typeof value === "string";
+const isNumber = (value) => typeof value === "number";
+const isObject = (value) => kindOf(value) === "an object";
+/** What each keyword's value is; those that are not listed here may be anything. */
+const KEYWORDS = {
+  enum: [Array.isArray, "an array of values"],
+  required: [isArray(isText), "an array of keys"],
+  properties: [isObject, "an object, a schema for each key"],
+  pattern: [isPattern, "a regular expression"],
+  ...Object.fromEntries(
+    ["minItems", "maxItems", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"].map(
+      (name) => [name, [isNumber, "a number"]],
+    ),
+  ),
+};
+
+/** Throws what is wrong with a schema itself, with its place: `check` would let through what it cannot read. */
+export function checkSchema(schema, place) {
+  const refuse = (where, value, expected) => {
+    throw new Error(`${where}: expected ${expected}, found ${JSON.stringify(value) ?? kindOf(value)}`);
+  };
+  if (typeof schema === "boolean") return;
+  if (!isObject(schema)) refuse(place, schema, "a JSON Schema: an object, true or false");
+  for (const name of "type" in schema ? [schema.type].flat() : []) {
+    if (TYPES.includes(name)) continue;
+    const meant = isText(name) ? nearest(name, TYPES) : undefined;
+    refuse(`${place}.type`, name, `${TYPES.join(", ")}${meant ? ` (did you mean "${meant}"?)` : ""}`);
+  }
+  for (const [keyword, [fits, expected]] of Object.entries(KEYWORDS)) {
+    if (keyword in schema && !fits(schema[keyword])) refuse(`${place}.${keyword}`, schema[keyword], expected);
+  }
+  for (const [key, inner] of Object.entries(schema.properties ?? {})) checkSchema(inner, `${place}.properties.${key}`);
+  for (const keyword of ["items", "additionalProperties"]) {
+    if (keyword in schema) checkSchema(schema[keyword], `${place}.${keyword}`);
+  }
+}
+
+function isPattern(value) {
+  try {
+    return isText(value) && Boolean(new RegExp(value, "u"));
+  } catch {
+    return false;
+  }
+}
 
 /** The value with its defaults filled in. Throws words for the author of the rule, which name the key. */
 export function check(value, schema, path = "") {

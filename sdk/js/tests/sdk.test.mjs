@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 
+import { advised } from "../lib/advice.mjs";
+import { Event } from "../lib/event.js";
 import { guest } from "../lib/guest.js";
 import { Output, batchTransformer, fatal, filter, invalid, retry, transformer } from "../lib/index.js";
 import { world } from "../lib/native/world.js";
@@ -95,6 +97,17 @@ test("an event's fields are at hand and its JSON is parsed once", () => {
   assert.deepEqual(bodies, ["e-1", "shop", "T", "2026-01-01T00:00:00Z", "b", "shop"]);
 });
 
+test("a field that an event does not have is refused with the one that was meant", () => {
+  const names = { detail_type: "detailType", details: "detail", detailtype: "detailType", Source: "source", type: "detailType", attrs: null };
+  for (const [name, meant] of Object.entries(names)) {
+    const { tag, val } = transformed((event) => event[name]);
+    const mend = meant ? `did you mean \`${meant}\`?` : "it has id, source, detailType, time, json, value, detail, attributes";
+    assert.deepEqual([tag, val.split(", at ")[0]], ["fatal", `ReferenceError: an event has no \`${name}\`: ${mend}`]);
+  }
+  const asked = (event) => ["detials" in event, JSON.stringify(event), `${event}`, event.then, event instanceof Event];
+  assert.deepEqual(JSON.parse(transformed((event) => Output.json(asked(event)))[0].body), [false, "{}", "[object Object]", null, true]);
+});
+
 test("a filter answers with a boolean and with nothing else", () => {
   const kept = (answer) => outcome(() => guest({ default: filter(() => answer) }, ABOUT).filter.keep(event({})));
   assert.equal(kept(true), true);
@@ -153,6 +166,26 @@ test("what does not fit a schema is named with its place", () => {
     assert.throws(() => check(value, schema), { message: expected });
   }
   assert.deepEqual(check({ list: [1], text: null, map: { a: "b" } }, schema), { list: [1], text: null, map: { a: "b" } });
+});
+
+test("a schema that is none is refused with the place", () => {
+  for (const [configSchema, words] of [
+    [
+      { properties: { n: { type: "nummer" } } },
+      'configSchema.properties.n.type: expected object, array, string, boolean, null, number, integer (did you mean "number"?), found "nummer"',
+    ],
+    [{ type: ["string", 1] }, "configSchema.type: expected object, array, string, boolean, null, number, integer, found 1"],
+    [{ properties: [] }, "configSchema.properties: expected an object, a schema for each key, found []"],
+    [{ properties: { n: "number" } }, 'configSchema.properties.n: expected a JSON Schema: an object, true or false, found "number"'],
+    [{ items: { required: "a" } }, 'configSchema.items.required: expected an array of keys, found "a"'],
+    [{ additionalProperties: { pattern: "(" } }, 'configSchema.additionalProperties.pattern: expected a regular expression, found "("'],
+    [{ minimum: "1" }, 'configSchema.minimum: expected a number, found "1"'],
+    [{ enum: "a" }, 'configSchema.enum: expected an array of values, found "a"'],
+  ]) {
+    assert.throws(() => guest({ default: filter(() => true), configSchema }, ABOUT), { message: words });
+  }
+  const configSchema = { title: 1, type: ["object", "null"], additionalProperties: false, properties: { a: true, b: { const: {} } } };
+  guest({ default: filter(() => true), configSchema }, ABOUT);
 });
 
 test("a module that is no plugin says what is missing", () => {
@@ -280,6 +313,21 @@ test("a line shows an object as JSON", () => {
     })],
     ["warn", '{"a":1}', []],
   ]);
+});
+
+test("what a module of the SDK does not export is told with what does", async () => {
+  const file = (name) => `matching export in ".slipswitch/sdk/js/lib/${name}.js"`;
+  for (const [text, advice] of [
+    [`No ${file("index")} for import "state"`, 'It is a module of its own: import * as state from "slipswitch-sdk/state".'],
+    [`Import "incr" will always be undefined because there is no ${file("state")}`, 'Did you mean "increment"?'],
+    [`No ${file("state")} for import "remove"`, "There is delete, get, getBytes, getJson, increment, set, setJson."],
+    ['No matching export in "src/lib/state.js" for import "incr"', undefined],
+  ]) {
+    assert.equal((await advised({ text, notes: [] })).notes[0]?.text, advice);
+  }
+  const note = { text: 'You can mark the path "slipswitch-sdk/stat" as external' };
+  const { notes } = await advised({ text: "Could not resolve", notes: [note] });
+  assert.equal(notes[0].text, "The SDK's modules are log, state, clock, random, metrics.");
 });
 
 test("a case expects what is no JSON where JSON is due by its name", () => {
