@@ -1,6 +1,9 @@
 """The SDK under this Python: what an author's module answers, in the contract's own terms."""
 
 import json
+import os
+import subprocess
+import sys
 import tempfile
 import types
 import unittest
@@ -215,6 +218,67 @@ class Modules(unittest.TestCase):
             (folder / "plugin.py").write_text("def f(:\n")
             with self.assertRaisesRegex(ProjectError, "line 1(.|\n)*SyntaxError"):
                 load(project)
+
+
+    def test_a_schema_that_is_none_is_refused_with_the_place(self):
+        types = "object, array, string, boolean, null, number, integer"
+        for schema, words in [
+            (
+                {"properties": {"n": {"type": "nummer"}}},
+                f"CONFIG_SCHEMA.properties.n.type: expected {types} (did you mean \"number\"?), found 'nummer'",
+            ),
+            ({"type": ["string", 1]}, f"CONFIG_SCHEMA.type: expected {types}, found 1"),
+            ({"properties": []}, "CONFIG_SCHEMA.properties: expected a dict, a schema for each key, found []"),
+            ({"items": "x"}, "CONFIG_SCHEMA.items: expected a JSON Schema: a dict, True or False, found 'x'"),
+            ({"items": {"required": "a"}}, "CONFIG_SCHEMA.items.required: expected a list of keys, found 'a'"),
+            (
+                {"additionalProperties": {"pattern": "("}},
+                "CONFIG_SCHEMA.additionalProperties.pattern: expected a regular expression, found '('",
+            ),
+            ({"minimum": True}, "CONFIG_SCHEMA.minimum: expected a number, found True"),
+            ({"enum": "a"}, "CONFIG_SCHEMA.enum: expected a list of values, found 'a'"),
+        ]:
+            with self.assertRaises(TypeError) as caught:
+                Guest(module(filter(lambda event, config: True), CONFIG_SCHEMA=schema))
+            self.assertEqual(str(caught.exception), words)
+        schema = {"title": 1, "type": ["object", "null"], "properties": {"a": True, "b": {"const": {}}}}
+        Guest(module(filter(lambda event, config: True), CONFIG_SCHEMA=schema))
+
+    def test_a_package_that_is_not_installed_is_told_with_where_to_write_it(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            manifest = '[project]\nname = "a"\nversion = "1"\ndependencies = ["No_Such.thing >= 2", "slip"]\n'
+            (folder / "pyproject.toml").write_text(manifest)
+            (folder / "plugin.py").write_text("import no_such_thing.inner\n")
+            with self.assertRaisesRegex(ProjectError, "`No_Such.thing >= 2` of .* write it into requirements.txt"):
+                read_project(folder)
+            (folder / "requirements.txt").write_text("# Some.\n-e .slipswitch/sdk/python\nno-such-thing==2\nslip\n")
+            project = read_project(folder)
+            sys.modules.pop("plugin", None)
+            with self.assertRaisesRegex(ProjectError, "`no_such_thing` is not installed .* write it into requirements"):
+                load(project)
+
+    def test_a_module_that_never_ends_its_start_is_stopped(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "pyproject.toml").write_text('[project]\nname = "a"\nversion = "1"\n')
+            (folder / "plugin.py").write_text("import time\nwhile True:\n    pass\n")
+            script = (
+                "from pathlib import Path; from slipswitch._project import load, read_project, within;"
+                "project = read_project(Path('.')); within(float({}), project, lambda: {})"
+            )
+
+            def run(seconds, call):
+                command = [sys.executable, "-c", script.format(seconds, call)]
+                path = str(Path(__file__).resolve().parents[1] / "src")
+                environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+                return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+
+            ended = run(1, "load(project)")
+            words = r"^error: plugin\.py(:[23])?: it does not end in 1 seconds while it starts.*endless loop"
+            self.assertEqual(ended.returncode, 1)
+            self.assertRegex(ended.stderr, words)
+            self.assertEqual(run(60, "7").returncode, 0)
 
 
 class Imports(unittest.TestCase):

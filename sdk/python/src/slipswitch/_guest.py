@@ -14,7 +14,7 @@ from typing import Any
 
 from slipswitch import _ROLE, Event, Fatal, Invalid, Output, PluginError
 from slipswitch._expect import escaped, well_formed
-from slipswitch._schema import check
+from slipswitch._schema import check, check_schema
 
 _ROLES = "@transformer, @filter or @batch_transformer"
 #: No event can cause these: the plugin has a mistake, or the instance is broken. The target's retry policy gives time
@@ -38,6 +38,8 @@ class Guest:
         self.pure = getattr(module, "PURE", True)
         if self._schema is not None and not isinstance(self._schema, dict):
             raise TypeError(f"CONFIG_SCHEMA is a JSON Schema, a dict; this is {_kind(self._schema)}")
+        if self._schema is not None:
+            check_schema(self._schema, "CONFIG_SCHEMA")
         if not isinstance(self.pure, bool):
             raise TypeError(f"PURE is True or False; this is {_kind(self.pure)}")
         self.config_schema = "" if self._schema is None else escaped(json.dumps(self._schema, ensure_ascii=False))

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from slipswitch import Invalid
@@ -23,6 +25,55 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "number": (int, float),
     "integer": (int,),
 }
+
+
+#: What each keyword's value is; those that are not listed here may be anything.
+_KEYWORDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "enum": (lambda value: isinstance(value, list), "a list of values"),
+    "required": (lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value), "a list of keys"),
+    "properties": (lambda value: isinstance(value, dict), "a dict, a schema for each key"),
+    "pattern": (lambda value: _is_pattern(value), "a regular expression"),
+    **{
+        name: (lambda value: isinstance(value, (int, float)) and not isinstance(value, bool), "a number")
+        for name in (
+            *("minItems", "maxItems", "minLength", "maxLength"),
+            *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
+        )
+    },
+}
+
+
+def check_schema(schema: Any, place: str) -> None:
+    """Raises what is wrong with a schema itself, with its place: ``check`` would let through what it cannot read."""
+
+    def refuse(where: str, value: Any, expected: str) -> NoReturn:
+        raise TypeError(f"{where}: expected {expected}, found {value!r}")
+
+    if isinstance(schema, bool):
+        return
+    if not isinstance(schema, dict):
+        refuse(place, schema, "a JSON Schema: a dict, True or False")
+    types = schema.get("type", [])
+    for name in types if isinstance(types, list) else [types]:
+        if name not in _TYPES:
+            near = get_close_matches(str(name), _TYPES, n=1)
+            mend = f' (did you mean "{near[0]}"?)' if near else ""
+            refuse(f"{place}.type", name, ", ".join(_TYPES) + mend)
+    for keyword, (fits, expected) in _KEYWORDS.items():
+        if keyword in schema and not fits(schema[keyword]):
+            refuse(f"{place}.{keyword}", schema[keyword], expected)
+    for key, inner in schema.get("properties", {}).items():
+        check_schema(inner, f"{place}.properties.{key}")
+    for keyword in ("items", "additionalProperties"):
+        if keyword in schema:
+            check_schema(schema[keyword], f"{place}.{keyword}")
+
+
+def _is_pattern(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and re.compile(value) is not None
+    except re.error:
+        return False
 
 
 def check(value: Any, schema: Any, path: str = "") -> Any:

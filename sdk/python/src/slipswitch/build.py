@@ -18,16 +18,19 @@ import tempfile
 from pathlib import Path
 
 from slipswitch._guest import Guest
-from slipswitch._project import Project, ProjectError, load, read_project, wanted
+from slipswitch._project import Project, ProjectError, endless, load, read_project, wanted, within
 
 _HERE = Path(__file__).resolve().parent
+#: How long a plugin's module may take to start under this Python, and in that of plugins, which is to be made, too.
+_START_SECONDS_MAX = 60
+_ENGINE_SECONDS_MAX = 600
 _INTERFACES = {"transformer": "transformer", "filter": "filter", "batch_transformer": "batch-transformer"}
 
 
 def build(folder: Path, out: Path | None = None) -> tuple[Path, list[str]]:
     """The file that was made, and the interfaces that it imports."""
     project = read_project(folder)
-    module = load(project)
+    module = within(_START_SECONDS_MAX, project, lambda: load(project))
     try:
         role = Guest(module).role
     except TypeError as error:
@@ -61,7 +64,11 @@ def _componentize(project: Project, role: str, imports: list[str], folder: Path)
     command = [str(_tool()), "-q", "-d", str(folder / "plugin.wit"), "-w", "this-plugin", "componentize", "--stub-wasi"]
     for path in (folder, project.sources, _HERE.parent, Path(sysconfig.get_path("purelib"))):
         command += ["-p", str(path)]
-    result = subprocess.run([*command, "-o", str(made), "slipswitch_start"], capture_output=True, text=True, check=False)
+    command += ["-o", str(made), "slipswitch_start"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_ENGINE_SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        raise ProjectError(f"{project.entry.name}: {endless(_ENGINE_SECONDS_MAX)}") from None
     if result.returncode != 0 or not made.is_file():
         raise ProjectError(_told(result.stderr + result.stdout, project))
     return made
@@ -76,7 +83,10 @@ def _told(said: str, project: Project) -> str:
         return f"componentize-py failed:\n{said.strip()}"
     place = re.search(r"line (\d+)", places[-1]) if places else None
     at = f"{project.entry.name}:{place[1]}" if place else project.entry.name
-    return f"{at}: {errors[-1]} (while the plugin started, as it does when it is built)"
+    mend = ""
+    if re.match(r"(ImportError|ModuleNotFoundError)\b", errors[-1]):
+        mend = "; a plugin takes packages of pure Python alone, and none with compiled code"
+    return f"{at}: {errors[-1]} (while the plugin started, as it does when it is built){mend}"
 
 
 def _tool() -> Path:
@@ -110,7 +120,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     asks = [name for name in imports if name != "log"]
     grants = f"needs a rule with `grant: [{', '.join(asks)}]`" if asks else "needs no grant"
-    print(f"{os.path.relpath(file)}: {file.stat().st_size / 1e6:.1f} MB, {grants}")
+    print(f"{os.path.relpath(file)}: {file.stat().st_size / 2**20:.1f} MiB, {grants}")
 
 
 if __name__ == "__main__":
