@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::code::Code;
+use crate::code::{Code, Pre};
 use crate::configured::{ConfigureError, Configured};
 use crate::contract::CONTRACT;
 use crate::host::Shared;
@@ -156,6 +156,11 @@ impl Plugin {
 
     pub fn role(&self) -> Role {
         self.code.role
+    }
+
+    /// Whether it is called as the core module that it is; else it is a component, or was made one.
+    pub fn is_called_directly(&self) -> bool {
+        matches!(self.code.pre, Pre::Direct(_))
     }
 
     /// SHA-256 of the file, in hex.

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use crate::harness::{Ended, Process, Scene, plugin};
+use crate::harness::{Ended, Process, Scene, plugin, repository};
 
 const CASES: &str = r#"[
   {
@@ -49,6 +49,27 @@ fn a_plugin_says_what_it_is_and_what_it_costs() {
     let words = ["plugins/text.wasm: not WebAssembly: it begins with `68 65 6c 6c 6f`"];
     scene.run(&["plugin", "inspect", "plugins/text.wasm"]).expect(78).says(&words);
     scene.run(&["plugin", "inspect", "nowhere.wasm"]).expect(2).says(&["read nowhere.wasm: "]);
+}
+
+#[test]
+fn plugins_of_the_rust_sdk_are_called_directly_and_all_others_as_components() {
+    let scene = Scene::new();
+    let mut called = std::collections::BTreeSet::new();
+    for folder in fs::read_dir(repository().join("plugins")).unwrap() {
+        let folder = folder.unwrap().path();
+        if !folder.is_dir() {
+            continue;
+        }
+        let how = if folder.join("Cargo.toml").is_file() { "directly" } else { "as a component" };
+        let file = plugin(folder.file_name().unwrap().to_str().unwrap()).display().to_string();
+        let shown = scene.run(&["plugin", "inspect", &file, "-o", "json"]).expect(0).json();
+        assert_eq!(shown["called"], how, "{file}");
+        called.insert(how);
+    }
+    assert_eq!(called.len(), 2);
+    let file = plugin("redact").display().to_string();
+    let shown = scene.run(&["plugin", "inspect", &file]).expect(0).out;
+    assert!(shown.contains("\ncalled    directly\n"), "{shown}");
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ("says", found.description),
         ("role", found.role.to_owned()),
         ("contract", found.contract.to_owned()),
+        ("called", found.called.to_owned()),
         ("pure", kept(found.pure).to_owned()),
         ("asks for", imports),
         ("size", format!("{} ({size} bytes)", output::size(size))),

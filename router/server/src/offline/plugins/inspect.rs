@@ -19,6 +19,8 @@ pub struct Inspection {
     pub description: String,
     pub role: &'static str,
     pub contract: &'static str,
+    /// How the router calls it: `directly`, which costs least, or `as a component`.
+    pub called: &'static str,
     pub pure: bool,
     /// What a rule must grant it, `log` excepted.
     pub imports: Vec<&'static str>,
@@ -58,6 +60,7 @@ pub fn plugin_inspect(path: &Path) -> Result<Inspection, PluginError> {
         description: info.description.clone(),
         role: plugin.role().name(),
         contract: CONTRACT,
+        called: if plugin.is_called_directly() { "directly" } else { "as a component" },
         pure: info.pure,
         imports: plugin.imports().iter().map(|import| import.name()).collect(),
         config_schema: serde_json::from_str(&info.config_schema).ok(),
