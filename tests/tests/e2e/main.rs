@@ -12,6 +12,7 @@ mod beside;
 mod buses;
 mod commands;
 mod console;
+mod counting;
 mod damage;
 mod determinism;
 mod examples;

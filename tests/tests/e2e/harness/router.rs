@@ -84,6 +84,16 @@ impl Router {
         }
     }
 
+    /// Until no subscription owes anything of what was acknowledged.
+    pub(crate) fn wait_until_all_is_delivered(&self) {
+        let owes = |one: &Value| {
+            ["lag", "queued", "in_flight", "postponed"].iter().any(|key| one[key] != 0)
+        };
+        self.wait_for_status(|status| {
+            !status["router"]["subscriptions"].as_array().unwrap().iter().any(owes)
+        });
+    }
+
     /// A verb that talks to this router.
     pub(crate) fn run(&self, words: &[&str]) -> Ended {
         self.run_on(words, b"")
