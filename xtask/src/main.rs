@@ -30,7 +30,7 @@ usage: cargo xtask <command>
                   (on a terminal it stays up until Ctrl-C; with --once, or without
                   a terminal, it ends with 0 if every delivery arrived, else with 1)
   test            everything that must pass: the router, the plugins, end to end
-  ci              format, clippy, and the demonstration
+  ci              format, clippy, the demonstration, and a plugin replaced a thousand times
   bench [SECTION] measure: ingest, peers, plugin, neighbours, reload, deliver, replay, behind;
                   backlog[=EVENTS] and start[=DELIVERIES] only when they are named;
                   docs/benchmarks.md
