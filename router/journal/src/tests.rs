@@ -8,11 +8,16 @@ mod inline;
 mod posting;
 mod sealing;
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 
 use crate::{
     Journal, Offset, OpenError, Options, Record, Recovery, disk::simulated::SimulatedDisk,
 };
+
+/// Longer than anything takes on a loaded machine: only what hangs meets it.
+const LONG: Duration = Duration::from_secs(60);
 
 /// Segments of four pages: rotation is part of every test.
 pub(crate) fn options() -> Options {
@@ -48,7 +53,15 @@ fn read_all(journal: &Journal) -> Vec<Record> {
 
 /// Waits until the spare is prepared, too.
 fn wait_for_segments(journal: &Journal, count: usize) {
-    while journal.stats().segments < count {
+    wait_until(|| journal.stats().segments >= count);
+}
+
+/// For what another thread does.
+#[expect(clippy::disallowed_methods, reason = "a limit on waiting, outside of the product")]
+fn wait_until(is_so: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < LONG, "it does not happen");
         std::thread::yield_now();
     }
 }

@@ -36,7 +36,8 @@ fn step(scene: &Scene) -> Vec<u8> {
 
 #[test]
 fn an_upload_is_in_service_when_it_is_answered_and_can_be_taken_back() {
-    let scene = scene();
+    let more = "plugin: { upload_token: '${file:token}' }\nlog: { level: debug }\n";
+    let scene = scene().configured(more);
     let router = scene.serve();
     let run = |words: &[&str]| with_token(&scene, &router, TOKEN, words);
     let other = plugin("misbehave").display().to_string();
@@ -78,7 +79,11 @@ fn an_upload_is_in_service_when_it_is_answered_and_can_be_taken_back() {
     assert!(!scene.path("plugins/unused.wasm").exists());
     run(&["rm", "unused"]).expect(1).says(&["there is no plugin `unused`"]);
 
-    // A poll later the folder is what runs: nothing is loaded twice.
+    // The folder is what runs: who looks at it again loads nothing twice.
+    let err = &router.process.err;
+    let (last, _) = err.wait_for("generation=6", 0);
+    scene.replace("rules/a.yaml", rule("a", "step", ""));
+    err.wait_for("folders looked at, content unchanged", last);
     let status = router.status();
     assert_eq!(status["generation"]["number"], 6, "{status}");
 }

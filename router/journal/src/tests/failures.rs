@@ -24,9 +24,7 @@ fn room_for(segments: u64) -> Option<u64> {
 }
 
 fn wait_for(journal: &Journal, health: impl Fn(&Health) -> bool) {
-    while !health(&journal.health()) {
-        std::thread::yield_now();
-    }
+    super::wait_until(|| health(&journal.health()));
 }
 
 #[test]

@@ -16,6 +16,9 @@ use super::*;
 const RULE: &str = "name: all\nbus: shop\npattern: { source: [{ prefix: com. }] }\ntargets:\n  - id: file\n    log: { file: OUT }\n";
 const EVENT: &str = r#"{"source":"com.shop","detail-type":"T","detail":{"n":1.10}}"#;
 
+/// Longer than anything takes on a loaded machine: only what hangs meets it.
+const LONG: Duration = Duration::from_secs(60);
+
 struct Scene {
     dir: tempfile::TempDir,
     runtime: tokio::runtime::Runtime,
@@ -75,13 +78,16 @@ impl Scene {
         self.send("GET", path, "")
     }
 
-    /// Asks for the status until it is as wanted; a test that waits in vain is ended by its runner.
+    /// Asks for the status until it is as wanted.
+    #[expect(clippy::disallowed_methods, reason = "a limit on waiting, outside of the product")]
     fn status_until(&self, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let started = std::time::Instant::now();
         loop {
             let status = self.get("/api/v1/status").json();
             if wanted(&status) {
                 return status;
             }
+            assert!(started.elapsed() < LONG, "the status stays {status:#}");
             std::thread::yield_now();
         }
     }
