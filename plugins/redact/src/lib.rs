@@ -1,15 +1,9 @@
 //! Removes the configured JSON paths from an event, or masks their values; every other byte stays as it was sent.
 
-mod edit;
-mod path;
-mod scan;
-
+use serde_json::value::RawValue;
 use slipswitch_sdk::{Error, Event, Output, transformer};
 
-use crate::path::Path;
-
 #[slipswitch_sdk::config]
-#[derive(Debug)]
 pub struct Config {
     /// What to take out. A path that an event does not have is no error.
     fields: Vec<Path>,
@@ -17,10 +11,97 @@ pub struct Config {
     mask: Option<String>,
 }
 
+/// From the event down: keys, `[0` for an index, and `[*` for every one of either.
+#[slipswitch_sdk::config]
+#[serde(try_from = "String")]
+pub struct Path(Vec<String>);
+
+impl TryFrom<String> for Path {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let expected = "`.name`, `.*`, `[0]`, `[*]` or `['name']`, as in `$.detail.items[*].note`";
+        let refuse = |at: &str| format!("path `{text}`, at `{at}`: expected `$`, then {expected}");
+        let mut rest = text.strip_prefix('$').ok_or_else(|| refuse(&text))?;
+        let mut segments = Vec::new();
+        while !rest.is_empty() || segments.is_empty() {
+            let (segment, after) = first(rest).ok_or_else(|| refuse(rest))?;
+            segments.push(segment.to_owned());
+            rest = after;
+        }
+        Ok(Self(segments))
+    }
+}
+
+/// The first segment of a path, and what is behind it.
+fn first(path: &str) -> Option<(&str, &str)> {
+    if let Some(rest) = path.strip_prefix('.') {
+        let (name, rest) = rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len()));
+        return (!name.is_empty()).then_some((if name == "*" { "[*" } else { name }, rest));
+    }
+    let rest = path.strip_prefix('[')?;
+    match rest.strip_prefix(['\'', '"']) {
+        Some(quoted) => quoted.split_once(if rest.starts_with('"') { "\"]" } else { "']" }),
+        None => path.split_once(']').filter(|(at, _)| *at == "[*" || index_of(at).is_some()),
+    }
+}
+
+fn index_of(segment: &str) -> Option<usize> {
+    segment.strip_prefix('[')?.parse().ok()
+}
+
 #[transformer]
 pub fn redact(event: &Event, config: &Config) -> Result<Output, Error> {
     let mask = config.mask.as_ref().map(serde_json::to_string).transpose()?;
-    Ok(Output::raw(edit::without(event.json(), &config.fields, mask.as_deref())?))
+    let paths: Vec<&[String]> = config.fields.iter().map(|path| &*path.0).collect();
+    let mut output = String::with_capacity(event.json().len());
+    copy(event.json().trim(), &paths, mask.as_deref(), &mut output)?;
+    Ok(Output::raw(output))
+}
+
+/// Copies JSON without the values at `paths`, or with `mask` in their place.
+fn copy(json: &str, paths: &[&[String]], mask: Option<&str>, to: &mut String) -> Result<(), Error> {
+    if paths.is_empty() || !json.starts_with(['{', '[']) {
+        to.push_str(json);
+        return Ok(());
+    }
+    let (bracket, mut rest) = json.split_at(1);
+    to.push_str(bracket);
+    let mut index = 0;
+    while !rest.trim_start().starts_with(['}', ']']) {
+        let (key, after_key) = token(rest)?;
+        let (value, behind) = if bracket == "{" { token(after_key)? } else { (key, after_key) };
+        let leads = |path: &&[String]| match bracket {
+            _ if path[0] == "[*" => true,
+            "[" => index_of(&path[0]) == Some(index),
+            _ if key.contains('\\') => serde_json::from_str(key).ok().as_ref() == Some(&path[0]),
+            _ => key.trim_matches('"') == path[0],
+        };
+        let before = rest.split_at(rest.len() - behind.len() - value.len()).0;
+        let below: Vec<_> = paths.iter().copied().filter(leads).map(|path| &path[1..]).collect();
+        (rest, index) = (behind, index + 1);
+        let is_named = below.iter().any(|path| path.is_empty());
+        if is_named && mask.is_none() {
+            continue; // With what is before it: a comma and a key.
+        }
+        // The first that stays has no comma.
+        let bare = before.trim_start().strip_prefix(',').filter(|_| to.ends_with(['{', '[']));
+        to.push_str(bare.unwrap_or(before));
+        match mask.filter(|_| is_named) {
+            Some(mask) => to.push_str(mask),
+            None => copy(value, &below, mask, to)?,
+        }
+    }
+    to.push_str(rest);
+    Ok(())
+}
+
+/// The next value of a text, as it stands there, and what is behind it.
+fn token(json: &str) -> Result<(&str, &str), Error> {
+    let json = json.trim_start_matches([',', ':', ' ', '\n', '\r', '\t']);
+    let mut tokens = serde_json::Deserializer::from_str(json).into_iter::<&RawValue>();
+    let token = tokens.next().ok_or_else(|| Error::invalid("the event is not valid JSON"))??;
+    Ok((token.get(), json.split_at(token.get().len()).1))
 }
 
 #[cfg(test)]
@@ -77,6 +158,13 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_no_index_and_no_wildcard() {
+        let event = r#"{"detail":{"a":{"0":1,"*":2,"x":3},"b":[4]}}"#;
+        let config = r#"{"fields":["$.detail.a[0]","$.detail.a['*']","$.detail.b.0"]}"#;
+        assert_eq!(redacted(event, config).unwrap(), r#"{"detail":{"a":{"0":1,"x":3},"b":[4]}}"#);
+    }
+
+    #[test]
     fn paths_that_are_not_there_change_nothing() {
         let config =
             r#"{"fields":["$.nothing","$.source.deeper","$.detail.items[9]","$.detail[0]"]}"#;
@@ -108,23 +196,25 @@ mod tests {
             (r#"{"fields":[],"masc":"x"}"#, "unknown field `masc`, expected `fields` or `mask`"),
             (
                 r#"{"fields":["$.a","detail.a"]}"#,
-                "config.fields[1]: path `detail.a`: expected `$` at the beginning, as in `$.detail.email`",
+                "config.fields[1]: path `detail.a`, at `detail.a`: expected `$`, then `.name`, `.*`, `[0]`, `[*]` or `['name']`, as in `$.detail.items[*].note`",
             ),
         ] {
-            assert_eq!(slipswitch_sdk::config::<Config>(config).unwrap_err().to_string(), words);
+            assert_eq!(
+                slipswitch_sdk::config::<Config>(config).map(drop).unwrap_err().to_string(),
+                words
+            );
         }
-        for (path, words) in [
-            ("$", "path `$`: names the whole event; name a field in it, as in `$.detail.email`"),
-            ("$.a..b", "path `$.a..b`: expected a name after `.` at character 5"),
-            (
-                "$.a[x]",
-                "path `$.a[x]`: expected a number, `*` or a quoted name after `[` at character 5",
-            ),
-            ("$['a]", "path `$['a]`: expected a closing `'` for the name at character 4"),
-            ("$.a[1", "path `$.a[1`: expected `]` at character 6"),
-            ("$a", "path `$a`: expected `.` or `[` at character 2"),
+        for (path, at) in [
+            ("$", ""),
+            ("$.a..b", "..b"),
+            ("$.a[x]", "[x]"),
+            ("$['a]", "['a]"),
+            ("$.a[1", "[1"),
+            ("$a", "a"),
         ] {
-            assert_eq!(Path::try_from(path.to_owned()).unwrap_err(), words);
+            let words = Path::try_from(path.to_owned()).map(drop).unwrap_err();
+            let start = format!("path `{path}`, at `{at}`: expected `$`, then `.name`");
+            assert!(words.starts_with(&start), "{words}");
         }
     }
 }

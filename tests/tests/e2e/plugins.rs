@@ -177,7 +177,8 @@ fn a_configuration_that_a_plugin_refuses_is_shown_at_its_place() {
         "{ plugin: redact, config: { fields: [detail.email] } }",
         expect![[r#"
           × the plugin `redact` refuses its configuration: config.fields[0]: path
-          │ `detail.email`: expected `$` at the beginning, as in `$.detail.email`
+          │ `detail.email`, at `detail.email`: expected `$`, then `.name`, `.*`, `[0]`,
+          │ `[*]` or `['name']`, as in `$.detail.items[*].note`
            ╭─[rules/a.yaml:7:35]
          6 │     transform:
          7 │       - { plugin: redact, config: { fields: [detail.email] } }

@@ -1,10 +1,13 @@
 //! The rules of the house that no linter knows.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Lines of code in one file: neither blank, nor comment, nor the tests at its end.
 const CODE_LINES_MAX: usize = 500;
+/// The same of all files of an example plugin together.
+const EXAMPLE_LINES_MAX: usize = 99;
 /// Names that say nothing of what is in a file.
 const EMPTY_NAMES: [&str; 7] = ["util", "utils", "helper", "helpers", "common", "misc", "manager"];
 
@@ -60,6 +63,26 @@ fn a_file_is_one_idea_of_bounded_length() {
         (lines > CODE_LINES_MAX).then(|| format!("{}: {lines} lines of code", path.display()))
     });
     none("files over 500 lines of code", long);
+}
+
+#[test]
+fn an_example_of_a_plugin_is_under_a_hundred_lines() {
+    let mut lines = BTreeMap::<PathBuf, usize>::new();
+    for ending in [".rs", ".js", ".py"] {
+        for (path, text) in files(ending) {
+            let place = path.strip_prefix(root()).expect("below the workspace");
+            let parts: Vec<_> = place.iter().filter_map(|part| part.to_str()).collect();
+            if let ["plugins", name, "plugin.py"] | ["plugins", name, "src", ..] = parts[..] {
+                *lines.entry(name.into()).or_default() += code_lines(&text);
+            }
+        }
+    }
+    assert!(lines.len() >= 10, "the examples were found");
+    let long = lines.into_iter().filter(|(_, lines)| *lines > EXAMPLE_LINES_MAX);
+    none(
+        "examples of a hundred lines of code and more",
+        long.map(|(name, lines)| format!("{}: {lines}", name.display())),
+    );
 }
 
 #[test]
