@@ -177,7 +177,7 @@ impl Client {
 
     fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, Failure> {
         if !(200..300).contains(&answer.status) {
-            return Err(Failure::failed(Problem::read(answer.status, &answer.body).summary()));
+            return Err(Problem::read(answer.status, &answer.body).failure());
         }
         serde_json::from_slice(&answer.body).map_err(|error| {
             Failure::failed(format!(

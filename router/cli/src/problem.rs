@@ -3,10 +3,14 @@
 
 use serde::Deserialize;
 
+use crate::failure::{Exit, Failure};
+
 /// A refusal, as far as we can read it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
     pub(crate) title: Option<String>,
     pub(crate) detail: Option<String>,
     /// When events were refused one by one: their fates, in the order they were sent.
@@ -40,6 +44,13 @@ impl Problem {
             problem.detail = (!text.is_empty()).then_some(text);
         }
         problem
+    }
+
+    /// What the command ends with. A plugin that is refused is broken as a file is that one looks at.
+    pub(crate) fn failure(&self) -> Failure {
+        let is_broken = self.kind == "/problems/plugin-refused";
+        let exit = if is_broken { Exit::BadConfiguration } else { Exit::Failed };
+        Failure { exit, message: self.summary() }
     }
 
     /// Title and detail in one line, without the entries; below what is wrong with the rules, if that is told.

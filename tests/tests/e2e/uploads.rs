@@ -118,7 +118,7 @@ fn one_can_go_back_while_an_unrelated_rule_file_is_broken() {
     // What is wrong with the plugin itself is still told.
     scene.write("text.wasm", "hello");
     run(&["put", &scene.path("text.wasm").display().to_string(), "--name", "step"])
-        .expect(1)
+        .expect(78)
         .says(&["rules/a.yaml:7:17", "not WebAssembly", "nothing was changed"]);
     assert_eq!(step(&scene), fs::read(&other).unwrap());
 
@@ -162,8 +162,9 @@ fn what_does_not_load_or_breaks_a_test_is_refused_whole() {
     scene.write("rules/b.yaml", rule("b", "step", &tests.replace("EVENT", EVENT)));
     let router = scene.serve();
     let before = step(&scene);
-    let refused = |file: &str, name: &str, words: &[&str]| {
-        with_token(&scene, &router, TOKEN, &["put", file, "--name", name]).expect(1).says(words);
+    let refused = |code: i32, file: &str, name: &str, words: &[&str]| {
+        let ended = with_token(&scene, &router, TOKEN, &["put", file, "--name", name]);
+        ended.expect(code).says(words);
         assert_eq!(step(&scene), before);
         assert_eq!(
             fs::read_dir(scene.path("plugins")).unwrap().count(),
@@ -172,15 +173,21 @@ fn what_does_not_load_or_breaks_a_test_is_refused_whole() {
         );
     };
     scene.write("text.wasm", "hello");
-    refused("text.wasm", "new", &["Plugin refused: not WebAssembly", "nothing was changed"]);
-    refused("text.wasm", "step", &["rules/a.yaml:7:17", "Plugin refused", "nothing was changed"]);
+    refused(78, "text.wasm", "new", &["Plugin refused: not WebAssembly", "nothing was changed"]);
+    refused(
+        78,
+        "text.wasm",
+        "step",
+        &["rules/a.yaml:7:17", "Plugin refused", "nothing was changed"],
+    );
     let other = plugin("misbehave").display().to_string();
     refused(
+        78,
         &other,
         "step",
         &["test `one` of rule `b` failed", "1 of 1 inline tests failed; nothing was changed"],
     );
-    refused(&other, "../step", &["is no name for a plugin"]);
+    refused(1, &other, "../step", &["is no name for a plugin"]);
     assert_eq!(router.status()["generation"]["number"], 1);
 }
 
