@@ -131,7 +131,7 @@ mod tests {
             let error =
                 slipswitch_sdk::config::<Config>(&format!(r#"{{"path":"{path}"}}"#)).unwrap_err();
             let expected = format!(
-                "path `{path}`: expected keys from the event down, such as `$.detail.items`"
+                "config.path: path `{path}`: expected keys from the event down, such as `$.detail.items`"
             );
             assert_eq!(error.to_string(), expected);
         }
