@@ -235,7 +235,10 @@ impl<'e> Next<'e> {
     fn take(&mut self, made: Result<Vec<Body<'e>>, StepError>) {
         let Ok(all) = &mut self.made else { return };
         let taken = made.and_then(|made| {
-            all.extend(made);
+            match all.is_empty() {
+                true => *all = made,
+                false => all.extend(made),
+            }
             if all.len() <= OUTPUTS_MAX {
                 return Ok(());
             }

@@ -14,6 +14,20 @@ use crate::{Output, wit};
 #[error("more is handed over than one call may")]
 pub(crate) struct TooMuch;
 
+/// From this length on `simdutf8` looks at many bytes at once; most of what plugins hand over is shorter.
+const VECTOR_BYTES: usize = 64;
+
+/// The text, unless it is no UTF-8. A short one is looked at in `room`, with zeros behind it: a character that is cut
+/// off is no better for them.
+fn checked(text: &[u8], room: &mut [u8; VECTOR_BYTES]) -> Option<String> {
+    let Some(short) = room.get_mut(..text.len()) else {
+        return Some(simdutf8::basic::from_utf8(text).ok()?.to_owned());
+    };
+    short.copy_from_slice(text);
+    let padded = simdutf8::basic::from_utf8(room).ok()?;
+    Some(padded.get(..text.len())?.to_owned())
+}
+
 pub(super) struct Reading<'a> {
     memory: &'a [u8],
     /// Bytes on our side that may yet be taken.
@@ -56,10 +70,10 @@ impl<'a> Reading<'a> {
         let text = self.range(start, len);
         let Some(text) = text else { bail!("string pointer/length out of bounds of memory") };
         self.charge(text.len(), 1)?;
-        match simdutf8::basic::from_utf8(text) {
-            Ok(text) => Ok(text.to_owned()),
+        match checked(text, &mut [0; VECTOR_BYTES]) {
+            Some(text) => Ok(text),
             // It has the words for what is wrong.
-            Err(_) => Ok(std::str::from_utf8(text)?.to_owned()),
+            None => Ok(std::str::from_utf8(text)?.to_owned()),
         }
     }
 
@@ -138,5 +152,26 @@ impl<'a> Reading<'a> {
         let left = count.checked_mul(size).and_then(|bytes| self.left.checked_sub(bytes));
         self.left = left.ok_or(TooMuch)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_any_length_is_held_to_utf8() {
+        for len in 0..3 * VECTOR_BYTES {
+            for tail in ["", "é", "€", "🚚"] {
+                let text = "x".repeat(len) + tail;
+                let all = text.as_bytes();
+                // Cut off within its last character, it is none.
+                for end in len..=all.len() {
+                    let cut = &all[..end];
+                    let expected = std::str::from_utf8(cut).ok().map(str::to_owned);
+                    assert_eq!(checked(cut, &mut [0; VECTOR_BYTES]), expected);
+                }
+            }
+        }
     }
 }
