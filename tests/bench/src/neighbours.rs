@@ -15,26 +15,39 @@ use crate::http::Http;
 use crate::load::{self, Load, as_f64};
 use crate::process::{PAUSE, Process};
 use crate::sample::Sample;
-use crate::table::{Table, count, line, percent};
+use crate::table::{count, line, percent};
 
-/// Long enough for a circuit to open, and to be probed.
-const WINDOW: Duration = Duration::from_secs(5);
-/// How long the last delivery may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Events of a round: enough for circuits to open, and to be probed.
+const EVENTS: u64 = 40_000;
+const EVENTS_PER_REQUEST: u64 = 100;
+/// How long sending them may take, and the last delivery after it.
+const PATIENCE: Duration = Duration::from_secs(120);
 const ROUNDS: usize = 3;
-const WAYS: [&str; 7] = ["spin", "allocate", "recurse", "panic", "gigabyte", "log", "invalid"];
+/// A second rule whose plugin behaves costs what a rule costs: what the others are to be held against.
+const BEHAVES: &str = "behave";
+const WAYS: [&str; 8] =
+    [BEHAVES, "spin", "allocate", "recurse", "panic", "gigabyte", "log", "invalid"];
 
 pub(crate) fn bench(folder: &Path, plugins: &Path) -> anyhow::Result<()> {
-    line(
-        "Neighbours of a plugin that misbehaves: deliveries a second of another rule through `order-summary`, events in \
-         batches of 100 from 8 connections; what a round compares begins with a fresh router",
-    );
+    line(&format!(
+        "Neighbours of a plugin that misbehaves: deliveries a second of a rule through `order-summary`, {} events, alone \
+         and with a second rule through `misbehave`, round by round in turns, each with a fresh router; `{BEHAVES}` is a \
+         second rule that behaves",
+        count(as_f64(EVENTS))
+    ));
+    line(&row(&[
+        "beside it",
+        "alone/s",
+        "spread",
+        "with it/s",
+        "spread",
+        "of alone",
+        "router CPU s",
+    ]));
     let client = load::client()?;
-    let mut table =
-        Table::new(&["the plugin beside it", "delivered/s", "spread", "of alone", "router CPU s"]);
-    let (mut alone, mut rows) = (Sample::default(), Vec::new());
     for way in WAYS {
-        let (mut beside, mut cpu) = (Sample::default(), Sample::default());
+        let (mut alone, mut beside, mut cpu) =
+            (Sample::default(), Sample::default(), Sample::default());
         for round in 0..ROUNDS {
             let folder = folder.join(format!("neighbours-{way}-{round}"));
             alone.push(self::round(&folder.join("alone"), plugins, None, &client)?.0);
@@ -43,26 +56,26 @@ pub(crate) fn bench(folder: &Path, plugins: &Path) -> anyhow::Result<()> {
             cpu.push(spent);
             fs::remove_dir_all(&folder)?;
         }
-        rows.push((way, beside, cpu));
+        line(&row(&[
+            way,
+            &count(alone.median()),
+            &percent(alone.spread()),
+            &count(beside.median()),
+            &percent(beside.spread()),
+            &percent(beside.median() / alone.median()),
+            &format!("{:.1}", cpu.median()),
+        ]));
     }
-    table.row(vec![
-        "none".to_owned(),
-        count(alone.median()),
-        percent(alone.spread()),
-        percent(1.0),
-        "-".to_owned(),
-    ]);
-    for (way, beside, cpu) in rows {
-        table.row(vec![
-            way.to_owned(),
-            count(beside.median()),
-            percent(beside.spread()),
-            percent(beside.median() / alone.median()),
-            format!("{:.1}", cpu.median()),
-        ]);
-    }
-    table.print();
     Ok(())
+}
+
+/// A row that stands alone: they are minutes apart.
+fn row(cells: &[&str]) -> String {
+    let mut text = String::from("  ");
+    for (index, cell) in cells.iter().enumerate() {
+        text += &if index == 0 { format!("{cell:<10}") } else { format!("{cell:>13}") };
+    }
+    text
 }
 
 /// Deliveries a second of the neighbour, and the router's processor time in seconds.
@@ -91,7 +104,8 @@ fn round(
         fs::copy(plugins.join(name), into.join(name)).with_context(|| format!("copy {name}"))?;
     }
     let router = Process::router(folder, &rules)?;
-    let load = Load::new(Http::batches("/events"), 100, 8, WINDOW);
+    let mut load = Load::new(Http::batches("/events"), EVENTS_PER_REQUEST, 8, PATIENCE);
+    load.requests_max = EVENTS / EVENTS_PER_REQUEST;
     let round = load.run(client, &router)?;
     let limit = now() + PATIENCE;
     while arrived(&target)? < round.events {
