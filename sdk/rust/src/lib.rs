@@ -62,6 +62,8 @@ extern crate std;
 
 #[cfg(target_arch = "wasm32")]
 mod abi;
+#[cfg(any(all(target_arch = "wasm32", feature = "allocator"), test))]
+mod allocator;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 #[path = "abi/arena.rs"]
 #[expect(unsafe_code, reason = "as in `abi`, of which it is a part")]

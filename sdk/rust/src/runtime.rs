@@ -1,15 +1,12 @@
-//! What the standard library would have brought along on wasm: an allocator, and words about panics.
+//! What the standard library would have brought along on wasm: words about panics.
 //!
 //! # Not here
 //!
-//! - A native side: there `cargo test` brings the standard library, and with it both.
+//! - A native side: there `cargo test` brings the standard library, and with it the words.
+//! - The allocator: `allocator`.
 
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, Ordering};
-
-/// The one that the standard library uses, too.
-#[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 #[panic_handler]
 fn panicked(panic: &PanicInfo<'_>) -> ! {
