@@ -23,6 +23,9 @@ pub(crate) const NOT_TRIED: &str = "not tried yet: an earlier delivery of the sa
 /// Said of what is written down with the state of its plugins before it is sent.
 pub(crate) const WRITTEN_FIRST: &str =
     "not tried yet: it is written down first, with the state of its plugins";
+/// Said of what was given to plugins whose circuit opened before its turn came.
+const HELD: &str = "not tried yet: the circuit of its plugins is open";
+
 /// What became of one output.
 #[derive(Debug)]
 pub(crate) enum End {
@@ -264,6 +267,7 @@ impl<'a> Course<'a> {
                     }
                 }
             }
+            Ok(Outputs::Held) => outcome.ends.push(self.held(key.delivery(offset, 0))),
             Err(error) => self.unmade(key.delivery(offset, 0), error, &mut outcome),
         }
         Some(outcome)
@@ -305,6 +309,12 @@ impl<'a> Course<'a> {
         let kind = ErrorKind::EventGone;
         let dead = Dead { last, died_at: self.now(), kind, rules };
         Outcome { ends: vec![End::Dead(dead)], ..self.outcome() }
+    }
+
+    /// An event that waits until its plugins are tried again.
+    pub(crate) fn held(&self, id: delivery::DeliveryId) -> End {
+        let (error, made) = (HELD.to_owned(), Made::NotYet);
+        End::Postponed(Postponed { error, made, ..self.in_line(id, Payload::default()) })
     }
 
     /// An event whose transform failed.

@@ -77,6 +77,9 @@ pub(crate) async fn events(
                     parts.push(Output { event, delivery });
                 }
             }
+            Ok(Outputs::Held) => {
+                outcome.ends.push(course.held(key.delivery(owed.offset, 0)));
+            }
             Err(error) => course.unmade(key.delivery(owed.offset, 0), error, &mut outcome),
         }
         together.outcomes.push(outcome);

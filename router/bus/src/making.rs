@@ -3,8 +3,9 @@
 //! # Invariants
 //!
 //! - **no neighbour**: each subscription has a queue of its own, which shares the threads with the others by the CPU
-//!   time it uses; a lane takes no event, no batch and no retry while its queue has no room for it. After an event that took long, the others of its
-//!   turn wait for the next one.
+//!   time it uses; a lane takes no event, no batch and no retry while its queue has no room for it. After an event that
+//!   took long, the others of its turn wait for the next one, and once the circuit of its plugins has opened, those
+//!   that wait in the queue are held back as those in the journal are.
 //!
 //! # Not here
 //!
@@ -12,6 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::Poll;
 
@@ -37,6 +39,25 @@ pub(crate) struct Job {
     replay: Option<Arc<str>>,
     purpose: Purpose,
     state: Option<(Arc<PluginState>, Option<Effect>)>,
+    /// None when it is looked at in any case.
+    since: Option<Since>,
+}
+
+/// How often the circuit of a target's plugins has opened.
+#[derive(Debug, Default)]
+pub(crate) struct Openings(AtomicU64);
+
+/// How often it had when an event was given to them.
+struct Since(Arc<Openings>, u64);
+
+impl Openings {
+    pub(crate) fn one_more(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// What is to be done with the outputs of an event whose plugins have written state, before any other event sees it.
@@ -48,6 +69,8 @@ pub(crate) enum Outputs {
     ToSend(Vec<Payload>),
     /// So many; its [`Effect`] has taken them.
     Taken(usize),
+    /// None yet: the circuit of its plugins has opened while it waited for its turn.
+    Held,
 }
 
 pub(crate) type Made = Result<Outputs, TransformError>;
@@ -164,6 +187,7 @@ impl Core {
             replay,
             purpose,
             state: is_stateful.then(|| (Arc::clone(&self.plugin_state), effect)),
+            since: (purpose == Purpose::Delivery).then(|| Since::now(&route.openings)),
         };
         match (&route.making, room) {
             (None, _) if is_stateful => make_in_turn(job),
@@ -175,7 +199,17 @@ impl Core {
     }
 }
 
+impl Since {
+    fn now(openings: &Arc<Openings>) -> Self {
+        Self(Arc::clone(openings), openings.count())
+    }
+}
+
 impl Job {
+    fn is_held(&self) -> bool {
+        self.since.as_ref().is_some_and(|Since(openings, count)| openings.count() != *count)
+    }
+
     fn given<'a>(&'a self, state: Option<&'a EventState>) -> Given<'a> {
         let about = About {
             rule: &self.rule.name,
@@ -189,6 +223,8 @@ impl Job {
     }
 }
 
+const HELD: Done<Job, Made> = Done::With(Ok(Outputs::Held));
+
 /// All of one target.
 fn make_all(jobs: &[Job]) -> Vec<Made> {
     let Some(first) = jobs.first() else { return Vec::new() };
@@ -199,6 +235,10 @@ fn make_all(jobs: &[Job]) -> Vec<Made> {
 
 /// Those of one target that its turn came to; the others as they were.
 fn make_what_fits(jobs: Vec<Job>) -> Vec<Done<Job, Made>> {
+    if jobs.iter().any(Job::is_held) {
+        let held = |job: Job| if job.is_held() { HELD } else { Done::Not(job) };
+        return jobs.into_iter().map(held).collect();
+    }
     let made = make_all(&jobs);
     let done = |(job, made)| match made {
         Err(TransformError::Cut) => Done::Not(job),
@@ -210,8 +250,9 @@ fn make_what_fits(jobs: Vec<Job>) -> Vec<Done<Job, Made>> {
 /// Events whose plugins keep state, one after the other, as far as the turn goes.
 fn make_each(jobs: Vec<Job>) -> Vec<Done<Job, Made>> {
     let jobs = jobs.into_iter().enumerate();
-    let make = |(index, job)| match index > 0 && plugin::turn_is_over() {
+    let make = |(index, job): (usize, Job)| match index > 0 && plugin::turn_is_over() {
         true => Done::Not(job),
+        false if job.is_held() => HELD,
         false => Done::With(make_in_turn(job)),
     };
     jobs.map(make).collect()
@@ -261,6 +302,53 @@ fn payloads(made: Vec<ruleset::Payload>) -> Vec<Payload> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
+
+    fn job(openings: &Arc<Openings>, purpose: Purpose) -> Job {
+        let route = testing::route();
+        let stamp = event::Stamp {
+            id: "1",
+            time: Timestamp::from_millis(0),
+            account: "0",
+            region: "local",
+        };
+        let entry = br#"{"source":"a","detail-type":"T","detail":{}}"#;
+        let event = Event::from_entry(entry, &event::Limits::default(), &stamp).unwrap();
+        Job {
+            rule: Arc::clone(&route.rule),
+            target: Arc::clone(&route.target),
+            event,
+            ingested: Timestamp::from_millis(0),
+            replay: None,
+            purpose,
+            state: None,
+            since: (purpose == Purpose::Delivery).then(|| Since::now(openings)),
+        }
+    }
+
+    #[test]
+    fn what_waits_when_the_circuit_of_its_plugins_opens_is_held_and_what_comes_later_is_made() {
+        let openings = Arc::<Openings>::default();
+        let deliver = || job(&openings, Purpose::Delivery);
+        let (early, look) = (deliver(), job(&openings, Purpose::Look));
+        openings.one_more();
+        let mut done = make_what_fits(vec![look, early, deliver()]).into_iter();
+        let (Some(Done::Not(look)), Some(held), Some(Done::Not(later))) =
+            (done.next(), done.next(), done.next())
+        else {
+            panic!("who is not held keeps its place")
+        };
+        assert!(matches!(held, Done::With(Ok(Outputs::Held))));
+        let made = make_what_fits(vec![look, later]);
+        assert!(made.iter().all(|made| matches!(made, Done::With(Ok(Outputs::ToSend(_))))));
+        let early = deliver();
+        openings.one_more();
+        let done = make_each(vec![early, deliver()]);
+        assert!(matches!(
+            done.as_slice(),
+            [Done::With(Ok(Outputs::Held)), Done::With(Ok(Outputs::ToSend(_)))]
+        ));
+    }
 
     #[test]
     fn a_queue_is_shared_as_long_as_somebody_has_it_and_then_forgotten() {

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::core::Core;
 use crate::forward::BusTarget;
 use crate::key::Key;
-use crate::making::{self, Circles, Making};
+use crate::making::{self, Circles, Making, Openings};
 use crate::router::SwapError;
 
 const DIGEST_CHARS: usize = 16;
@@ -31,6 +31,8 @@ pub(crate) struct Route {
     pub digest: Arc<str>,
     /// Where its transforms run, when plugins are among them.
     pub making: Option<Arc<Making>>,
+    /// Of the circuit of its plugins.
+    pub openings: Arc<Openings>,
 }
 
 impl Route {
@@ -85,6 +87,7 @@ impl Routes {
                     timeout: timeout(target),
                     digest: Arc::clone(&digest),
                     making: making::queue(core, (&key, target), &circles),
+                    openings: Arc::default(),
                 };
                 by_key.insert(key, Arc::new(route));
             }

@@ -84,6 +84,7 @@ fn route_with(keys: &str) -> Arc<Route> {
         sender: Arc::new(LogTarget::Console),
         timeout: None,
         making: None,
+        openings: Arc::default(),
         digest: "0123456789abcdef".into(),
         policy: RetryPolicy {
             attempts_max: 3,

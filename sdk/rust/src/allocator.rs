@@ -58,7 +58,10 @@ fn class(layout: Layout) -> Option<(usize, Layout)> {
 
 impl Lists {
     const fn new() -> Self {
-        Self([const { UnsafeCell::new(List { first: ptr::null_mut(), count: 0 }) }; SMALL_MAX / STEP])
+        Self(
+            [const { UnsafeCell::new(List { first: ptr::null_mut(), count: 0 }) };
+                SMALL_MAX / STEP],
+        )
     }
 
     #[inline]

@@ -151,6 +151,7 @@ impl Core {
         match made.map_err(|error| format!("the transform fails: {error}"))? {
             Outputs::ToSend(payloads) => Ok(payloads),
             Outputs::Taken(_) => unreachable!("nobody was there to take them"),
+            Outputs::Held => unreachable!("a look is not held back"),
         }
     }
 }

@@ -120,6 +120,7 @@ async fn what_dies_with_its_rule_died_of_that_whatever_it_died_of_before() {
     let again = dead(&router, ErrorKind::TargetGone).await;
     assert_eq!((again.id, again.attempts, again.attempts_total), (first.id, 1, 2));
     assert!(again.error.contains("503") && again.error.contains("was removed"), "{}", again.error);
+    until(&router, "it has ended", async || router.status().subscriptions.len() == 1).await;
 
     // And while it does not.
     router.swap(rules(&one)).await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use bus::{PluginFile, Shelf};
@@ -30,7 +31,8 @@ impl Rule {
         let shown = path.display().to_string();
         let bytes = fs::read(path).with_context(|| format!("read {shown}"))?;
         let file = PluginFile { name: subject.name.to_owned(), path: shown, bytes };
-        let shelf = Shelf::load(host, Setup::default(), "this benchmark", &[file], None);
+        let shelf =
+            Shelf::load(host, (Setup::default(), &Arc::default()), "this benchmark", &[file], None);
         let context = Context {
             values: &Nothing,
             plugins: &shelf,

@@ -51,8 +51,12 @@ impl Inner {
         }
     }
 
+    /// What waits in the queue of the plugins is held back from the moment on in which their circuit opens.
     fn say_of_plugins(&self, before: CircuitState) {
         let (circuit, fault) = self.gate.plugins();
+        if before != CircuitState::Open && circuit.state() == CircuitState::Open {
+            self.route.openings.one_more();
+        }
         let (failures, fault) = (circuit.failures(), fault.unwrap_or_default());
         match (before == CircuitState::Closed, circuit.state() == CircuitState::Closed) {
             (true, false) => {

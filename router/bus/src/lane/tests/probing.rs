@@ -160,7 +160,9 @@ fn plugins_that_fail_in_a_row_get_one_event_now_and_then_until_they_answer() {
         model.read(8);
         assert!(run(&model, plugins));
     }
+    assert_eq!(model.route.openings.count(), 0);
     assert!(run(&model, failed()), "the fifth");
+    assert_eq!(model.route.openings.count(), 1, "what waits for its turn is held back");
     assert!(!run(&model, failed()) && model.lane.lock().plugins().1.is_some());
     let mut wait = PROBE_AFTER;
     for _ in 0..3 {
