@@ -38,7 +38,8 @@ fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>>
             // The tests of an SDK are beside its sources; those of a template belong to it.
             let is_own_tests =
                 name == "tests" && folder.parent().is_some_and(|up| up.ends_with("sdk"));
-            if !is_own_tests && !name.starts_with('.') && !LEFT_OUT.contains(&name.as_str()) {
+            let is_hidden = name.starts_with('.') && name != ".cargo";
+            if !is_own_tests && !is_hidden && !LEFT_OUT.contains(&name.as_str()) {
                 gather(&path, files)?;
             }
         } else if path.is_file() {

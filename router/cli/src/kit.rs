@@ -167,7 +167,8 @@ mod tests {
     fn rust_has_a_template_of_each_role_and_none_has_what_is_otherwise_in_it() {
         for role in [Role::Transformer, Role::Filter, Role::Batch] {
             let files = template(Language::Rust, role).unwrap_or_else(|| panic!("{role:?}"));
-            for name in ["Cargo.toml", "src/lib.rs", "README.md", ".gitignore"] {
+            let config = ".cargo/config.toml";
+            for name in ["Cargo.toml", "src/lib.rs", "README.md", ".gitignore", config] {
                 assert!(files.contains_key(name), "{role:?}: {name}");
             }
             assert!(files.keys().all(|path| !path.starts_with('_')), "{:?}", files.keys());
