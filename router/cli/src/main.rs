@@ -33,11 +33,6 @@ use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
 
-/// For values that are made by the batch and dropped on another thread, as events are, the system's own takes
-/// a tenth of a transform's time more.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const EXAMPLES: &str = "\
 Examples:
   slipswitch dev                              run a router on the rules in ./rules

@@ -41,10 +41,6 @@ use anyhow::Context as _;
 use crate::plugins::Extism;
 use crate::table::line;
 
-/// What is measured within this program has the router's allocator.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The hidden command that makes this program the bare endpoint.
 const BARE: &str = "bare-endpoint";
 

@@ -11,10 +11,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use slipswitch_sdk::{Error, Event, Output};
 
-/// The router's: what is compared differs in one thing.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Calls between two looks at the clock.
 const CALLS: u32 = 64;
 
