@@ -328,18 +328,15 @@ impl<'a> Course<'a> {
             TransformError::Fault(words) => {
                 Plugins::Failed(format!("event {}: {words}", self.event_id))
             }
-            TransformError::Overrun(words) => {
-                Plugins::Overran(format!("event {}: {words}", self.event_id))
-            }
             TransformError::Final(_) | TransformError::Retry(_) | TransformError::Cut => {
                 Plugins::Answered
             }
         };
         let answer = match error {
             TransformError::Final(reason) => Answer::Refused { reason },
-            TransformError::Retry(reason)
-            | TransformError::Fault(reason)
-            | TransformError::Overrun(reason) => Answer::Unavailable { reason, retry_after: None },
+            TransformError::Retry(reason) | TransformError::Fault(reason) => {
+                Answer::Unavailable { reason, retry_after: None }
+            }
             TransformError::Cut => {
                 Answer::Unavailable { reason: error.to_string(), retry_after: None }
             }

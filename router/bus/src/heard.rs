@@ -35,8 +35,6 @@ pub(crate) enum Plugins {
     Answered,
     /// One crashed, or was over a limit: which, on what event and how, in words.
     Failed(String),
-    /// The same of one that ran until its processor time was over, which is what costs others most.
-    Overran(String),
 }
 
 impl Heard {

@@ -416,8 +416,6 @@ fn step_error(error: &CallError) -> StepError {
         StepError::Cut
     } else if error.is_final() {
         StepError::Final(words)
-    } else if matches!(error, CallError::Deadline { .. }) && error.is_plugins_fault() {
-        StepError::Overrun(words)
     } else if error.is_plugins_fault() {
         StepError::Fault(words)
     } else {

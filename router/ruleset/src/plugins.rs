@@ -277,10 +277,6 @@ pub enum StepError {
     #[error("{0}")]
     Fault(String),
 
-    /// As `Fault`: it ran until its processor time was over.
-    #[error("{0}")]
-    Overrun(String),
-
     /// It was not run: an input before it took so long that others are let in first.
     #[error("not run yet: an event before it took long")]
     Cut,

@@ -81,10 +81,6 @@ pub enum TransformError {
     #[error("{0}")]
     Fault(String),
 
-    /// As `Fault`; a plugin ran until its processor time was over.
-    #[error("{0}")]
-    Overrun(String),
-
     /// A step was not run: an event before it took so long that others are let in first.
     #[error("not made yet: an event before it took long")]
     Cut,
@@ -323,9 +319,6 @@ fn named(at: usize, step: &Step, error: StepError) -> TransformError {
         }
         StepError::Fault(words) => {
             TransformError::Fault(format!("step {number} ({name}): {words}"))
-        }
-        StepError::Overrun(words) => {
-            TransformError::Overrun(format!("step {number} ({name}): {words}"))
         }
         StepError::Cut => TransformError::Cut,
     }

@@ -17,8 +17,6 @@ use crate::state::Stopped;
 
 /// Calls in a row that crashed or were over a limit, until no events are given to the plugins any more.
 const PLUGIN_FAILURES: u32 = 5;
-/// What a call counts for that ran until its processor time was over: the second in a row is the last.
-const OVERRUN_FAILURES: u32 = 3;
 /// When they get an event again, to see; then twice as long, up to five minutes.
 const PLUGIN_PROBE_AFTER: Duration = Duration::from_secs(1);
 
@@ -177,8 +175,10 @@ impl Gate {
             match &one.plugins {
                 Plugins::Silent => (),
                 Plugins::Answered => self.plugins.succeeded(now.wall),
-                Plugins::Failed(words) => self.plugins_failed(1, words, now),
-                Plugins::Overran(words) => self.plugins_failed(OVERRUN_FAILURES, words, now),
+                Plugins::Failed(words) => {
+                    self.fault = Some(words.clone());
+                    self.plugins.failed(now.wall, false);
+                }
             }
         }
         if !has_told && is_owed && gone.is_none() {
@@ -187,13 +187,6 @@ impl Gate {
             self.circuit.probe_again();
         }
         gone
-    }
-
-    fn plugins_failed(&mut self, failures: u32, words: &str, now: Now) {
-        self.fault = Some(words.to_owned());
-        for _ in 0..failures {
-            self.plugins.failed(now.wall, false);
-        }
     }
 
     /// The clock was set back.

@@ -184,28 +184,6 @@ fn plugins_that_fail_in_a_row_get_one_event_now_and_then_until_they_answer() {
 }
 
 #[test]
-fn plugins_that_run_until_their_time_is_over_are_left_alone_after_the_second() {
-    let mut model = Model::new(vec![true; 20]);
-    (0..20).for_each(|_| model.dispatch());
-    let run = |model: &mut Model, plugins| {
-        model.read(8);
-        let Some(Work::Event(owed, _)) = model.work() else { return false };
-        model.finish_with(Part::Event(owed.offset), told(plugins));
-        true
-    };
-    let overran = || Plugins::Overran("event 1: step 1 (plugin `p`): it spun".to_owned());
-    assert!(run(&mut model, overran()) && run(&mut model, Plugins::Answered));
-    assert!(run(&mut model, overran()) && run(&mut model, overran()), "not in a row");
-    assert!(!run(&mut model, overran()));
-    model.now += PROBE_AFTER;
-    assert!(run(&mut model, overran()), "one, to see");
-    model.now += 2 * PROBE_AFTER - 1;
-    assert!(!run(&mut model, overran()), "twice as long, as after any failure");
-    model.now += 1;
-    assert!(run(&mut model, overran()));
-}
-
-#[test]
 fn what_is_still_to_be_made_does_not_reach_plugins_that_are_left_alone() {
     let mut model = Model::new(vec![true; 20]);
     (0..20).for_each(|_| model.dispatch());
