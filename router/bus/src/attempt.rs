@@ -326,7 +326,12 @@ impl<'a> Course<'a> {
     ) {
         outcome.heard.plugins = match &error {
             TransformError::Fault(words) => {
-                Plugins::Failed(format!("event {}: {words}", self.event_id))
+                let words = format!("event {}: {words}", self.event_id);
+                if self.attempts == 0 {
+                    Plugins::Failed(words)
+                } else {
+                    Plugins::FailedAgain(words)
+                }
             }
             TransformError::Final(_) | TransformError::Retry(_) | TransformError::Cut => {
                 Plugins::Answered

@@ -35,6 +35,8 @@ pub(crate) enum Plugins {
     Answered,
     /// One crashed, or was over a limit: which, on what event and how, in words.
     Failed(String),
+    /// The same on an event that has failed before: it may be the event.
+    FailedAgain(String),
 }
 
 impl Heard {

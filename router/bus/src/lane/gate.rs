@@ -15,7 +15,8 @@ use super::Now;
 use crate::attempt::{Heard, Plugins};
 use crate::state::Stopped;
 
-/// Calls in a row that crashed or were over a limit, until no events are given to the plugins any more.
+/// Events in a row that crashed them or took them over a limit, until no events are given to the plugins any more. One
+/// that is tried again and again counts once.
 const PLUGIN_FAILURES: u32 = 5;
 /// When they get an event again, to see; then twice as long, up to five minutes.
 const PLUGIN_PROBE_AFTER: Duration = Duration::from_secs(1);
@@ -175,7 +176,10 @@ impl Gate {
             match &one.plugins {
                 Plugins::Silent => (),
                 Plugins::Answered => self.plugins.succeeded(now.wall),
-                Plugins::Failed(words) => {
+                Plugins::FailedAgain(words) if self.plugins.state() == CircuitState::Closed => {
+                    self.fault = Some(words.clone());
+                }
+                Plugins::Failed(words) | Plugins::FailedAgain(words) => {
                     self.fault = Some(words.clone());
                     self.plugins.failed(now.wall, false);
                 }

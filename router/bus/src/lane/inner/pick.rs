@@ -51,8 +51,12 @@ impl Inner {
         }
         let pass = self.gate.pass(now);
         let of_plugins = self.gate.plugins_permit(now.wall);
-        // What is still to be made waits with the events while the plugins are left alone.
+        // What is still to be made waits with the events while the plugins are left alone. Whether they work again, an
+        // event shows that has not failed yet, if there is one.
         let made_only = match of_plugins {
+            Permit::Probe if !is_retired && self.has_free_event() => {
+                Some(now.wall.after(PLUGINS_AGAIN_AFTER))
+            }
             Permit::Yes | Permit::Probe => None,
             Permit::NotBefore(at) => Some(at),
             Permit::Wait => Some(now.wall.after(PLUGINS_AGAIN_AFTER)),
@@ -106,6 +110,15 @@ impl Inner {
             self.gate.take(now); // Else it is sent later.
         }
         Some(work)
+    }
+
+    /// Whether an event is there that may start at once.
+    fn has_free_event(&self) -> bool {
+        let is_free = |owed| match self.order_of(owed) {
+            Some(order) => self.waiting.turn(order) == Turn::Free,
+            None => !self.is_full(),
+        };
+        self.waiting.first_released().is_some() || self.feed.front().is_some_and(is_free)
     }
 
     /// Room for the next events where their transform runs; `Some(None)` where they need none, or there is no event.

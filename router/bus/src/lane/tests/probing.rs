@@ -184,9 +184,45 @@ fn plugins_that_fail_in_a_row_get_one_event_now_and_then_until_they_answer() {
 }
 
 #[test]
-fn what_is_still_to_be_made_does_not_reach_plugins_that_are_left_alone() {
+fn an_event_that_fails_again_and_again_opens_no_circuit_and_is_no_probe_where_others_are() {
     let mut model = Model::new(vec![true; 20]);
     (0..20).for_each(|_| model.dispatch());
+    let crashed = |offset, due_at, again: bool| {
+        let words = "event 1: step 1 (plugin `p`): it crashed".to_owned();
+        let plugins = if again { Plugins::FailedAgain(words) } else { Plugins::Failed(words) };
+        let row = Postponed { made: Made::NotYet, ..postponed(offset, 1, due_at) };
+        let heard = Heard { plugins, ..Heard::default() };
+        Outcome { ends: vec![End::Postponed(row)], heard, ..Outcome::default() }
+    };
+    let state = |model: &Model| model.lane.lock().plugins().0.state();
+    let fail = |model: &mut Model, due_at| {
+        model.read(8);
+        let Some(Work::Event(owed, _)) = model.work() else { panic!("it is new") };
+        model.finish_with(Part::Event(owed.offset), crashed(owed.offset.get(), due_at, false));
+    };
+    fail(&mut model, 100);
+    model.now = 100;
+    for due_at in [100, 100, 100, 100, 100, 1000] {
+        let Some(Work::Retry(retry)) = model.work() else { panic!("it is due") };
+        model.finish_with(Part::Retry(retry.place), crashed(0, due_at, true));
+    }
+    assert_eq!(state(&model), delivery::CircuitState::Closed, "it may be the event");
+    (0..4).for_each(|_| fail(&mut model, 1000));
+    assert_eq!(state(&model), delivery::CircuitState::Open, "five events in a row");
+    model.now += PROBE_AFTER;
+    model.read(8);
+    let Some(Work::Event(probe, _)) = model.work() else { panic!("it has not failed yet") };
+    assert!(model.work().is_none(), "one at a time");
+    model.finish_with(Part::Event(probe.offset), told(Plugins::Answered));
+    assert_eq!(state(&model), delivery::CircuitState::Closed);
+    model.now += PROBE_AFTER;
+    assert!(matches!(model.work(), Some(Work::Retry(_))), "their time comes then");
+}
+
+#[test]
+fn what_is_still_to_be_made_does_not_reach_plugins_that_are_left_alone() {
+    let mut model = Model::new(vec![true; 5]);
+    (0..5).for_each(|_| model.dispatch());
     let failed = || Plugins::Failed("event 1: step 1 (plugin `p`): it crashed".to_owned());
     let unmade = |offset| Postponed { made: Made::NotYet, ..postponed(offset, 1, 100) };
     for offset in 0..5 {
