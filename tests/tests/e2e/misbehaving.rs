@@ -15,13 +15,13 @@ const EVENTS: usize = 1000;
 
 /// What the dead letter of each way says, and which limit the log names.
 const WAYS: [(&str, &str, Option<&str>); 7] = [
-    ("spin", "used more than 50ms of CPU time", Some("cpu_max")),
+    ("spin", "used more than 250ms of CPU time", Some("cpu_max")),
     ("allocate", "needs more than 16777216 bytes of memory", Some("memory_bytes_max")),
     ("recurse", "needs more than 524288 bytes of stack", Some("stack_bytes_max")),
     ("panic", "panicked", None),
     ("gigabyte", "output is refused: more than", Some("output_bytes_max")),
     ("invalid", "is not JSON", None),
-    ("log", "used more than 50ms of CPU time", Some("cpu_max")),
+    ("log", "used more than 250ms of CPU time", Some("cpu_max")),
 ];
 
 fn rule(name: &str, target: &Receiver, steps: &str) -> String {
@@ -36,7 +36,7 @@ fn rule(name: &str, target: &Receiver, steps: &str) -> String {
 fn each_way_ends_at_its_limit_by_name_and_as_a_dead_letter() {
     let target = Receiver::start().unwrap();
     let scene = Scene::new()
-        .configured("plugin: { cpu_ms: 50, memory_bytes: 16MiB }\n")
+        .configured("plugin: { memory_bytes: 16MiB }\n")
         .with_plugins(&["misbehave"]);
     let bad = |way: &str| {
         rule(way, &target, &format!("{{ plugin: misbehave, config: {{ how: {way} }} }}"))
@@ -121,8 +121,9 @@ fn the_listing_shows_it(router: &Router) {
     let listed = router.run(&["plugin", "ls", "-o", "json"]).expect(0).json();
     let plugin = &listed[0];
     let (events, errors) = (plugin["events"].as_u64().unwrap(), plugin["errors"].as_u64().unwrap());
-    assert!(0 < errors && errors == events, "{plugin}");
-    assert_eq!(plugin["faults"], errors, "{plugin}");
+    // The one that is to find out may be under way.
+    let faults = plugin["faults"].as_u64().unwrap();
+    assert!(0 < faults && faults.abs_diff(errors) <= 1 && errors.abs_diff(events) <= 1, "{plugin}");
     assert!(0 < plugin["cpu_ms"].as_u64().unwrap(), "{plugin}");
     let fault = plugin["last_fault"].as_str().unwrap();
     assert!(fault.contains("panicked") && fault.contains(" (rule `bad`, event `e-"), "{fault}");
