@@ -142,9 +142,8 @@ pub fn run(options: ServeOptions) -> Result<(), RunError> {
 
 async fn live(config: Config, mode: Mode) -> Result<(), RunError> {
     let mut signals = Signals::listen().map_err(RunError::Runtime)?;
-    let running = tokio::select! {
-        running = Running::start(config, mode) => running?,
-        () = signals.next() => return Ok(()),
+    let Some(running) = Running::start(config, mode, signals.next()).await? else {
+        return Ok(());
     };
     announce(&running);
     signals.next().await;

@@ -35,9 +35,8 @@ fn rule(name: &str, target: &Receiver, steps: &str) -> String {
 #[test]
 fn each_way_ends_at_its_limit_by_name_and_as_a_dead_letter() {
     let target = Receiver::start().unwrap();
-    let scene = Scene::new()
-        .configured("plugin: { memory_bytes: 16MiB }\n")
-        .with_plugins(&["misbehave"]);
+    let scene =
+        Scene::new().configured("plugin: { memory_bytes: 16MiB }\n").with_plugins(&["misbehave"]);
     let bad = |way: &str| {
         rule(way, &target, &format!("{{ plugin: misbehave, config: {{ how: {way} }} }}"))
     };

@@ -1,6 +1,7 @@
 //! Putting a router together, and taking it apart in the order of an event's path.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,21 +51,36 @@ pub(super) struct First {
 }
 
 impl Running {
-    pub(super) async fn start(config: Config, mode: Mode) -> Result<Self, RunError> {
+    /// None when it was `stopped` before the rules were there.
+    pub(super) async fn start(
+        config: Config,
+        mode: Mode,
+        stopped: impl Future<Output = ()>,
+    ) -> Result<Option<Self>, RunError> {
         let plan = Plan::new(config)?;
         let mut looking = Box::pin(first(plan.source.clone(), mode));
-        if let Ok(first) = tokio::time::timeout(RULES_WITHIN, &mut looking).await {
+        let mut stopped = pin!(stopped);
+        let quick = tokio::select! {
+            quick = tokio::time::timeout(RULES_WITHIN, &mut looking) => quick,
+            () = &mut stopped => return Ok(None),
+        };
+        if let Ok(first) = quick {
             let first = first?;
-            return plan.open().await?.begin(first).await;
+            return plan.open().await?.begin(first).await.map(Some);
         }
         let mut opening = plan.open().await?;
         opening.serve();
         info!(address = %opening.address, "the rules and their plugins take a while to load: events are taken meanwhile");
-        match looking.await {
-            Ok(first) => opening.begin(first).await,
-            Err(error) => {
+        let looked = tokio::select! {
+            first = looking => first.map(Some),
+            () = stopped => Ok(None),
+        };
+        match looked {
+            Ok(Some(first)) => opening.begin(first).await.map(Some),
+            // Whoever is sending an event still gets an answer.
+            without => {
                 opening.close().await;
-                Err(error)
+                without.map(|_| None)
             }
         }
     }

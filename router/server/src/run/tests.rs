@@ -6,6 +6,7 @@ mod reload;
 mod requests;
 
 use std::fs;
+use std::future::pending;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -49,7 +50,8 @@ impl Scene {
             .enable_all()
             .build()
             .unwrap();
-        let running = runtime.block_on(Running::start(config, mode))?;
+        let running = runtime.block_on(Running::start(config, mode, pending()))?;
+        let running = running.expect("nobody stopped it");
         let address = running.address();
         Ok(Self { dir, runtime, running: Some(running), address })
     }

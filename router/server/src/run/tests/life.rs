@@ -1,6 +1,7 @@
 //! Starting, refusing to start, and stopping.
 
 use std::fs;
+use std::future::{pending, ready};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -71,8 +72,26 @@ fn stopping_ends_idle_connections_and_gives_the_data_folder_free() {
     idle.read_to_end(&mut rest).unwrap();
     assert!(TcpStream::connect(scene.address).is_err());
 
-    let again = scene.runtime.block_on(Running::start(config(scene.dir.path()), Mode::Serve));
-    scene.runtime.block_on(again.unwrap().stop());
+    let again =
+        scene.runtime.block_on(Running::start(config(scene.dir.path()), Mode::Serve, pending()));
+    scene.runtime.block_on(again.unwrap().expect("nobody stopped it").stop());
+}
+
+#[test]
+fn a_start_that_is_stopped_before_the_rules_are_there_ends_and_may_be_tried_again() {
+    let mut scene = Scene::start(&[("a.yaml", RULE)], Mode::Serve);
+    scene.stop();
+    let start = |stopped: bool| {
+        let config = config(scene.dir.path());
+        scene.runtime.block_on(async move {
+            match stopped {
+                true => Running::start(config, Mode::Serve, ready(())).await,
+                false => Running::start(config, Mode::Serve, pending()).await,
+            }
+        })
+    };
+    assert!(start(true).unwrap().is_none());
+    scene.runtime.block_on(start(false).unwrap().expect("nobody stopped it").stop());
 }
 
 /// A router whose rules are still loading.
@@ -148,8 +167,9 @@ fn a_request_that_never_ends_leaves_deliveries_half_of_the_time_to_stop() {
         scene.stop();
     });
 
-    let again = scene.runtime.block_on(Running::start(config(scene.dir.path()), Mode::Serve));
-    let again = again.unwrap();
+    let again =
+        scene.runtime.block_on(Running::start(config(scene.dir.path()), Mode::Serve, pending()));
+    let again = again.unwrap().expect("nobody stopped it");
     scene.address = again.address();
     let status = scene.get("/api/v1/status").json();
     scene.runtime.block_on(again.stop());
