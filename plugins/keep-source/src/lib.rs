@@ -16,7 +16,7 @@ pub struct Config {
 }
 
 #[filter]
-pub fn keep_source(event: &Event, config: &Config) -> bool {
+pub fn keep(event: &Event, config: &Config) -> bool {
     config.sources.iter().any(|wanted| match wanted.strip_suffix('*') {
         Some(start) => event.source().starts_with(start),
         None => event.source() == wanted,
@@ -27,6 +27,6 @@ pub fn keep_source(event: &Event, config: &Config) -> bool {
 mod tests {
     #[test]
     fn cases() {
-        slipswitch_sdk::testing::cases(super::keep_source);
+        slipswitch_sdk::testing::cases(super::keep);
     }
 }

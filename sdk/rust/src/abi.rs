@@ -411,12 +411,12 @@ macro_rules! __export_plugin {
         static ARENA: [u8; 1] = [1];
 
         #[unsafe(export_name = "slipswitch:plugin/plugin@0.2.0#describe")]
-        extern "C" fn describe() -> *const u8 {
+        extern "C" fn __slipswitch_describe() -> *const u8 {
             $crate::export::describe::<$plugin>()
         }
 
         #[unsafe(export_name = "slipswitch:plugin/plugin@0.2.0#configure")]
-        unsafe extern "C" fn configure(start: *const u8, len: usize) -> *const u8 {
+        unsafe extern "C" fn __slipswitch_configure(start: *const u8, len: usize) -> *const u8 {
             // SAFETY: only the router calls it, as the contract says.
             unsafe { $crate::export::configure::<$plugin>(start, len) }
         }
@@ -430,7 +430,7 @@ macro_rules! __export_role {
     ($plugin:ty, $function:ident, $name:literal) => {
         #[unsafe(export_name = $name)]
         #[expect(clippy::too_many_arguments, reason = "the contract's fourteen numbers")]
-        unsafe extern "C" fn $function(
+        unsafe extern "C" fn __slipswitch_call(
             a: usize,
             b: usize,
             c: usize,
@@ -478,7 +478,7 @@ macro_rules! __export_batch_transformer {
         $crate::__export_plugin!($plugin, BATCH_TRANSFORMER);
 
         #[unsafe(export_name = "slipswitch:plugin/batch-transformer@0.2.0#transform-batch")]
-        unsafe extern "C" fn transform_batch(start: *const u8, len: usize) -> *const u8 {
+        unsafe extern "C" fn __slipswitch_call(start: *const u8, len: usize) -> *const u8 {
             // SAFETY: only the router calls it, as the contract says.
             unsafe { $crate::export::transform_batch::<$plugin>(start, len) }
         }
