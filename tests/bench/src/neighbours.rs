@@ -83,7 +83,7 @@ pub(crate) fn bench(folder: &Path, plugins: &Path) -> anyhow::Result<()> {
 fn row(cells: &[&str]) -> String {
     let mut text = String::from("  ");
     for (index, cell) in cells.iter().enumerate() {
-        text += &if index == 0 { format!("{cell:<10}") } else { format!("{cell:>13}") };
+        text += &if index == 0 { format!("{cell:<10}") } else { format!("{cell:>15}") };
     }
     text
 }
