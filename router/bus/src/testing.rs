@@ -42,7 +42,7 @@ pub(crate) fn rules(text: &str) -> Arc<RuleSet> {
         limits: event::Limits::default(),
     };
     let file = SourceFile { path: "rules.yaml".to_owned(), text: text.to_owned() };
-    Arc::new(ruleset::load(&[file], &context).unwrap())
+    Arc::new(ruleset::load(&[file], &context).unwrap().rules)
 }
 
 /// A route of the rule `rule` and the target `target` on the default bus; nothing is sent over it.

@@ -11,15 +11,22 @@ use std::ops::Range;
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 use serde::Serialize;
 
+use crate::code::{Code, Severity};
 use crate::excerpt::Excerpt;
 use crate::source::Source;
 
 /// How wide the sentences of a rendered diagnostic get, in characters.
 const WIDTH: usize = 76;
 
+const DIM: &str = "\u{1b}[2m";
+const PLAIN: &str = "\u{1b}[0m";
+
 /// One problem of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
+    pub severity: Severity,
+    /// What kind of problem it is; stays the same over versions.
+    pub code: Code,
     /// The file, as it is shown to people.
     pub path: String,
     /// Bytes of the file.
@@ -34,10 +41,17 @@ pub struct Diagnostic {
     pub label: String,
     /// What to write instead. May be empty.
     pub mend: String,
+    /// Where to read on: a page of the documentation from the root of the repository, with a heading.
+    pub page: &'static str,
 }
 
 impl Diagnostic {
-    /// The message, `path:line:column`, the line with its neighbours, a caret, the label and the mend.
+    /// Whether what it is about does not run.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
+    /// The message, `path:line:column`, the line with its neighbours, a caret, the label, the mend and the page.
     ///
     /// `text` is the whole file. Without `color` there are no escape sequences.
     pub fn render(&self, text: &str, color: bool) -> String {
@@ -51,6 +65,7 @@ impl Diagnostic {
         let excerpt = Excerpt::around(self, &within(&self.span, text), text);
         let label = Some(self.label.clone()).filter(|label| !label.is_empty());
         let report = Report {
+            severity: self.severity,
             message: wrapped(&self.message),
             mend: wrapped(&self.mend),
             label: LabeledSpan::new(label, excerpt.marked.start, excerpt.marked.len()),
@@ -58,7 +73,12 @@ impl Diagnostic {
         };
         let mut rendered = String::new();
         match handler.render_report(&mut rendered, &report) {
-            Ok(()) => rendered,
+            Ok(()) => {
+                let (dim, plain) = if color { (DIM, PLAIN) } else { ("", "") };
+                let Self { page, code, .. } = self;
+                rendered.push_str(&format!("   {dim}see: {page} ({code}){plain}\n"));
+                rendered
+            }
             Err(fmt::Error) => self.to_string(),
         }
     }
@@ -67,7 +87,8 @@ impl Diagnostic {
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, line, column, message, mend, .. } = self;
-        write!(f, "{path}:{line}:{column}: {message}")?;
+        let warning = if self.is_error() { "" } else { "warning: " };
+        write!(f, "{path}:{line}:{column}: {warning}{message}")?;
         if mend.is_empty() { Ok(()) } else { write!(f, " ({mend})") }
     }
 }
@@ -76,29 +97,37 @@ impl fmt::Display for Diagnostic {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub span: Range<usize>,
+    pub code: Code,
+    /// The code's own when none.
+    pub page: Option<&'static str>,
     pub message: String,
     pub label: String,
     pub mend: String,
 }
 
 impl Fault {
-    /// `words` are the message, the label and the mend.
+    /// `words` are the message, the label and the mend. The code says how much it weighs.
     pub(crate) fn new<M: Into<String>, L: Into<String>, N: Into<String>>(
+        code: Code,
         span: Range<usize>,
         (message, label, mend): (M, L, N),
     ) -> Self {
-        Self { span, message: message.into(), label: label.into(), mend: mend.into() }
+        let (message, label, mend) = (message.into(), label.into(), mend.into());
+        Self { span, code, page: None, message, label, mend }
     }
 
     pub(crate) fn in_file(self, source: &Source<'_>) -> Diagnostic {
-        let Self { span, message, label, mend } = self;
+        let Self { span, code, page, message, label, mend } = self;
         let span = first_line(&within(&span, source.text), source.text);
         let (line, column) = source.line_and_column(span.start);
-        Diagnostic { path: source.path.to_owned(), span, line, column, message, label, mend }
+        let (severity, page) = (code.severity(), page.unwrap_or(code.page()));
+        let path = source.path.to_owned();
+        Diagnostic { severity, code, path, span, line, column, message, label, mend, page }
     }
 }
 
 struct Report {
+    severity: Severity,
     message: String,
     mend: String,
     excerpt: Excerpt,
@@ -106,6 +135,13 @@ struct Report {
 }
 
 impl miette::Diagnostic for Report {
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         if self.mend.is_empty() { None } else { Some(Box::new(&self.mend)) }
     }
@@ -184,7 +220,7 @@ mod tests {
     fn diagnostic(text: &str, span: Range<usize>) -> Diagnostic {
         let file = SourceFile { path: "rules/a.yaml".to_owned(), text: text.to_owned() };
         let words = ("something is wrong", "this", "write `that`");
-        Fault::new(span, words).in_file(&Source::new(&file))
+        Fault::new(Code::InvalidValue, span, words).in_file(&Source::new(&file))
     }
 
     /// Behind a first line that keeps `expect!` from taking the margin for indentation.
@@ -208,6 +244,7 @@ mod tests {
                ·        ╰── this
                ╰────
               help: write `that`
+               see: docs/rules.md (invalid-value)
         "#]]
         .assert_eq(&shown(&found, text));
     }
@@ -227,6 +264,7 @@ mod tests {
              2 │ cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc…
                ╰────
               help: write `that`
+               see: docs/rules.md (invalid-value)
         "#]]
         .assert_eq(&shown(&found, &text));
     }

@@ -20,6 +20,7 @@ use std::ops::Range;
 use event::{Event, Timestamp};
 use serde::Serialize;
 
+use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::json::{self, Difference, Kind};
 use crate::plugins::Purpose;
@@ -127,6 +128,8 @@ impl TestReport {
             return;
         };
         self.failures.push(Diagnostic {
+            severity: Code::TestFailed.severity(),
+            code: Code::TestFailed,
             path: rule.path.clone(),
             span: place.span.clone(),
             line: place.line,
@@ -134,6 +137,7 @@ impl TestReport {
             message: format!("test `{}` of rule `{}` failed: {message}", test.name, rule.name),
             label,
             mend,
+            page: Code::TestFailed.page(),
         });
     }
 }

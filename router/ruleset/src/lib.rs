@@ -19,6 +19,7 @@
 //! - When to load, watching files, reading them: the server's.
 //! - Environment, clocks, WebAssembly: they come in as [`Values`], times and [`Plugins`].
 
+mod code;
 mod diagnostic;
 mod excerpt;
 mod flow;
@@ -40,11 +41,12 @@ mod yaml;
 
 pub use pattern;
 
+pub use code::{Code, Severity};
 pub use diagnostic::Diagnostic;
 pub use flow::{Batch, Circuit, Flow, OrderBy, Start};
 pub use inline_test::{TestOutcome, TestReport};
 pub use json::{Difference, difference};
-pub use load::{Context, load, reload};
+pub use load::{Context, Loaded, load, reload};
 pub use plugins::{
     Beside, Canary, EventState, Grant, Isolation, PluginStep, PluginUse, Plugins, PrepareError,
     Purpose, StepError, StepInput, StepOutput, StepPlace, Unlike,

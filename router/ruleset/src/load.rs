@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Fault};
 use crate::nearest::suggest;
 use crate::plugins::{Plugins, StepPlace};
 use crate::rule::Rule;
 use crate::rule_set::RuleSet;
-use crate::schema::{Draft, Reading};
+use crate::schema::{Draft, Reading, page_of};
 use crate::source::{Source, SourceFile};
 use crate::values::Values;
 use crate::yaml;
@@ -25,19 +26,28 @@ pub struct Context<'a> {
     pub limits: event::Limits,
 }
 
+/// Rules that may run, and what is odd about them.
+#[derive(Debug)]
+pub struct Loaded {
+    pub rules: RuleSet,
+    /// In the order of the files and of the places in them. They never stop rules from running.
+    pub warnings: Vec<Diagnostic>,
+}
+
 /// One file, read as far as it could be.
-struct Loaded<'f> {
+struct ReadFile<'f> {
     source: Source<'f>,
     drafts: Vec<Draft>,
     faults: Vec<Fault>,
+    warnings: Vec<Fault>,
 }
 
 /// Reads all rules of all files.
 ///
 /// # Errors
 ///
-/// Every problem of every file, in the order of the files and of the places in them.
-pub fn load(files: &[SourceFile], context: &Context<'_>) -> Result<RuleSet, Vec<Diagnostic>> {
+/// Every problem of every file, warnings included, in the order of the files and of the places in them.
+pub fn load(files: &[SourceFile], context: &Context<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     reload(files, context, &RuleSet::empty())
 }
 
@@ -50,31 +60,35 @@ pub fn reload(
     files: &[SourceFile],
     context: &Context<'_>,
     running: &RuleSet,
-) -> Result<RuleSet, Vec<Diagnostic>> {
-    let mut loaded: Vec<Loaded<'_>> = files.iter().map(|file| read(file, context)).collect();
-    find_twins(&mut loaded);
-    find_missing_buses(&mut loaded, context.buses);
+) -> Result<Loaded, Vec<Diagnostic>> {
+    let mut read: Vec<ReadFile<'_>> = files.iter().map(|file| read(file, context)).collect();
+    find_twins(&mut read);
+    find_missing_buses(&mut read, context.buses);
 
-    let diagnostics: Vec<Diagnostic> = loaded.iter_mut().flat_map(Loaded::diagnostics).collect();
-    if !diagnostics.is_empty() {
+    let diagnostics: Vec<Diagnostic> = read.iter_mut().flat_map(ReadFile::diagnostics).collect();
+    if diagnostics.iter().any(Diagnostic::is_error) {
         return Err(diagnostics);
     }
-    let drafts = loaded.into_iter().flat_map(|file| file.drafts);
+    let drafts = read.into_iter().flat_map(|file| file.drafts);
     let rules: Vec<Arc<Rule>> = drafts.filter_map(|draft| draft.rule).map(Arc::new).collect();
-    Ok(RuleSet::new(rules, files, running))
+    Ok(Loaded { rules: RuleSet::new(rules, files, running), warnings: diagnostics })
 }
 
-fn read<'f>(file: &'f SourceFile, context: &Context<'_>) -> Loaded<'f> {
+fn read<'f>(file: &'f SourceFile, context: &Context<'_>) -> ReadFile<'f> {
     let source = Source::new(file);
     let (documents, faults) = yaml::read(&file.text);
-    let mut reading = Reading { source: &source, context, faults, at: StepPlace::default() };
+    let (warnings, at) = (Vec::new(), StepPlace::default());
+    let mut reading = Reading { source: &source, context, faults, warnings, at };
     let drafts = documents.iter().filter_map(|document| reading.rule(document)).collect();
-    let faults = reading.faults;
-    Loaded { source, drafts, faults }
+    let Reading { mut faults, mut warnings, .. } = reading;
+    for fault in faults.iter_mut().chain(&mut warnings) {
+        fault.page = fault.page.or_else(|| page_of(&documents, fault.code, fault.span.start));
+    }
+    ReadFile { source, drafts, faults, warnings }
 }
 
 /// Rules of one bus that have one name.
-fn find_twins(files: &mut [Loaded<'_>]) {
+fn find_twins(files: &mut [ReadFile<'_>]) {
     let mut first: HashMap<(String, String), String> = HashMap::new();
     for file in files {
         for draft in &file.drafts {
@@ -91,13 +105,13 @@ fn find_twins(files: &mut [Loaded<'_>]) {
                 "the second one",
                 format!("the first is at {other}: give one of them another name"),
             );
-            file.faults.push(Fault::new(span.clone(), words));
+            file.faults.push(Fault::new(Code::DuplicateName, span.clone(), words));
         }
     }
 }
 
 /// Targets that publish to a bus that nobody knows.
-fn find_missing_buses(files: &mut [Loaded<'_>], configured: &[String]) {
+fn find_missing_buses(files: &mut [ReadFile<'_>], configured: &[String]) {
     let listened = files.iter().flat_map(|file| &file.drafts).map(|draft| draft.bus.clone());
     let mut known: Vec<String> = configured.iter().cloned().chain(listened).collect();
     known.push(BUS_DEFAULT.to_owned());
@@ -112,14 +126,16 @@ fn find_missing_buses(files: &mut [Loaded<'_>], configured: &[String]) {
             let mend =
                 suggest(bus, &words, "add it to `buses` in the configuration; the buses are");
             let message = format!("there is no bus `{bus}`");
-            file.faults.push(Fault::new(span.clone(), (message, "unknown bus", mend)));
+            let words = (message, "unknown bus", mend);
+            file.faults.push(Fault::new(Code::UnknownBus, span.clone(), words));
         }
     }
 }
 
-impl Loaded<'_> {
+impl ReadFile<'_> {
     fn diagnostics(&mut self) -> Vec<Diagnostic> {
         let mut faults = std::mem::take(&mut self.faults);
+        faults.append(&mut self.warnings);
         faults.sort_by_key(|fault| fault.span.start);
         faults.dedup();
         faults.into_iter().map(|fault| fault.in_file(&self.source)).collect()

@@ -12,6 +12,7 @@
 
 use std::ops::Range;
 
+use crate::code::Code;
 use crate::diagnostic::Fault;
 use crate::yaml::{Filling, Member, Node, Value};
 
@@ -40,7 +41,7 @@ pub(crate) fn fill(
             let (filled, filling) = match fill_text(text, values) {
                 Ok(filled) => (filled, Filling::Done),
                 Err((part, words)) => {
-                    faults.push(Fault::new(node.place_of(part, source), words));
+                    faults.push(Fault::new(Code::MissingValue, node.place_of(part, source), words));
                     (text.clone(), Filling::Failed)
                 }
             };

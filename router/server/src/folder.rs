@@ -21,7 +21,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use bus::PluginFile;
-use bus::ruleset::{Diagnostic, SourceFile};
+use bus::ruleset::{Code, Diagnostic, Severity, SourceFile};
 use sha2::{Digest, Sha256};
 
 const DEPTH_MAX: usize = 16;
@@ -277,6 +277,8 @@ fn not_text(path: String, error: &std::string::FromUtf8Error) -> Diagnostic {
 /// A diagnostic about a file, or a folder, as a whole.
 pub(crate) fn whole_file(path: String, message: String, mend: &str) -> Diagnostic {
     Diagnostic {
+        severity: Severity::Error,
+        code: Code::Unreadable,
         path,
         span: 0..0,
         line: 1,
@@ -284,6 +286,7 @@ pub(crate) fn whole_file(path: String, message: String, mend: &str) -> Diagnosti
         message,
         label: String::new(),
         mend: mend.to_owned(),
+        page: Code::Unreadable.page(),
     }
 }
 

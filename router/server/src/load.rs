@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bus::plugin::{self, Host};
-use bus::ruleset::{self, Diagnostic, RuleSet, SourceFile, TestReport};
+use bus::ruleset::{self, Diagnostic, Loaded, RuleSet, SourceFile, TestReport};
 use bus::{PluginFile, Shelf, Verdicts};
 use sha2::{Digest as _, Sha256};
 
@@ -48,6 +48,8 @@ pub(crate) struct Compiled {
     pub(crate) plugins: Arc<Vec<PluginFile>>,
     pub(crate) files: usize,
     pub(crate) texts: Texts,
+    /// What is odd about them, and no reason not to run them.
+    pub(crate) warnings: Vec<Diagnostic>,
 }
 
 /// Compiled, or why not; and the files besides the folders whose change changes the outcome.
@@ -65,6 +67,7 @@ pub(crate) struct Texts(Arc<BTreeMap<String, String>>);
 pub(crate) struct Rejection {
     /// One line.
     pub(crate) message: String,
+    /// Warnings included.
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) files: usize,
     /// The plugins' files that were tried, by name: their digests.
@@ -98,13 +101,13 @@ impl Source {
         let files = content.rules.len();
         let texts = Texts::of(content.rules);
         let compiled = match loaded {
-            Ok(rules) if content.problems.is_empty() => {
-                let plugins = Arc::new(content.plugins);
-                Ok(Compiled { rules: Arc::new(rules), shelf, plugins, files, texts })
+            Ok(Loaded { rules, warnings }) if content.problems.is_empty() => {
+                let (rules, plugins) = (Arc::new(rules), Arc::new(content.plugins));
+                Ok(Compiled { rules, shelf, plugins, files, texts, warnings })
             }
             loaded => {
                 let mut diagnostics = content.problems;
-                diagnostics.extend(loaded.err().unwrap_or_default());
+                diagnostics.extend(loaded.map_or_else(|all| all, |loaded| loaded.warnings));
                 Err(Rejection::broken(diagnostics, files, texts))
             }
         };
@@ -155,6 +158,11 @@ impl Compiled {
         self.texts.render(diagnostics, color)
     }
 
+    /// The warnings as people read them; empty when there are none.
+    pub(crate) fn warnings(&self) -> String {
+        self.render(&self.warnings, false)
+    }
+
     /// The files that are still there, hold no rule, and held some of the rules that run.
     fn emptied(&self, running: &RuleSet) -> Vec<Diagnostic> {
         let paths = |rules: &RuleSet| -> BTreeSet<String> {
@@ -169,9 +177,11 @@ impl Compiled {
     fn untested(self, report: TestReport) -> Rejection {
         let failed = report.failures.len();
         let total = report.passed + failed;
+        let mut diagnostics = report.failures;
+        diagnostics.extend(self.warnings);
         Rejection {
             message: format!("{failed} of {total} inline tests failed"),
-            diagnostics: report.failures,
+            diagnostics,
             files: self.files,
             plugins: BTreeMap::new(),
             texts: self.texts,
@@ -191,7 +201,8 @@ impl Rejection {
     }
 
     fn broken(diagnostics: Vec<Diagnostic>, files: usize, texts: Texts) -> Self {
-        let message = match diagnostics.as_slice() {
+        let errors: Vec<&Diagnostic> = diagnostics.iter().filter(|one| one.is_error()).collect();
+        let message = match errors.as_slice() {
             [one] => format!("{}:{}:{}: {}", one.path, one.line, one.column, one.message),
             more => format!("{} problems in the rule files", more.len()),
         };

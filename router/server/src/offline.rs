@@ -33,7 +33,7 @@ pub struct CheckReport {
     pub files: usize,
     /// Inline tests that ran.
     pub tests: usize,
-    /// Every problem of every file, failed tests included.
+    /// Every problem of every file, failed tests and warnings included.
     pub diagnostics: Vec<Diagnostic>,
     /// The problems as people read them; empty when there are none.
     pub rendered: String,
@@ -74,12 +74,25 @@ pub fn check(rules: Option<&Path>, plugins: Option<&Path>, config: Option<&Path>
         }
     };
     let report = compiled.rules.test();
+    let tests = report.passed + report.failures.len();
+    let mut diagnostics = report.failures;
+    diagnostics.extend_from_slice(&compiled.warnings);
+    diagnostics
+        .sort_by(|one, other| (&one.path, one.span.start).cmp(&(&other.path, other.span.start)));
     CheckReport {
         rules: compiled.rules.rules().len(),
         files: compiled.files,
-        tests: report.passed + report.failures.len(),
-        rendered: compiled.render(&report.failures, false),
-        diagnostics: report.failures,
+        tests,
+        rendered: compiled.render(&diagnostics, false),
+        diagnostics,
+    }
+}
+
+impl CheckReport {
+    /// How many errors and how many warnings there are.
+    pub fn counts(&self) -> (usize, usize) {
+        let errors = self.diagnostics.iter().filter(|one| one.is_error()).count();
+        (errors, self.diagnostics.len() - errors)
     }
 }
 

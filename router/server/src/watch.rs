@@ -263,6 +263,7 @@ impl Reloader {
         compiled: Compiled,
         in_service: Option<[u8; 32]>,
     ) -> Result<u64, String> {
+        let warnings = compiled.warnings();
         let Compiled { rules, shelf, plugins, texts, .. } = compiled;
         let (digest, count) = (rules.digest().to_owned(), rules.rules().len());
         if let Err(error) = self.router.swap(rules).await {
@@ -282,6 +283,7 @@ impl Reloader {
         let generation = self.board.swapped(&digest, count, listing.clone(), self.clock.now());
         (self.shelf, self.texts, self.in_service) = (Some(shelf), Some(texts), in_service);
         info!(generation, rules = count, "rules swapped");
+        tell(&warnings);
         self.note(listing, plugins).await;
         Ok(generation)
     }
@@ -290,6 +292,14 @@ impl Reloader {
         let generation = reject(&self.board, rejection, self.clock.now());
         let problems = format_args!("\n{}", rejection.render(false));
         error!(generation, %problems, "rules rejected, the old ones stay");
+    }
+}
+
+/// Logs what is odd about rules that run.
+pub(crate) fn tell(warnings: &str) {
+    if !warnings.is_empty() {
+        let warnings = format_args!("\n{warnings}");
+        warn!(%warnings, "the rules run, and are hardly all meant as they are");
     }
 }
 

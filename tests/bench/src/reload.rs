@@ -56,7 +56,7 @@ fn compile() -> anyhow::Result<Sample> {
     for round in 0..=ROUNDS {
         let started = now();
         let set = match ruleset::load(&files, &context) {
-            Ok(set) => set,
+            Ok(loaded) => loaded.rules,
             Err(problems) => bail!("the rules do not load: {:?}", problems.first()),
         };
         let millis = started.elapsed().as_secs_f64() * 1e3;

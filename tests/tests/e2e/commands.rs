@@ -182,6 +182,7 @@ fn check_shows_every_problem_of_every_file_at_its_place() {
         |  3 │ targets: [{ id: out, log: console }]
         |    ╰────
         |   help: did you mean `pattern`?
+        |    see: docs/rules.md#a-rule (unknown-key)
         | 
         |   × the pattern is not valid: "source" must be an object or an array
         |    ╭─[rules/b.yaml:2:20]
@@ -192,6 +193,7 @@ fn check_shows_every_problem_of_every_file_at_its_place() {
         |  3 │ targets: [{ id: out, http: 'ftp://x' }]
         |    ╰────
         |   help: put the value in a list: [value]
+        |    see: docs/patterns.md (invalid-pattern)
         | 
         |   × `url` is no URL to send to: its scheme is neither http nor https
         |    ╭─[rules/b.yaml:3:28]
@@ -201,6 +203,7 @@ fn check_shows_every_problem_of_every_file_at_its_place() {
         |    ·                                ╰── not a URL to send to
         |    ╰────
         |   help: write `http://` or `https://`
+        |    see: docs/rules.md#a-target (invalid-value)
         | 
         |   × `{` is never closed
         |    ╭─[rules/c.json:1:27]
@@ -209,6 +212,7 @@ fn check_shows_every_problem_of_every_file_at_its_place() {
         |    ·                           ╰── the closing bracket is missing
         |    ╰────
         |   help: close it; is the file cut off?
+        |    see: docs/rules.md#yaml-and-where-it-bites (syntax)
         | 4 problems
     "#]],
     );
@@ -282,6 +286,7 @@ tests:
         |    ╰────
         |   help: it is sent:
         |         {"version":"0","id":"00000000-0000-0000-0000-000000000000","detail-type":"T","source":"a","account":"000000000000","time":"2026-01-01T00:00:00.000Z","region":"local","resources":[],"detail":{}}
+        |    see: docs/rules.md#tests (test-failed)
     "#]],
     );
     let outcomes = scene.run(&["test", "-o", "json"]).expect(3).json();
@@ -311,6 +316,7 @@ fn pattern_check_says_whether_a_pattern_is_right_and_where_it_is_not() {
         |    ·            ╰── here
         |    ╰────
         |   help: put the value in a list: [value]
+        |    see: docs/patterns.md (invalid-pattern)
     "#]],
     );
     scene.write("p.json", "{\n  \"detail\": { \"n\": [{ \"numric\": [\">\", 1] }] }\n}\n");
@@ -327,6 +333,7 @@ fn pattern_check_says_whether_a_pattern_is_right_and_where_it_is_not() {
         |  3 │ }
         |    ╰────
         |   help: write numeric
+        |    see: docs/patterns.md (invalid-pattern)
     "#]],
     );
     check(

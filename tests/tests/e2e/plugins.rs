@@ -39,6 +39,7 @@ fn a_plugin_that_is_missing_is_named_with_what_there_is() {
            ·                       ╰── not found
            ╰────
           help: did you mean `order-summary`?
+           see: docs/rules.md#transforms (unknown-plugin)
         1 problem
     "#]],
     );
@@ -61,6 +62,7 @@ fn a_file_that_is_no_plugin_is_refused_where_a_rule_asks_for_it() {
            ·                   ╰── cannot be used
            ╰────
           help: do what is said there; nothing is wrong with the rule
+           see: docs/rules.md#transforms (unknown-plugin)
         1 problem
     "#]],
     );
@@ -78,6 +80,7 @@ fn a_file_that_is_no_plugin_is_refused_where_a_rule_asks_for_it() {
            ·                   ╰── cannot be used
            ╰────
           help: do what is said there; nothing is wrong with the rule
+           see: docs/rules.md#transforms (unknown-plugin)
         1 problem
     "#]],
     );
@@ -104,6 +107,7 @@ fn web_assembly_that_is_no_plugin_is_refused_with_what_it_lacks() {
            ·                    ╰── cannot be used
            ╰────
           help: do what is said there; nothing is wrong with the rule
+           see: docs/rules.md#transforms (unknown-plugin)
         1 problem
     "#]],
     );
@@ -124,6 +128,7 @@ fn web_assembly_that_is_no_plugin_is_refused_with_what_it_lacks() {
            ·                     ╰── cannot be used
            ╰────
           help: do what is said there; nothing is wrong with the rule
+           see: docs/rules.md#transforms (unknown-plugin)
         1 problem
     "#]],
     );
@@ -169,6 +174,7 @@ fn a_configuration_that_a_plugin_refuses_is_shown_at_its_place() {
            ·                    ╰── needs a `config`
            ╰────
           help: `slipswitch plugin inspect …/redact.wasm` shows what it takes
+           see: docs/rules.md#transforms (configuration-refused)
         1 problem
     "#]],
     );
@@ -186,6 +192,7 @@ fn a_configuration_that_a_plugin_refuses_is_shown_at_its_place() {
            ·                                                ╰── refused
            ╰────
           help: `slipswitch plugin inspect …/redact.wasm` shows what it takes
+           see: docs/rules.md#transforms (configuration-refused)
         1 problem
     "#]],
     );
@@ -202,6 +209,7 @@ fn a_configuration_that_a_plugin_refuses_is_shown_at_its_place() {
            ·                                                 ╰── refused
            ╰────
           help: `slipswitch plugin inspect …/order-summary.wasm` shows what it takes
+           see: docs/rules.md#transforms (configuration-refused)
         1 problem
     "#]],
     );

@@ -88,7 +88,7 @@ fn rules(text: &str) -> Arc<RuleSet> {
         limits: event::Limits::default(),
     };
     let file = SourceFile { path: "rules.yaml".to_owned(), text: text.to_owned() };
-    Arc::new(ruleset::load(&[file], &context).unwrap())
+    Arc::new(ruleset::load(&[file], &context).unwrap().rules)
 }
 
 /// One rule on the default bus, for events of the source `a`, with an HTTP target `t`.

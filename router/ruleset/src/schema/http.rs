@@ -8,6 +8,7 @@ use super::Reading;
 use super::duration::Bounds;
 use super::flow::TIMEOUT;
 use super::keys::HTTP;
+use crate::code::Code;
 use crate::rule::Http;
 use crate::yaml::{Filling, Node, Value};
 
@@ -71,7 +72,7 @@ impl Reading<'_> {
                 format!("this is {}", node.kind()),
                 "write a header's name and its value, such as `x-team: orders`",
             );
-            self.fault(node.span.clone(), words);
+            self.fault_as(Code::WrongType, node.span.clone(), words);
             return None;
         };
         let mut headers = Vec::new();

@@ -2,6 +2,7 @@
 
 use super::keys::INPUT;
 use super::{Reading, has_typo};
+use crate::code::Code;
 use crate::path::JsonPath;
 use crate::template::{self, Format, Template};
 use crate::transform::{Input, Made};
@@ -32,7 +33,7 @@ impl Reading<'_> {
                     "neither template, path nor constant",
                     "add `template: …` (with `paths`), `path: $.…` or `constant: …`",
                 );
-                self.fault(node.span.clone(), words);
+                self.fault_as(Code::MissingKey, node.span.clone(), words);
                 None
             }
             [first, second, ..] => {
@@ -70,7 +71,8 @@ impl Reading<'_> {
             Err(errors) => {
                 for error in errors {
                     let span = node.place_of(error.span, self.source.text);
-                    self.fault(span, (error.message, error.label, error.mend));
+                    let words = (error.message, error.label, error.mend);
+                    self.fault_as(Code::InvalidTemplate, span, words);
                 }
                 return None;
             }
@@ -102,7 +104,7 @@ impl Reading<'_> {
                 format!("this is {}", node.kind()),
                 "write a name and a path, such as `id: $.detail.orderId`",
             );
-            self.fault(node.span.clone(), words);
+            self.fault_as(Code::WrongType, node.span.clone(), words);
             return Vec::new();
         };
         if PATHS_MAX < members.len() {
@@ -140,7 +142,7 @@ impl Reading<'_> {
             Err(error) => {
                 let span = node.place_of(error.span, self.source.text);
                 let message = format!("`{text}` is no path: {}", error.message);
-                self.fault(span, (message, "not a path", error.mend));
+                self.fault_as(Code::InvalidPath, span, (message, "not a path", error.mend));
                 None
             }
         }

@@ -14,6 +14,7 @@ mod flow;
 mod http;
 mod input;
 pub(crate) mod keys;
+mod pages;
 mod pattern;
 mod plugin;
 mod retry;
@@ -24,6 +25,7 @@ mod tests_section;
 
 use keys::Section;
 
+use crate::code::Code;
 use crate::diagnostic::Fault;
 use crate::load::Context;
 use crate::nearest::{list, nearest, suggest};
@@ -32,6 +34,7 @@ use crate::source::Source;
 use crate::values;
 use crate::yaml::{Filling, Node, Span, Value};
 
+pub(crate) use pages::page_of;
 pub(crate) use rule::Draft;
 
 /// The reading of one file.
@@ -39,18 +42,41 @@ pub(crate) struct Reading<'a> {
     pub source: &'a Source<'a>,
     pub context: &'a Context<'a>,
     pub faults: Vec<Fault>,
+    /// What does not stop a rule from running.
+    pub warnings: Vec<Fault>,
     /// The step that is being read.
     pub at: StepPlace,
 }
 
 impl Reading<'_> {
-    /// Adds a problem; `words` are the message, the label and the mend.
+    /// Adds a value that is none that can stand there; `words` are the message, the label and the mend.
     fn fault<M: Into<String>, L: Into<String>, N: Into<String>>(
         &mut self,
         span: Span,
         words: (M, L, N),
     ) {
-        self.faults.push(Fault::new(span, words));
+        self.fault_as(Code::InvalidValue, span, words);
+    }
+
+    /// Adds a problem of another kind.
+    fn fault_as<M: Into<String>, L: Into<String>, N: Into<String>>(
+        &mut self,
+        code: Code,
+        span: Span,
+        words: (M, L, N),
+    ) {
+        self.faults.push(Fault::new(code, span, words));
+    }
+
+    /// Adds what does not stop the rule from running.
+    #[expect(dead_code, reason = "none is looked for yet")]
+    fn warning<M: Into<String>, L: Into<String>, N: Into<String>>(
+        &mut self,
+        code: Code,
+        span: Span,
+        words: (M, L, N),
+    ) {
+        self.warnings.push(Fault::new(code, span, words));
     }
 
     /// Whether `node` is a map; its unknown keys are reported.
@@ -58,19 +84,21 @@ impl Reading<'_> {
         let Value::Map(members) = &node.value else {
             let message = format!("{} must be a map", section.name);
             let mend = format!("its keys are {}", list(section.keys));
-            self.fault(node.span.clone(), (message, format!("this is {}", node.kind()), mend));
+            let label = format!("this is {}", node.kind());
+            self.fault_as(Code::WrongType, node.span.clone(), (message, label, mend));
             return false;
         };
         for member in members {
             let key = member.key.as_str();
             let span = member.key_span.clone();
             if let Some((_, why, mend)) = section.refused.iter().find(|(it, ..)| *it == key) {
-                self.fault(span, (format!("`{key}` {why}"), "not supported", *mend));
+                let words = (format!("`{key}` {why}"), "not supported", *mend);
+                self.fault_as(Code::NotSupported, span, words);
             } else if !section.keys.contains(&key) {
                 let otherwise = format!("the keys of {} are", section.name);
                 let mend = suggest(key, section.keys, &otherwise);
                 let message = format!("unknown key `{key}` in {}", section.name);
-                self.fault(span, (message, "unknown", mend));
+                self.fault_as(Code::UnknownKey, span, (message, "unknown", mend));
             }
         }
         true
@@ -82,7 +110,8 @@ impl Reading<'_> {
         if found.is_none() && !is_misspelt(node, section, key) {
             let message = format!("{} has no `{key}`", section.name);
             let mend = format!("add `{key}:`");
-            self.fault(node.span.clone(), (message, format!("`{key}` is missing"), mend));
+            let words = (message, format!("`{key}` is missing"), mend);
+            self.fault_as(Code::MissingKey, node.span.clone(), words);
         }
         found.map(|member| &member.value)
     }
@@ -102,7 +131,8 @@ impl Reading<'_> {
             }
         };
         let message = format!("{what} must be a text");
-        self.fault(node.span.clone(), (message, format!("this is {}", node.kind()), mend));
+        let label = format!("this is {}", node.kind());
+        self.fault_as(Code::WrongType, node.span.clone(), (message, label, mend));
         None
     }
 
@@ -111,7 +141,8 @@ impl Reading<'_> {
             return Some(items);
         }
         let message = format!("{what} must be a list");
-        self.fault(node.span.clone(), (message, format!("this is {}", node.kind()), mend));
+        let label = format!("this is {}", node.kind());
+        self.fault_as(Code::WrongType, node.span.clone(), (message, label, mend));
         None
     }
 
@@ -132,7 +163,7 @@ impl Reading<'_> {
             label,
             "a name has 1 to 64 letters (A to Z, a to z), digits, dots, hyphens and underscores",
         );
-        self.fault(node.place_of(part, self.source.text), words);
+        self.fault_as(Code::InvalidName, node.place_of(part, self.source.text), words);
         None
     }
 

@@ -3,6 +3,7 @@
 use ::pattern::Pattern;
 
 use super::Reading;
+use crate::code::Code;
 use crate::yaml::{self, Node, Value};
 
 impl Reading<'_> {
@@ -13,7 +14,7 @@ impl Reading<'_> {
                 format!("this is {}", node.kind()),
                 "write the fields to match and lists of their values, such as `source: [com.example]`",
             );
-            self.fault(node.span.clone(), words);
+            self.fault_as(Code::WrongType, node.span.clone(), words);
             return None;
         }
         let faults_before = self.faults.len();
@@ -25,7 +26,8 @@ impl Reading<'_> {
             Ok(pattern) => Some(pattern),
             Err(error) => {
                 let message = format!("the pattern is not valid: {}", error.message);
-                self.fault(json.place_of(&error.span), (message, "here", error.mend));
+                let words = (message, "here", error.mend);
+                self.fault_as(Code::InvalidPattern, json.place_of(&error.span), words);
                 None
             }
         }

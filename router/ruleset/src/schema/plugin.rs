@@ -2,6 +2,7 @@
 
 use super::Reading;
 use super::keys::CANARY;
+use crate::code::Code;
 use crate::flow::OrderBy;
 use crate::nearest::{list, nearest, suggest};
 use crate::plugins::{Canary, Grant, Isolation, PluginUse, PrepareError};
@@ -178,7 +179,16 @@ impl Reading<'_> {
             }
             PrepareError::Beside { .. } => (plugin.span.clone(), Default::default()),
         };
-        self.fault(span, words);
+        let code = match error {
+            PrepareError::Missing { .. }
+            | PrepareError::Broken(_)
+            | PrepareError::Beside { .. } => Code::UnknownPlugin,
+            PrepareError::ConfigRefused(_)
+            | PrepareError::NotGranted(_)
+            | PrepareError::NotAsked(_)
+            | PrepareError::NoState => Code::ConfigurationRefused,
+        };
+        self.fault_as(code, span, words);
     }
 
     /// What to do about a plugin that is not there.

@@ -3,6 +3,7 @@
 use super::Reading;
 use super::keys::RULE;
 use super::target::Targets;
+use crate::code::Code;
 use crate::rule::{Alone, Rule};
 use crate::yaml::{Node, Span, Value};
 
@@ -80,7 +81,7 @@ impl Reading<'_> {
             format!("this is {}", node.kind()),
             "write `true` or `false`, without quotes",
         );
-        self.fault(node.span.clone(), words);
+        self.fault_as(Code::WrongType, node.span.clone(), words);
         true
     }
 }

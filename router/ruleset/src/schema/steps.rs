@@ -2,6 +2,7 @@
 
 use super::keys::{OF_PLUGIN, STEP};
 use super::{Reading, has_typo};
+use crate::code::Code;
 use crate::transform::Step;
 use crate::yaml::Node;
 
@@ -55,7 +56,7 @@ impl Reading<'_> {
                 }
                 let label = "neither plugin nor input";
                 let words = ("this step does nothing", label, "add `plugin: …` or `input: …`");
-                self.fault(node.span.clone(), words);
+                self.fault_as(Code::MissingKey, node.span.clone(), words);
                 None
             }
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::keys::{KINDS, LOG, RETRY, TARGET};
 use super::{Reading, has_typo};
+use crate::code::Code;
 use crate::nearest::{list, nearest};
 use crate::rule::{BusTarget, Log, Retry, Target, TargetKind};
 use crate::yaml::{Filling, Member, Node, Span, Value};
@@ -49,7 +50,7 @@ impl Reading<'_> {
                     "the second one",
                     "give each target its own id",
                 );
-                self.fault(id.span.clone(), words);
+                self.fault_as(Code::DuplicateName, id.span.clone(), words);
             }
             Some(text)
         });
@@ -85,7 +86,7 @@ impl Reading<'_> {
                     "neither http, log nor bus",
                     format!("add one of {}", list(&KINDS)),
                 );
-                self.fault(node.span.clone(), words);
+                self.fault_as(Code::MissingKey, node.span.clone(), words);
                 None
             }
             [first, second, ..] => {

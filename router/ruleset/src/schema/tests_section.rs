@@ -4,6 +4,8 @@ use event::Event;
 
 use super::Reading;
 use super::keys::TEST;
+use crate::code::Code;
+use crate::diagnostic::Fault;
 use crate::inline_test::{Expect, Expected, InlineTest, Place, STAMP};
 use crate::nearest::suggest;
 use crate::yaml::{self, Node, Span, Value};
@@ -80,7 +82,8 @@ impl Reading<'_> {
                 let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
                 let mend = suggest(&member.key, &ids, "the targets of this rule are");
                 let message = format!("this rule has no target `{}`", member.key);
-                self.fault(member.key_span.clone(), (message, "unknown target", mend));
+                let words = (message, "unknown target", mend);
+                self.fault_as(Code::UnknownTarget, member.key_span.clone(), words);
             }
             let outputs = match &member.value.value {
                 Value::List(items) => items.iter().collect(),
@@ -100,7 +103,7 @@ impl Reading<'_> {
 
     /// The place of `span`, as a diagnostic would show it.
     fn place(&self, span: &Span) -> Place {
-        let fault = crate::diagnostic::Fault::new(span.clone(), ("", "", ""));
+        let fault = Fault::new(Code::TestFailed, span.clone(), ("", "", ""));
         let shown = fault.in_file(self.source);
         Place { span: shown.span, line: shown.line, column: shown.column }
     }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use granit_parser::ErrorKind as E;
 
+use crate::code::Code;
 use crate::diagnostic::Fault;
 
 /// Message, label and mend.
@@ -29,7 +30,7 @@ pub(super) fn syntax(kind: &E, at: usize, text: &str) -> Fault {
             )
         })
     };
-    Fault::new(span, words)
+    Fault::new(Code::Syntax, span, words)
 }
 
 /// Errors of brackets, indentation and ends.

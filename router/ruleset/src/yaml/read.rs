@@ -10,6 +10,7 @@ use std::sync::Arc;
 use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, StrInput, Tag};
 
 use super::{Member, Node, Span, Value, explain, scalar};
+use crate::code::Code;
 use crate::diagnostic::Fault;
 
 /// How deep lists and maps may stand within each other.
@@ -123,7 +124,7 @@ impl<'t> Reader<'t> {
         };
         self.nodes_left = match self.nodes_left.checked_sub(1) {
             Some(left) => left,
-            None => return Err(self.stop(Fault::new(span, words()))),
+            None => return Err(self.stop(Fault::new(Code::TooLarge, span, words()))),
         };
         if DEPTH_MAX < depth {
             return Err(self.stop(too_deep(span)));
@@ -217,7 +218,7 @@ impl<'t> Reader<'t> {
             return Ok(Some(text));
         }
         let words = ("a key must be a text", "this is none", "put the key in quotes");
-        self.faults.push(Fault::new(span, words));
+        self.faults.push(Fault::new(Code::Syntax, span, words));
         Ok(None)
     }
 
@@ -228,7 +229,7 @@ impl<'t> Reader<'t> {
                 "refers to itself",
                 "write the value out",
             );
-            return Err(self.stop(Fault::new(span, words)));
+            return Err(self.stop(Fault::new(Code::Syntax, span, words)));
         };
         if DEPTH_MAX < depth + anchored.depth {
             return Err(self.stop(too_deep(span)));
@@ -241,7 +242,7 @@ impl<'t> Reader<'t> {
                 "one too many",
                 "write out what is meant: aliases of aliases multiply",
             );
-            return Err(self.stop(Fault::new(span, words)));
+            return Err(self.stop(Fault::new(Code::TooLarge, span, words)));
         };
         self.nodes_left = nodes_left;
         self.alias_bytes_left = bytes_left;
@@ -269,7 +270,7 @@ impl<'t> Reader<'t> {
             "tagged",
             "write the value without a tag",
         );
-        self.faults.push(Fault::new(span.clone(), words));
+        self.faults.push(Fault::new(Code::Syntax, span.clone(), words));
     }
 }
 
@@ -285,19 +286,28 @@ fn syntax(error: &ScanError, text: &str) -> Fault {
 
 fn too_deep(span: Span) -> Fault {
     let message = format!("lists and maps stand more than {DEPTH_MAX} levels deep");
-    Fault::new(span, (message, "too deep", "nothing in a rule needs this many levels"))
+    Fault::new(
+        Code::TooLarge,
+        span,
+        (message, "too deep", "nothing in a rule needs this many levels"),
+    )
 }
 
 fn unexpected(span: Span) -> Fault {
-    Fault::new(span, ("a value is missing here", "expected a value", "write the value"))
+    Fault::new(
+        Code::Syntax,
+        span,
+        ("a value is missing here", "expected a value", "write the value"),
+    )
 }
 
 fn merge_key(span: Span) -> Fault {
     let mend = "write the keys out, or use an alias as the value of one key";
-    Fault::new(span, ("merge keys (`<<`) are not read in rule files", "a merge key", mend))
+    let words = ("merge keys (`<<`) are not read in rule files", "a merge key", mend);
+    Fault::new(Code::Syntax, span, words)
 }
 
 fn twice(span: Span, key: &str) -> Fault {
     let message = format!("the key `{key}` is given twice");
-    Fault::new(span, (message, "the second one", "keep one of the two"))
+    Fault::new(Code::DuplicateKey, span, (message, "the second one", "keep one of the two"))
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{Node, Span, Value, scalar};
+use crate::code::Code;
 use crate::diagnostic::Fault;
 use crate::json::push_quoted;
 
@@ -78,5 +79,5 @@ fn write(node: &Node, json: &mut Json, faults: &mut Vec<Fault>) {
 fn not_json(node: &Node, text: &str) -> Fault {
     let message = format!("`{text}` is a number for YAML and none for JSON");
     let mend = format!("write \"{text}\" for the text, or the number in plain decimal");
-    Fault::new(node.span.clone(), (message, "text or number?", mend))
+    Fault::new(Code::InvalidValue, node.span.clone(), (message, "text or number?", mend))
 }

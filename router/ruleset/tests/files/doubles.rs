@@ -129,7 +129,7 @@ pub(crate) fn reload(files: &[SourceFile], running: &RuleSet) -> Result<RuleSet,
         buses: &buses,
         limits: event::Limits::default(),
     };
-    slipswitch_ruleset::reload(files, &context, running)
+    slipswitch_ruleset::reload(files, &context, running).map(|loaded| loaded.rules)
 }
 
 /// One file named `rules.yaml`.

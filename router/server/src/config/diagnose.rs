@@ -4,24 +4,47 @@ use std::ops::Range;
 
 use serde_saphyr::{Error, Location};
 
-use bus::ruleset::Diagnostic;
+use bus::ruleset::{Code, Diagnostic, Severity};
 
 /// The most edits between a wrong word and the word that is proposed for it.
 const DISTANCE_MAX: usize = 3;
+
+const PAGE: &str = "docs/configuration.md#keys";
 
 /// Turns the reader's error into a diagnostic.
 pub(crate) fn yaml(path: &str, text: &str, error: &Error) -> Diagnostic {
     let error = error.without_snippet();
     let span = error.location().map_or(0..0, |location| place(text, &location));
     let (message, label, mend) = explain(error);
-    at(path, text, span, [message, label, mend])
+    let code = match error {
+        Error::SerdeUnknownField { .. } => Code::UnknownKey,
+        Error::DuplicateMappingKey { .. } => Code::DuplicateKey,
+        Error::SerdeUnknownVariant { .. } | Error::SerdeInvalidValue { .. } => Code::InvalidValue,
+        Error::SerdeInvalidType { .. } | Error::Unexpected { .. } | Error::InvalidScalar { .. } => {
+            Code::WrongType
+        }
+        _ => Code::Syntax,
+    };
+    Diagnostic { code, ..at(path, text, span, [message, label, mend]) }
 }
 
-/// A diagnostic at `span`; `words` are message, label and mend.
+/// An invalid value at `span`; `words` are message, label and mend.
 pub(crate) fn at(path: &str, text: &str, span: Range<usize>, words: [String; 3]) -> Diagnostic {
     let (line, column) = line_and_column(text, span.start);
     let [message, label, mend] = words;
-    Diagnostic { path: path.to_owned(), span, line, column, message, label, mend }
+    let (severity, code, page) = (Severity::Error, Code::InvalidValue, PAGE);
+    Diagnostic {
+        severity,
+        code,
+        path: path.to_owned(),
+        span,
+        line,
+        column,
+        message,
+        label,
+        mend,
+        page,
+    }
 }
 
 /// The bytes of `text` that the reader means by `location`.

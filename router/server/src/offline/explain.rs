@@ -3,9 +3,9 @@
 use std::io::BufRead;
 use std::ops::Range;
 
-use bus::ruleset::Diagnostic;
 use bus::ruleset::pattern::explain::{Near, Nearest};
 use bus::ruleset::pattern::{self, Event, EventError, Explanation, ParseError, Pattern};
+use bus::ruleset::{Code, Diagnostic};
 use serde_json::value::RawValue;
 
 use super::patterns::{MatchError, Named, read_patterns};
@@ -104,7 +104,9 @@ fn problem(
     mend: String,
 ) -> ExplainError {
     let words = [message, "here".to_owned(), mend];
-    let problem = Box::new(config::at(name, text, span, words));
+    let code = Code::InvalidPattern;
+    let found = config::at(name, text, span, words);
+    let problem = Box::new(Diagnostic { code, page: code.page(), ..found });
     ExplainError::Text { problem, text: text.clone() }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
 
-use bus::ruleset::Diagnostic;
 use bus::ruleset::pattern::{Event, Matcher, ParseError, Pattern, PatternIndex, Scratch};
+use bus::ruleset::{Code, Diagnostic};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -55,7 +55,9 @@ pub fn pattern_check(text: &str) -> Result<(), Diagnostic> {
         Ok(_) => Ok(()),
         Err(ParseError { span, message, mend }) => {
             let words = [message, "here".to_owned(), mend];
-            Err(config::at("pattern", text, span, words))
+            let found = config::at("pattern", text, span, words);
+            let code = Code::InvalidPattern;
+            Err(Diagnostic { code, page: code.page(), ..found })
         }
     }
 }

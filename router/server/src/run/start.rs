@@ -19,7 +19,7 @@ use crate::http::finish;
 use crate::load::{self, Compiled, Rejection, Source, Texts};
 use crate::metrics::Metrics;
 use crate::reload::Board;
-use crate::watch::{Look, Seen, look};
+use crate::watch::{Look, Seen, look, tell};
 
 /// Events are taken before the rules are there when these take longer to load, as new plugins may. Until then a start
 /// with broken rules has opened nothing.
@@ -142,14 +142,12 @@ pub(super) async fn first(source: Source, mode: Mode) -> Result<First, RunError>
         tokio::task::spawn_blocking(move || look(&source, load::Running::default(), None));
     let Look { seen, outcome } = looking.await.expect("a panic ends the process");
     match outcome.expect("nothing was seen before") {
-        Ok(Compiled { rules, shelf, texts, plugins, .. }) => Ok(First {
-            rules,
-            shelf: Some(shelf),
-            texts: Some(texts),
-            files: plugins,
-            rejection: None,
-            seen,
-        }),
+        Ok(compiled) => {
+            tell(&compiled.warnings());
+            let Compiled { rules, shelf, texts, plugins: files, .. } = compiled;
+            let (shelf, texts) = (Some(shelf), Some(texts));
+            Ok(First { rules, shelf, texts, files, rejection: None, seen })
+        }
         Err(rejection) if mode == Mode::Dev => {
             let rules = Arc::new(RuleSet::empty());
             let (rejection, files) = (Some(rejection), Arc::default());

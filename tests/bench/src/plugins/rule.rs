@@ -46,7 +46,7 @@ impl Rule {
         );
         let files = [SourceFile { path: "orders.yaml".to_owned(), text }];
         let rules = match ruleset::load(&files, &context) {
-            Ok(rules) => rules,
+            Ok(loaded) => loaded.rules,
             Err(problems) => bail!("the rule does not load: {:?}", problems.first()),
         };
         let event = Event::read(Bytes::copy_from_slice(sent.json.as_bytes()))

@@ -28,6 +28,9 @@ const ID: &str = "00000000-0000-0000-0000-000000000001";
 const TIME: &str = "2026-01-01T00:00:00Z";
 const KEYS_MEND: &str = "a case has `name`, `event`, `expect`, and may have `config`, `attributes`, `grant`, `state`, `expect-state`";
 
+/// Where a reader of a problem goes on.
+pub(super) const PAGE: &str = "docs/plugins.md#cases";
+
 /// What is wrong, at which bytes, and the mend.
 type Fault = (Range<usize>, String, String);
 
@@ -137,7 +140,10 @@ struct WrittenError<'a> {
 
 /// Reads a file of cases; all faults of all cases are told.
 pub(super) fn parse(path: &str, text: &str) -> Result<Vec<Case>, Vec<Diagnostic>> {
-    let told = |(span, message, mend): Fault| at(path, text, span, [message, String::new(), mend]);
+    let told = |(span, message, mend): Fault| {
+        let found = at(path, text, span, [message, String::new(), mend]);
+        Diagnostic { page: PAGE, ..found }
+    };
     let written = if text.trim_start().starts_with('[') {
         serde_json::from_str::<Vec<&RawValue>>(text)
     } else {

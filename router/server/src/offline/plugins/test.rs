@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bus::plugin::{self, ConfigureError, Grant, Plugin, Role, Setup};
-use bus::ruleset::Diagnostic;
+use bus::ruleset::{Code, Diagnostic};
 use serde::Serialize;
 
 use super::cases::{self, Case};
@@ -148,7 +148,8 @@ impl Run {
         let message = failure.as_deref().unwrap_or_default();
         let message = format!("`{}` failed: {message}", case.name);
         let place = place.unwrap_or_else(|| case.place.case.clone());
-        let diagnostic = at(shown, text, place, [message, String::new(), String::new()]);
+        let found = at(shown, text, place, [message, String::new(), String::new()]);
+        let diagnostic = Diagnostic { code: Code::TestFailed, page: cases::PAGE, ..found };
         let outcome = CaseOutcome {
             file: shown.to_owned(),
             line: diagnostic.line,
