@@ -27,6 +27,7 @@ mod attributes;
 mod batch;
 mod beside;
 mod clock;
+mod compare;
 mod core;
 mod dispatch;
 mod door;
@@ -66,6 +67,7 @@ pub use archives::{
 };
 pub use beside::Verdicts;
 pub use clock::Clock;
+pub use compare::{CompareError, CompareRules, ComparedRules, Watch};
 pub use door::{Deduplication, DeduplicationStatus};
 pub use folder::verify_state;
 pub use ingest::{IngestError, Refusal, Taken};

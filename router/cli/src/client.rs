@@ -127,6 +127,39 @@ impl Client {
         })
     }
 
+    /// Sends JSON, and hands on each line of the answer as it comes.
+    pub(crate) fn post_for_lines(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+        mut line: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let request = self.request(Method::POST, path, Some(body.to_string().into()))?;
+        let silent = |_elapsed| self.silent(ANSWER_WAIT_MAX);
+        self.runtime.block_on(async {
+            let answering = tokio::time::timeout(ANSWER_WAIT_MAX, self.pool.request(request));
+            let response =
+                answering.await.map_err(silent)?.map_err(|error| self.unreachable(&error))?;
+            let status = response.status().as_u16();
+            let is_good = (200..300).contains(&status);
+            let mut body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
+            let mut held: Vec<u8> = Vec::new();
+            while let Some(frame) =
+                tokio::time::timeout(ANSWER_WAIT_MAX, body.frame()).await.map_err(silent)?
+            {
+                let frame = frame.map_err(|error| broken_off(path, &error))?;
+                let Ok(piece) = frame.into_data() else { continue };
+                held.extend_from_slice(&piece);
+                while let Some(end) = held.iter().position(|byte| is_good && *byte == b'\n') {
+                    let rest = held.split_off(end + 1);
+                    line(&held)?;
+                    held = rest;
+                }
+            }
+            if is_good { Ok(()) } else { Err(Problem::read(status, &held).failure()) }
+        })
+    }
+
     pub(crate) fn post<T: DeserializeOwned>(
         &self,
         path: &str,

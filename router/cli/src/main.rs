@@ -65,6 +65,7 @@ enum Verb {
     Send(verbs::send::Arguments),
     Check(verbs::check::Arguments),
     Test(verbs::test::Arguments),
+    Diff(verbs::diff::Arguments),
     #[command(subcommand)]
     Replay(verbs::replay::Verb),
     #[command(subcommand)]
@@ -115,6 +116,7 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Send(arguments) => verbs::send::run(&arguments),
         Verb::Check(arguments) => verbs::check::run(&arguments),
         Verb::Test(arguments) => verbs::test::run(&arguments),
+        Verb::Diff(arguments) => verbs::diff::run(&arguments),
         Verb::Replay(verb) => verbs::replay::run(&verb),
         Verb::Archive(verb) => verbs::archive::run(&verb),
         Verb::Dlq(verb) => verbs::dlq::run(&verb),

@@ -149,6 +149,17 @@ fn is_color_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// A line on standard error that the next one takes the place of; an empty one leaves nothing. Only for a screen.
+pub(crate) fn progress(text: &str) {
+    let mut screen = io::stderr().lock();
+    write!(screen, "\r\u{1b}[K{text}").and_then(|()| screen.flush()).ok();
+}
+
+/// Whether somebody looks at standard error.
+pub(crate) fn has_screen() -> bool {
+    io::stderr().is_terminal()
+}
+
 /// `1 rule`, `2 rules`.
 pub(crate) fn count(number: impl Display, what: &str) -> String {
     let number = number.to_string();

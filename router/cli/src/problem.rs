@@ -46,9 +46,10 @@ impl Problem {
         problem
     }
 
-    /// What the command ends with. A plugin that is refused is broken as a file is that one looks at.
+    /// What the command ends with. Rules or a plugin that are refused are broken as a file is that one looks at.
     pub(crate) fn failure(&self) -> Failure {
-        let is_broken = self.kind == "/problems/plugin-refused";
+        let broken = ["/problems/plugin-refused", "/problems/rules-refused"];
+        let is_broken = broken.contains(&self.kind.as_str());
         let exit = if is_broken { Exit::BadConfiguration } else { Exit::Failed };
         Failure { exit, message: self.summary() }
     }

@@ -60,5 +60,5 @@ pub use imports::state::{StateAccess, StateError};
 pub use measure::{Spent, measured};
 pub use options::{Limits, Options};
 pub use plugin::{CodeFrom, Info, LoadError, Loading, Plugin};
-pub use queue::{Admission, Done, Queue, QueueOptions, Usage, turn_is_over};
+pub use queue::{Admission, Done, Queue, QueueOptions, Usage, step_back, turn_is_over};
 pub use tally::Tally;

@@ -20,6 +20,7 @@
 //! - Environment, clocks, WebAssembly: they come in as [`Values`], times and [`Plugins`].
 
 mod code;
+pub mod compare;
 mod diagnostic;
 mod excerpt;
 mod flow;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use event::Event;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::flow::OrderBy;
 
@@ -50,6 +51,16 @@ impl<'a> PluginUse<'a> {
             shadow: None,
             canary: None,
         }
+    }
+
+    /// Of what is wanted, wherever the step stands: SHA-256, since a configuration may hold a secret.
+    pub(crate) fn digest(&self) -> String {
+        let Self { name, place: _, config_json, grants, isolation, shadow, canary } = self;
+        let canary = canary
+            .as_ref()
+            .map(|canary| (&canary.plugin, canary.share, canary.by.as_ref().map(OrderBy::path)));
+        let said = format!("{:?}", (name, config_json, grants, isolation, shadow, canary));
+        Sha256::digest(said).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

@@ -28,6 +28,7 @@ pub mod offline;
 mod plugins;
 mod reload;
 mod run;
+mod trial;
 mod values;
 mod watch;
 

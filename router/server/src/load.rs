@@ -114,6 +114,22 @@ impl Source {
         Outcome { compiled, values_from: values.into_digests() }
     }
 
+    /// Compiles rules that somebody has sent, with the plugins of `shelf`. They are no reload: nothing is carried over.
+    pub(crate) fn compile_sent(
+        &self,
+        rules: Vec<SourceFile>,
+        shelf: Option<&Shelf>,
+        running: &RuleSet,
+    ) -> Result<Compiled, Rejection> {
+        let looked_in = self.folders.plugins.display().to_string();
+        let none =
+            || Shelf::load(&self.host, (self.setup.clone(), &self.verdicts), &looked_in, &[], None);
+        let shelf = shelf.map_or_else(none, |shelf| shelf.with(&[], None));
+        let content = Content { rules, plugins: Vec::new(), problems: Vec::new(), digest: [0; 32] };
+        let running = Running { rules: Some(running), ..Running::default() };
+        self.compile_with(Arc::new(shelf), content, &running).compiled
+    }
+
     /// Compiles what may take the place of `running`, and runs the inline tests.
     pub(crate) fn load(&self, content: Content, running: Running<'_>) -> Outcome {
         let files = content.plugins.iter();

@@ -5,6 +5,7 @@
 //! - Opinions of its own: rules are read, compiled and tested by the code that `serve` runs.
 
 mod bench;
+mod diff;
 mod explain;
 pub mod journal;
 mod patterns;
@@ -22,6 +23,7 @@ use crate::{folder, load};
 
 pub use bench::{BenchError, BenchReport, bench_match};
 pub use bus::ruleset::pattern::explain as explanation;
+pub use diff::{DiffError, Folders, RuleFiles, diff_folders, rule_files};
 pub use explain::{ExplainError, NamedText, NearestReport, pattern_explain, pattern_nearest};
 pub use patterns::{MatchError, Named, pattern_check, pattern_match};
 

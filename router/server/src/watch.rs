@@ -33,6 +33,7 @@ use tracing::{debug, error, info, warn};
 use crate::config;
 use crate::folder::Folders;
 use crate::health::Health;
+use crate::http::App;
 use crate::load::{Compiled, Outcome, Rejection, Running, Source, Texts};
 use crate::plugins::intake::{self, Asked, Refusal, Taken, Tried};
 use crate::plugins::lines::Lines;
@@ -101,6 +102,8 @@ pub(crate) struct Reloader {
     pub(crate) in_service: Option<[u8; 32]>,
     pub(crate) versions: Versions,
     pub(crate) lines: Arc<Lines>,
+    /// What is compiled beside them has their plugins.
+    pub(crate) app: Arc<App>,
     /// Changes of plugins that somebody sends.
     pub(crate) asked: mpsc::Receiver<Asked>,
     /// Listening before the router is announced: until then a SIGHUP ends the process.
@@ -281,6 +284,7 @@ impl Reloader {
         }
         let listing = shelf.listing();
         let generation = self.board.swapped(&digest, count, listing.clone(), self.clock.now());
+        self.app.trial.runs_with(Some(Arc::clone(&shelf)));
         (self.shelf, self.texts, self.in_service) = (Some(shelf), Some(texts), in_service);
         info!(generation, rules = count, "rules swapped");
         tell(&warnings);

@@ -15,6 +15,7 @@ mod console;
 mod counting;
 mod damage;
 mod determinism;
+mod diff;
 mod examples;
 mod figures;
 mod full_disk;

@@ -10,7 +10,7 @@
 //! - Records come in the order of the journal, each once, and are no others than those of the span.
 //! - A sealed block is read only if it may hold an event that the replay's pattern and the rule want.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use event::Timestamp;
@@ -75,6 +75,28 @@ impl Source {
         }
     }
 
+    /// What was taken in between two times; of a bus, whoever reads it knows where that lies.
+    pub(crate) fn between(
+        bus: &str,
+        archive: Option<Arc<Archive>>,
+        (since, until): (Option<Timestamp>, Option<Timestamp>),
+        pattern: Option<Selection>,
+    ) -> Self {
+        let since = since.unwrap_or(Timestamp::from_millis(i64::MIN));
+        Self { bus: bus.into(), archive, since, until, pattern }
+    }
+
+    /// The times that an archive is asked for; all of them where a bus is read.
+    pub(crate) fn times(&self) -> RangeInclusive<i64> {
+        match self.archive {
+            Some(_) => {
+                let last = self.until.map_or(i64::MAX, |until| until.as_millis().saturating_sub(1));
+                self.since.as_millis()..=last
+            }
+            None => i64::MIN..=i64::MAX,
+        }
+    }
+
     /// The archive it reads, if it reads one.
     pub(crate) fn archive(&self) -> Option<Arc<str>> {
         self.archive.as_ref().map(|archive| Arc::clone(&archive.name))
@@ -82,7 +104,7 @@ impl Source {
 
     /// Events between two offsets that cannot be read, as far as that is known: the sealed blocks that
     /// hold them are damaged.
-    pub(super) fn damaged(&self, journal: &Journal, span: Range<Offset>) -> u64 {
+    pub(crate) fn damaged(&self, journal: &Journal, span: Range<Offset>) -> u64 {
         match &self.archive {
             Some(archive) => {
                 let chain = journal.archive(&archive.name);
@@ -107,11 +129,16 @@ impl Source {
         self.read_with(journal, from, None)
     }
 
-    fn read_with(&self, journal: &Journal, from: Offset, filter: Option<Filter>) -> Past {
+    /// With a filter of the caller's own.
+    pub(crate) fn read_with(
+        &self,
+        journal: &Journal,
+        from: Offset,
+        filter: Option<Filter>,
+    ) -> Past {
         let chain = self.archive.as_ref().and_then(|archive| journal.archive(&archive.name));
         let chain = chain.map(|chain| {
-            let last = self.until.map_or(i64::MAX, |until| until.as_millis().saturating_sub(1));
-            let cursor = chain.read(from).between(self.since.as_millis()..=last).skip_damaged();
+            let cursor = chain.read(from).between(self.times()).skip_damaged();
             match &filter {
                 Some(filter) => cursor.skipping(Arc::clone(filter)),
                 None => cursor,

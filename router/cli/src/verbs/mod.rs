@@ -4,6 +4,7 @@ pub(crate) mod archive;
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod dev;
+pub(crate) mod diff;
 pub(crate) mod dlq;
 pub(crate) mod event;
 pub(crate) mod events;

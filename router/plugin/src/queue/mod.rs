@@ -23,6 +23,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub(crate) use crew::Crew;
+pub use nice::step_back;
 use schedule::QueueId;
 pub use turn::turn_is_over;
 use work::{Job, Work};

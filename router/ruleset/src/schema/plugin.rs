@@ -42,7 +42,7 @@ impl Reading<'_> {
             return None; // Such a use was never meant.
         }
         match self.context.plugins.prepare(&wanted) {
-            Ok(step) => Some(Step::Plugin { name: name.to_owned(), step }),
+            Ok(step) => Some(Step::Plugin { name: name.to_owned(), step, digest: wanted.digest() }),
             Err(error) => {
                 self.unprepared(step, &wanted, &error);
                 None

@@ -21,7 +21,7 @@ fn plugin<F>(name: &str, call: F) -> Step
 where
     F: Fn(&StepInput<'_>) -> Result<Vec<StepOutput>, StepError> + Send + Sync + 'static,
 {
-    Step::Plugin { name: name.to_owned(), step: Arc::new(Made(call)) }
+    Step::Plugin { name: name.to_owned(), step: Arc::new(Made(call)), digest: String::new() }
 }
 
 fn output(body: &str, attributes: &[(&str, &str)]) -> StepOutput {
@@ -341,7 +341,11 @@ fn telling(calls: &Arc<std::sync::Mutex<Vec<usize>>>) -> Step {
             inputs.iter().map(one).collect()
         }
     }
-    Step::Plugin { name: "telling".to_owned(), step: Arc::new(Telling(Arc::clone(calls))) }
+    Step::Plugin {
+        name: "telling".to_owned(),
+        step: Arc::new(Telling(Arc::clone(calls))),
+        digest: String::new(),
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Rule files from the outside: read by the same function that the server calls.
 
 mod broken;
+mod compared;
 mod documents;
 mod doubles;
 mod hostile;

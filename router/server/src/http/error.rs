@@ -46,6 +46,7 @@ pub(crate) enum Kind {
     Unauthorized,
     Forbidden,
     PluginRefused,
+    RulesRefused,
     Overloaded,
     Unavailable,
     NotReady,
@@ -83,7 +84,9 @@ impl Kind {
             | Self::BadParameter
             | Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Conflict => StatusCode::CONFLICT,
-            Self::KeyReused | Self::PluginRefused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::KeyReused | Self::PluginRefused | Self::RulesRefused => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Overloaded | Self::Unavailable | Self::NotReady => {
@@ -117,6 +120,7 @@ impl Kind {
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::PluginRefused => "plugin-refused",
+            Self::RulesRefused => "rules-refused",
             Self::Overloaded => "overloaded",
             Self::Unavailable => "unavailable",
             Self::NotReady => "not-ready",
@@ -147,6 +151,7 @@ impl Kind {
             Self::Unauthorized => "Unauthorized",
             Self::Forbidden => "Forbidden",
             Self::PluginRefused => "Plugin refused",
+            Self::RulesRefused => "Rules refused",
             Self::Overloaded => "Overloaded",
             Self::Unavailable => "Unavailable",
             Self::NotReady => "Not ready",
@@ -177,6 +182,12 @@ impl Problem {
         let detail = format!("{}; nothing was changed", rejection.message);
         let diagnostics = Some((rejection.diagnostics.clone(), rejection.render(false)));
         Self { diagnostics, ..Kind::PluginRefused.problem(detail) }
+    }
+
+    /// Rules that were sent do not compile.
+    pub(crate) fn rules_refused(rejection: &Rejection) -> Self {
+        let diagnostics = Some((rejection.diagnostics.clone(), rejection.render(false)));
+        Self { diagnostics, ..Kind::RulesRefused.problem(rejection.message.clone()) }
     }
 
     /// The only event of a request was refused.

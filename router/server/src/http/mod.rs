@@ -41,6 +41,7 @@ use crate::config;
 use crate::metrics::Metrics;
 use crate::plugins::Desk;
 use crate::reload::Board;
+use crate::trial::Trial;
 
 pub(crate) use body::Budget;
 use error::{Kind, Problem};
@@ -62,6 +63,7 @@ pub(crate) struct App {
     pub(crate) budget: Budget,
     pub(crate) started_at: Timestamp,
     pub(crate) desk: Desk,
+    pub(crate) trial: Trial,
 }
 
 impl App {
@@ -116,6 +118,7 @@ fn routes(app: Arc<App>) -> axum::Router {
         .route("/api/v1/events/{id}", get(api::events::event))
         .route("/api/v1/status", get(api::status::status))
         .route("/api/v1/rules", get(api::rules::rules))
+        .route("/api/v1/rules/diff", post(api::rules_diff::diff))
         .route("/api/v1/plugins", get(api::plugin_list::plugins))
         .route("/api/v1/plugins/{name}", put(api::plugins::put).delete(api::plugins::remove))
         .route("/api/v1/plugins/{name}/versions", get(api::plugins::versions))

@@ -190,7 +190,7 @@ pub(crate) fn try_change(
 /// The rules with a step of this plugin, or with one that it runs beside, as a shadow or a canary.
 pub(crate) fn users<'a>(rules: &'a RuleSet, name: &str) -> Vec<&'a Rule> {
     let uses = |step: &Step| match step {
-        Step::Plugin { name: used, step } => {
+        Step::Plugin { name: used, step, .. } => {
             used == name || step.beside().is_some_and(|beside| beside.plugin == name)
         }
         Step::Input(_) => false,

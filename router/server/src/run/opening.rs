@@ -31,6 +31,7 @@ use crate::metrics::{Metrics, PluginFigures};
 use crate::plugins::Desk;
 use crate::plugins::intake::Asked;
 use crate::reload::{Board, Generation};
+use crate::trial::Trial;
 use crate::watch::{Hangups, Reloader, reject};
 
 /// What is ready before anything is open.
@@ -97,7 +98,8 @@ impl Plan {
             warn!(%address, "anybody who reaches this address can send events and read them: this version has no authentication");
         }
         let board = Arc::new(Board::new(clock.now()));
-        let app = app(&config, waiting.router(), &clock, &board, desk);
+        let trial = Trial::new(source.clone());
+        let app = app(&config, waiting.router(), (&clock, &board), desk, trial);
         let doors = Doors { app, listener: Some(listener), stopped, accepting: JoinSet::new() };
         Ok(Opening { address, config, clock, source, asked, stop, waiting, doors })
     }
@@ -139,6 +141,7 @@ impl Opening {
         } else if rules.rules().is_empty() {
             warn!(folder = %config.rules_dir.display(), "there are no rules: events are kept and go nowhere");
         }
+        app.trial.runs_with(shelf.clone());
         let reloader = Reloader {
             source,
             router: router.clone(),
@@ -151,6 +154,7 @@ impl Opening {
             seen,
             versions,
             lines: Arc::clone(&app.desk.lines),
+            app: Arc::clone(&app),
             asked,
             hangups: Hangups::listen(),
         };
@@ -198,9 +202,9 @@ impl Doors {
 fn app(
     config: &Config,
     router: &Router,
-    clock: &Arc<dyn Clock>,
-    board: &Arc<Board>,
+    (clock, board): (&Arc<dyn Clock>, &Arc<Board>),
     desk: Desk,
+    trial: Trial,
 ) -> Arc<App> {
     let plugins = PluginFigures { own: Arc::clone(&desk.figures), host: desk.host.clone() };
     Arc::new(App {
@@ -213,6 +217,7 @@ fn app(
         budget: Budget::new(config.limits.bodies_bytes),
         started_at: clock.now(),
         desk,
+        trial,
     })
 }
 

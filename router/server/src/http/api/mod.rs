@@ -7,6 +7,7 @@ pub(super) mod plugin_list;
 pub(super) mod plugins;
 pub(super) mod replays;
 pub(super) mod rules;
+pub(super) mod rules_diff;
 pub(super) mod status;
 pub(super) mod subscriptions;
 
@@ -80,16 +81,29 @@ fn query_mistake(text: &str) -> String {
 
 /// Reads a body of JSON, whatever its content type says.
 async fn body<T: DeserializeOwned>(app: &App, request: Request) -> Result<T, Problem> {
+    body_within(app, request, BODY_BYTES_MAX).await
+}
+
+/// As [`body`], of up to so many bytes.
+async fn body_within<T: DeserializeOwned>(
+    app: &App,
+    request: Request,
+    bytes_max: usize,
+) -> Result<T, Problem> {
     let (head, mut body) = request.into_parts();
-    let read = read(app, &mut body).await;
+    let bounds = Bounds { bytes_max, time_max: app.body_time };
+    let read = read(app, &mut body, bounds).await;
     if read.is_err() {
         drain(&mut body, &head.headers).await;
     }
     read
 }
 
-async fn read<T: DeserializeOwned>(app: &App, body: &mut Body) -> Result<T, Problem> {
-    let bounds = Bounds { bytes_max: BODY_BYTES_MAX, time_max: app.body_time };
+async fn read<T: DeserializeOwned>(
+    app: &App,
+    body: &mut Body,
+    bounds: Bounds,
+) -> Result<T, Problem> {
     let held = app.budget.read(body, bounds).await?;
     serde_json::from_slice(&held.bytes).map_err(|error| {
         let kind = if error.is_data() { Kind::BadRequest } else { Kind::MalformedBody };
