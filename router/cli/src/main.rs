@@ -66,6 +66,7 @@ enum Verb {
     Check(verbs::check::Arguments),
     Test(verbs::test::Arguments),
     Diff(verbs::diff::Arguments),
+    Reload(verbs::reload::Arguments),
     #[command(subcommand)]
     Replay(verbs::replay::Verb),
     #[command(subcommand)]
@@ -117,6 +118,7 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Check(arguments) => verbs::check::run(&arguments),
         Verb::Test(arguments) => verbs::test::run(&arguments),
         Verb::Diff(arguments) => verbs::diff::run(&arguments),
+        Verb::Reload(arguments) => verbs::reload::run(&arguments),
         Verb::Replay(verb) => verbs::replay::run(&verb),
         Verb::Archive(verb) => verbs::archive::run(&verb),
         Verb::Dlq(verb) => verbs::dlq::run(&verb),

@@ -16,6 +16,7 @@
 //!
 //! - How matching, delivery, the journal and plugins work: `bus` and what is below it.
 
+mod asked;
 mod clock;
 mod config;
 mod folder;
@@ -25,6 +26,7 @@ mod load;
 mod log;
 mod metrics;
 pub mod offline;
+mod owed;
 mod plugins;
 mod reload;
 mod run;

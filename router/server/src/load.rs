@@ -10,10 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bus::plugin::{self, Host};
-use bus::ruleset::{self, Diagnostic, Loaded, RuleSet, SourceFile, TestReport};
+use bus::ruleset::{self, Diagnostic, Loaded, RuleSet, Severity, SourceFile, TestReport};
 use bus::{PluginFile, Shelf, Verdicts};
 use sha2::{Digest as _, Sha256};
 
+use crate::config::Tests;
 use crate::folder::{Content, FolderError, Folders, whole_file};
 use crate::plugins::versions::hex;
 use crate::values::{Digests, SystemValues};
@@ -29,6 +30,8 @@ pub(crate) struct Source {
     pub(crate) host: Host,
     /// On canaries, of this process and of those before.
     pub(crate) verdicts: Arc<Verdicts>,
+    /// What the rules' own tests are for.
+    pub(crate) tests: Tests,
 }
 
 /// What runs at this moment; nothing at the start.
@@ -47,6 +50,8 @@ pub(crate) struct Compiled {
     /// The plugins' files that were loaded for it.
     pub(crate) plugins: Arc<Vec<PluginFile>>,
     pub(crate) files: usize,
+    /// How many of the rules' own tests have run.
+    pub(crate) tests: usize,
     pub(crate) texts: Texts,
     /// What is odd about them, and no reason not to run them.
     pub(crate) warnings: Vec<Diagnostic>,
@@ -103,7 +108,7 @@ impl Source {
         let compiled = match loaded {
             Ok(Loaded { rules, warnings }) if content.problems.is_empty() => {
                 let (rules, plugins) = (Arc::new(rules), Arc::new(content.plugins));
-                Ok(Compiled { rules, shelf, plugins, files, texts, warnings })
+                Ok(Compiled { rules, shelf, plugins, files, tests: 0, texts, warnings })
             }
             loaded => {
                 let mut diagnostics = content.problems;
@@ -136,7 +141,7 @@ impl Source {
         let plugins: BTreeMap<String, String> =
             files.map(|file| (file.name.clone(), hex(&Sha256::digest(&file.bytes)))).collect();
         let Outcome { compiled, values_from } =
-            Self::tested(self.compile(content, &running), running);
+            self.tested(self.compile(content, &running), running);
         let compiled = compiled.map_err(|rejection| Rejection { plugins, ..rejection });
         Outcome { compiled, values_from }
     }
@@ -153,17 +158,27 @@ impl Source {
         let shelf = Arc::new(shelf.with(&plugins, gone));
         let (rules, problems) = (texts.files(), Vec::new());
         let content = Content { rules, plugins, problems, digest: [0; 32] };
-        Some(Self::tested(self.compile_with(shelf, content, &running), running))
+        Some(self.tested(self.compile_with(shelf, content, &running), running))
     }
 
-    fn tested(mut outcome: Outcome, running: Running<'_>) -> Outcome {
+    fn tested(&self, mut outcome: Outcome, running: Running<'_>) -> Outcome {
         outcome.compiled = outcome.compiled.and_then(|compiled| {
             let emptied = running.rules.map_or_else(Vec::new, |rules| compiled.emptied(rules));
             if !emptied.is_empty() {
                 return Err(Rejection::broken(emptied, compiled.files, compiled.texts));
             }
+            if self.tests == Tests::Off {
+                return Ok(compiled);
+            }
             let report = compiled.rules.test();
-            if report.failures.is_empty() { Ok(compiled) } else { Err(compiled.untested(report)) }
+            let tests = report.passed + report.failures.len();
+            if report.failures.is_empty() || self.tests == Tests::Warned {
+                let unmet = report.failures.into_iter();
+                let unmet = unmet.map(|one| Diagnostic { severity: Severity::Warning, ..one });
+                let warnings = compiled.warnings.into_iter().chain(unmet).collect();
+                return Ok(Compiled { tests, warnings, ..compiled });
+            }
+            Err(compiled.untested(report))
         });
         outcome
     }

@@ -46,10 +46,10 @@ mod name {
     pub(super) const INGEST_SECONDS: &str = "ingest_seconds";
     pub(super) const CONNECTIONS: &str = "connections";
 
-    pub(super) const RELOAD_GENERATION: &str = "reload_generation";
-    pub(super) const RELOADS: &str = "reloads";
-    pub(super) const RELOAD_SUCCEEDED: &str = "reload_last_succeeded";
-    pub(super) const RELOAD_TIME: &str = "reload_last_success_timestamp_seconds";
+    pub(super) const RELOAD_GENERATION: &str = "config_generation";
+    pub(super) const RELOADS: &str = "config_reloads";
+    pub(super) const RELOAD_SUCCEEDED: &str = "config_last_reload_successful";
+    pub(super) const RELOAD_TIME: &str = "config_last_reload_success_timestamp_seconds";
     pub(super) const RULES: &str = "rules";
 
     pub(super) const JOURNAL_NEXT_OFFSET: &str = "journal_next_offset";

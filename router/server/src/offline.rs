@@ -140,6 +140,7 @@ fn compile(
         setup: plugin::Setup { limits: plugin_limits(&config.plugin), ..plugin::Setup::default() },
         host,
         verdicts: std::sync::Arc::default(),
+        tests: config.reload.tests,
     };
     let content =
         source.folders.read().map_err(|error| Stopped::Rejected(Rejection::folder(&error)))?;

@@ -30,12 +30,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, error, info, warn};
 
+use crate::asked::{Asked, ReloadError, Reloaded};
 use crate::config;
-use crate::folder::Folders;
+use crate::folder::{Content, FolderError, Folders};
 use crate::health::Health;
 use crate::http::App;
 use crate::load::{Compiled, Outcome, Rejection, Running, Source, Texts};
-use crate::plugins::intake::{self, Asked, Refusal, Taken, Tried};
+use crate::owed::{Owed, Removed};
+use crate::plugins::intake::{self, Change, Refusal, Taken, Tried};
 use crate::plugins::lines::Lines;
 use crate::plugins::versions::Versions;
 use crate::reload::{Board, LastError};
@@ -43,6 +45,11 @@ use crate::values::{self, Digests};
 
 /// How many quiet times in a row may be disturbed before the folders are read all the same.
 const DISTURBED_MAX: usize = 10;
+/// Folders that change while they are read are read again, so often at most.
+const READS_MAX: usize = 5;
+/// Every so many polls compare what the files hold, whatever their times and sizes say: some file systems keep
+/// times too coarse to tell two writes apart, and some report old ones.
+const POLLS_PER_HASH: u32 = 15;
 
 /// What was found in the folders the last time somebody looked.
 #[derive(Clone, Debug)]
@@ -62,9 +69,7 @@ pub(crate) struct Look {
 /// Reads the folders, and loads the rules if something differs from `before`; without `before`, in any case.
 pub(crate) fn look(source: &Source, running: Running<'_>, before: Option<&Seen>) -> Look {
     let values_from = before.map_or_else(Digests::new, |before| before.values_from.clone());
-    // The stamp comes before the reading: a change meanwhile is then seen by the next look.
-    let stamp = source.folders.stamp(values_from.keys());
-    let read = source.folders.read();
+    let (stamp, read) = read(source, &values_from);
     let digest = match &read {
         Ok(content) => content.digest,
         Err(error) => Sha256::digest(error.to_string()).into(),
@@ -83,6 +88,21 @@ pub(crate) fn look(source: &Source, running: Running<'_>, before: Option<&Seen>)
             Look { seen: Seen { stamp, digest, values_from }, outcome: Some(Err(rejection)) }
         }
     }
+}
+
+/// The folders as they are at one moment: what a swap of links puts there at once is never read half and half. The
+/// stamp comes before the reading, so that a change after it is seen by the next look.
+fn read(source: &Source, values_from: &Digests) -> (u64, Result<Content, FolderError>) {
+    let mut stamp = source.folders.stamp(values_from.keys());
+    for _ in 1..READS_MAX {
+        let read = source.folders.read();
+        let after = source.folders.stamp(values_from.keys());
+        if after == stamp {
+            return (stamp, read);
+        }
+        stamp = after;
+    }
+    (stamp, source.folders.read())
 }
 
 /// Replaces the rules of a router when what they are made of changes.
@@ -104,7 +124,7 @@ pub(crate) struct Reloader {
     pub(crate) lines: Arc<Lines>,
     /// What is compiled beside them has their plugins.
     pub(crate) app: Arc<App>,
-    /// Changes of plugins that somebody sends.
+    /// What somebody sends, or wants now.
     pub(crate) asked: mpsc::Receiver<Asked>,
     /// Listening before the router is announced: until then a SIGHUP ends the process.
     pub(crate) hangups: Hangups,
@@ -119,14 +139,23 @@ enum Cause {
     Asked,
 }
 
+/// A new generation runs.
+struct Swapped {
+    generation: u64,
+    /// What lost its rule by it, and is owed something.
+    removed: Vec<Owed>,
+}
+
 impl Reloader {
     /// Runs until told to stop.
     pub(crate) async fn run(mut self, settings: config::Reload, mut stop: watch::Receiver<bool>) {
         let (tell, mut changes) = mpsc::channel(1);
         let mut eyes = Eyes::open(&self.source.folders, &tell);
-        let mut poll = tokio::time::interval(settings.poll);
+        let first = tokio::time::Instant::now() + settings.poll;
+        let mut poll = tokio::time::interval_at(first, settings.poll);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut health = Health::default();
+        let mut polls_to_hash = POLLS_PER_HASH;
         let versions = self.versions.clone();
         let sweeping = tokio::task::spawn_blocking(move || versions.sweep());
         if let Err(error) = sweeping.await.expect("a panic ends the process") {
@@ -140,26 +169,32 @@ impl Reloader {
                 Some(()) = changes.recv() => Cause::Notified,
                 () = self.hangups.next() => Cause::Asked,
                 Some(asked) = self.asked.recv() => {
-                    self.change(asked).await;
+                    self.answer(asked).await;
                     continue;
                 }
                 _ = poll.tick() => Cause::Polled,
             };
             health.look(self.router.ready()).tell();
-            let is_due = cause != Cause::Polled || self.has_new_stamp().await;
-            if is_due && cause != Cause::Asked {
+            let is_new = cause != Cause::Polled || self.has_new_stamp().await;
+            if is_new && cause != Cause::Asked {
                 quiet(&mut changes, settings.debounce).await;
             }
-            let has_changed = is_due && self.turn(cause).await;
+            polls_to_hash = polls_to_hash.saturating_sub(1);
+            if is_new || polls_to_hash == 0 {
+                // What was written while we read may have the times of what was read: the next poll compares.
+                polls_to_hash = if is_new { 1 } else { POLLS_PER_HASH };
+                // What goes wrong is logged and on the board.
+                drop(self.turn(cause).await);
+            }
             // A folder that came back is another one; the old eyes look at what is gone.
-            if has_changed || !eyes.are_open() {
+            if is_new || !eyes.are_open() {
                 eyes = Eyes::open(&self.source.folders, &tell);
             }
         }
     }
 
-    /// Looks, and does what follows from it. Returns whether something had changed.
-    async fn turn(&mut self, cause: Cause) -> bool {
+    /// Looks, and does what follows from it. None when nothing had changed.
+    async fn turn(&mut self, cause: Cause) -> Option<Result<Reloaded, ReloadError>> {
         let (source, before) = (self.source.clone(), self.seen.clone());
         let (rules, shelf, texts) = self.running();
         let looking = tokio::task::spawn_blocking(move || {
@@ -174,14 +209,30 @@ impl Reloader {
         let digest = seen.digest;
         self.seen = seen;
         match outcome {
-            None => debug!("folders looked at, content unchanged"),
-            Some(Ok(compiled)) => {
-                // What goes wrong is logged and on the board.
-                drop(self.swap(compiled, Some(digest)).await);
+            None => {
+                debug!("folders looked at, content unchanged");
+                None
             }
-            Some(Err(rejection)) => self.reject(&rejection),
+            Some(Ok(compiled)) => {
+                let is_new = self.in_service != Some(digest);
+                let (rules, files, tests) =
+                    (compiled.rules.rules().len(), compiled.files, compiled.tests);
+                let swapped = self.swap(compiled, Some(digest)).await;
+                let reloaded = swapped.map(|Swapped { generation, removed }| Reloaded {
+                    generation,
+                    is_new,
+                    rules,
+                    files,
+                    tests,
+                    removed,
+                });
+                Some(reloaded.map_err(ReloadError::NotSwapped))
+            }
+            Some(Err(rejection)) => {
+                self.reject(&rejection);
+                Some(Err(ReloadError::Rejected(rejection)))
+            }
         }
-        true
     }
 
     async fn has_new_stamp(&self) -> bool {
@@ -192,8 +243,19 @@ impl Reloader {
         looking.await.expect("a panic ends the process")
     }
 
+    async fn answer(&mut self, asked: Asked) {
+        // Where nobody waits any more, what was done stays done.
+        match asked {
+            Asked::Plugin { change, answer } => drop(answer.send(self.change(change).await)),
+            Asked::Reload { answer } => {
+                let turned = self.turn(Cause::Asked).await;
+                drop(answer.send(turned.expect("a look without a before has an outcome")));
+            }
+        }
+    }
+
     /// Tries a change of the plugins, and takes it into service.
-    async fn change(&mut self, Asked { change, answer }: Asked) {
+    async fn change(&mut self, change: Change) -> Result<Taken, Refusal> {
         let source = self.source.clone();
         let (rules, shelf, texts) = self.running();
         let trying = tokio::task::spawn_blocking(move || {
@@ -208,8 +270,7 @@ impl Reloader {
         if let Err(refusal) = &taken {
             info!(%refusal, "change of a plugin refused");
         }
-        // Nobody waits any more: what was done stays done.
-        drop(answer.send(taken));
+        taken
     }
 
     async fn take(&mut self, tried: Tried) -> Result<Taken, Refusal> {
@@ -226,7 +287,7 @@ impl Reloader {
         let (seen, compiled) = (seen.clone(), tried.compiled.clone());
         let in_service = tried.broken.is_none().then_some(seen.digest);
         match self.swap(compiled, in_service).await {
-            Ok(generation) => {
+            Ok(Swapped { generation, .. }) => {
                 self.seen = seen;
                 if let Some(rejection) = &tried.broken {
                     self.reject(rejection);
@@ -265,10 +326,11 @@ impl Reloader {
         &mut self,
         compiled: Compiled,
         in_service: Option<[u8; 32]>,
-    ) -> Result<u64, String> {
+    ) -> Result<Swapped, String> {
         let warnings = compiled.warnings();
         let Compiled { rules, shelf, plugins, texts, .. } = compiled;
         let (digest, count) = (rules.digest().to_owned(), rules.rules().len());
+        let removed = Removed::now(&self.router);
         if let Err(error) = self.router.swap(rules).await {
             let message = error.to_string();
             let rendered = message.clone();
@@ -288,8 +350,10 @@ impl Reloader {
         (self.shelf, self.texts, self.in_service) = (Some(shelf), Some(texts), in_service);
         info!(generation, rules = count, "rules swapped");
         tell(&warnings);
+        let removed = removed.since(&self.router);
+        removed.iter().for_each(Owed::tell);
         self.note(listing, plugins).await;
-        Ok(generation)
+        Ok(Swapped { generation, removed })
     }
 
     fn reject(&self, rejection: &Rejection) {

@@ -33,6 +33,7 @@ mod replay;
 mod retry;
 mod secrets;
 mod stopping;
+mod storm;
 mod tidy;
 mod trail;
 mod uploads;

@@ -9,17 +9,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
-use std::net::SocketAddr;
-use std::sync::{Arc, Condvar, Mutex};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::harness::{Connection, Router, Scene, transformer};
+use crate::harness::{Allowance, Router, Scene, transformer};
 
 const REPLACEMENTS: usize = 12;
 const EVENTS_PER_VERSION: usize = 200;
-const BATCH: usize = 20;
 /// What a version's number is written with.
 const DIGITS: usize = 6;
 /// So many show what stays behind.
@@ -46,54 +43,6 @@ fn plugin(version: usize) -> Vec<u8> {
     transformer("", &data, &body)
 }
 
-/// How far the producer may go.
-#[derive(Default)]
-struct Allowance {
-    /// Events, and whether more will come.
-    state: Mutex<(usize, bool)>,
-    changed: Condvar,
-}
-
-impl Allowance {
-    fn give(&self, events: usize) {
-        self.state.lock().unwrap().0 += events;
-        self.changed.notify_all();
-    }
-
-    fn end(&self) {
-        self.state.lock().unwrap().1 = true;
-        self.changed.notify_all();
-    }
-
-    /// Waits until more than `sent` are allowed; false when it is over.
-    fn wait_beyond(&self, sent: usize) -> bool {
-        let state = self.state.lock().unwrap();
-        let is_used_up = |(events, is_over): &mut (usize, bool)| *events <= sent && !*is_over;
-        let state = self.changed.wait_while(state, is_used_up).unwrap();
-        state.0 > sent
-    }
-}
-
-/// Sends batches as far as it may; returns how many events were acknowledged.
-fn produce(address: SocketAddr, allowance: &Arc<Allowance>) -> JoinHandle<usize> {
-    let allowance = Arc::clone(allowance);
-    thread::spawn(move || {
-        let mut connection = Connection::open(address).unwrap();
-        let mut number = 0;
-        while allowance.wait_beyond(number) {
-            let event = |number| {
-                format!(
-                    "{{\"id\":\"{number}\",\"source\":\"load\",\"detail-type\":\"T\",\"detail\":{{}}}}\n"
-                )
-            };
-            let lines: String = (number..number + BATCH).map(event).collect();
-            let answer = connection.post("/events", "application/x-ndjson", lines.as_bytes());
-            number += answer.unwrap().ids().len();
-        }
-        number
-    })
-}
-
 /// Waits until the subscription has at most this many events left to look at.
 fn wait_for_lag(router: &Router, at_most: u64) {
     router.wait_for_status(|status| {
@@ -103,12 +52,6 @@ fn wait_for_lag(router: &Router, at_most: u64) {
         };
         !all.iter().any(is_owed)
     });
-}
-
-fn resident_bytes(router: &Router) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", router.process.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
 /// How many lines each event became, by id; every line is of one version alone.
@@ -139,7 +82,7 @@ fn a_plugin_replaced_under_load_loses_no_event_and_no_event_sees_half_a_version(
     );
     let router = scene.serve();
     let allowance = Arc::new(Allowance::default());
-    let producer = produce(router.address(), &allowance);
+    let producer = allowance.produce(router.address());
 
     let (mut seen, mut warm) = (0, None);
     let warm_at = replacements.div_ceil(4);
@@ -151,13 +94,13 @@ fn a_plugin_replaced_under_load_loses_no_event_and_no_event_sees_half_a_version(
         // Some are always on their way, and never so many that a lane forgets which version they met.
         wait_for_lag(&router, EVENTS_PER_VERSION as u64);
         if version == warm_at {
-            warm = Some(resident_bytes(&router));
+            warm = Some(router.resident_bytes());
         }
     }
     allowance.end();
     let sent = producer.join().unwrap();
     wait_for_lag(&router, 0);
-    let (warm, resident) = (warm.unwrap(), resident_bytes(&router));
+    let (warm, resident) = (warm.unwrap(), router.resident_bytes());
     assert_eq!(router.status()["last_error"], Value::Null);
     router.stop().expect(0);
 

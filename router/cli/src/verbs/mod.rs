@@ -11,6 +11,7 @@ pub(crate) mod events;
 pub(crate) mod journal;
 pub(crate) mod pattern;
 pub(crate) mod plugin;
+pub(crate) mod reload;
 pub(crate) mod replay;
 pub(crate) mod send;
 pub(crate) mod serve;

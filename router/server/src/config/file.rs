@@ -136,6 +136,15 @@ struct Plugin {
 struct Reload {
     poll_ms: Option<Spanned<u64>>,
     debounce_ms: Option<Spanned<u64>>,
+    tests: Option<Tests>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Tests {
+    Enforced,
+    Warned,
+    Off,
 }
 
 #[derive(Default, Deserialize)]
@@ -191,6 +200,11 @@ pub(super) fn parse(path: &str, text: &str, folder: &Path) -> Result<Config, Vec
     let reload = file.reload.unwrap_or_default();
     checks.ms("poll_ms", reload.poll_ms, 50..=600_000, &mut config.reload.poll);
     checks.ms("debounce_ms", reload.debounce_ms, 0..=10_000, &mut config.reload.debounce);
+    match reload.tests {
+        Some(Tests::Enforced) | None => (),
+        Some(Tests::Warned) => config.reload.tests = super::Tests::Warned,
+        Some(Tests::Off) => config.reload.tests = super::Tests::Off,
+    }
     let drain = file.shutdown.unwrap_or_default().drain_seconds;
     checks.seconds("drain_seconds", drain, 0..=3_600, &mut config.drain);
     let log = file.log.unwrap_or_default();

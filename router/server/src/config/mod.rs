@@ -172,6 +172,18 @@ pub(crate) struct Reload {
     pub(crate) poll: Duration,
     /// How long the folders must be quiet before they are read.
     pub(crate) debounce: Duration,
+    pub(crate) tests: Tests,
+}
+
+/// What the tests in the rule files are for, when rules are taken into service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tests {
+    /// Rules that fail them do not run.
+    Enforced,
+    /// What fails is told.
+    Warned,
+    /// They do not run.
+    Off,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -247,6 +259,7 @@ impl Default for Config {
             reload: Reload {
                 poll: Duration::from_millis(2_000),
                 debounce: Duration::from_millis(100),
+                tests: Tests::Enforced,
             },
             drain: Duration::from_secs(10),
             log: Log { format: LogFormat::Text, level: "info".to_owned() },

@@ -177,11 +177,11 @@ impl Problem {
         Self { entries: Some(entries), ..Kind::EventsRefused.problem(detail) }
     }
 
-    /// The rules do not run with what was sent.
-    pub(crate) fn rejected(rejection: &Rejection) -> Self {
+    /// The rules do not run with what was sent, or as they lie there.
+    pub(crate) fn rejected(kind: Kind, rejection: &Rejection) -> Self {
         let detail = format!("{}; nothing was changed", rejection.message);
         let diagnostics = Some((rejection.diagnostics.clone(), rejection.render(false)));
-        Self { diagnostics, ..Kind::PluginRefused.problem(detail) }
+        Self { diagnostics, ..kind.problem(detail) }
     }
 
     /// Rules that were sent do not compile.

@@ -119,6 +119,7 @@ fn routes(app: Arc<App>) -> axum::Router {
         .route("/api/v1/status", get(api::status::status))
         .route("/api/v1/rules", get(api::rules::rules))
         .route("/api/v1/rules/diff", post(api::rules_diff::diff))
+        .route("/api/v1/reload", post(api::reload::reload))
         .route("/api/v1/plugins", get(api::plugin_list::plugins))
         .route("/api/v1/plugins/{name}", put(api::plugins::put).delete(api::plugins::remove))
         .route("/api/v1/plugins/{name}/versions", get(api::plugins::versions))

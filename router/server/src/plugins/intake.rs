@@ -1,7 +1,7 @@
 //! A plugin that somebody sends: tried with the running rules, put into the folder, taken into service.
 //!
 //! ```text
-//! request ─▶ Intake ─▶ the reloader's own task ─▶ try: folder as it is + this file ─▶ rename ─▶ swap ─▶ answer
+//! the reloader's turn ─▶ try: folder as it is + this file ─▶ rename ─▶ swap ─▶ answer
 //! ```
 //!
 //! # Invariants
@@ -17,14 +17,10 @@ use std::path::PathBuf;
 use bus::PluginFile;
 use bus::ruleset::{Rule, RuleSet, Step};
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
 
 use super::versions::replace;
 use crate::load::{Compiled, Outcome, Rejection, Running, Source};
 use crate::watch::Seen;
-
-/// Requests that wait for their turn.
-const WAITING_MAX: usize = 16;
 
 pub(crate) enum Change {
     Put { name: String, bytes: Bytes },
@@ -67,30 +63,6 @@ pub(crate) enum Refusal {
 
     #[error("the router is stopping")]
     Stopping,
-}
-
-pub(crate) struct Asked {
-    pub(crate) change: Change,
-    pub(crate) answer: oneshot::Sender<Result<Taken, Refusal>>,
-}
-
-/// The way to the reloader.
-#[derive(Clone)]
-pub(crate) struct Intake(mpsc::Sender<Asked>);
-
-impl Intake {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Asked>) {
-        let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        (Self(sender), receiver)
-    }
-
-    /// Returns when the change is in service, or refused.
-    pub(crate) async fn ask(&self, change: Change) -> Result<Taken, Refusal> {
-        let (answer, answered) = oneshot::channel();
-        let sent = self.0.send(Asked { change, answer }).await;
-        sent.map_err(|_stopped| Refusal::Stopping)?;
-        answered.await.unwrap_or(Err(Refusal::Stopping))
-    }
 }
 
 /// A change that was tried and stands in the folder; what is left is the swap.

@@ -11,9 +11,9 @@ use bus::Clock;
 use bus::plugin::Host;
 use tokio::sync::{mpsc, watch};
 
+use crate::asked::{Asked, Intake};
 use crate::config::Config;
 use crate::metrics::Figures;
-use intake::{Asked, Intake};
 use lines::Lines;
 use token::{Token, TokenPlace};
 use versions::Versions;

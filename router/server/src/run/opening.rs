@@ -23,13 +23,13 @@ use tracing::{error, warn};
 use super::last_stop::Mark;
 use super::start::{First, Running};
 use super::{RunError, folders, plugin_limits};
+use crate::asked::Asked;
 use crate::clock::SystemClock;
 use crate::config::{Bus, Config};
 use crate::http::{App, Budget, Front, Listener, finish, serve};
 use crate::load::Source;
 use crate::metrics::{Metrics, PluginFigures};
 use crate::plugins::Desk;
-use crate::plugins::intake::Asked;
 use crate::reload::{Board, Generation};
 use crate::trial::Trial;
 use crate::watch::{Hangups, Reloader, reject};
@@ -82,6 +82,7 @@ impl Plan {
             setup: setup(&config, &desk),
             host: host.clone(),
             verdicts: Arc::new(Verdicts::open(config.data_dir.join("canaries"))),
+            tests: config.reload.tests,
         };
         Ok(Self { source, config, clock, host, desk, asked, stop, stopped })
     }

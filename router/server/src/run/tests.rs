@@ -123,6 +123,7 @@ fn config(dir: &Path) -> Config {
         reload: config::Reload {
             poll: Duration::from_millis(50),
             debounce: Duration::from_millis(5),
+            tests: config::Tests::Enforced,
         },
         ..Config::default()
     }

@@ -9,6 +9,7 @@
 //!
 //! - Our own crates: what is tested is what a user has.
 
+mod allowance;
 mod built;
 mod copy;
 mod http;
@@ -23,6 +24,7 @@ mod written;
 
 use std::time::Duration;
 
+pub(crate) use allowance::Allowance;
 pub(crate) use built::{plugin, repository};
 pub(crate) use http::{Answer, Connection};
 pub(crate) use process::{Ended, Process};

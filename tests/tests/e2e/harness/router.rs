@@ -1,5 +1,6 @@
 //! A running router, seen from outside.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -103,6 +104,13 @@ impl Router {
         let mut command = Command::new(built::binary());
         command.args(words).env("SLIPSWITCH_URL", self.url());
         Process::start(&mut command, input).ended()
+    }
+
+    /// What it has in memory.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
     /// Ends it in order.

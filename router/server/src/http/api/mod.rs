@@ -5,6 +5,7 @@ pub(super) mod dead_letters;
 pub(super) mod events;
 pub(super) mod plugin_list;
 pub(super) mod plugins;
+pub(super) mod reload;
 pub(super) mod replays;
 pub(super) mod rules;
 pub(super) mod rules_diff;

@@ -217,7 +217,7 @@ async fn kept(app: &App, name: &str) -> Vec<Version> {
 }
 
 async fn change(app: &App, name: &str, change: Change) -> Result<Response, Problem> {
-    let taken = app.desk.intake.ask(change).await.map_err(refused)?;
+    let taken = app.desk.intake.change_plugin(change).await.map_err(refused)?;
     let rules = app.router.rules();
     let done = Done {
         name: name.to_owned(),
@@ -233,7 +233,7 @@ async fn change(app: &App, name: &str, change: Change) -> Result<Response, Probl
 fn refused(refusal: Refusal) -> Problem {
     let words = format!("{refusal}; nothing was changed");
     match refusal {
-        Refusal::Rejected(rejection) => Problem::rejected(&rejection),
+        Refusal::Rejected(rejection) => Problem::rejected(Kind::PluginRefused, &rejection),
         Refusal::NoPlugin(_) => Kind::PluginRefused.problem(words),
         Refusal::Unknown { .. } => Kind::NotFound.problem(words),
         Refusal::InUse { .. } => Kind::Conflict.problem(words),

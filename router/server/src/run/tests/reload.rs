@@ -3,7 +3,8 @@
 use std::fs;
 
 use super::super::Mode;
-use super::{EVENT, RULE, Scene};
+use super::{EVENT, LONG, RULE, Scene};
+use crate::config::Tests;
 
 #[test]
 fn dev_waits_for_the_mend() {
@@ -14,7 +15,7 @@ fn dev_waits_for_the_mend() {
         (&1.into(), &0.into())
     );
     assert!(status["last_error"]["rendered"].as_str().unwrap().contains("a.yaml"), "{status}");
-    assert!(scene.get("/metrics").body.contains("slipswitch_reload_last_succeeded 0\n"));
+    assert!(scene.get("/metrics").body.contains("slipswitch_config_last_reload_successful 0\n"));
     assert_eq!(scene.send("POST", "/events", EVENT).status, 202);
 
     scene.write_rule("a.yaml", RULE);
@@ -61,6 +62,75 @@ fn a_file_that_became_empty_keeps_its_rules_until_it_is_deleted() {
 
     fs::remove_file(scene.dir.path().join("rules/b.yaml")).unwrap();
     scene.status_until(|status| status["generation"]["rules"] == 1);
+}
+
+#[test]
+fn a_reload_is_answered_when_it_runs_or_with_what_is_wrong() {
+    let scene = Scene::start(&[("a.yaml", RULE)], Mode::Serve);
+    let same = scene.send("POST", "/api/v1/reload", "").json();
+    let generation = same["generation"].as_u64().unwrap();
+    assert!(1 < generation, "{same}");
+    assert_eq!(
+        (&same["changed"], &same["rules"], &same["files"]),
+        (&false.into(), &1.into(), &1.into())
+    );
+    assert_eq!(scene.get("/api/v1/status").json()["generation"]["number"], generation);
+
+    scene.write_rule("a.yaml", "nmae: x\n");
+    let refused = scene.send("POST", "/api/v1/reload", "");
+    refused.problem(422, "rules-refused");
+    assert!(refused.json()["rendered"].as_str().unwrap().contains("did you mean `name`?"));
+    assert_eq!(scene.get("/api/v1/rules").json()[0]["name"], "all");
+    assert!(scene.get("/metrics").body.contains("slipswitch_config_last_reload_successful 0\n"));
+}
+
+#[test]
+fn a_backlog_that_loses_its_rule_is_told() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let http = format!("http: 'http://{}/'", silent.local_addr().unwrap());
+    let owed = RULE.replace("log: { file: OUT }", &http);
+    // Written under another name, where nobody looks: the reload is the first to see it.
+    let scene = Scene::start_with(&[("a.yaml", &owed)], Mode::Serve, |config| {
+        config.reload.poll = LONG;
+    });
+    let scene = scene.unwrap();
+    let elsewhere = scene.dir.path().join("elsewhere.yaml");
+    fs::hard_link(scene.dir.path().join("rules/a.yaml"), &elsewhere).unwrap();
+    assert_eq!(scene.send("POST", "/buses/shop/events", EVENT).status, 202);
+    scene.status_until(|status| status["router"]["subscriptions"][0]["in_flight"] == 1);
+    fs::write(&elsewhere, owed.replace("name: all", "name: second")).unwrap();
+
+    let told = scene.send("POST", "/api/v1/reload", "").json();
+    assert_eq!(told["changed"], true, "{told}");
+    let removed = told["removed"].as_array().unwrap();
+    assert_eq!(removed.len(), 1, "{told}");
+    assert_eq!((&removed[0]["bus"], &removed[0]["rule"]), (&"shop".into(), &"all".into()));
+    assert_eq!((&removed[0]["behind"], &removed[0]["under_way"]), (&0.into(), &1.into()));
+    assert!(removed[0]["kept_until"].is_string(), "{told}");
+    let again = scene.send("POST", "/api/v1/reload", "").json();
+    assert_eq!(again["removed"], serde_json::json!([]), "told once");
+    drop(silent); // So that the stop has nothing to wait for.
+}
+
+#[test]
+fn tests_that_fail_keep_rules_out_only_where_they_are_enforced() {
+    let failing = format!(
+        "{RULE}tests:\n  - {{ name: no, event: {{ source: other, detail-type: T, detail: {{}} }}, expect: {{}} }}\n"
+    );
+    for (tests, runs) in [(Tests::Enforced, false), (Tests::Warned, true), (Tests::Off, true)] {
+        let scene = Scene::start_with(&[("a.yaml", RULE)], Mode::Serve, |config| {
+            config.reload.tests = tests;
+        });
+        let scene = scene.unwrap();
+        scene.write_rule("b.yaml", &failing.replace("all", "second"));
+        let reload = scene.send("POST", "/api/v1/reload", "");
+        let status = scene.get("/api/v1/status").json();
+        assert_eq!(status["generation"]["rules"], if runs { 2 } else { 1 }, "{tests:?}");
+        assert_eq!(reload.status, if runs { 200 } else { 422 }, "{tests:?}: {}", reload.body);
+        if runs {
+            assert_eq!(reload.json()["tests"], u64::from(tests == Tests::Warned));
+        }
+    }
 }
 
 #[test]
