@@ -81,6 +81,16 @@ impl Scene {
     }
 }
 
+/// Other rules in the folder `new`.
+fn changed(scene: &Scene, target: &Receiver) {
+    let new = rules(target)
+        .replace("numeric: ['>', 100]", "numeric: ['<=', 200]")
+        .replace("{ path: $.detail }", "{ path: $.detail.total }")
+        .replace("all.jsonl", "every.jsonl");
+    std::fs::create_dir(scene.path("new")).unwrap();
+    scene.write("new/shop.yaml", &new);
+}
+
 fn check(ended: Ended, target: &Receiver, expected: Expect) {
     expected.assert_eq(&steady(&ended.expect(0).out, target));
 }
@@ -101,12 +111,7 @@ fn a_changed_folder_is_compared_over_the_journal_and_nothing_is_sent() {
     );
     assert_eq!(scene.diff(&router, &["--exit-code"]).code, Some(0));
 
-    let new = rules(&target)
-        .replace("numeric: ['>', 100]", "numeric: ['<=', 200]")
-        .replace("{ path: $.detail }", "{ path: $.detail.total }")
-        .replace("all.jsonl", "every.jsonl");
-    std::fs::create_dir(scene.path("new")).unwrap();
-    scene.write("new/shop.yaml", &new);
+    changed(&scene, &target);
     let words = &["--rules", "new"];
     check(
         scene.diff(&router, words),
@@ -158,7 +163,15 @@ fn a_changed_folder_is_compared_over_the_journal_and_nothing_is_sent() {
     "#]],
     );
     assert_eq!(scene.diff(&router, &["--rules", "new", "--exit-code"]).code, Some(1));
+    assert_eq!(target.requests().len(), before, "nothing was sent");
+    assert!(!scene.path("every.jsonl").exists());
+}
 
+#[test]
+fn the_events_are_those_that_were_asked_for() {
+    let target = Receiver::start().unwrap();
+    let (scene, router) = scene(&target);
+    changed(&scene, &target);
     let found = scene.diff(&router, &["--rules", "new", "-o", "json"]).expect(0).json();
     let counts = |found: &Value| {
         ["events", "gained", "lost", "changed", "moved"].map(|key| found[key].as_u64().unwrap())
@@ -178,8 +191,6 @@ fn a_changed_folder_is_compared_over_the_journal_and_nothing_is_sent() {
     let pattern = r#"{"detail": {"total": [50, 250]}}"#;
     assert_eq!(asked(&["--pattern", pattern]), [2, 1, 1, 0, 2]);
 
-    assert_eq!(target.requests().len(), before, "nothing was sent");
-    assert!(!scene.path("every.jsonl").exists());
     let same = scene.diff(&router, &["--bus", "default", "--rules", "new"]).expect(0);
     assert!(same.out.contains("over 0 events"), "{}", same.out);
 }
