@@ -35,6 +35,7 @@ pub mod keys;
 pub mod limits;
 mod matcher;
 pub mod naive;
+pub mod never;
 mod number;
 mod parse;
 mod pattern;
