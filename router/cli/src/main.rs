@@ -12,6 +12,7 @@
 //!
 //! - The inside of the server: a verb knows what anybody on the network knows.
 
+mod annotation;
 mod client;
 mod clock;
 mod failure;
@@ -22,6 +23,7 @@ mod name;
 mod output;
 mod problem;
 mod rows;
+mod sarif;
 mod source;
 mod span;
 mod verbs;
@@ -86,6 +88,8 @@ enum Verb {
     Plugin(verbs::plugin::Verb),
     #[command(subcommand)]
     Bench(verbs::bench::Verb),
+    #[command(subcommand)]
+    Schema(verbs::schema::Verb),
 }
 
 fn main() -> ExitCode {
@@ -130,6 +134,7 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Pattern(verb) => verbs::pattern::run(&verb),
         Verb::Plugin(verb) => verbs::plugin::run(&verb),
         Verb::Bench(verb) => verbs::bench::run(&verb),
+        Verb::Schema(verb) => verbs::schema::run(&verb),
     }
 }
 

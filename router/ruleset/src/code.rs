@@ -51,7 +51,7 @@ pub enum Code {
 /// Of each code, in the order of their declaration: the slug, one sentence for a list of codes, and where to read on when
 /// the place itself does not say.
 const FACTS: [(Code, &str, &str, &str); 24] = [
-    (Code::BusLoop, "bus-loop", "Events can go round from bus to bus.", "docs/rules.md#a-target"),
+    (Code::BusLoop, "bus-loop", "Events can go round from bus to bus.", "docs/rules.md#warnings"),
     (
         Code::ConfigurationRefused,
         "configuration-refused",
@@ -107,7 +107,7 @@ const FACTS: [(Code, &str, &str, &str); 24] = [
         Code::PatternNeverMatches,
         "pattern-never-matches",
         "No event at all can match the pattern.",
-        "docs/patterns.md#2-the-event",
+        "docs/rules.md#warnings",
     ),
     (
         Code::Syntax,
@@ -126,7 +126,7 @@ const FACTS: [(Code, &str, &str, &str); 24] = [
         Code::TwinTarget,
         "twin-target",
         "Two rules send the same events to the same place: they arrive twice.",
-        "docs/rules.md#a-target",
+        "docs/rules.md#warnings",
     ),
     (
         Code::UnknownBus,
@@ -157,7 +157,7 @@ const FACTS: [(Code, &str, &str, &str); 24] = [
         Code::UnusedVariable,
         "unused-variable",
         "A path has a name that its template never uses.",
-        "docs/rules.md#templates",
+        "docs/rules.md#warnings",
     ),
     (
         Code::WrongType,

@@ -35,6 +35,8 @@ pub struct Diagnostic {
     pub line: usize,
     /// In characters; the first is 1.
     pub column: usize,
+    /// Behind the last character of the place, on the same line.
+    pub end_column: usize,
     /// What is wrong, without the place.
     pub message: String,
     /// What stands at the place.
@@ -120,9 +122,23 @@ impl Fault {
         let Self { span, code, page, message, label, mend } = self;
         let span = first_line(&within(&span, source.text), source.text);
         let (line, column) = source.line_and_column(span.start);
+        let end_column =
+            column + source.text.get(span.clone()).map_or(0, |part| part.chars().count());
         let (severity, page) = (code.severity(), page.unwrap_or(code.page()));
         let path = source.path.to_owned();
-        Diagnostic { severity, code, path, span, line, column, message, label, mend, page }
+        Diagnostic {
+            severity,
+            code,
+            path,
+            span,
+            line,
+            column,
+            end_column,
+            message,
+            label,
+            mend,
+            page,
+        }
     }
 }
 

@@ -54,6 +54,7 @@ pub(crate) struct Place {
     pub span: Range<usize>,
     pub line: usize,
     pub column: usize,
+    pub end_column: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -134,6 +135,7 @@ impl TestReport {
             span: place.span.clone(),
             line: place.line,
             column: place.column,
+            end_column: place.end_column,
             message: format!("test `{}` of rule `{}` failed: {message}", test.name, rule.name),
             label,
             mend,

@@ -28,6 +28,7 @@ mod inline_test;
 mod json;
 mod load;
 mod nearest;
+mod overlap;
 mod path;
 mod plugins;
 mod room;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Fault};
 use crate::nearest::suggest;
+use crate::overlap::{self, Seen};
 use crate::plugins::{Plugins, StepPlace};
 use crate::rule::Rule;
 use crate::rule_set::RuleSet;
@@ -64,6 +65,7 @@ pub fn reload(
     let mut read: Vec<ReadFile<'_>> = files.iter().map(|file| read(file, context)).collect();
     find_twins(&mut read);
     find_missing_buses(&mut read, context.buses);
+    find_overlaps(&mut read);
 
     let diagnostics: Vec<Diagnostic> = read.iter_mut().flat_map(ReadFile::diagnostics).collect();
     if diagnostics.iter().any(Diagnostic::is_error) {
@@ -129,6 +131,15 @@ fn find_missing_buses(files: &mut [ReadFile<'_>], configured: &[String]) {
             let words = (message, "unknown bus", mend);
             file.faults.push(Fault::new(Code::UnknownBus, span.clone(), words));
         }
+    }
+}
+
+/// What the rules do together.
+fn find_overlaps(files: &mut [ReadFile<'_>]) {
+    let seen: Vec<Seen<'_, '_>> =
+        files.iter().map(|file| Seen { source: &file.source, drafts: &file.drafts }).collect();
+    for (file, warning) in overlap::warnings(&seen) {
+        files[file].warnings.push(warning);
     }
 }
 

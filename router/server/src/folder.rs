@@ -77,14 +77,35 @@ impl Content {
 impl Folders {
     /// Reads every file that counts.
     pub(crate) fn read(&self) -> Result<Content, FolderError> {
-        let mut content = Content {
-            rules: Vec::new(),
-            plugins: Vec::new(),
-            problems: Vec::new(),
-            digest: [0; 32],
-        };
+        let mut problems = Vec::new();
+        let files = self.rule_files(&mut problems)?;
+        self.content(files, problems)
+    }
+
+    /// The same with these files, and what counts in these folders, in the place of the folder of rules.
+    pub(crate) fn read_these(&self, paths: &[PathBuf]) -> Result<Content, FolderError> {
+        let mut problems = Vec::new();
+        let mut files = BTreeSet::new();
+        for path in paths {
+            if path.is_dir() {
+                let folder = Self { rules: path.clone(), ..self.clone() };
+                files.extend(folder.rule_files(&mut problems)?);
+            } else {
+                files.insert(path.clone());
+            }
+        }
+        self.content(files.into_iter().collect(), problems)
+    }
+
+    fn content(
+        &self,
+        files: Vec<PathBuf>,
+        problems: Vec<Diagnostic>,
+    ) -> Result<Content, FolderError> {
+        let (rules, plugins) = (Vec::new(), Vec::new());
+        let mut content = Content { rules, plugins, problems, digest: [0; 32] };
         let mut hash = Sha256::new();
-        for path in self.rule_files(&mut content.problems)? {
+        for path in files {
             let shown = path.display().to_string();
             match read_bounded(&path, RULE_FILE_BYTES_MAX) {
                 Ok(bytes) => {
@@ -271,7 +292,12 @@ fn not_text(path: String, error: &std::string::FromUtf8Error) -> Diagnostic {
     let this_line = String::from_utf8_lossy(before.get(start..).unwrap_or_default());
     let column = this_line.chars().count() + 1;
     let message = format!("not UTF-8 text: byte {byte} begins no character");
-    Diagnostic { line, column, ..whole_file(path, message, "save the file as UTF-8") }
+    Diagnostic {
+        line,
+        column,
+        end_column: column,
+        ..whole_file(path, message, "save the file as UTF-8")
+    }
 }
 
 /// A diagnostic about a file, or a folder, as a whole.
@@ -283,6 +309,7 @@ pub(crate) fn whole_file(path: String, message: String, mend: &str) -> Diagnosti
         span: 0..0,
         line: 1,
         column: 1,
+        end_column: 1,
         message,
         label: String::new(),
         mend: mend.to_owned(),

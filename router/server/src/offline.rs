@@ -11,18 +11,19 @@ pub mod journal;
 mod patterns;
 pub mod plugins;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bus::plugin;
-use bus::ruleset::{Diagnostic, TestOutcome};
+use bus::ruleset::TestOutcome;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, FILE_NAME};
 use crate::load::{Compiled, Rejection, Running};
 use crate::run::{folders, plugin_limits};
 use crate::{folder, load};
 
 pub use bench::{BenchError, BenchReport, bench_match};
 pub use bus::ruleset::pattern::explain as explanation;
+pub use bus::ruleset::{Code, Diagnostic};
 pub use diff::{DiffError, Folders, RuleFiles, diff_folders, rule_files};
 pub use explain::{ExplainError, NamedText, NearestReport, pattern_explain, pattern_nearest};
 pub use patterns::{MatchError, Named, pattern_check, pattern_match};
@@ -66,7 +67,21 @@ enum Stopped {
 ///
 /// A folder that is not named is the configuration's, as it is for `serve`.
 pub fn check(rules: Option<&Path>, plugins: Option<&Path>, config: Option<&Path>) -> CheckReport {
-    let compiled = match compile(rules, plugins, config) {
+    check_these(&[], rules, plugins, config)
+}
+
+/// The same, with these files and folders in the place of the folder of rules, when there are any. One of the
+/// configuration's name is the configuration.
+pub fn check_these(
+    paths: &[PathBuf],
+    rules: Option<&Path>,
+    plugins: Option<&Path>,
+    config: Option<&Path>,
+) -> CheckReport {
+    let is_config = |path: &&PathBuf| path.file_name().is_some_and(|name| name == FILE_NAME);
+    let config = config.or(paths.iter().find(is_config).map(PathBuf::as_path));
+    let paths: Vec<PathBuf> = paths.iter().filter(|path| !is_config(path)).cloned().collect();
+    let compiled = match compile(&paths, rules, plugins, config) {
         Ok(compiled) => compiled,
         Err(stopped) => {
             let files =
@@ -100,7 +115,7 @@ impl CheckReport {
 
 /// Runs the inline tests of the rules. The folders are those of [`check`].
 pub fn test(rules: Option<&Path>, plugins: Option<&Path>, config: Option<&Path>) -> TestReport {
-    let compiled = match compile(rules, plugins, config) {
+    let compiled = match compile(&[], rules, plugins, config) {
         Ok(compiled) => compiled,
         Err(stopped) => {
             let (problems, rendered) = stopped.explain(rules.unwrap_or(Path::new("rules")));
@@ -119,6 +134,7 @@ pub fn test(rules: Option<&Path>, plugins: Option<&Path>, config: Option<&Path>)
 }
 
 fn compile(
+    paths: &[PathBuf],
     rules: Option<&Path>,
     plugins: Option<&Path>,
     config: Option<&Path>,
@@ -142,8 +158,9 @@ fn compile(
         verdicts: std::sync::Arc::default(),
         tests: config.reload.tests,
     };
-    let content =
-        source.folders.read().map_err(|error| Stopped::Rejected(Rejection::folder(&error)))?;
+    let folders = &source.folders;
+    let content = if paths.is_empty() { folders.read() } else { folders.read_these(paths) };
+    let content = content.map_err(|error| Stopped::Rejected(Rejection::folder(&error)))?;
     source.compile(content, &Running::default()).compiled.map_err(Stopped::Rejected)
 }
 
@@ -201,6 +218,25 @@ mod tests {
         let report = test(Some(dir.path()), None, None);
         assert_eq!(report.passed + report.failures.len(), 2, "{}", report.rendered);
         assert_eq!(report.outcomes.len(), 2);
+    }
+
+    #[test]
+    fn files_and_folders_that_are_named_are_read_alone() {
+        let dir = folder(&[("a.yaml", "nmae: x\n"), ("slipswitch.yaml", "lisen: x\n")]);
+        fs::create_dir(dir.path().join("b")).unwrap();
+        let none = RULE.replace("EXPECT", "none").replace("source: a,", "source: b,");
+        fs::write(dir.path().join("b/good.yaml"), none).unwrap();
+        let paths = |names: &[&str]| -> Vec<PathBuf> {
+            names.iter().map(|name| dir.path().join(name)).collect()
+        };
+        let report = check_these(&paths(&["b", "b/good.yaml"]), None, None, None);
+        assert_eq!((report.files, report.rules), (1, 1), "{}", report.rendered);
+        let report = check_these(&paths(&["b/good.yaml", "a.yaml"]), None, None, None);
+        assert_eq!((report.files, report.counts().0), (2, 3), "{}", report.rendered);
+        let report = check_these(&paths(&["b", "slipswitch.yaml"]), None, None, None);
+        assert!(report.rendered.contains("`lisen`"), "{}", report.rendered);
+        let report = check_these(&paths(&["gone.yaml"]), None, None, None);
+        assert!(report.rendered.contains("gone.yaml"), "{}", report.rendered);
     }
 
     #[test]

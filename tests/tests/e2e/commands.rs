@@ -213,7 +213,7 @@ fn check_shows_every_problem_of_every_file_at_its_place() {
         |    ╰────
         |   help: close it; is the file cut off?
         |    see: docs/rules.md#yaml-and-where-it-bites (syntax)
-        | 4 problems
+        | 4 errors, 0 warnings in 3 files
     "#]],
     );
     let list = scene.run(&["check", "-o", "json"]).expect(78).json();
@@ -227,7 +227,7 @@ fn check_shows_every_problem_of_every_file_at_its_place() {
         expect![[r#"
         code 78
         | there is no folder nowhere for rules: create it, or name another with --rules
-        | 1 problem
+        | 1 error, 0 warnings in 0 files
     "#]],
     );
 }

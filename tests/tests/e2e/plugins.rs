@@ -40,7 +40,7 @@ fn a_plugin_that_is_missing_is_named_with_what_there_is() {
            ╰────
           help: did you mean `order-summary`?
            see: docs/rules.md#transforms (unknown-plugin)
-        1 problem
+        1 error, 0 warnings in 1 file
     "#]],
     );
 }
@@ -63,7 +63,7 @@ fn a_file_that_is_no_plugin_is_refused_where_a_rule_asks_for_it() {
            ╰────
           help: do what is said there; nothing is wrong with the rule
            see: docs/rules.md#transforms (unknown-plugin)
-        1 problem
+        1 error, 0 warnings in 1 file
     "#]],
     );
     scene.write("plugins/empty.wasm", "");
@@ -81,7 +81,7 @@ fn a_file_that_is_no_plugin_is_refused_where_a_rule_asks_for_it() {
            ╰────
           help: do what is said there; nothing is wrong with the rule
            see: docs/rules.md#transforms (unknown-plugin)
-        1 problem
+        1 error, 0 warnings in 1 file
     "#]],
     );
 }
@@ -108,7 +108,7 @@ fn web_assembly_that_is_no_plugin_is_refused_with_what_it_lacks() {
            ╰────
           help: do what is said there; nothing is wrong with the rule
            see: docs/rules.md#transforms (unknown-plugin)
-        1 problem
+        1 error, 0 warnings in 1 file
     "#]],
     );
     scene.write("plugins/component.wasm", b"\0asm\x0d\0\x01\0");
@@ -129,7 +129,7 @@ fn web_assembly_that_is_no_plugin_is_refused_with_what_it_lacks() {
            ╰────
           help: do what is said there; nothing is wrong with the rule
            see: docs/rules.md#transforms (unknown-plugin)
-        1 problem
+        1 error, 0 warnings in 1 file
     "#]],
     );
 }
@@ -175,7 +175,7 @@ fn a_configuration_that_a_plugin_refuses_is_shown_at_its_place() {
            ╰────
           help: `slipswitch plugin inspect …/redact.wasm` shows what it takes
            see: docs/rules.md#transforms (configuration-refused)
-        1 problem
+        1 error, 0 warnings in 1 file
     "#]],
     );
     check(
@@ -193,7 +193,7 @@ fn a_configuration_that_a_plugin_refuses_is_shown_at_its_place() {
            ╰────
           help: `slipswitch plugin inspect …/redact.wasm` shows what it takes
            see: docs/rules.md#transforms (configuration-refused)
-        1 problem
+        1 error, 0 warnings in 1 file
     "#]],
     );
     check(
@@ -210,7 +210,7 @@ fn a_configuration_that_a_plugin_refuses_is_shown_at_its_place() {
            ╰────
           help: `slipswitch plugin inspect …/order-summary.wasm` shows what it takes
            see: docs/rules.md#transforms (configuration-refused)
-        1 problem
+        1 error, 0 warnings in 1 file
     "#]],
     );
 }

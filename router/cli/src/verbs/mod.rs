@@ -13,6 +13,7 @@ pub(crate) mod pattern;
 pub(crate) mod plugin;
 pub(crate) mod reload;
 pub(crate) mod replay;
+pub(crate) mod schema;
 pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod status;

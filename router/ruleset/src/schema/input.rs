@@ -80,8 +80,28 @@ impl Reading<'_> {
         if faults_before != self.faults.len() {
             return None;
         }
+        self.unused(input, text);
         let paths: Option<Vec<JsonPath>> = paths.into_iter().map(|(_, path)| path).collect();
         Some(Made::Template { template, paths: paths? })
+    }
+
+    /// Warns of names that the template does not use.
+    fn unused(&mut self, input: &Node, template: &str) {
+        let Some(Member { value: Node { value: Value::Map(members), .. }, .. }) =
+            input.member("paths")
+        else {
+            return;
+        };
+        for member in members {
+            let name = &member.key;
+            if !template.contains(&format!("<{name}>")) {
+                let message = format!("the template never uses `{name}`");
+                let mend =
+                    format!("write `<{name}>` where its value is to stand, or remove the path");
+                let words = (message, "not used", mend);
+                self.warning(Code::UnusedVariable, member.key_span.clone(), words);
+            }
+        }
     }
 
     fn format(&mut self, node: &Node) -> Option<Format> {

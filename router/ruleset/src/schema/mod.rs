@@ -34,6 +34,7 @@ use crate::source::Source;
 use crate::values;
 use crate::yaml::{Filling, Node, Span, Value};
 
+pub(crate) use self::pattern::SHAPE;
 pub(crate) use pages::page_of;
 pub(crate) use rule::Draft;
 
@@ -69,7 +70,6 @@ impl Reading<'_> {
     }
 
     /// Adds what does not stop the rule from running.
-    #[expect(dead_code, reason = "none is looked for yet")]
     fn warning<M: Into<String>, L: Into<String>, N: Into<String>>(
         &mut self,
         code: Code,

@@ -4,8 +4,9 @@ use super::Reading;
 use super::keys::RULE;
 use super::target::Targets;
 use crate::code::Code;
+use crate::overlap::Written;
 use crate::rule::{Alone, Rule};
-use crate::yaml::{Node, Span, Value};
+use crate::yaml::{self, Node, Span, Value};
 
 /// The bus of a rule that names none.
 const BUS_DEFAULT: &str = "default";
@@ -17,8 +18,18 @@ pub(crate) struct Draft {
     pub bus: String,
     /// Buses that it publishes to.
     pub forwards: Vec<(String, Span)>,
+    /// The pattern as it is written; the same for two that ask the same.
+    pub asks: String,
+    pub written: Vec<Written>,
     /// None when anything is wrong with it.
     pub rule: Option<Rule>,
+}
+
+impl Draft {
+    /// Whether events come to it.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.rule.as_ref().is_some_and(|rule| rule.enabled)
+    }
 }
 
 impl Reading<'_> {
@@ -51,8 +62,10 @@ impl Reading<'_> {
             Some(tests) => self.tests(&tests.value, &targets.ids),
             None => Vec::new(),
         };
-        let Targets { whole, forwards, .. } = targets;
-        let mut draft = Draft { name, bus: bus.to_owned(), forwards, rule: None };
+        let Targets { whole, forwards, written, .. } = targets;
+        let asks = node.member("pattern").map_or(String::new(), |pattern| asks(&pattern.value));
+        let bus = bus.to_owned();
+        let mut draft = Draft { name, bus, forwards, asks, written, rule: None };
         if let (Some((name, _)), Some(pattern)) = (&draft.name, pattern)
             && faults_before == self.faults.len()
         {
@@ -84,4 +97,32 @@ impl Reading<'_> {
         self.fault_as(Code::WrongType, node.span.clone(), words);
         true
     }
+}
+
+/// A pattern in a form that does not depend on the order of its keys and of the entries of its lists.
+fn asks(node: &Node) -> String {
+    match &node.value {
+        Value::Map(members) => {
+            let mut fields: Vec<String> = members
+                .iter()
+                .map(|member| match &member.value.value {
+                    Value::List(items) if member.key != "$or" => {
+                        let mut entries: Vec<String> = items.iter().map(text).collect();
+                        entries.sort_unstable();
+                        entries.dedup();
+                        format!("{:?}:[{}]", member.key, entries.join(","))
+                    }
+                    _ => format!("{:?}:{}", member.key, asks(&member.value)),
+                })
+                .collect();
+            fields.sort_unstable();
+            format!("{{{}}}", fields.join(","))
+        }
+        Value::List(items) => format!("[{}]", items.iter().map(asks).collect::<Vec<_>>().join(",")),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => text(node),
+    }
+}
+
+fn text(node: &Node) -> String {
+    yaml::to_json(node, &mut Vec::new()).text
 }

@@ -6,8 +6,9 @@ use super::keys::{KINDS, LOG, RETRY, TARGET};
 use super::{Reading, has_typo};
 use crate::code::Code;
 use crate::nearest::{list, nearest};
+use crate::overlap::Written;
 use crate::rule::{BusTarget, Log, Retry, Target, TargetKind};
-use crate::yaml::{Filling, Member, Node, Span, Value};
+use crate::yaml::{self, Filling, Member, Node, Span, Value};
 
 /// How many targets a rule may have.
 const TARGETS_MAX: usize = 100;
@@ -20,6 +21,7 @@ pub(super) struct Targets {
     pub ids: Vec<String>,
     /// Buses that are published to, which must exist.
     pub forwards: Vec<(String, Span)>,
+    pub written: Vec<Written>,
 }
 
 impl Reading<'_> {
@@ -65,6 +67,9 @@ impl Reading<'_> {
             self.retry(&retry.value, &filled)
         });
         let flow = self.flow(node, kind.as_ref());
+        if let (Some(id), Some(kind), Some(member)) = (&id, &kind, node.member("id")) {
+            targets.written.push(written(id, &member.value.span, node, kind));
+        }
         if let (Some(id), Some(kind), Some(steps)) = (id, kind, steps) {
             let limits = self.context.limits;
             targets.whole.push(Arc::new(Target { id, kind, steps, retry, flow, limits }));
@@ -140,4 +145,22 @@ impl Reading<'_> {
         targets.forwards.push((bus.clone(), node.span.clone()));
         Some(BusTarget { bus })
     }
+}
+
+/// Where the events of a target go, and what becomes of them on the way, as it is written.
+fn written(id: &str, span: &Span, node: &Node, kind: &TargetKind) -> Written {
+    let text = |key: &str| {
+        let member = node.member(key)?;
+        Some(format!("{key}:{}", yaml::to_json(&member.value, &mut Vec::new()).text))
+    };
+    let transform = node.member("transform").filter(|member| match &member.value.value {
+        Value::List(steps) => !steps.is_empty(),
+        _ => true,
+    });
+    let sends: Vec<String> = [kind.name(), "transform"].into_iter().filter_map(text).collect();
+    let passes_on_to = match kind {
+        TargetKind::Bus(to) if transform.is_none() => Some(to.bus.clone()),
+        _ => None,
+    };
+    Written { id: id.to_owned(), span: span.clone(), sends: sends.join("\n"), passes_on_to }
 }

@@ -105,7 +105,8 @@ impl Reading<'_> {
     fn place(&self, span: &Span) -> Place {
         let fault = Fault::new(Code::TestFailed, span.clone(), ("", "", ""));
         let shown = fault.in_file(self.source);
-        Place { span: shown.span, line: shown.line, column: shown.column }
+        let crate::Diagnostic { span, line, column, end_column, .. } = shown;
+        Place { span, line, column, end_column }
     }
 }
 

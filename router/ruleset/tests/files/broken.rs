@@ -8,15 +8,15 @@ use std::path::PathBuf;
 use expect_test::expect_file;
 use slipswitch_ruleset::SourceFile;
 
-use crate::doubles::load;
+use crate::doubles::{load, warnings};
 
 /// The fewest files there must be, lest they vanish unseen.
-const FILES_MIN: usize = 40;
+const FILES_MIN: usize = 60;
 
-fn broken_files() -> Vec<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/broken");
+fn files_of(folder: &str) -> Vec<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata").join(folder);
     let entries = fs::read_dir(folder)
-        .expect("the folder of broken files")
+        .expect("a folder of files")
         .map(|entry| entry.expect("a file of the folder").path());
     let is_rule_file = |path: &PathBuf| path.extension().is_some_and(|is| is != "expected");
     let mut paths: Vec<PathBuf> = entries.filter(is_rule_file).collect();
@@ -26,7 +26,7 @@ fn broken_files() -> Vec<PathBuf> {
 
 #[test]
 fn every_broken_file_is_told_its_places_and_mends() {
-    let paths = broken_files();
+    let paths = files_of("broken");
     assert!(FILES_MIN <= paths.len());
     for path in paths {
         let text = fs::read_to_string(&path).unwrap();
@@ -38,12 +38,24 @@ fn every_broken_file_is_told_its_places_and_mends() {
             assert!(!one.mend.is_empty(), "{one} has no mend");
             assert!(!rendered.contains("hunter2"), "{one} tells a secret");
         }
-        expect_file![
-            path.with_extension(format!(
-                "{}.expected",
-                path.extension().unwrap().to_str().unwrap()
-            ))
-        ]
-        .assert_eq(&rendered);
+        expect_file![expected(&path)].assert_eq(&rendered);
     }
+}
+
+#[test]
+fn rules_that_run_and_are_hardly_meant_are_warned_of() {
+    let paths = files_of("warned");
+    assert!(4 <= paths.len());
+    for path in paths {
+        let text = fs::read_to_string(&path).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let found = warnings(&[SourceFile { path: name, text: text.clone() }]);
+        assert!(!found.is_empty() && found.iter().all(|one| !one.is_error()), "{found:?}");
+        let rendered: String = found.iter().map(|one| one.render(&text, false)).collect();
+        expect_file![expected(&path)].assert_eq(&rendered);
+    }
+}
+
+fn expected(path: &std::path::Path) -> PathBuf {
+    path.with_extension(format!("{}.expected", path.extension().unwrap().to_str().unwrap()))
 }

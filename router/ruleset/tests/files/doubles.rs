@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use slipswitch_ruleset::{
-    Beside, Context, Diagnostic, Grant, PluginStep, PluginUse, Plugins, PrepareError, Purpose,
-    RuleSet, SourceFile, StepError, StepInput, StepOutput, StepPlace, Values,
+    Beside, Context, Diagnostic, Grant, Loaded, PluginStep, PluginUse, Plugins, PrepareError,
+    Purpose, RuleSet, SourceFile, StepError, StepInput, StepOutput, StepPlace, Values,
 };
 
 /// One environment variable and no files.
@@ -122,6 +122,15 @@ pub(crate) fn load(files: &[SourceFile]) -> Result<RuleSet, Vec<Diagnostic>> {
 }
 
 pub(crate) fn reload(files: &[SourceFile], running: &RuleSet) -> Result<RuleSet, Vec<Diagnostic>> {
+    load_after(files, running).map(|loaded| loaded.rules)
+}
+
+/// What is odd about rules that are right.
+pub(crate) fn warnings(files: &[SourceFile]) -> Vec<Diagnostic> {
+    load_after(files, &RuleSet::empty()).expect("the rules are right").warnings
+}
+
+fn load_after(files: &[SourceFile], running: &RuleSet) -> Result<Loaded, Vec<Diagnostic>> {
     let buses = ["billing".to_owned()];
     let context = Context {
         values: &FixedValues,
@@ -129,7 +138,7 @@ pub(crate) fn reload(files: &[SourceFile], running: &RuleSet) -> Result<RuleSet,
         buses: &buses,
         limits: event::Limits::default(),
     };
-    slipswitch_ruleset::reload(files, &context, running).map(|loaded| loaded.rules)
+    slipswitch_ruleset::reload(files, &context, running)
 }
 
 /// One file named `rules.yaml`.

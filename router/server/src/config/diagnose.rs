@@ -32,6 +32,8 @@ pub(crate) fn yaml(path: &str, text: &str, error: &Error) -> Diagnostic {
 pub(crate) fn at(path: &str, text: &str, span: Range<usize>, words: [String; 3]) -> Diagnostic {
     let (line, column) = line_and_column(text, span.start);
     let [message, label, mend] = words;
+    let marked = text.get(span.clone()).and_then(|part| part.lines().next());
+    let end_column = column + marked.map_or(0, |part| part.chars().count());
     let (severity, code, page) = (Severity::Error, Code::InvalidValue, PAGE);
     Diagnostic {
         severity,
@@ -40,6 +42,7 @@ pub(crate) fn at(path: &str, text: &str, span: Range<usize>, words: [String; 3])
         span,
         line,
         column,
+        end_column,
         message,
         label,
         mend,

@@ -4,6 +4,7 @@ use expect_test::{Expect, expect};
 
 use super::{Config, ConfigError, Retention, file};
 
+const SCHEMA: &str = include_str!("../../../../docs/schema/config.json");
 const EXAMPLE: &str = include_str!("../../../../docs/slipswitch.example.yaml");
 
 fn parse(text: &str) -> Result<Config, String> {
@@ -23,6 +24,49 @@ fn refused(text: &str, expected: Expect) {
 #[test]
 fn the_example_file_holds_every_default() {
     assert_eq!(parse(EXAMPLE), Ok(Config::default()));
+}
+
+/// The keys that the reader says it knows where it finds one that it does not.
+fn known(text: &str) -> Vec<String> {
+    let said = parse(text).unwrap_err();
+    let listed = said.split_once("the keys here are ").expect("a list of keys").1;
+    let mut keys: Vec<String> =
+        listed.trim().split(", ").map(|key| key.trim_matches('`').to_owned()).collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn the_schema_has_the_keys_of_the_code_and_their_bounds() {
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+    let keys = |section: &serde_json::Value| -> Vec<String> {
+        assert_eq!(section["additionalProperties"], false);
+        let mut keys: Vec<String> =
+            section["properties"].as_object().unwrap().keys().cloned().collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(keys(&schema), known("zebraaaaaaaaaaaa: 1"));
+    let bus = &schema["$defs"]["bus"];
+    assert_eq!(keys(bus), known("buses: { shop: { zebraaaaaaaaaaaa: 1 } }"));
+    let retention = &bus["properties"]["retention"];
+    assert_eq!(keys(retention), known("buses: { shop: { retention: { zebraaaaaaaaaaaa: 1 } } }"));
+    for (name, section) in schema["properties"].as_object().unwrap() {
+        let Some(inner) = section["properties"].as_object() else { continue };
+        assert_eq!(keys(section), known(&format!("{name}: {{ zebraaaaaaaaaaaa: 1 }}")), "{name}");
+        for (key, value) in inner {
+            assert!(value["description"].as_str().is_some_and(|text| !text.is_empty()), "{key}");
+            let (Some(least), Some(most)) = (value["minimum"].as_u64(), value["maximum"].as_u64())
+            else {
+                continue;
+            };
+            let with = |number: u64| parse(&format!("{name}: {{ {key}: {number} }}"));
+            assert!(with(least).is_ok() && with(most).is_ok(), "{name}.{key}");
+            assert!(with(most + 1).is_err(), "{name}.{key}");
+            assert!(least == 0 || with(least - 1).is_err(), "{name}.{key}");
+            assert_eq!(with(value["default"].as_u64().unwrap()), Ok(Config::default()));
+        }
+    }
 }
 
 #[test]

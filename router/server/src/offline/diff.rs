@@ -103,7 +103,7 @@ pub fn diff_folders(
         let explain = |stopped: Stopped| {
             DiffError::Rules(stopped.explain(rules.unwrap_or(Path::new("rules"))).1)
         };
-        compile(rules, plugins, config).map_err(explain)
+        compile(&[], rules, plugins, config).map_err(explain)
     };
     let before = compiled(Some(of.before))?;
     let after = compiled(rules)?;
