@@ -10,6 +10,7 @@ mod authors;
 mod bad_input;
 mod beside;
 mod buses;
+mod checking;
 mod commands;
 mod console;
 mod counting;
