@@ -77,6 +77,7 @@ fn warnings_count_when_somebody_says_so() {
 fn files_that_are_named_are_checked_alone() {
     let scene = Scene::new();
     scene.write("rules/a.yaml", BROKEN);
+    fs::create_dir(scene.path("other")).unwrap();
     scene.write("other/b.yaml", BROKEN.replace("patern", "pattern"));
     scene.run(&["check", "other"]).expect(0);
     scene.run(&["check", "other/b.yaml", "rules/a.yaml"]).expect(78).says(&["rules/a.yaml:2:1"]);

@@ -1,6 +1,11 @@
 //! The reference and the schema say what the loader does.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
 use serde_json::Value;
+use slipswitch_ruleset::Code;
 
 use crate::doubles::load_text;
 
@@ -87,5 +92,34 @@ fn every_key_stands_in_the_reference() {
             ];
             assert!(is_named.iter().any(|form| REFERENCE.contains(form)), "{section}.{key}");
         }
+    }
+}
+
+#[test]
+fn every_page_that_a_problem_names_is_a_heading_of_the_documentation() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages: BTreeSet<String> = Code::all().map(|code| code.page().to_owned()).collect();
+    for folder in ["broken", "warned", "failing"] {
+        for entry in fs::read_dir(root.join("testdata").join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|end| end == "expected") {
+                let text = fs::read_to_string(path).unwrap();
+                let see = text.lines().filter_map(|line| line.strip_prefix("   see: "));
+                pages.extend(see.filter_map(|rest| Some(rest.split_once(" (")?.0.to_owned())));
+            }
+        }
+    }
+    assert!(10 < pages.len(), "{pages:?}");
+    for page in pages {
+        let (file, anchor) = page.split_once('#').unwrap_or((&page, ""));
+        let text = fs::read_to_string(root.join("../..").join(file)).unwrap();
+        let headings = text.lines().filter(|line| line.starts_with('#'));
+        let mut anchors = headings.map(|line| {
+            let plain = line.trim_start_matches('#').trim().to_lowercase();
+            let kept =
+                plain.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+            kept.collect::<String>().replace(' ', "-")
+        });
+        assert!(anchor.is_empty() || anchors.any(|one| one == anchor), "{page}");
     }
 }
