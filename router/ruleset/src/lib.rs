@@ -22,6 +22,7 @@
 mod code;
 pub mod compare;
 mod diagnostic;
+mod eventbridge;
 mod excerpt;
 mod flow;
 mod inline_test;
@@ -45,6 +46,9 @@ pub use pattern;
 
 pub use code::{Code, Severity};
 pub use diagnostic::Diagnostic;
+pub use eventbridge::{
+    Import, ImportedRule, Remark, TargetMap, Weight, import_commands, import_template,
+};
 pub use flow::{Batch, Circuit, Flow, OrderBy, Start};
 pub use inline_test::{TestOutcome, TestReport};
 pub use json::{Difference, difference};

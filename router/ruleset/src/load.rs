@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Fault};
+use crate::eventbridge;
 use crate::nearest::suggest;
 use crate::overlap::{self, Seen};
 use crate::plugins::{Plugins, StepPlace};
@@ -81,7 +82,13 @@ fn read<'f>(file: &'f SourceFile, context: &Context<'_>) -> ReadFile<'f> {
     let (documents, faults) = yaml::read(&file.text);
     let (warnings, at) = (Vec::new(), StepPlace::default());
     let mut reading = Reading { source: &source, context, faults, warnings, at };
-    let drafts = documents.iter().filter_map(|document| reading.rule(document)).collect();
+    let mut drafts = Vec::new();
+    for document in &documents {
+        match eventbridge::in_place(document, &mut reading.faults) {
+            Some(rules) => drafts.extend(rules.iter().filter_map(|rule| reading.rule(rule))),
+            None => drafts.extend(reading.rule(document)),
+        }
+    }
     let Reading { mut faults, mut warnings, .. } = reading;
     for fault in faults.iter_mut().chain(&mut warnings) {
         fault.page = fault.page.or_else(|| page_of(&documents, fault.code, fault.span.start));

@@ -12,7 +12,8 @@ pub(crate) struct Section {
 }
 
 const NOT_YET: &str = "is not supported by this version";
-pub(crate) const FOREIGN: &str = "is EventBridge's own shape, which this version does not read";
+pub(crate) const FOREIGN: &str =
+    "is EventBridge's key, in a rule that is written in the router's own";
 
 pub(crate) const RULE: Section = Section {
     name: "a rule",

@@ -9,17 +9,20 @@
 //! # Not here
 //!
 //! - What the keys mean: `schema` walks the tree.
-//! - Merge keys (`<<`) and tags of applications: both are refused, because nobody sees what they do.
+//! - Merge keys (`<<`) and tags of applications: both are refused, because nobody sees what they do. Only the reading
+//!   of a CloudFormation template takes the tags of its functions.
 
 mod explain;
 mod read;
 mod scalar;
 mod to_json;
+mod write;
 
 use std::ops::Range;
 
-pub(crate) use read::read;
+pub(crate) use read::{read, read_template};
 pub(crate) use to_json::to_json;
+pub(crate) use write::write;
 
 /// Bytes of the file.
 pub(crate) type Span = Range<usize>;

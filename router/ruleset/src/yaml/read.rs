@@ -4,6 +4,7 @@
 //! no room for what is needed of a rule file: the text of a number, the quotes of a scalar and the
 //! place of every key.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -20,16 +21,48 @@ const NODES_MAX: usize = 500_000;
 /// How many bytes of text aliases may add.
 const ALIAS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// The tags that a template may have besides `!Ref` and `!Condition`.
+const FUNCTIONS: [&str; 18] = [
+    "And",
+    "Base64",
+    "Cidr",
+    "Equals",
+    "FindInMap",
+    "GetAZs",
+    "GetAtt",
+    "If",
+    "ImportValue",
+    "Join",
+    "Length",
+    "Not",
+    "Or",
+    "Select",
+    "Split",
+    "Sub",
+    "ToJsonString",
+    "Transform",
+];
+
 /// The documents of a file that are not empty, and what is wrong with the file.
 ///
 /// A fault of the syntax ends the reading: the documents before it are still there.
 pub(crate) fn read(text: &str) -> (Vec<Node>, Vec<Fault>) {
+    read_with(text, Tags::Refused)
+}
+
+/// The same of a CloudFormation template: `!Ref X` becomes `{ Ref: X }`, `!Sub X` becomes `{ Fn::Sub: X }`, and so on.
+pub(crate) fn read_template(text: &str) -> (Vec<Node>, Vec<Fault>) {
+    read_with(text, Tags::Functions)
+}
+
+fn read_with(text: &str, tags: Tags) -> (Vec<Node>, Vec<Fault>) {
     let mut options = Options::default();
     options.set_emit_comments(false);
     options.block_nesting_limit = DEPTH_MAX;
     options.flow_nesting_limit = DEPTH_MAX;
     let mut reader = Reader {
         text,
+        tags,
         parser: Parser::new_from_str_with_options(text, options),
         anchors: HashMap::new(),
         nodes_left: NODES_MAX,
@@ -48,8 +81,17 @@ pub(crate) fn read(text: &str) -> (Vec<Node>, Vec<Fault>) {
     (documents, reader.faults)
 }
 
+/// What a tag of an application is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tags {
+    Refused,
+    /// The short form of a function of CloudFormation's.
+    Functions,
+}
+
 struct Reader<'t> {
     text: &'t str,
+    tags: Tags,
     parser: Parser<'t, StrInput<'t>>,
     anchors: HashMap<usize, Arc<Built>>,
     nodes_left: usize,
@@ -72,6 +114,14 @@ struct Built {
 impl Built {
     fn leaf(span: Span, value: Value, bytes: usize) -> Self {
         Self { node: Node::new(span, value), nodes: 1, bytes, depth: 1 }
+    }
+
+    /// `{ name: this }`, at the same place.
+    fn argument_of(self, key: String) -> Self {
+        let Self { node, nodes, bytes, depth } = self;
+        let (span, key_span) = (node.span.clone(), node.span.start..node.span.start);
+        let map = Value::Map(vec![Member { key, key_span, value: node }]);
+        Self { node: Node::new(span, map), nodes: nodes + 1, bytes, depth: depth + 1 }
     }
 
     fn hold(&mut self, child: &Self) {
@@ -129,21 +179,30 @@ impl<'t> Reader<'t> {
         if DEPTH_MAX < depth {
             return Err(self.stop(too_deep(span)));
         }
-        let (built, anchor) = match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                let value = self.scalar(&text, style, tag.as_deref(), &span);
-                (Built::leaf(span, value, text.len()), anchor)
+        let (event, anchor, tag) = opened(event);
+        let function = self.function(tag.as_deref());
+        let core = tag.as_deref().filter(|_| function.is_none());
+        let mut built = match event {
+            Event::Scalar(text, ..) if function.is_some() => {
+                Built::leaf(span, Value::Text(text.to_string()), text.len())
             }
-            Event::SequenceStart(_, anchor, tag) => {
-                self.refuse_tag(tag.as_deref(), "seq", &span);
-                (self.list(span, depth)?, anchor)
+            Event::Scalar(text, style, ..) => {
+                let value = self.scalar(&text, style, core, &span);
+                Built::leaf(span, value, text.len())
             }
-            Event::MappingStart(_, anchor, tag) => {
-                self.refuse_tag(tag.as_deref(), "map", &span);
-                (self.map(span, depth)?, anchor)
+            Event::SequenceStart(..) => {
+                self.refuse_tag(core, "seq", &span);
+                self.list(span, depth)?
+            }
+            Event::MappingStart(..) => {
+                self.refuse_tag(core, "map", &span);
+                self.map(span, depth)?
             }
             _ => return Err(self.stop(unexpected(span))),
         };
+        if let Some(name) = function {
+            built = built.argument_of(name);
+        }
         if anchor != 0 {
             self.anchors.insert(anchor, Arc::new(built.clone()));
         }
@@ -263,15 +322,45 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// The long form of the function that a tag stands for.
+    fn function(&self, tag: Option<&Tag>) -> Option<String> {
+        let tag = tag.filter(|_| self.tags == Tags::Functions)?;
+        if tag.handle() != "!" {
+            return None;
+        }
+        match tag.suffix() {
+            name @ ("Ref" | "Condition") => Some(name.to_owned()),
+            name => FUNCTIONS.contains(&name).then(|| format!("Fn::{name}")),
+        }
+    }
+
     fn refuse_tag(&mut self, tag: Option<&Tag>, allowed: &str, span: &Span) {
         let Some(tag) = tag.filter(|tag| tag.core_suffix() != Some(allowed)) else { return };
-        let words = (
-            format!("the tag `{}` means nothing in a rule file", tag.original()),
-            "tagged",
-            "write the value without a tag",
-        );
+        let words = match self.tags {
+            Tags::Refused => (
+                format!("the tag `{}` means nothing in a rule file", tag.original()),
+                "tagged",
+                "write the value without a tag",
+            ),
+            Tags::Functions => (
+                format!("the tag `{}` is no function of CloudFormation's", tag.original()),
+                "tagged",
+                "write one that is, such as `!Ref` or `!Sub`",
+            ),
+        };
         self.faults.push(Fault::new(Code::Syntax, span.clone(), words));
     }
+}
+
+/// What begins a value, with its anchor and its tag.
+fn opened(event: Event<'_>) -> (Event<'_>, usize, Option<Cow<'_, Tag>>) {
+    let (anchor, tag) = match &event {
+        Event::Scalar(_, _, anchor, tag)
+        | Event::SequenceStart(_, anchor, tag)
+        | Event::MappingStart(_, anchor, tag) => (*anchor, tag.clone()),
+        _ => (0, None),
+    };
+    (event, anchor, tag)
 }
 
 /// A block collection ends where the next thing begins, which is not its own text.

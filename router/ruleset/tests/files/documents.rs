@@ -123,3 +123,21 @@ fn every_page_that_a_problem_names_is_a_heading_of_the_documentation() {
         assert!(anchor.is_empty() || anchors.any(|one| one == anchor), "{page}");
     }
 }
+
+const IMPORTING: &str = include_str!("../../../../docs/importing.md");
+
+#[test]
+fn a_rule_in_eventbridges_shape_is_read_as_it_is() {
+    let text = IMPORTING.rsplit("```yaml\n").next().and_then(|rest| rest.split("```").next());
+    let rules = load_text(text.unwrap()).unwrap();
+    let [rule] = rules.rules() else { panic!("{rules:?}") };
+    assert_eq!((rule.name.as_str(), rule.bus.as_str(), rule.line), ("big-orders", "shop", 1));
+    assert_eq!(rule.targets[0].retry.attempts_max, 11);
+
+    let template = "Resources:\n  One:\n    Type: AWS::Events::Rule\n    Properties: &p\n      EventPattern: { source: [a] }\n      Targets: [{ Id: b, Arn: 'arn:aws:events:::event-bus/default' }]\n  Two: { Type: AWS::Events::Rule, Properties: *p }\n";
+    let names = |text: &str| {
+        let rules = load_text(text).unwrap();
+        rules.rules().iter().map(|rule| rule.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(template), ["One", "Two"]);
+}

@@ -5,5 +5,6 @@ mod compared;
 mod documents;
 mod doubles;
 mod hostile;
+mod imported;
 mod reloaded;
 mod whole;
