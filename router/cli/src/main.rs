@@ -87,6 +87,8 @@ enum Verb {
     #[command(subcommand)]
     Plugin(verbs::plugin::Verb),
     #[command(subcommand)]
+    Import(verbs::import::Verb),
+    #[command(subcommand)]
     Bench(verbs::bench::Verb),
     #[command(subcommand)]
     Schema(verbs::schema::Verb),
@@ -133,6 +135,7 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Status(arguments) => verbs::status::run(&arguments),
         Verb::Pattern(verb) => verbs::pattern::run(&verb),
         Verb::Plugin(verb) => verbs::plugin::run(&verb),
+        Verb::Import(verb) => verbs::import::run(&verb),
         Verb::Bench(verb) => verbs::bench::run(&verb),
         Verb::Schema(verb) => verbs::schema::run(&verb),
     }

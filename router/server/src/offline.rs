@@ -7,6 +7,7 @@
 mod bench;
 mod diff;
 mod explain;
+pub mod import;
 pub mod journal;
 mod patterns;
 pub mod plugins;

@@ -8,6 +8,7 @@ pub(crate) mod diff;
 pub(crate) mod dlq;
 pub(crate) mod event;
 pub(crate) mod events;
+pub(crate) mod import;
 pub(crate) mod journal;
 pub(crate) mod pattern;
 pub(crate) mod plugin;
