@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use expect_test::expect_file;
 use proptest::prelude::*;
@@ -29,20 +29,25 @@ fn sources(kind: &str) -> Vec<PathBuf> {
     paths
 }
 
-fn source(path: &PathBuf) -> SourceFile {
-    let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-    SourceFile { path: name, text: fs::read_to_string(path).unwrap() }
+fn source(path: &Path) -> SourceFile {
+    let name = path
+        .file_name()
+        .expect("as it lies in the folder")
+        .to_str()
+        .expect("as it lies in the folder")
+        .to_owned();
+    SourceFile { path: name, text: fs::read_to_string(path).expect("as it lies in the folder") }
 }
 
 fn map() -> TargetMap {
-    TargetMap::parse(&source(&folder().join("map.yaml"))).unwrap()
+    TargetMap::parse(&source(&folder().join("map.yaml"))).expect("as it lies in the folder")
 }
 
 fn shown(import: &Import, text: &str) -> String {
     let mut out = String::new();
     for rule in &import.rules {
         writeln!(out, "=== {} on {}, from {}:{}", rule.name, rule.bus, rule.path, rule.line)
-            .unwrap();
+            .expect("as it lies in the folder");
         out.push_str(&rule.text);
     }
     out.push_str("===\n");
@@ -53,18 +58,18 @@ fn shown(import: &Import, text: &str) -> String {
             "{weight} {}:{} [{}] {}: {}",
             one.path, one.line, one.rule, one.key, one.reason
         )
-        .unwrap();
+        .expect("as it lies in the folder");
     }
     for problem in &import.problems {
         out.push_str(&problem.render(text, false));
     }
     writeln!(out, "wanted: {}\nbuses: {}", import.wanted.join(", "), import.buses.join(", "))
-        .unwrap();
+        .expect("as it lies in the folder");
     out.push_str(import.configuration.as_deref().unwrap_or_default());
     out
 }
 
-fn check(path: &PathBuf, import: &Import, text: &str) {
+fn check(path: &Path, import: &Import, text: &str) {
     let shown = shown(import, text);
     assert!(!shown.contains("hunter2"), "{} tells a secret", path.display());
     // Where they send is a matter of the configuration; all else is right or a remark said so.
@@ -78,7 +83,11 @@ fn check(path: &PathBuf, import: &Import, text: &str) {
         let problems = load(&files).err().unwrap_or_default();
         assert_eq!(problems, [], "{}: {}", path.display(), rule.text);
     }
-    let extension = path.extension().unwrap().to_str().unwrap();
+    let extension = path
+        .extension()
+        .expect("as it lies in the folder")
+        .to_str()
+        .expect("as it lies in the folder");
     expect_file![path.with_extension(format!("{extension}.expected"))].assert_eq(&shown);
 }
 
