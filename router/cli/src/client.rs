@@ -23,6 +23,8 @@ use crate::{
 };
 
 const DEFAULT_URL: &str = "http://127.0.0.1:4587";
+/// For who only wants to know whether somebody is there.
+const GLANCE_WAIT_MAX: Duration = Duration::from_secs(5);
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(60);
 /// For what the router compiles first: a plugin in JavaScript or Python takes a while.
 const WORK_WAIT_MAX: Duration = Duration::from_secs(600);
@@ -40,10 +42,14 @@ pub(crate) struct Address {
 impl Address {
     /// Read here and not by the parser of options, which would show `--url` as required once it is set.
     fn url(&self) -> String {
+        self.named().unwrap_or_else(|| DEFAULT_URL.to_owned())
+    }
+
+    /// The address, if somebody named one.
+    pub(crate) fn named(&self) -> Option<String> {
         let from_environment =
             || std::env::var("SLIPSWITCH_URL").ok().filter(|url| !url.is_empty());
-        let url = self.url.clone().or_else(from_environment);
-        url.unwrap_or_else(|| DEFAULT_URL.to_owned())
+        self.url.clone().or_else(from_environment)
     }
 }
 
@@ -59,11 +65,17 @@ pub(crate) struct Client {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Bytes,
+    /// What the clock there says, as HTTP writes it.
+    pub(crate) date: Option<String>,
 }
 
 impl Client {
     pub(crate) fn new(address: &Address) -> Result<Self, Failure> {
-        let base = base(&address.url())?;
+        Self::at(&address.url())
+    }
+
+    pub(crate) fn at(url: &str) -> Result<Self, Failure> {
+        let base = base(url)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -90,6 +102,11 @@ impl Client {
     ) -> Result<T, Failure> {
         let answer = self.exchange(Method::GET, &with_query(path, query), None)?;
         self.read(&answer)
+    }
+
+    /// An answer unjudged, whoever gives it, and soon.
+    pub(crate) fn glance(&self, path: &str) -> Result<Answer, Lost> {
+        self.exchange_within(Method::GET, path, None, GLANCE_WAIT_MAX)
     }
 
     /// Writes an answer out as it comes, however long it is.
@@ -260,11 +277,13 @@ impl Client {
                 failure: self.unreachable(&error),
             })?;
             let status = response.status().as_u16();
+            let date = response.headers().get(header::DATE);
+            let date = date.and_then(|date| date.to_str().ok()).map(str::to_owned);
             let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
                 .collect()
                 .await
                 .map_err(|error| broken_off(path, &error))?;
-            Ok(Answer { status, body: body.to_bytes() })
+            Ok(Answer { status, body: body.to_bytes(), date })
         };
         let timed = async { tokio::time::timeout(wait_max, exchange).await };
         self.runtime.block_on(timed).unwrap_or_else(|_| Err(self.silent(wait_max).into()))

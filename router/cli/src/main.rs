@@ -44,6 +44,7 @@ Examples:
   slipswitch event ID                         what became of an event
   slipswitch dlq ls                           what could not be delivered, and why
   slipswitch replay start --since 1h          send the last hour again
+  slipswitch doctor                           whether this machine is fit for a router
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a rule's test failed, 69 the router cannot be reached, \
 78 the configuration or a rule file is broken.";
@@ -92,6 +93,7 @@ enum Verb {
     Bench(verbs::bench::Verb),
     #[command(subcommand)]
     Schema(verbs::schema::Verb),
+    Doctor(verbs::doctor::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -138,6 +140,7 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Import(verb) => verbs::import::run(&verb),
         Verb::Bench(verb) => verbs::bench::run(&verb),
         Verb::Schema(verb) => verbs::schema::run(&verb),
+        Verb::Doctor(arguments) => verbs::doctor::run(arguments),
     }
 }
 

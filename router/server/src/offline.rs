@@ -6,6 +6,7 @@
 
 mod bench;
 mod diff;
+pub mod doctor;
 mod explain;
 pub mod import;
 pub mod journal;

@@ -17,6 +17,7 @@ mod counting;
 mod damage;
 mod determinism;
 mod diff;
+mod doctor;
 mod examples;
 mod figures;
 mod full_disk;

@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod dev;
 pub(crate) mod diff;
 pub(crate) mod dlq;
+pub(crate) mod doctor;
 pub(crate) mod event;
 pub(crate) mod events;
 pub(crate) mod import;
