@@ -15,13 +15,16 @@
 mod annotation;
 mod client;
 mod clock;
+mod consent;
 mod failure;
 mod fit;
 mod input;
 mod kit;
+mod matching;
 mod name;
 mod output;
 mod problem;
+mod progress;
 mod rows;
 mod sarif;
 mod source;

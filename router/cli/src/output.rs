@@ -149,21 +149,28 @@ fn is_color_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// A line on standard error that the next one takes the place of; an empty one leaves nothing. Only for a screen.
-pub(crate) fn progress(text: &str) {
-    let mut screen = io::stderr().lock();
-    write!(screen, "\r\u{1b}[K{text}").and_then(|()| screen.flush()).ok();
-}
-
-/// Whether somebody looks at standard error.
-pub(crate) fn has_screen() -> bool {
-    io::stderr().is_terminal()
-}
-
 /// `1 rule`, `2 rules`.
 pub(crate) fn count(number: impl Display, what: &str) -> String {
     let number = number.to_string();
     if number == "1" { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// `1,234,567`
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if 0 < at && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1,234 dead letters`.
+pub(crate) fn counted(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{} {what}s", grouped(number)) }
 }
 
 /// What came from outside must not steer a terminal, nor break a row.
@@ -192,6 +199,13 @@ pub(crate) fn size(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(counted(1, "event"), "1 event");
+        assert_eq!(counted(1000, "event"), "1,000 events");
+    }
 
     #[test]
     fn sizes_are_short() {

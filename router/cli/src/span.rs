@@ -1,5 +1,7 @@
-//! Points in time as people write them: `1h` ago, or an RFC 3339 time.
+//! Points in time as people write them: `1h` ago, or an RFC 3339 time; and `--since` and `--until`, the same wherever
+//! events or deliveries are chosen.
 
+use clap::Args;
 use event::Timestamp;
 
 use crate::{clock, failure::Failure};
@@ -38,6 +40,27 @@ impl Moment {
     }
 }
 
+/// Which of them, by when they came.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Between {
+    /// Taken in (a dead letter: died) at this time or later: back from now (30s, 15m, 1h, 7d), or an RFC 3339 time
+    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
+    pub(crate) since: Option<Moment>,
+    /// Before this time, said in the same way
+    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
+    pub(crate) until: Option<Moment>,
+}
+
+impl Between {
+    pub(crate) fn span(&self) -> Result<Span, Failure> {
+        Span::at(clock::now(), self.since, self.until)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.since.is_none() && self.until.is_none()
+    }
+}
+
 /// The ends of a span, as they were asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
@@ -46,10 +69,6 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    pub(crate) fn read(since: Option<Moment>, until: Option<Moment>) -> Result<Self, Failure> {
-        Self::at(clock::now(), since, until)
-    }
-
     fn at(now: Timestamp, since: Option<Moment>, until: Option<Moment>) -> Result<Self, Failure> {
         let at = |moment: Moment| moment.before(now);
         let span = Self { since: since.map(at), until: until.map(at) };

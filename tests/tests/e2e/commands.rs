@@ -222,6 +222,11 @@ fn check_shows_every_problem_of_every_file_at_its_place() {
     for path in ["rules/a.yaml", "rules/b.yaml", "rules/c.json"] {
         assert!(paths.contains(&path), "{paths:?}");
     }
+}
+
+#[test]
+fn check_of_a_folder_that_is_not_there_says_so() {
+    let scene = Scene::new();
     check(
         scene.run(&["check", "--rules", "nowhere"]),
         expect![[r#"

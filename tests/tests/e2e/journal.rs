@@ -63,6 +63,18 @@ fn numbered(bus: &str, numbers: std::ops::Range<usize>) -> Vec<String> {
 }
 
 #[test]
+fn an_export_takes_only_what_a_pattern_matches() {
+    let scene = scene();
+    let pattern = r#"{"id": [{"suffix": "-1"}]}"#;
+    let chosen = scene.journal(&["export", "--pattern", pattern]).expect(0);
+    assert_eq!(ids(&chosen.out), ["default-1", "shop-1"]);
+    let kept = scene.journal(&["export", "--archive", "kept", "--pattern", pattern]).expect(0);
+    assert_eq!(ids(&kept.out), ["shop-1"]);
+    let wrong = scene.journal(&["export", "--pattern", "{\"id\": 1}"]).expect(2);
+    assert!(wrong.out.is_empty() && wrong.err.contains("id"), "{wrong:?}");
+}
+
+#[test]
 fn the_journal_of_a_stopped_router_is_verified_listed_and_exported() {
     let scene = scene();
     let verified = scene.journal(&["verify"]).expect(0);

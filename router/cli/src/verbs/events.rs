@@ -9,9 +9,9 @@ use crate::{
     client::{Address, Client},
     clock,
     failure::Failure,
+    matching::Matching,
     output::{self, Output, at_least_one},
-    span::{Moment, Span},
-    verbs::dlq::filter::read,
+    span::{Between, Moment},
 };
 
 /// Events asked for in one request.
@@ -33,15 +33,10 @@ pub(crate) struct Arguments {
     /// The bus to look on [default: all of them]
     #[arg(long)]
     bus: Option<String>,
-    /// Taken in at this time or later: 15m, 1h, 7d back from now, or an RFC 3339 time
-    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
-    since: Option<Moment>,
-    /// Taken in before this time
-    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
-    until: Option<Moment>,
-    /// Only events that this pattern matches: JSON, or @FILE
-    #[arg(long, value_name = "JSON|@FILE")]
-    pattern: Option<String>,
+    #[command(flatten)]
+    between: Between,
+    #[command(flatten)]
+    matching: Matching,
     /// Which come first
     #[arg(long, default_value = "newest")]
     order: Order,
@@ -91,7 +86,7 @@ struct Envelope {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
     let now = clock::now();
-    let span = Span::read(arguments.since, arguments.until)?;
+    let span = arguments.between.span()?;
     let mut query = Vec::new();
     query.extend(arguments.bus.clone().map(|bus| ("bus", bus)));
     query.push(match arguments.order {
@@ -100,8 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     });
     query.extend(span.since.map(|since| ("since", since.to_string())));
     query.extend(span.until.map(|until| ("until", until.to_string())));
-    let pattern = arguments.pattern.as_deref().map(read).transpose()?;
-    query.extend(pattern.map(|pattern| ("pattern", pattern)));
+    query.extend(arguments.matching.text()?.map(|pattern| ("pattern", pattern)));
     let until = Timestamp::from_millis(now.as_millis().saturating_add(arguments.within));
     let (items, end, damaged) = collect(&client, &query, (arguments.limit, until))?;
     let heads = ["OFFSET", "BUS", "TAKEN IN", "ID", "SOURCE", "DETAIL-TYPE", "DETAIL"];

@@ -6,6 +6,8 @@ pub use bus::journal::Fault;
 use bus::journal::tools::{Export, ExportOf, StoppedData};
 pub use bus::journal::tools::{Exported, Info, InfoKind, Repair, ToolError, Verification};
 
+use bus::ruleset::pattern::{Event, Matcher, Pattern, Scratch};
+
 use crate::config::Config;
 
 /// Why nothing was done.
@@ -18,6 +20,43 @@ pub enum JournalError {
     Tool(#[from] ToolError),
     #[error("{0}")]
     Write(io::Error),
+    /// The pattern is none, in words.
+    #[error("{0}")]
+    Pattern(String),
+}
+
+/// Which events are written.
+pub struct Sieve {
+    /// When they were received, in milliseconds since the Unix epoch.
+    times: RangeInclusive<i64>,
+    /// None: whatever is in them.
+    matcher: Option<Matcher>,
+    scratch: Scratch,
+}
+
+impl Sieve {
+    /// Events of these times that a pattern matches, if there is one.
+    pub fn new(times: RangeInclusive<i64>, pattern: Option<&str>) -> Result<Self, JournalError> {
+        let matcher = match pattern.map(|text| Pattern::parse(text).map_err(|error| (text, error)))
+        {
+            None => None,
+            Some(Ok(pattern)) => Some(Matcher::new(&[pattern])),
+            Some(Err((text, error))) => {
+                let words = [error.message, "here".to_owned(), error.mend];
+                let found = crate::config::at("pattern", text, error.span, words);
+                return Err(JournalError::Pattern(found.render(text, false)));
+            }
+        };
+        Ok(Self { times, matcher, scratch: Scratch::default() })
+    }
+
+    fn passes(&mut self, envelope: &[u8]) -> Result<bool, String> {
+        let Some(matcher) = &self.matcher else { return Ok(true) };
+        let mut matched = Vec::new();
+        let event = Event::check(envelope).map_err(|error| error.message)?;
+        matcher.matches(event, &mut self.scratch, &mut matched).map_err(|error| error.message)?;
+        Ok(!matched.is_empty())
+    }
 }
 
 /// The data folder of a stopped router, locked.
@@ -77,31 +116,43 @@ impl Data {
         Ok(self.stopped.buses()?)
     }
 
-    /// Writes the events of a bus, received in these milliseconds since the Unix epoch, one a line.
+    /// Writes the events of a bus that pass, one a line.
     pub fn export_bus(
         &self,
         bus: &str,
-        times: RangeInclusive<i64>,
+        sieve: &mut Sieve,
         out: &mut dyn io::Write,
     ) -> Result<Exported, JournalError> {
-        self.export(Export { of: ExportOf::Bus(bus.to_owned()), times }, out)
+        self.export(ExportOf::Bus(bus.to_owned()), sieve, out)
     }
 
     /// The same for an archive, with what of it is not sealed yet.
     pub fn export_archive(
         &self,
         archive: &str,
-        times: RangeInclusive<i64>,
+        sieve: &mut Sieve,
         out: &mut dyn io::Write,
     ) -> Result<Exported, JournalError> {
-        self.export(Export { of: ExportOf::Archive(archive.to_owned()), times }, out)
+        self.export(ExportOf::Archive(archive.to_owned()), sieve, out)
     }
 
-    fn export(&self, what: Export, out: &mut dyn io::Write) -> Result<Exported, JournalError> {
-        let (mut unreadable, mut failed) = (Vec::new(), None);
+    fn export(
+        &self,
+        of: ExportOf,
+        sieve: &mut Sieve,
+        out: &mut dyn io::Write,
+    ) -> Result<Exported, JournalError> {
+        let what = Export { of, times: sieve.times.clone() };
+        let (mut unreadable, mut failed, mut passed_over) = (Vec::new(), None, 0);
         let exported = self.stopped.export(&what, &mut |record| {
-            let written = match bus::envelope(&record.payload) {
-                Ok(envelope) => write_line(&envelope, out),
+            let envelope = bus::envelope(&record.payload).map_err(|error| error.to_string());
+            let chosen = envelope.and_then(|one| Ok(sieve.passes(&one)?.then_some(one)));
+            let written = match chosen {
+                Ok(Some(envelope)) => write_line(&envelope, out),
+                Ok(None) => {
+                    passed_over += 1;
+                    Ok(())
+                }
                 Err(error) => {
                     unreadable.push(format!("offset {}: {error}", record.offset));
                     Ok(())
@@ -117,7 +168,7 @@ impl Data {
             return Err(JournalError::Write(error));
         }
         let mut exported = exported?;
-        exported.records -= unreadable.len() as u64;
+        exported.records -= unreadable.len() as u64 + passed_over;
         exported.damages.extend(unreadable);
         Ok(exported)
     }

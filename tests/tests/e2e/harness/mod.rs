@@ -25,7 +25,7 @@ mod written;
 use std::time::Duration;
 
 pub(crate) use allowance::Allowance;
-pub(crate) use built::{plugin, repository};
+pub(crate) use built::{binary, plugin, repository};
 pub(crate) use http::{Answer, Connection};
 pub(crate) use process::{Ended, Process};
 pub(crate) use producers::Producers;

@@ -4,13 +4,11 @@ use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 use server::offline::{RuleFiles, rule_files};
 
-use super::{Arguments, LIMIT_DEFAULT, show::grouped};
+use super::{Arguments, LIMIT_DEFAULT};
 use crate::{
     client::Client,
     failure::{Exit, Failure},
-    output,
-    span::Span,
-    verbs::dlq::filter::read,
+    output, progress,
 };
 
 /// What a router takes at once; rules are smaller by far.
@@ -45,13 +43,13 @@ pub(super) fn compare(arguments: &Arguments) -> Result<Box<RawValue>, Failure> {
         )));
     }
     let client = Client::new(&arguments.address)?;
-    let has_screen = output::has_screen();
+    let has_screen = progress::has_screen();
     let mut found = None;
     let answered =
         client.post_for_lines("/api/v1/rules/diff", &asked(arguments, &files)?, |line| {
             match read_line(line)? {
                 Line::Progress { events, of } if has_screen => {
-                    output::progress(&progress(events, of))
+                    progress::show(&progress::bar(events, of, "events"))
                 }
                 Line::Progress { .. } => (),
                 Line::Result(result) => found = Some(result),
@@ -60,7 +58,7 @@ pub(super) fn compare(arguments: &Arguments) -> Result<Box<RawValue>, Failure> {
             Ok(())
         });
     if has_screen {
-        output::progress("");
+        progress::show("");
     }
     answered?;
     other_plugins(&client, &files)?;
@@ -73,18 +71,8 @@ fn read_line(line: &[u8]) -> Result<Line, Failure> {
     })
 }
 
-fn progress(events: u64, of: u64) -> String {
-    if of == 0 {
-        return "counting events …".to_owned();
-    }
-    let percent = events.min(of) * 100 / of;
-    let filled = usize::try_from(percent / 5).unwrap_or_default();
-    let bar: String = "█".repeat(filled) + &"░".repeat(20_usize.saturating_sub(filled));
-    format!("{bar} {percent:>3} % of {} events", grouped(of))
-}
-
 fn asked(arguments: &Arguments, files: &RuleFiles) -> Result<serde_json::Value, Failure> {
-    let span = Span::read(arguments.since, arguments.until)?;
+    let span = arguments.between.span()?;
     let file = |(path, text): &(String, String)| json!({ "path": path, "text": text });
     let mut body = json!({
         "files": files.files.iter().map(file).collect::<Vec<_>>(),
@@ -100,8 +88,8 @@ fn asked(arguments: &Arguments, files: &RuleFiles) -> Result<serde_json::Value, 
             body[name] = time.to_string().into();
         }
     }
-    if let Some(pattern) = &arguments.pattern {
-        body["pattern"] = read(pattern)?.into();
+    if let Some(pattern) = arguments.matching.text()? {
+        body["pattern"] = pattern.into();
     }
     let by_default = (!arguments.all && span.since.is_none()).then_some(LIMIT_DEFAULT);
     if let Some(limit) = arguments.limit.or(by_default) {

@@ -12,14 +12,15 @@ use clap::Args;
 use crate::{
     client::Address,
     failure::{Exit, Failure},
-    output::{self, Format, Output},
+    matching::Matching,
+    output::{self, Format, Output, at_least_one},
     source::Source,
-    span::Moment,
+    span::Between,
 };
 use report::Report;
 
 /// Events of each bus when nothing is said of how many.
-const LIMIT_DEFAULT: u64 = 100_000;
+const LIMIT_DEFAULT: usize = 100_000;
 
 const EXAMPLES: &str = "\
 Both sets of rules are run over events of the past: patterns, templates and plugins. The answer is which events would \
@@ -51,26 +52,21 @@ pub(crate) struct Arguments {
     /// Events that this archive holds, instead of those that the journal holds
     #[arg(long, value_name = "NAME", conflicts_with = "against")]
     archive: Option<String>,
-    /// Taken in at this time or later: 15m, 1h, 7d back from now, or an RFC 3339 time
-    #[arg(long, value_name = "WHEN", value_parser = Moment::parse, conflicts_with = "against")]
-    since: Option<Moment>,
-    /// Taken in before this time
-    #[arg(long, value_name = "WHEN", value_parser = Moment::parse, conflicts_with = "against")]
-    until: Option<Moment>,
+    #[command(flatten)]
+    between: Between,
     /// The last so many of each bus [default: 100000, or all of them with --since]
-    #[arg(long, value_name = "COUNT", conflicts_with_all = ["all", "against"])]
-    limit: Option<u64>,
+    #[arg(long, value_name = "COUNT", value_parser = at_least_one, conflicts_with_all = ["all", "against"])]
+    limit: Option<usize>,
     /// All events there are
     #[arg(long, conflicts_with = "against")]
     all: bool,
-    /// Only events that this pattern matches: JSON, or @FILE
-    #[arg(long, value_name = "JSON|@FILE", conflicts_with = "against")]
-    pattern: Option<String>,
+    #[command(flatten)]
+    matching: Matching,
     /// So many examples of each kind of difference
     #[arg(long, value_name = "COUNT", default_value_t = 2)]
     examples: usize,
     /// Compare with the rules in this folder instead of the running ones; needs no router
-    #[arg(long, value_name = "DIR", requires = "events")]
+    #[arg(long, value_name = "DIR", requires = "events", conflicts_with_all = ["Between", "Matching"])]
     against: Option<PathBuf>,
     /// Recorded events for --against: one a line or an array; `-` for standard input
     #[arg(long, value_name = "FILE", requires = "against")]

@@ -15,7 +15,7 @@
 use event::Timestamp;
 
 use super::report::{Compared, Example, Report, Totals};
-use crate::output::{self, count, flat};
+use crate::output::{self, count, flat, grouped};
 
 const WIDTH: usize = 80;
 /// Of a value, so much is shown in a line.
@@ -281,19 +281,6 @@ fn brief(text: &str) -> String {
     }
 }
 
-/// `1,234,567`
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if 0 < at && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -310,7 +297,6 @@ mod tests {
             "{lines:?}"
         );
         assert_eq!(visible(&painted), 9);
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
     }
 
     #[test]

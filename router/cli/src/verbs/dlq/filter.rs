@@ -6,11 +6,12 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::{
-    clock,
+    clock, consent,
     failure::Failure,
+    matching::Matching,
     name::{Name, agreed},
     output,
-    span::{Moment, Span},
+    span::Between,
 };
 
 /// Which dead letters.
@@ -35,15 +36,10 @@ pub(super) struct Filter {
     /// Only with this text in the error
     #[arg(long, value_name = "TEXT")]
     error: Option<String>,
-    /// Only those that died at this time or later: back from now (30m, 1h, 7d), or an RFC 3339 time
-    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
-    since: Option<Moment>,
-    /// Only those that died before this time
-    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
-    until: Option<Moment>,
-    /// Only those whose event matches this pattern: JSON, or @FILE
-    #[arg(long, value_name = "JSON|@FILE")]
-    pattern: Option<String>,
+    #[command(flatten)]
+    between: Between,
+    #[command(flatten)]
+    matching: Matching,
     /// By what became of them: dead (those that wait), queued, redriven, delivered, moved, history (as --history), all [default: dead]
     #[arg(long, value_name = "STATE", conflicts_with = "history")]
     state: Option<String>,
@@ -55,8 +51,8 @@ pub(super) struct Filter {
 impl Filter {
     /// What was asked for, by the names of the HTTP interface.
     pub(super) fn set(&self) -> Result<Vec<(&'static str, String)>, Failure> {
-        let span = Span::read(self.since, self.until)?;
-        let pattern = self.pattern.as_deref().map(read).transpose()?;
+        let span = self.between.span()?;
+        let pattern = self.matching.text()?;
         let target = self.target.as_deref().map(Name::of_target).transpose()?.unwrap_or_default();
         let bus = agreed("bus", self.bus.as_deref(), target.bus)?.map(str::to_owned);
         let rule = agreed("rule", self.rule.as_deref(), target.rule)?.map(str::to_owned);
@@ -79,14 +75,15 @@ impl Filter {
 
     /// What to say when there are none, because its span has not begun yet.
     pub(super) fn ahead(&self) -> Result<Option<String>, Failure> {
-        Ok(Span::read(self.since, self.until)?.ahead(clock::now()))
+        Ok(self.between.span()?.ahead(clock::now()))
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        let Self { bus, rule, target, replay, kind, error, since, until, pattern, state, history } =
+        let Self { bus, rule, target, replay, kind, error, between, matching, state, history } =
             self;
-        let texts = [bus, rule, target, replay, kind, error, pattern, state];
-        texts.into_iter().all(Option::is_none) && since.is_none() && until.is_none() && !history
+        let texts = [bus, rule, target, replay, kind, error, state];
+        let is_bare = texts.into_iter().all(Option::is_none) && !history;
+        is_bare && between.is_empty() && matching.is_empty()
     }
 }
 
@@ -112,10 +109,10 @@ pub(super) struct Which {
     /// The ids, as `slipswitch dlq ls` shows them
     #[arg(value_name = "ID", value_parser = letter_id)]
     ids: Vec<i64>,
-    /// All of them, or all that the filters leave; says how many they are, and does it with --yes
+    /// All of them, or all that the filters leave; says how many they are, and asks (a script says --yes)
     #[arg(long, conflicts_with = "ids")]
     all: bool,
-    /// Yes, all of them
+    /// Do it without asking
     #[arg(long)]
     yes: bool,
     /// Say how many they are, and do nothing
@@ -172,19 +169,27 @@ impl Which {
         self.dry_run || (self.all && !self.yes)
     }
 
-    /// After a rehearsal: done, or how to do it.
-    pub(super) fn rehearsed(&self, counted: &Counted, does: &str) -> Result<(), Failure> {
-        output::line(&format!("{does}: {}", output::count(counted.letters, "dead letter")))?;
-        if !counted.groups.is_empty() {
+    /// After a rehearsal: whether to do it, as somebody says who has seen how many they are.
+    pub(super) fn rehearsed(&self, counted: &Counted, does: &str) -> Result<bool, Failure> {
+        let Counted { letters, groups } = counted;
+        output::line(&format!("to {does}: {}", output::count(letters, "dead letter")))?;
+        if !groups.is_empty() {
             output::line("")?;
             let row = |group: &Group| [group.letters.to_string(), group.name()];
-            let rows = counted.groups.iter().map(row).collect();
-            output::table(["LETTERS", "TARGET"], rows, "")?;
+            output::table(["LETTERS", "TARGET"], groups.iter().map(row).collect(), "")?;
         }
-        if self.dry_run {
-            return Ok(());
+        if self.dry_run || (*letters == 0 && consent::can_ask()) {
+            return Ok(false);
         }
-        Err(Failure::usage("nothing was done yet: say --yes to do it"))
+        let (first, rest) = does.split_at(1);
+        let letters = output::counted(*letters, "dead letter");
+        let of = match groups.len() {
+            0 => String::new(),
+            targets => format!(" of {}", output::count(targets, "target")),
+        };
+        let question = format!("{}{rest} {letters}{of}?", first.to_uppercase());
+        consent::ask(&question, "nothing was done yet: say --yes to do it")?;
+        Ok(true)
     }
 }
 

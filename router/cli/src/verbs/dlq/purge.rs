@@ -7,6 +7,7 @@ use crate::{
     client::{Address, Client},
     failure::{Exit, Failure},
     output,
+    progress::Progress,
     verbs::dlq::filter::{Counted, Which},
 };
 
@@ -16,7 +17,7 @@ alone.
 
 Examples:
   slipswitch dlq purge 17 18 --yes
-  slipswitch dlq purge --all --rule old-rule                  says how many, and does nothing
+  slipswitch dlq purge --all --rule old-rule                  says how many, and asks
   slipswitch dlq purge --all --state delivered --until 7d --yes";
 
 /// Remove dead letters for good.
@@ -43,9 +44,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.which.is_rehearsal() || !arguments.which.is_sure() {
         body["dry_run"] = true.into();
         let counted: Counted = client.post(path, &body)?;
-        return arguments.which.rehearsed(&counted, "to purge");
+        if !arguments.which.rehearsed(&counted, "purge")? {
+            return Ok(());
+        }
+        body["dry_run"] = false.into();
     }
-    let outcome: Purged = client.post(path, &body)?;
+    let outcome: Purged = {
+        let _working = Progress::begin("purging");
+        client.post(path, &body)?
+    };
     output::line(&format!("purged: {}", outcome.purged))?;
     if 0 < outcome.left {
         let which = match arguments.which.only() {

@@ -7,6 +7,7 @@ use crate::{
     client::{Address, Client},
     failure::{Exit, Failure},
     output,
+    progress::Progress,
     verbs::dlq::filter::{Counted, Which},
 };
 
@@ -20,7 +21,7 @@ that has had one can tell.
 
 Examples:
   slipswitch dlq redrive 17 18
-  slipswitch dlq redrive --all --rule big-orders              says how many, and does nothing
+  slipswitch dlq redrive --all --rule big-orders              says how many, and asks
   slipswitch dlq redrive --all --rule big-orders --yes
   slipswitch dlq redrive --all --kind transform --to rules --only-rule big-orders --yes";
 
@@ -82,9 +83,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.which.is_rehearsal() {
         body["dry_run"] = true.into();
         let counted: Counted = client.post(path, &body)?;
-        return arguments.which.rehearsed(&counted, "to redrive");
+        if !arguments.which.rehearsed(&counted, "redrive")? {
+            return Ok(());
+        }
+        body["dry_run"] = false.into();
     }
-    let outcome: Redriven = client.post(path, &body)?;
+    let outcome: Redriven = {
+        let _working = Progress::begin("redriving");
+        client.post(path, &body)?
+    };
     output::line(&format!("redriven: {}", outcome.redriven))?;
     if 0 < outcome.queued {
         output::line(&format!(

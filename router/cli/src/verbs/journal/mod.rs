@@ -52,5 +52,6 @@ fn failure(error: JournalError) -> Failure {
         JournalError::Config(message) => Failure { exit: Exit::BadConfiguration, message },
         JournalError::Tool(error) => Failure::failed(error.to_string()),
         JournalError::Write(error) => error.into(),
+        JournalError::Pattern(message) => Failure::usage(message),
     }
 }

@@ -7,6 +7,7 @@ use super::{Place, failure};
 use crate::{
     failure::{Exit, Failure},
     output::{self, Format, Output, count, size},
+    progress::Progress,
 };
 
 const EXAMPLES: &str = "\
@@ -35,7 +36,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         _ => failure,
     };
     let data = arguments.place.open().map_err(unseen)?;
-    let found = data.verify().map_err(failure).map_err(unseen)?;
+    let found = {
+        let _working = Progress::begin("reading the journal");
+        data.verify().map_err(failure).map_err(unseen)?
+    };
     let faults = found.faults.iter().map(|fault| {
         json!({
             "path": fault.path,

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::client::{Address, Client, escaped};
+use crate::consent;
 use crate::failure::Failure;
 use crate::output;
 
@@ -48,6 +49,9 @@ pub(crate) struct PutArguments {
 pub(crate) struct RmArguments {
     /// Its name, as `slipswitch plugin ls` shows it
     name: String,
+    /// Do it without asking; a script is not asked
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     address: Address,
 }
@@ -94,6 +98,10 @@ pub(crate) fn put(arguments: &PutArguments) -> Result<(), Failure> {
 
 pub(crate) fn rm(arguments: &RmArguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?.with_token();
+    if !arguments.yes {
+        let name = output::flat(&arguments.name);
+        consent::ask_somebody(&format!("Remove the plugin `{name}` from the router's folder?"))?;
+    }
     client.delete(&format!("/api/v1/plugins/{}", escaped(&arguments.name)))?;
     Ok(output::line(&output::flat(&format!("{}: removed", arguments.name)))?)
 }

@@ -8,7 +8,7 @@ use server::offline::plugins::{PluginRun, RanEvent};
 
 use crate::failure::{Exit, Failure};
 use crate::input::pieces;
-use crate::output::{self, count};
+use crate::output::{self, count, grouped};
 use crate::verbs::pattern::open;
 
 use super::stale::stale;
@@ -146,26 +146,12 @@ fn micros(time: Duration) -> String {
     if micros < 10_000.0 { format!("{micros:.1} µs") } else { format!("{:.1} ms", micros / 1e3) }
 }
 
-/// `1,250,000`
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped() {
-        assert_eq!([0, 999, 1000, 1_250_000].map(grouped), ["0", "999", "1,000", "1,250,000"]);
+    fn times_have_the_unit_that_fits() {
         assert_eq!(micros(Duration::from_nanos(1_500)), "1.5 µs");
         assert_eq!(micros(Duration::from_millis(12)), "12.0 ms");
     }

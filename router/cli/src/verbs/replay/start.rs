@@ -6,11 +6,13 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Address, Client},
+    consent,
     failure::Failure,
+    matching::Matching,
     name::{Name, agreed},
     output,
-    span::{Moment, Span},
-    verbs::dlq::filter::read,
+    progress::Progress,
+    span::Between,
 };
 
 const EXAMPLES: &str = "\
@@ -28,14 +30,10 @@ Examples:
 
 /// Send the events of a span of time through the rules again.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("since", |since| since.required(true)))]
 pub(crate) struct Arguments {
-    /// Where the span begins: back from now (30m, 1h, 7d), or an RFC 3339 time
-    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
-    since: Moment,
-    /// Where it ends, not included [default: now]
-    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
-    until: Option<Moment>,
+    #[command(flatten)]
+    between: Between,
     /// Only for this rule; may be given several times [default: all rules of the bus]
     #[arg(long = "rule", value_name = "NAME")]
     rules: Vec<String>,
@@ -48,9 +46,8 @@ pub(crate) struct Arguments {
     /// Send what this archive holds, instead of what the journal of the bus holds
     #[arg(long, value_name = "NAME")]
     archive: Option<String>,
-    /// Only events that match this pattern: JSON, or @FILE
-    #[arg(long, value_name = "JSON|@FILE")]
-    pattern: Option<String>,
+    #[command(flatten)]
+    matching: Matching,
     /// At most this many attempts a second, of all targets together
     #[arg(long, value_name = "ATTEMPTS")]
     rate: Option<f64>,
@@ -60,6 +57,9 @@ pub(crate) struct Arguments {
     /// Say how many events each target would get, before its transform splits or drops any; start nothing
     #[arg(long)]
     dry_run: bool,
+    /// Start without asking; a script is not asked
+    #[arg(long)]
+    yes: bool,
     /// What to call it [default: the router chooses]
     #[arg(long)]
     name: Option<String>,
@@ -72,6 +72,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let body = asked(arguments)?;
     if arguments.dry_run {
         return rehearse(&client, &body, arguments.rate);
+    }
+    if !arguments.yes && consent::can_ask() {
+        consent::ask(&question(&estimate(&client, &body)?), "")?;
     }
     let replay: Value = client.post("/api/v1/replays", &body)?;
     let name = replay.get("name").and_then(Value::as_str).unwrap_or_default();
@@ -98,9 +101,20 @@ struct Target {
     events: u64,
 }
 
+fn estimate(client: &Client, body: &Value) -> Result<Estimate, Failure> {
+    let _working = Progress::begin("counting events");
+    client.post("/api/v1/replays?dry_run=true", body)
+}
+
+fn question(found: &Estimate) -> String {
+    let about = if found.exact { "" } else { "about " };
+    let events = output::counted(found.matched, "event");
+    let targets = output::count(found.targets.len(), "target");
+    format!("Send {about}{events} to {targets} again?")
+}
+
 fn rehearse(client: &Client, body: &Value, rate: Option<f64>) -> Result<(), Failure> {
-    let found: Estimate = client.post("/api/v1/replays?dry_run=true", body)?;
-    let Estimate { events, matched, targets, exact, looked_at, damaged } = found;
+    let Estimate { events, matched, targets, exact, looked_at, damaged } = estimate(client, body)?;
     let about = if exact { "" } else { "about " };
     output::line(&format!("events in the span: {about}{events}"))?;
     output::line(&format!("events to send: {about}{matched}"))?;
@@ -144,7 +158,7 @@ fn targets(arguments: &Arguments) -> Result<(Vec<String>, Option<String>), Failu
 }
 
 fn asked(arguments: &Arguments) -> Result<Value, Failure> {
-    let span = Span::read(Some(arguments.since), arguments.until)?;
+    let span = arguments.between.span()?;
     let mut body = json!({ "since": span.since.map(|since| since.to_string()) });
     let (targets, bus) = targets(arguments)?;
     match (&bus, &arguments.archive) {
@@ -157,8 +171,8 @@ fn asked(arguments: &Arguments) -> Result<Value, Failure> {
             }
         }
     }
-    if let Some(pattern) = &arguments.pattern {
-        body["pattern"] = read(pattern)?.into();
+    if let Some(pattern) = arguments.matching.text()? {
+        body["pattern"] = pattern.into();
     }
     if let Some(rate) = arguments.rate {
         body["rate"] = rate.into();

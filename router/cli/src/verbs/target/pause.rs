@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Address, Client, escaped},
+    consent,
     failure::Failure,
     name::{Name, agreed},
     output,
@@ -61,6 +62,9 @@ pub(crate) struct Pause {
     /// Why, for those who wonder later
     #[arg(long, default_value = "")]
     reason: String,
+    /// Pause several targets without asking; a script is not asked
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Let the deliveries to a paused target go on
@@ -85,6 +89,8 @@ struct Act {
     body: Value,
     done: &'static str,
     needless: &'static str,
+    /// Whether somebody is asked before it is done to several targets.
+    asks: bool,
 }
 
 /// What the router says it did.
@@ -100,18 +106,24 @@ pub(crate) fn pause(arguments: &Pause) -> Result<(), Failure> {
     let body = json!({ "reason": arguments.reason });
     tell(
         &arguments.which,
-        &Act { verb: "pause", body, done: "paused", needless: "was paused already" },
+        &Act {
+            verb: "pause",
+            body,
+            done: "paused",
+            needless: "was paused already",
+            asks: !arguments.yes,
+        },
     )
 }
 
 pub(crate) fn resume(arguments: &Resume) -> Result<(), Failure> {
     let (body, needless) = (json!({}), "was not paused");
-    tell(&arguments.which, &Act { verb: "resume", body, done: "resumed", needless })
+    tell(&arguments.which, &Act { verb: "resume", body, done: "resumed", needless, asks: false })
 }
 
 pub(crate) fn enable(arguments: &Enable) -> Result<(), Failure> {
     let (body, needless) = (json!({}), "was not disabled");
-    tell(&arguments.which, &Act { verb: "enable", body, done: "enabled", needless })
+    tell(&arguments.which, &Act { verb: "enable", body, done: "enabled", needless, asks: false })
 }
 
 fn tell(which: &Which, act: &Act) -> Result<(), Failure> {
@@ -119,8 +131,14 @@ fn tell(which: &Which, act: &Act) -> Result<(), Failure> {
     let bus = agreed("bus", which.bus.as_deref(), name.bus)?;
     let client = Client::new(&which.address)?;
     let all: Vec<Subscription> = client.get("/api/v1/subscriptions", &[])?;
+    let chosen = chosen(all, name, bus)?;
+    if act.asks && 1 < chosen.len() {
+        let targets = output::count(chosen.len(), "target");
+        let rule = output::flat(&which.name);
+        consent::ask_somebody(&format!("Send nothing more to {targets} of {rule}?"))?;
+    }
     let has_reason = act.body.get("reason").is_some_and(|reason| reason != "");
-    for one in chosen(all, name, bus)? {
+    for one in chosen {
         let waits_for_rule = one.removed.is_some() && !one.draining;
         let Subscription { bus, rule, target, paused, disabled, .. } = one;
         let names = [&bus, &rule, &target].map(|name| escaped(name)).join("/");
