@@ -5,7 +5,7 @@
 //! - A file or a pipe never gets a word of it.
 //! - Nothing is said in the first second, and nothing of it is left on the screen at the end.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
@@ -39,19 +39,28 @@ impl Progress {
     }
 
     fn of(what: &'static str, done: Option<Arc<AtomicU64>>, is_shown: bool) -> Self {
-        if !is_shown {
-            return Self { under_way: None, screen: None };
+        if is_shown {
+            return Self::on(Box::new(io::stderr()), what, done, QUIET);
         }
+        Self { under_way: None, screen: None }
+    }
+
+    fn on(
+        mut screen: Box<dyn Write + Send>,
+        what: &'static str,
+        done: Option<Arc<AtomicU64>>,
+        quiet: Duration,
+    ) -> Self {
         let (under_way, ended) = sync_channel::<()>(0);
         let screen = thread::spawn(move || {
-            let (mut beats, mut wait) = (BEATS_A_SECOND, QUIET);
+            let (mut beats, mut wait) = (BEATS_A_SECOND, quiet);
             while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(wait) {
                 let done = done.as_ref().map(|done| done.load(Ordering::Relaxed));
-                show(&line(what, beats / BEATS_A_SECOND, done));
-                (beats, wait) = (beats.saturating_add(1), QUIET / BEATS_A_SECOND);
+                put(&mut screen, &line(what, beats / BEATS_A_SECOND, done));
+                (beats, wait) = (beats.saturating_add(1), Duration::from_secs(1) / BEATS_A_SECOND);
             }
             if BEATS_A_SECOND < beats {
-                show("");
+                put(&mut screen, "");
             }
         });
         Self { under_way: Some(under_way), screen: Some(screen) }
@@ -79,7 +88,10 @@ pub(crate) fn has_screen() -> bool {
 
 /// A line on standard error that the next one takes the place of; an empty one leaves nothing. Only for a screen.
 pub(crate) fn show(text: &str) {
-    let mut screen = io::stderr().lock();
+    put(&mut io::stderr().lock(), text);
+}
+
+fn put(screen: &mut dyn Write, text: &str) {
     write!(screen, "\r\u{1b}[K{text}").and_then(|()| screen.flush()).ok();
 }
 
@@ -96,6 +108,8 @@ pub(crate) fn bar(done: u64, of: u64, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
 
     #[test]
@@ -112,9 +126,42 @@ mod tests {
         assert_eq!(bar(u64::MAX, 3, "events").chars().filter(|c| *c == '█').count(), BAR_CHARS);
     }
 
+    /// A screen that hands on what is written on it.
+    struct Screen(mpsc::Sender<Vec<u8>>);
+
+    impl Write for Screen {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.send(bytes.to_vec()).map_err(io::Error::other)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn text(pieces: impl Iterator<Item = Vec<u8>>) -> String {
+        String::from_utf8(pieces.flatten().collect()).unwrap()
+    }
+
+    #[test]
+    fn work_that_takes_long_is_told_and_wiped_away() {
+        let (written, pieces) = mpsc::channel();
+        let done = Arc::new(AtomicU64::new(7));
+        let work = Progress::on(Box::new(Screen(written)), "events", Some(done), Duration::ZERO);
+        let mut said = String::new();
+        while !said.contains("events: 7 … 1 s") {
+            said += &text(pieces.recv_timeout(Duration::from_secs(60)).into_iter());
+        }
+        drop(work);
+        said += &text(pieces.try_iter());
+        assert!(said.ends_with("\r\u{1b}[K"), "{said:?}");
+    }
+
     #[test]
     fn work_that_ends_at_once_says_nothing() {
-        drop(Progress::of("nothing", None, true));
-        drop(Progress::of("nothing", None, false));
+        let (written, pieces) = mpsc::channel();
+        drop(Progress::on(Box::new(Screen(written)), "nothing", None, Duration::from_secs(3600)));
+        assert_eq!(text(pieces.try_iter()), "");
     }
 }

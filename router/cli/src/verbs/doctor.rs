@@ -16,6 +16,7 @@ use crate::{
     clock,
     failure::{Exit, Failure},
     output::{self, Format, Output, count, flat},
+    progress::Progress,
     source::Source,
 };
 
@@ -57,11 +58,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let examination = Examination::begin(Places { config, rules, plugins, data });
     let named = address.named();
     let is_named = named.is_some();
+    let working = Progress::begin("looking at this machine");
     let heard = match named.or_else(|| examination.url()) {
         Some(url) => ask(&url, is_named)?,
         None => Heard::NotAsked,
     };
     let checks = examination.end(&heard);
+    drop(working);
     match format {
         Format::Json => output::json(&checks)?,
         Format::Table => output::line(&page(&checks, output::answer_has_color()))?,

@@ -11,6 +11,7 @@ use super::Arguments;
 use crate::{
     failure::{Exit, Failure},
     input::pieces,
+    progress::Progress,
 };
 
 pub(super) fn compare(
@@ -33,6 +34,8 @@ pub(super) fn compare(
         bus: arguments.bus.as_deref(),
         examples: arguments.examples,
     };
+    // Who types the events has the screen.
+    let _working = (events.as_os_str() != "-").then(|| Progress::begin("comparing"));
     let events = pieces(BufReader::new(reader)).map(|one| one.map_err(|error| error.to_string()));
     let report = diff_folders(&of, events).map_err(|error| match error {
         DiffError::Rules(message) => Failure { exit: Exit::BadConfiguration, message },

@@ -86,7 +86,8 @@ impl Examination {
         if broken.is_none() || places.data.is_some() {
             let data = data::look(&config.data_dir);
             owner = data.holder();
-            checks.extend(data::judge(&data));
+            let answers = self.url().is_some_and(|url| heard.is_router_at(&url));
+            checks.extend(data::judge(&data, answers));
             checks.extend(disk::judge(&disk::look(data.near()), &config.journal));
         }
         // They are compiled with what the configuration says of them.

@@ -47,9 +47,7 @@ pub(super) fn judge(port: &Port, heard: &Heard) -> Vec<Check> {
     let Port { address, bound } = port;
     let first = match (bound, heard) {
         (Bound::Free, _) => Check::ok(ABOUT, format!("{address} is free")),
-        (Bound::InUse(_), Heard::Router { url: at, .. } | Heard::Starting { url: at, .. })
-            if url(address).as_ref() == Some(at) =>
-        {
+        (Bound::InUse(_), heard) if url(address).is_some_and(|url| heard.is_router_at(&url)) => {
             Check::ok(ABOUT, format!("a router listens on {address}"))
         }
         (Bound::InUse(Some(holder)), _) if holder.is_ours() => {

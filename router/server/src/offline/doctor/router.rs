@@ -28,6 +28,15 @@ pub enum Heard {
     },
 }
 
+impl Heard {
+    pub(super) fn is_router_at(&self, here: &str) -> bool {
+        match self {
+            Self::Router { url, .. } | Self::Starting { url, .. } => url == here,
+            Self::NotAsked | Self::Nobody { .. } | Self::Stranger { .. } => false,
+        }
+    }
+}
+
 pub(super) fn judge(heard: &Heard, version: &str) -> Vec<Check> {
     let about = "router";
     let (url, theirs, not_ready, behind_ms, last_error) = match heard {
