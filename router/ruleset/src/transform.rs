@@ -25,7 +25,7 @@ use crate::path::{FindError, JsonPath};
 use crate::plugins::{Beside, EventState, PluginStep, Purpose, StepError, StepInput, StepOutput};
 use crate::room::{Full, Room};
 use crate::rule::Target;
-use crate::template::{Facts, Format, Template};
+use crate::template::{Facts, Format, RenderError, Template};
 
 /// How many outputs one event may become.
 const OUTPUTS_MAX: usize = 10_000;
@@ -470,6 +470,12 @@ fn path_value(path: &JsonPath, text: &str, room: &mut Room) -> Result<String, St
 
 impl From<Full> for StepError {
     fn from(error: Full) -> Self {
+        Self::Final(error.to_string())
+    }
+}
+
+impl From<RenderError> for StepError {
+    fn from(error: RenderError) -> Self {
         Self::Final(error.to_string())
     }
 }

@@ -12,8 +12,8 @@ mod string;
 
 pub use compare::{Difference, difference};
 pub(crate) use decimal::same_number;
-pub(crate) use raw::{Kind, compact, elements, kind, members};
-pub(crate) use string::{escaped_len, push_escaped, push_quoted, unescape};
+pub(crate) use raw::{Kind, Nested, bare, compact, elements, kind, members};
+pub(crate) use string::{push_quoted, unescape};
 
 /// Checks that `text` is one JSON value no deeper than `limits` allow; its size is not judged.
 pub(crate) fn check(text: &str, limits: &event::Limits) -> Result<(), event::JsonError> {

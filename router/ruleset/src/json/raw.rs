@@ -1,5 +1,7 @@
 //! The parts of a JSON value, as slices of its text.
 
+use std::fmt;
+
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -9,6 +11,22 @@ pub(crate) enum Kind {
     Text,
     Array,
     Object,
+}
+
+/// A value that holds others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nested {
+    Object,
+    Array,
+}
+
+impl fmt::Display for Nested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Object => "an object",
+            Self::Array => "an array",
+        })
+    }
 }
 
 /// Told by the first byte.
@@ -60,6 +78,24 @@ pub(crate) fn compact(json: &str, out: &mut String) {
         rest = after;
     }
     out.push_str(rest);
+}
+
+/// Copies `json` compact and without its double quotes, those within its texts included; other escapes
+/// stay as they are.
+pub(crate) fn bare(json: &str, out: &mut String) {
+    let mut chars = json.chars();
+    let mut is_inside = false;
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => is_inside = !is_inside,
+            '\\' if is_inside => match chars.next() {
+                Some('"') | None => (),
+                Some(escaped) => out.extend(['\\', escaped]),
+            },
+            ' ' | '\t' | '\n' | '\r' if !is_inside => (),
+            other => out.push(other),
+        }
+    }
 }
 
 struct Reader<'t> {

@@ -23,7 +23,7 @@ use std::ops::Range;
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
 
-use crate::json::{self, Kind};
+use crate::json::{self, Kind, Nested};
 use crate::room::{Full, Room};
 
 /// How long a path may be; the parser's time grows with it.
@@ -120,6 +120,21 @@ impl JsonPath {
     /// As it was written.
     pub(crate) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// What it finds wherever it finds something, when that is known to be no text, number or boolean;
+    /// `is_event` says whether it searches events.
+    pub(crate) fn always(&self, is_event: bool) -> Option<Nested> {
+        let steps = match &self.query {
+            Query::Singular(steps) => steps.as_slice(),
+            Query::Plural(_) => return Some(Nested::Array),
+        };
+        match steps {
+            [] if is_event => Some(Nested::Object),
+            [Step::Key(key)] if is_event && key == "detail" => Some(Nested::Object),
+            [Step::Key(key)] if is_event && key == "resources" => Some(Nested::Array),
+            _ => None,
+        }
     }
 
     /// What the path finds in `text`: a slice of it, or, for a path that can find many, an array of

@@ -2,13 +2,19 @@
 //!
 //! The RFC's shorthand `.name` has letters, digits and underscores, and does not begin with a digit.
 //! EventBridge's own envelope has `detail-type`, and AWS takes `$.detail-type`; so `.a-b`, `.$ref`,
-//! `.@id` and `.9lives` become `['a-b']` and so on.
+//! `.@id`, `.9lives`, `.a/b` and, outside filters, `.two words` become `['a-b']` and so on.
 
 /// `path` with every shorthand that the RFC lacks in brackets.
 pub(super) fn to_rfc(path: &str) -> String {
     let mut out = String::with_capacity(path.len() + 16);
     let mut rest = path;
+    let mut depth = 0_usize;
     while let Some(first) = rest.chars().next() {
+        match first {
+            '[' | '(' => depth += 1,
+            ']' | ')' => depth = depth.saturating_sub(1),
+            _ => (),
+        }
         let token = match first {
             '\'' | '"' => quoted(rest, first),
             // A number of a filter: its dot begins no name.
@@ -23,7 +29,11 @@ pub(super) fn to_rfc(path: &str) -> String {
             out.push_str(token);
             continue;
         }
-        let name = run(rest, is_name);
+        let name = match depth {
+            0 => run(rest, |c| is_name(c) || c == ' ').trim_end_matches(' '),
+            // Within a filter a blank ends the name.
+            _ => run(rest, is_name),
+        };
         rest = rest.get(name.len()..).unwrap_or_default();
         if name.is_empty() || is_rfc(name) {
             out.push_str(token);
@@ -106,6 +116,9 @@ mod tests {
             ("$[?@.price > 1.5].a-b", "$[?@.price > 1.5]['a-b']"),
             ("$[?(@.a-b=='c.d-e')]", "$[?(@['a-b']=='c.d-e')]"),
             ("$[0].a", "$[0].a"),
+            ("$.detail.first-name of all.x", "$.detail['first-name of all'].x"),
+            ("$.a .b", "$.a .b"),
+            ("$[?@.a b]", "$[?@.a b]"),
             ("$[?@.n>-1.5e-3]", "$[?@.n>-1.5e-3]"),
         ] {
             assert_eq!(to_rfc(path), rfc);

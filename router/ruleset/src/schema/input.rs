@@ -4,12 +4,18 @@ use super::keys::INPUT;
 use super::{Reading, has_typo};
 use crate::code::Code;
 use crate::path::JsonPath;
-use crate::template::{self, Format, Template};
+use crate::template::{self, Format, Name, Template};
 use crate::transform::{Input, Made};
 use crate::yaml::{self, Member, Node, Value};
 
 /// How many paths a template may have, as in EventBridge.
 const PATHS_MAX: usize = 100;
+
+/// How long the name of a variable may be, as in EventBridge.
+const NAME_BYTES_MAX: usize = 256;
+
+/// How long a constant may be, as JSON. EventBridge takes 8,192 characters.
+const CONSTANT_BYTES_MAX: usize = template::BYTES_MAX;
 
 impl Reading<'_> {
     pub(super) fn input(&mut self, node: &Node) -> Option<Input> {
@@ -65,7 +71,13 @@ impl Reading<'_> {
         let format = input.member("format").and_then(|member| self.format(&member.value));
         let paths = input.member("paths").map_or(Vec::new(), |member| self.paths(&member.value));
         let text = self.text(node, "`template`")?;
-        let names: Vec<&str> = paths.iter().map(|(name, _)| name.as_str()).collect();
+        // Behind another step a path searches what that one made, of which nothing is known.
+        let is_event = self.at.step == 0;
+        let names = paths.iter().map(|(name, path)| {
+            let always = path.as_ref().and_then(|path| path.always(is_event));
+            Name { name, always }
+        });
+        let names: Vec<Name<'_>> = names.collect();
         let template = match Template::parse(text, &names, format) {
             Ok(template) => template,
             Err(errors) => {
@@ -139,6 +151,8 @@ impl Reading<'_> {
                 Some("names that begin with `aws.` are reserved")
             } else if !template::is_name(name) {
                 Some("a name has letters, digits, dots, hyphens and underscores")
+            } else if NAME_BYTES_MAX < name.len() {
+                Some("a name has at most 256 characters")
             } else {
                 None
             };
@@ -171,6 +185,11 @@ impl Reading<'_> {
     fn constant(&mut self, node: &Node) -> Option<Made> {
         let faults_before = self.faults.len();
         let json = yaml::to_json(node, &mut self.faults);
+        if CONSTANT_BYTES_MAX < json.text.len() {
+            let message = format!("a constant has at most {CONSTANT_BYTES_MAX} bytes of JSON");
+            let label = format!("these are {}", json.text.len());
+            self.fault(node.span.clone(), (message, label, "shorten it, or let a plugin make it"));
+        }
         (faults_before == self.faults.len()).then_some(Made::Constant(json.text))
     }
 }

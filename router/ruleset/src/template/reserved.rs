@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use event::{Event, Timestamp};
 
-use crate::json::push_quoted;
+use crate::json::{Nested, push_quoted};
 
 /// How reserved names begin; no path of a rule may be named so.
 pub(crate) const PREFIX: &str = "aws.";
@@ -27,6 +27,20 @@ pub(crate) const NAMES: [(&str, Reserved); 5] = [
     ("aws.events.event", Reserved::Event),
     ("aws.events.event.json", Reserved::EventJson),
 ];
+
+impl Reserved {
+    pub(super) fn name(self) -> &'static str {
+        NAMES.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| name)
+    }
+
+    /// What it is in every event, when that is no text.
+    pub(super) fn always(self) -> Option<Nested> {
+        match self {
+            Self::RuleArn | Self::RuleName | Self::IngestionTime => None,
+            Self::Event | Self::EventJson => Some(Nested::Object),
+        }
+    }
+}
 
 /// What the reserved variables say. The event is the one that matched, also behind a plugin.
 #[derive(Debug, Clone, Copy)]

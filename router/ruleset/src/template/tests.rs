@@ -3,18 +3,19 @@ use proptest::prelude::*;
 
 use super::*;
 
-const NAMES: [&str; 9] =
-    ["text", "number", "is", "none", "object", "list", "missing", "quoted", "user-id"];
-const VALUES: [Option<&str>; 9] = [
+const NAMES: [&str; 10] =
+    ["text", "number", "is", "none", "object", "list", "missing", "quoted", "user-id", "every"];
+const VALUES: [Option<&str>; 10] = [
     Some(r#""OrderCreated""#),
     Some("1.10"),
     Some("true"),
     Some("null"),
-    Some(r#"{ "a": "b c", "n": 1e400 }"#),
+    Some(r#"{ "a": "b \"c\" d", "n": 1e400 }"#),
     Some(r#"[ "HIGH", 2 ]"#),
     None,
     Some(r#""say \"hi\"\n\u00e9""#),
     Some(r#""u-1""#),
+    Some("[1]"),
 ];
 
 fn event() -> event::Event {
@@ -37,12 +38,21 @@ fn render(template: &Template) -> String {
         ingested: event::Timestamp::from_millis(1_000),
     };
     let values: Vec<_> = VALUES.iter().map(|value| value.map(Cow::Borrowed)).collect();
-    template.render(&values, &facts, &mut Room::of_step()).unwrap()
+    match template.render(&values, &facts, &mut Room::of_step()) {
+        Ok(text) => text,
+        Err(error) => format!("error: {error}"),
+    }
+}
+
+/// The list is one in every event.
+fn names() -> Vec<Name<'static>> {
+    let always = |name| (name == "every").then_some(Nested::Array);
+    NAMES.iter().map(|name| Name { name, always: always(*name) }).collect()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "reads as a table")]
 fn check(text: &str, expected: Expect) {
-    let said = match Template::parse(text, &NAMES, None) {
+    let said = match Template::parse(text, &names(), None) {
         Ok(template) => format!("{:?}: {}", template.format(), render(&template)),
         Err(errors) => {
             let lines = errors.iter().map(|error| {
@@ -59,9 +69,11 @@ fn check(text: &str, expected: Expect) {
 fn an_unquoted_variable_is_the_value_as_it_was_sent() {
     check(
         r#"{"a" : <text>, "b": [ 9, <number>, <is> ], "c": <object>}"#,
-        expect![[r#"Json: {"a":"OrderCreated","b":[9,1.10,true],"c":{ "a": "b c", "n": 1e400 }}"#]],
+        expect![[
+            r#"Json: {"a":"OrderCreated","b":[9,1.10,true],"c":{ "a": "b \"c\" d", "n": 1e400 }}"#
+        ]],
     );
-    check("<object>", expect![[r#"Json: { "a": "b c", "n": 1e400 }"#]]);
+    check("<object>", expect![[r#"Json: { "a": "b \"c\" d", "n": 1e400 }"#]]);
     check(" <number>\n", expect!["Json: 1.10"]);
 }
 
@@ -75,9 +87,9 @@ fn a_variable_within_quotes_is_text_and_keeps_the_json_whole() {
     );
     check(
         r#"{"payload": "<object>", "l": "<list> single", "<text>": 1}"#,
-        expect![[
-            r#"Json: {"payload":"{\"a\":\"b c\",\"n\":1e400}","l":"[\"HIGH\",2] single","OrderCreated":1}"#
-        ]],
+        expect![
+            "Json: error: `<object>` is an object in this event, and cannot stand within the quotes of a JSON template: write it without quotes, or name one of its values in `paths`"
+        ],
     );
 }
 
@@ -104,7 +116,7 @@ fn any_other_template_is_text() {
         Text: order u-1: say "hi"
         é"#]],
     );
-    check("<object> <list>", expect![[r#"Text: {"a":"b c","n":1e400} ["HIGH",2]"#]]);
+    check("<object> <list>", expect!["Text: {a:b c d,n:1e400} [HIGH,2]"]);
     check("", expect!["Text: "]);
 }
 
@@ -190,11 +202,80 @@ fn a_template_that_begins_as_json_must_be_json() {
 
 #[test]
 fn the_format_can_be_said() {
-    let text = Template::parse("{<text>}", &NAMES, Some(Format::Text)).unwrap();
+    let text = Template::parse("{<text>}", &names(), Some(Format::Text)).unwrap();
     assert_eq!(render(&text), "{OrderCreated}");
-    let text = Template::parse(r#"{"a": "<quoted>"}"#, &NAMES, Some(Format::Text)).unwrap();
+    let text = Template::parse(r#"{"a": "<quoted>"}"#, &names(), Some(Format::Text)).unwrap();
     assert_eq!(render(&text), "{\"a\": \"say \"hi\"\né\"}");
-    assert!(Template::parse("a <text>", &NAMES, Some(Format::Json)).is_err());
+    assert!(Template::parse("a <text>", &names(), Some(Format::Json)).is_err());
+}
+
+#[test]
+fn what_is_an_object_in_every_event_is_refused_within_quotes() {
+    check(
+        r#"{"a": "<every>", "b": <every>, "c": "x <aws.events.event.json>"}"#,
+        expect![[r#"
+        <every> | `<every>` is an array in every event, and no template can have that within quotes | write it without quotes, or name one of its values in `paths`
+        <aws.events.event.json> | `<aws.events.event.json>` is an object in every event, and no template can have that within quotes | write it without quotes, as a value of a JSON template"#]],
+    );
+    check(
+        r#""<every> <aws.events.event>""#,
+        expect![
+            "<aws.events.event> | `<aws.events.event>` is an object in every event, and no template can have that within quotes | write it without quotes, as a value of a JSON template"
+        ],
+    );
+    check(r#""<every>""#, expect![[r#"Json: "[1]""#]]);
+    check(
+        "<every> <aws.events.event>",
+        expect![[
+            r#"Text: [1] {"id":"e-1","account":"123456789012","detailType":"d","time":"1970-01-01T00:00:00.000Z","source":"s","region":"eu-1","resources":["r"],"version":"0"}"#
+        ]],
+    );
+}
+
+#[test]
+fn a_template_that_begins_with_a_quote_is_texts_in_quotes() {
+    check(
+        r#""a" <text>"#,
+        expect![[
+            r#"< | a template that begins with a quote is a text in quotes, or one on each line: something follows it on its line | put the whole line in quotes, and write `\"` for a quote within, or say `format: text` beside the template"#
+        ]],
+    );
+    check(
+        "\"a <text>\n\"",
+        expect![[
+            r#"< | a template that begins with a quote is a text in quotes, or one on each line: it is not closed on its line | put the whole line in quotes, and write `\"` for a quote within, or say `format: text` beside the template"#
+        ]],
+    );
+    check(
+        "\"a\"\n <text>",
+        expect![[
+            r#"< | a template that begins with a quote is a text in quotes, or one on each line: this line is none | put the whole line in quotes, and write `\"` for a quote within, or say `format: text` beside the template"#
+        ]],
+    );
+    check(
+        "\"a\"\n  \"b",
+        expect![[
+            r#"b | a template that begins with a quote is a text in quotes, or one on each line: it is not closed on its line | put the whole line in quotes, and write `\"` for a quote within, or say `format: text` beside the template"#
+        ]],
+    );
+    check(
+        " \"a\" \r\n\n  \"b <quoted>\"\n",
+        expect![[r#"
+        Text: "a"
+        "b say \"hi\"\n\u00e9""#]],
+    );
+    let json = |text: &str| Template::parse(text, &names(), Some(Format::Json));
+    assert_eq!(json(r#""a""#).unwrap().format(), Format::Json);
+    let errors = json("\"a\"\n\"b\"").unwrap_err();
+    assert_eq!(errors[0].message, "several lines of texts in quotes are not JSON together");
+}
+
+#[test]
+fn a_template_has_an_end() {
+    let long = |len: usize| Template::parse(&"x".repeat(len), &[], None);
+    assert!(long(BYTES_MAX).is_ok());
+    let errors = long(BYTES_MAX + 1).unwrap_err();
+    assert_eq!(errors[0].message, "a template has at most 65536 bytes, and this has 65537");
 }
 
 proptest! {
@@ -206,10 +287,15 @@ proptest! {
             "<aws.events.event.json>",
         ]), 0..12)
     ) {
-        if let Ok(template) = Template::parse(&text.concat(), &NAMES, None) {
+        if let Ok(template) = Template::parse(&text.concat(), &names(), None) {
             let out = render(&template);
-            if template.format() == Format::Json {
-                prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&out).is_ok(), "{}", out);
+            let is_json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+            if out.starts_with("error: ") {
+                prop_assert_eq!(template.shape, Shape::Json, "{}", out);
+            } else if template.shape == Shape::Quoted {
+                prop_assert!(out.lines().all(is_json), "{}", out);
+            } else if template.shape == Shape::Json {
+                prop_assert!(is_json(&out), "{}", out);
             }
         }
     }

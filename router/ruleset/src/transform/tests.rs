@@ -4,6 +4,7 @@ use expect_test::{Expect, expect};
 
 use super::*;
 use crate::rule::{Log, Retry, TargetKind};
+use crate::template::Name;
 
 /// A plugin made of a function.
 struct Made<F>(F);
@@ -30,7 +31,7 @@ fn output(body: &str, attributes: &[(&str, &str)]) -> StepOutput {
 }
 
 fn template(text: &str, paths: &[(&str, &str)]) -> Step {
-    let names: Vec<&str> = paths.iter().map(|(name, _)| *name).collect();
+    let names: Vec<Name<'_>> = paths.iter().map(|(name, _)| Name { name, always: None }).collect();
     let template = Template::parse(text, &names, None).unwrap();
     let paths = paths.iter().map(|(_, path)| JsonPath::parse(path).unwrap()).collect();
     Step::Input(Input(super::Made::Template { template, paths }))
@@ -126,6 +127,23 @@ fn an_input_makes_json_or_text() {
         vec![Step::Input(Input(super::Made::Constant(r#"{"a":1.0}"#.to_owned())))],
         expect![[r#"
             application/json | {"a":1.0} | []
+        "#]],
+    );
+}
+
+#[test]
+fn an_object_within_the_quotes_of_json_is_a_final_error_that_names_it() {
+    let step = || template(r#"{"text": "got <all>"}"#, &[("all", "$.detail")]);
+    check(
+        vec![plugin("same", |input| Ok(vec![output(input.json, &[])])), step()],
+        expect![[r#"
+            Final("step 2 (input): `<all>` is an object in this event, and cannot stand within the quotes of a JSON template: write it without quotes, or name one of its values in `paths`")
+        "#]],
+    );
+    check(
+        vec![template(r#"{"text": "got <items>"}"#, &[("items", "$.detail.items")])],
+        expect![[r#"
+            Final("step 1 (input): `<items>` is an array in this event, and cannot stand within the quotes of a JSON template: write it without quotes, or name one of its values in `paths`")
         "#]],
     );
 }
@@ -291,13 +309,15 @@ fn what_a_step_renders_ends_at_a_limit() {
     let long = event_of(&format!(
         r#"{{"t":"{}","o":["{}"]}}"#,
         "x".repeat(500_000),
-        "\\n".repeat(100_000)
+        "\\n".repeat(200_000)
     ));
     let text =
         |variable: &str, count: usize| template(&variable.repeat(count), &[("t", "$.detail.t")]);
-    let escaped = format!(r#"{{"t": "{}"}}"#, "<o>".repeat(56));
-    let escaped = template(&escaped, &[("o", "$.detail.o")]);
-    for step in [text("<t>", 34), escaped] {
+    let within = format!(r#"{{"t": "{}"}}"#, "<t>".repeat(34));
+    let within = template(&within, &[("t", "$.detail.t")]);
+    let bare = format!("\"{}\"", "<o>".repeat(42));
+    let bare = template(&bare, &[("o", "$.detail.o")]);
+    for step in [text("<t>", 34), within, bare] {
         check_on(
             &long,
             vec![step],

@@ -7,4 +7,5 @@ mod doubles;
 mod hostile;
 mod imported;
 mod reloaded;
+mod templates_page;
 mod whole;
