@@ -33,6 +33,7 @@ mod dispatch;
 mod door;
 mod flush;
 mod folder;
+mod follow;
 mod forward;
 mod heard;
 mod ingest;
@@ -70,6 +71,7 @@ pub use clock::Clock;
 pub use compare::{CompareError, CompareRules, ComparedRules, Watch};
 pub use door::{Deduplication, DeduplicationStatus};
 pub use folder::verify_state;
+pub use follow::{Begin, Follow, FollowEnd, FollowError, Followed, Follower, MatchedRule};
 pub use ingest::{IngestError, Refusal, Taken};
 pub use key::Key;
 pub use letters::{

@@ -245,6 +245,14 @@ impl Chain {
         })
     }
 
+    /// Records below were in files that have expired; zero when nothing ever has.
+    pub fn expired_to(&self) -> Offset {
+        let listing = self.inner.listing();
+        let next = listing.manifest.next_sequence;
+        let first = listing.manifest.files.first().map_or(next, |file| file.sequence);
+        if first == 0 { Offset::new(0) } else { listing.manifest.from }
+    }
+
     pub fn stats(&self) -> ChainStats {
         let inner = &self.inner;
         let tail = inner.lock_tail().as_ref().map(Tail::stats);

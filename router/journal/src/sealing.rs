@@ -222,6 +222,11 @@ impl Journal {
             .map_or_else(|| self.sealed_to(), |chain| chain.stats().first_offset)
     }
 
+    /// Records of the bus below may have expired; zero when none ever has.
+    pub fn expired_to(&self, bus: &str) -> Offset {
+        self.inner.buses.get(bus).map_or(Offset::new(0), |chain| chain.expired_to())
+    }
+
     /// The sealed segments of every bus that has some.
     pub fn sealed_buses(&self) -> Vec<(String, ChainStats)> {
         let chains = self.inner.buses.all();

@@ -127,7 +127,7 @@ fn beginning(id: &str) -> String {
 
 /// The offsets from `from` up to `to`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
+pub(crate) struct Span {
     pub from: u64,
     pub to: u64,
 }
@@ -242,7 +242,7 @@ impl Core {
     }
 
     /// The offsets taken in between two times.
-    pub(super) async fn span_between(
+    pub(crate) async fn span_between(
         self: &Arc<Self>,
         since: Option<Timestamp>,
         until: Option<Timestamp>,

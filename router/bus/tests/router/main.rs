@@ -4,6 +4,7 @@
 mod archives;
 mod damage;
 mod door;
+mod follow;
 mod hangup;
 mod letters;
 mod pace;
