@@ -5,6 +5,8 @@
 //! - TLS: this version speaks plain HTTP, and says so when asked for more.
 //! - Trying again: a person or a script decides that.
 
+mod live;
+
 use std::io::Write;
 use std::time::Duration;
 
@@ -21,6 +23,8 @@ use crate::{
     failure::{Exit, Failure},
     problem::Problem,
 };
+
+pub(crate) use live::{Live, Matched, Told};
 
 const DEFAULT_URL: &str = "http://127.0.0.1:4587";
 /// For who only wants to know whether somebody is there.

@@ -19,16 +19,19 @@ mod consent;
 mod failure;
 mod fit;
 mod input;
+mod keys;
 mod kit;
 mod matching;
 mod name;
 mod output;
+mod paint;
 mod problem;
 mod progress;
 mod rows;
 mod sarif;
 mod source;
 mod span;
+mod sse;
 mod verbs;
 
 use std::process::ExitCode;
@@ -43,6 +46,7 @@ Examples:
   slipswitch dev                              run a router on the rules in ./rules
   slipswitch send --bus shop --source com.shopvn.order --detail-type OrderCreated \\
       --detail '{\"orderId\": \"o-1\", \"totalAmount\": 250000}'
+  slipswitch tail                             events as they come, and where they go
   slipswitch status                           what the router is doing
   slipswitch event ID                         what became of an event
   slipswitch dlq ls                           what could not be delivered, and why
@@ -69,6 +73,8 @@ enum Verb {
     Serve(verbs::serve::Arguments),
     Dev(verbs::dev::Arguments),
     Send(verbs::send::Arguments),
+    Tail(verbs::tail::Arguments),
+    Listen(verbs::listen::Arguments),
     Check(verbs::check::Arguments),
     Test(verbs::test::Arguments),
     Diff(verbs::diff::Arguments),
@@ -126,6 +132,8 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Serve(arguments) => verbs::serve::run(arguments),
         Verb::Dev(arguments) => verbs::dev::run(arguments),
         Verb::Send(arguments) => verbs::send::run(&arguments),
+        Verb::Tail(arguments) => verbs::tail::run(&arguments),
+        Verb::Listen(arguments) => verbs::listen::run(&arguments),
         Verb::Check(arguments) => verbs::check::run(&arguments),
         Verb::Test(arguments) => verbs::test::run(&arguments),
         Verb::Diff(arguments) => verbs::diff::run(&arguments),

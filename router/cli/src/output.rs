@@ -89,7 +89,7 @@ fn columns(mut all: Vec<Vec<String>>) -> String {
 }
 
 /// How many characters fit into a line, when somebody looks at it.
-fn screen_width() -> Option<usize> {
+pub(crate) fn screen_width() -> Option<usize> {
     let (Width(width), _) = terminal_size_of(io::stdout())?;
     Some(width.into())
 }
@@ -143,6 +143,11 @@ pub(crate) fn has_color() -> bool {
 /// As [`has_color`], of standard output.
 pub(crate) fn answer_has_color() -> bool {
     io::stdout().is_terminal() && is_color_wanted()
+}
+
+/// Whether somebody looks at standard output.
+pub(crate) fn answer_is_screen() -> bool {
+    io::stdout().is_terminal()
 }
 
 fn is_color_wanted() -> bool {

@@ -87,6 +87,8 @@ struct Http {
     connections: Option<Spanned<u64>>,
     header_seconds: Option<Spanned<u64>>,
     body_seconds: Option<Spanned<u64>>,
+    streams: Option<Spanned<u64>>,
+    stream_stalled_seconds: Option<Spanned<u64>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -301,6 +303,9 @@ impl Checks<'_> {
         self.number("connections", file.connections, 1..=1_000_000, &mut into.connections);
         self.seconds("header_seconds", file.header_seconds, SECONDS, &mut into.header);
         self.seconds("body_seconds", file.body_seconds, SECONDS, &mut into.body);
+        self.number("streams", file.streams, 0..=10_000, &mut into.streams);
+        let stalled = file.stream_stalled_seconds;
+        self.seconds("stream_stalled_seconds", stalled, SECONDS, &mut into.stream_stalled);
     }
 
     fn delivery(&mut self, file: Delivery, into: &mut super::Delivery) {

@@ -119,6 +119,10 @@ pub(crate) struct Http {
     pub(crate) header: Duration,
     /// From the end of the headers to the end of the body.
     pub(crate) body: Duration,
+    /// Answers that show events as they come.
+    pub(crate) streams: usize,
+    /// How long one of them waits for a reader that takes nothing.
+    pub(crate) stream_stalled: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -228,6 +232,8 @@ impl Default for Config {
                 connections: 4096,
                 header: Duration::from_secs(60),
                 body: Duration::from_secs(60),
+                streams: 64,
+                stream_stalled: Duration::from_secs(30),
             },
             delivery: Delivery {
                 concurrency: 32,

@@ -19,6 +19,7 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
+use super::patience::Patience;
 use super::{App, count_refusal, ingest, routes};
 
 /// All that answers, over one state. Cheap to clone.
@@ -26,11 +27,19 @@ use super::{App, count_refusal, ingest, routes};
 pub(crate) struct Front {
     app: Arc<App>,
     routes: TowerToHyperService<axum::Router>,
+    /// Of the connection that this serves.
+    patience: Patience,
 }
 
 impl Front {
     pub(crate) fn new(app: Arc<App>) -> Self {
-        Self { routes: TowerToHyperService::new(routes(Arc::clone(&app))), app }
+        let routes = TowerToHyperService::new(routes(Arc::clone(&app)));
+        Self { routes, app, patience: Patience::default() }
+    }
+
+    /// The same for a connection whose answers may limit how long it waits for its reader.
+    pub(super) fn on(&self, patience: Patience) -> Self {
+        Self { patience, ..self.clone() }
     }
 }
 
@@ -39,13 +48,14 @@ impl Service<Request<Incoming>> for Front {
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let is_ours = request.method() == Method::POST && bus_of(request.uri().path()).is_some();
         if !is_ours {
             if !self.app.router.has_begun() && !answers_early(request.uri().path()) {
                 let problem = self.app.not_begun();
                 return Box::pin(async { Ok(problem.into_response()) });
             }
+            request.extensions_mut().insert(self.patience.clone());
             return Box::pin(self.routes.call(request));
         }
         let app = Arc::clone(&self.app);

@@ -18,11 +18,15 @@ use tracing::{debug, warn};
 
 use super::Front;
 use super::alarm::Alarm;
+use super::patience::{Patience, Patient};
 use crate::config;
 use crate::metrics::Metrics;
 
 /// How long the listener rests when the system has no descriptor left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a stop waits for the reader of a stream, if he takes nothing.
+const LAST_WORD_MAX: Duration = Duration::from_secs(1);
 
 /// A bound socket.
 pub(crate) struct Listener {
@@ -74,10 +78,12 @@ pub(crate) async fn serve(
             () = told(&mut stop) => break,
             accepted = accept(&listener.socket, &room) => accepted,
         };
-        let io = TokioIo::new(stream);
-        let connection =
-            builder.clone().timer(Alarm::default()).serve_connection(io, front.clone());
-        connections.spawn(attend(connection, seat, metrics.clone(), stop.clone()));
+        let patience = Patience::default();
+        let io = TokioIo::new(Patient::new(stream, patience.clone()));
+        let front = front.on(patience.clone());
+        let connection = builder.clone().timer(Alarm::default()).serve_connection(io, front);
+        let told = Told { stop: stop.clone(), patience };
+        connections.spawn(attend(connection, seat, metrics.clone(), told));
     }
     connections
 }
@@ -115,19 +121,26 @@ async fn accept(socket: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, Owne
     }
 }
 
-type Connection = http1::Connection<TokioIo<TcpStream>, Front>;
+type Connection = http1::Connection<TokioIo<Patient<TcpStream>>, Front>;
+
+/// What ends a connection.
+struct Told {
+    stop: watch::Receiver<bool>,
+    patience: Patience,
+}
 
 async fn attend(
     connection: Connection,
     seat: OwnedSemaphorePermit,
     metrics: Metrics,
-    mut stop: watch::Receiver<bool>,
+    Told { mut stop, patience }: Told,
 ) {
     metrics.connected();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = told(&mut stop) => {
+            patience.shorten(LAST_WORD_MAX);
             connection.as_mut().graceful_shutdown();
             connection.await
         }

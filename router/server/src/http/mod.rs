@@ -3,6 +3,8 @@
 //! ```text
 //! POST /events                    events to the bus `default`       ingest
 //! POST /buses/{bus}/events        events to a bus                   ingest
+//! GET  /stream                    events as they come, of all buses stream
+//! GET  /buses/{bus}/stream        the same, of one                 stream
 //! GET  /healthz  /readyz          for supervisors and balancers     probe
 //! GET  /metrics                   for Prometheus                    probe
 //! …    /api/v1/…                  for the command line              api
@@ -24,9 +26,11 @@ mod error;
 mod front;
 mod ingest;
 mod listen;
+mod patience;
 mod pieces;
 mod probe;
 mod split;
+mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +51,7 @@ pub(crate) use body::Budget;
 use error::{Kind, Problem};
 pub(crate) use front::Front;
 pub(crate) use listen::{ListenError, Listener, finish, serve};
+pub(crate) use stream::Streams;
 
 const SHOWN_CHARS_MAX: usize = 200;
 /// Of all the rules, so many are named when one is not there.
@@ -64,6 +69,7 @@ pub(crate) struct App {
     pub(crate) started_at: Timestamp,
     pub(crate) desk: Desk,
     pub(crate) trial: Trial,
+    pub(crate) streams: Streams,
 }
 
 impl App {
@@ -111,6 +117,8 @@ fn routes(app: Arc<App>) -> axum::Router {
         .route("/", get(probe::root))
         .route("/events", post(ingest::into_default))
         .route("/buses/{bus}/events", post(ingest::into_named))
+        .route("/buses/{bus}/stream", get(stream::of_bus))
+        .route("/stream", get(stream::of_all))
         .route("/healthz", get(probe::healthz))
         .route("/readyz", get(probe::readyz))
         .route("/metrics", get(probe::metrics))

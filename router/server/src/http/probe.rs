@@ -17,6 +17,7 @@ const ROOT: &str = concat!(
 
 POST /events                 send events: one JSON object, an array, or one a line
 POST /buses/{bus}/events     the same, to a bus by name
+GET  /buses/{bus}/stream     events as they come (server-sent events); GET /stream: of all buses
 GET  /api/v1/status          what runs, and how far it has come
 GET  /api/v1/events          what was taken in; /api/v1/events/{id}: what became of it
 GET  /api/v1/rules

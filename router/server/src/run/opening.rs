@@ -26,7 +26,7 @@ use super::{RunError, folders, plugin_limits};
 use crate::asked::Asked;
 use crate::clock::SystemClock;
 use crate::config::{Bus, Config};
-use crate::http::{App, Budget, Front, Listener, finish, serve};
+use crate::http::{App, Budget, Front, Listener, Streams, finish, serve};
 use crate::load::Source;
 use crate::metrics::{Metrics, PluginFigures};
 use crate::plugins::Desk;
@@ -219,6 +219,7 @@ fn app(
         started_at: clock.now(),
         desk,
         trial,
+        streams: Streams::new(config.http.streams, config.http.stream_stalled),
     })
 }
 

@@ -20,6 +20,7 @@ mod random;
 mod router;
 mod scene;
 mod small_disk;
+mod stream;
 mod written;
 
 use std::time::Duration;
@@ -33,6 +34,7 @@ pub(crate) use random::Random;
 pub(crate) use router::Router;
 pub(crate) use scene::{Scene, Syncs};
 pub(crate) use small_disk::SmallDisk;
+pub(crate) use stream::Stream;
 pub(crate) use written::transformer;
 
 /// Longer than anything takes on a loaded machine: only what hangs meets it.

@@ -5,6 +5,9 @@
 //! - Who reads the ids does not decide what is sent: without a reader the printing ends, the sending goes on.
 //! - An event does not wait for the next one: what was read goes out when nothing follows for [`IDLE`].
 
+mod pace;
+mod progress;
+
 use std::{
     fs::File,
     io::{self, BufReader, IsTerminal as _, Read},
@@ -20,16 +23,21 @@ use serde_json::value::RawValue;
 
 use crate::{
     client::{Address, Client, Lost, escaped},
+    clock::Steady,
     failure::{Exit, Failure},
     input, output,
     problem::{Entry, Problem},
 };
+use pace::Pace;
+use progress::Progress;
 
 /// A batch is closed before it grows beyond this, so that a router's limit on a request's body is not met.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// How long an event that was read waits for others to travel with.
 const IDLE: Duration = Duration::from_millis(200);
+/// At a rate, how long an event that is due waits for others to travel with.
+const COMPANY_WAIT_MAX: Duration = Duration::from_millis(50);
 /// Events read ahead of the ones that are being sent.
 const AHEAD_MAX: usize = 16;
 
@@ -43,6 +51,7 @@ Examples:
   slipswitch send events.ndjson --bus shop
   jq -c '.[]' export.json | slipswitch send --bus shop
   slipswitch send orders.ndjson --idempotency-key orders-2026-11-23   # safe to run again
+  slipswitch send orders.ndjson --bus shop --rate 50 --repeat forever  # until Ctrl-C
   slipswitch send --source com.shopvn.user --detail-type UserSignedUp --detail '{\"userId\": \"u-1\"}'";
 
 /// Send events to a bus and print their ids.
@@ -74,6 +83,21 @@ pub(crate) struct Arguments {
     idempotency_key: Option<String>,
     #[command(flatten)]
     address: Address,
+    /// Send so many events a second, steadily: 50, or 0.5
+    #[arg(long, value_name = "NUMBER", value_parser = pace::rate)]
+    rate: Option<f64>,
+    /// Send all of it so many times, or `forever`
+    #[arg(long, value_name = "TIMES", value_parser = times, default_value = "1")]
+    repeat: u64,
+}
+
+/// For clap. Nobody lives to see the end of `forever`.
+fn times(text: &str) -> Result<u64, String> {
+    match (text, text.parse()) {
+        ("forever", _) => Ok(u64::MAX),
+        (_, Ok(times @ 1..)) => Ok(times),
+        _ => Err("use a whole number from 1, or `forever`".to_owned()),
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -90,18 +114,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         unprinted: None,
         key: arguments.idempotency_key.clone(),
         read: 0,
+        pace: arguments.rate.map(Pace::new),
+        clock: Steady::start(),
+        batch_begun: Duration::ZERO,
+        progress: Progress::new(),
     };
-    match (&arguments.source, &arguments.detail_type) {
-        (Some(source), Some(detail_type)) => {
-            let event = composed(source, detail_type, arguments.detail.as_deref())?;
-            sender.push(match &arguments.idempotency_key {
-                Some(key) => keyed(&event, key),
-                None => event,
-            })?;
-        }
-        _ => sender.send_all(arguments.file.as_deref())?,
+    let sent = send(&mut sender, arguments).and_then(|()| sender.flush());
+    sender.progress.end();
+    sent?;
+    if io::stderr().is_terminal() && 1 < sender.sent {
+        output::complain(&progress::line(sender.sent, sender.clock.elapsed()));
     }
-    sender.flush()?;
     if 0 < sender.repeated {
         let (repeated, sent) = (sender.repeated, output::count(sender.sent, "event"));
         output::complain(&format!(
@@ -118,6 +141,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// All of it, as often as it was asked for.
+fn send(sender: &mut Sender, arguments: &Arguments) -> Result<(), Failure> {
+    if let (Some(source), Some(detail_type)) = (&arguments.source, &arguments.detail_type) {
+        let event = composed(source, detail_type, arguments.detail.as_deref())?;
+        for round in 1..=arguments.repeat {
+            sender.push(match &arguments.idempotency_key {
+                Some(key) if arguments.repeat == 1 => keyed(&event, key),
+                Some(key) => keyed(&event, &format!("{key}/{round}")),
+                None => event.clone(),
+            })?;
+        }
+        return Ok(());
+    }
+    let file = arguments.file.as_deref();
+    if 1 < arguments.repeat && file.is_none_or(|file| file == Path::new("-")) {
+        return Err(Failure::usage(
+            "--repeat reads a file again from its beginning, and standard input has none: name a file",
+        ));
+    }
+    (0..arguments.repeat).try_for_each(|_round| sender.send_all(file))
 }
 
 /// One event made of options. The detail's own bytes stay as they were typed.
@@ -168,6 +213,12 @@ struct Sender {
     key: Option<String>,
     /// Events read so far.
     read: usize,
+    /// None: as fast as they are taken.
+    pace: Option<Pace>,
+    clock: Steady,
+    /// When the first event of the batch was put into it.
+    batch_begun: Duration,
+    progress: Progress,
 }
 
 #[derive(Deserialize)]
@@ -220,9 +271,19 @@ impl Sender {
     }
 
     fn push(&mut self, event: Box<RawValue>) -> Result<(), Failure> {
+        let now = self.clock.elapsed();
+        let wait = self.pace.as_mut().map_or(Duration::ZERO, |pace| pace.next(now));
+        if self.pace.is_some() && self.batch_begun + COMPANY_WAIT_MAX < now + wait {
+            self.flush()?;
+        }
+        // What the flush took is part of the wait.
+        thread::sleep((now + wait).saturating_sub(self.clock.elapsed()));
         let bytes: usize = self.batch.iter().map(|event| event.get().len() + 1).sum();
         if !self.batch.is_empty() && bytes + event.get().len() > BATCH_BYTES_MAX {
             self.flush()?;
+        }
+        if self.batch.is_empty() {
+            self.batch_begun = self.clock.elapsed();
         }
         self.batch.push(event);
         if self.batch.len() >= self.batch_max { self.flush() } else { Ok(()) }
@@ -262,6 +323,7 @@ impl Sender {
         };
         self.batch.clear();
         self.report(&entries);
+        self.progress.tell(self.sent, self.clock.elapsed());
         Ok(())
     }
 

@@ -13,10 +13,10 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::response::Response;
-use bus::{EventSearch, Fate, Selection, Unreadable};
+use bus::{EventSearch, Fate, Unreadable};
 use serde::Deserialize;
 
-use super::{query, span};
+use super::{pattern_text, query, span};
 use crate::http::error::{Kind, Problem};
 use crate::http::{App, json, shown};
 
@@ -68,7 +68,7 @@ pub(in crate::http) async fn events(
         bus: asked.bus,
         since,
         until,
-        pattern: asked.pattern.as_deref().map(pattern).transpose()?,
+        pattern: asked.pattern.as_deref().map(pattern_text).transpose()?,
         is_oldest_first: matches!(asked.order, Some(Order::Oldest)),
         after: asked.after,
         limit,
@@ -137,13 +137,6 @@ fn is_uuid_in_capitals(id: &str) -> bool {
             _ => byte.is_ascii_hexdigit(),
         });
     is_uuid && id.bytes().any(|byte| byte.is_ascii_uppercase())
-}
-
-fn pattern(text: &str) -> Result<Selection, Problem> {
-    Selection::parse(text).map_err(|error| {
-        let (message, at, mend) = (error.message, error.span.start, error.mend);
-        Kind::BadParameter.problem(format!("`pattern`: {message} (byte {at}); {mend}"))
-    })
 }
 
 #[cfg(test)]

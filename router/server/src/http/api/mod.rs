@@ -33,7 +33,7 @@ fn named(name: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
 }
 
 /// `bad` is how a mistake is called here.
-fn time(key: &str, text: &str, bad: Kind) -> Result<Timestamp, Problem> {
+pub(super) fn time(key: &str, text: &str, bad: Kind) -> Result<Timestamp, Problem> {
     Timestamp::parse(text).map_err(|error| bad.problem(format!("`{key}`: {error}")))
 }
 
@@ -51,6 +51,14 @@ fn span(
     Ok((since, until))
 }
 
+/// A pattern in a query.
+pub(super) fn pattern_text(text: &str) -> Result<Selection, Problem> {
+    Selection::parse(text).map_err(|error| {
+        let (message, at, mend) = (error.message, error.span.start, error.mend);
+        Kind::BadParameter.problem(format!("`pattern`: {message} (byte {at}); {mend}"))
+    })
+}
+
 /// A pattern as an object, or, with its numbers as they are written, as the text of one.
 fn pattern(value: &serde_json::Value, bad: Kind) -> Result<Selection, Problem> {
     let text = match value {
@@ -63,7 +71,7 @@ fn pattern(value: &serde_json::Value, bad: Kind) -> Result<Selection, Problem> {
     })
 }
 
-fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
     let query = Query::try_from_uri(uri)
         .map_err(|rejection| Kind::BadParameter.problem(query_mistake(&rejection.body_text())))?;
     Ok(query.0)
