@@ -15,6 +15,7 @@ mod bare;
 mod behind;
 mod clock;
 mod deliver;
+mod diff;
 mod http;
 mod ingest;
 mod load;
@@ -50,9 +51,10 @@ const TARGET: &str = "target";
 const SECTIONS: [&str; 8] =
     ["ingest", "peers", "plugin", "neighbours", "reload", "deliver", "replay", "behind"];
 
-/// These fill a disk for minutes, so they run only when they are named: `backlog`, or `backlog=EVENTS`.
+/// These fill a disk, so they run only when they are named: `backlog`, or `backlog=EVENTS`.
 const BACKLOG: &str = "backlog";
 const START: &str = "start";
+const DIFF: &str = "diff";
 
 /// Rounds of each measurement.
 const ROUNDS: usize = 5;
@@ -69,7 +71,7 @@ fn main() -> ExitCode {
             bench(Path::new(empty), &extism, sections)
         }
         _ => Err(anyhow::anyhow!(
-            "usage: slipswitch-bench EXTISM EXTISM_GUEST.wasm EMPTY_PLUGIN.wasm [{}|{BACKLOG}[=EVENTS]|{START}[=DELIVERIES]]…",
+            "usage: slipswitch-bench EXTISM EXTISM_GUEST.wasm EMPTY_PLUGIN.wasm [{}|{BACKLOG}[=EVENTS]|{START}[=DELIVERIES]|{DIFF}[=EVENTS]]…",
             SECTIONS.join("|")
         )),
     };
@@ -86,6 +88,7 @@ fn is_known(section: &str) -> bool {
     SECTIONS.contains(&section)
         || size(section, BACKLOG, backlog::EVENTS).is_some()
         || size(section, START, start::DELIVERIES).is_some()
+        || size(section, DIFF, diff::EVENTS).is_some()
 }
 
 /// How many are to wait, if `section` is the one of this name.
@@ -132,6 +135,9 @@ fn bench(empty: &Path, extism: &Extism, sections: &[String]) -> anyhow::Result<(
     }
     if let Some(deliveries) = named(START, start::DELIVERIES) {
         start::bench(&folder.0, deliveries)?;
+    }
+    if let Some(events) = named(DIFF, diff::EVENTS) {
+        diff::bench(&folder.0, events)?;
     }
     line(&format!(
         "done in {:.0} s; load now {}",
