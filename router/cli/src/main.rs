@@ -19,6 +19,7 @@ mod consent;
 mod failure;
 mod fit;
 mod input;
+mod junit;
 mod keys;
 mod kit;
 mod matching;

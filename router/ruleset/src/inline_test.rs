@@ -22,14 +22,12 @@ use serde::Serialize;
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::json::{self, Difference, Kind};
+use crate::expectation::{self, Came, Wanted, Words};
 use crate::plugins::Purpose;
 use crate::rule::{Rule, Target};
 use crate::rule_set::Scratch;
-use crate::transform::{About, Payload};
-
-/// How much of an output is repeated in a failure.
-const SHOWN_CHARS: usize = 600;
+use crate::transform::About;
+use crate::written::{Change, Settled, Written};
 
 /// When the events of tests come in: 2026-01-01T00:00:00Z.
 pub(crate) const TIME: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -46,6 +44,7 @@ pub(crate) struct InlineTest {
     pub event: Event,
     pub expect: Expect,
     pub place: Place,
+    pub written: Written,
 }
 
 /// A place in the file of the rule.
@@ -68,8 +67,7 @@ pub(crate) enum Expect {
 #[derive(Debug, Clone)]
 pub(crate) struct Expected {
     pub target: String,
-    /// JSON texts, one for each output, in their order.
-    pub outputs: Vec<String>,
+    pub wanted: Wanted,
     pub place: Place,
 }
 
@@ -81,70 +79,111 @@ pub struct TestReport {
     pub failures: Vec<Diagnostic>,
     /// One for each test, in the order of the files.
     pub outcomes: Vec<TestOutcome>,
+    /// What has to change in the file of a failed test, so that what came is what is expected: by its position
+    /// among the outcomes.
+    #[serde(skip)]
+    pub changes: Vec<(usize, Change)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TestOutcome {
-    pub rule: String,
+    /// None of a recorded event, which is for all rules of its bus.
+    pub rule: Option<String>,
     pub test: String,
     pub path: String,
     pub line: usize,
     /// Why it failed; none when it passed.
     pub failure: Option<String>,
+    /// It failed, and what came is what it expects now.
+    pub updated: bool,
 }
 
-struct Failure<'t> {
-    place: &'t Place,
-    message: String,
-    label: String,
-    mend: String,
+/// Why a test failed, and where.
+pub(crate) struct Failure<'t> {
+    pub place: &'t Place,
+    pub words: Words,
 }
 
 impl TestReport {
-    pub(crate) fn of<'r>(rules: impl IntoIterator<Item = &'r std::sync::Arc<Rule>>) -> Self {
+    /// Runs the tests of the rules, those that are `wanted`.
+    pub(crate) fn of<'r>(
+        rules: impl IntoIterator<Item = &'r std::sync::Arc<Rule>>,
+        wanted: impl Fn(&Rule, &str) -> bool,
+    ) -> Self {
         let mut report = Self::default();
         let mut scratch = Scratch::default();
         for rule in rules {
-            for test in &rule.tests {
+            for test in rule.tests.iter().filter(|test| wanted(rule, &test.name)) {
                 let failure = test.run(rule, &mut scratch).err();
-                report.add(rule, test, failure);
+                if failure.is_some() {
+                    let changes = test.written.changes(&test.settled(rule, &mut scratch));
+                    let at = report.outcomes.len();
+                    report.changes.extend(changes.into_iter().map(|change| (at, change)));
+                }
+                let title = format!("test `{}` of rule `{}`", test.name, rule.name);
+                let outcome = TestOutcome {
+                    rule: Some(rule.name.clone()),
+                    test: test.name.clone(),
+                    path: rule.path.clone(),
+                    line: test.place.line,
+                    failure: None,
+                    updated: false,
+                };
+                report.add(outcome, &title, failure);
             }
         }
         report
     }
 
-    fn add(&mut self, rule: &Rule, test: &InlineTest, failure: Option<Failure<'_>>) {
-        let words = failure.as_ref().map(|Failure { message, label, .. }| {
-            if label.is_empty() { message.clone() } else { format!("{message}: {label}") }
-        });
-        self.outcomes.push(TestOutcome {
-            rule: rule.name.clone(),
-            test: test.name.clone(),
-            path: rule.path.clone(),
-            line: test.place.line,
-            failure: words,
-        });
-        let Some(Failure { place, message, label, mend }) = failure else {
+    /// `outcome` is that of a test that passed.
+    pub(crate) fn add(&mut self, outcome: TestOutcome, title: &str, failure: Option<Failure<'_>>) {
+        let Some(Failure { place, words: (message, label, mend) }) = failure else {
             self.passed += 1;
+            self.outcomes.push(outcome);
             return;
+        };
+        let words = match label.as_str() {
+            "" => message.clone(),
+            label => format!("{message}: {label}"),
         };
         self.failures.push(Diagnostic {
             severity: Code::TestFailed.severity(),
             code: Code::TestFailed,
-            path: rule.path.clone(),
+            path: outcome.path.clone(),
             span: place.span.clone(),
             line: place.line,
             column: place.column,
             end_column: place.end_column,
-            message: format!("test `{}` of rule `{}` failed: {message}", test.name, rule.name),
+            message: format!("{title} failed: {message}"),
             label,
             mend,
             page: Code::TestFailed.page(),
         });
+        self.outcomes.push(TestOutcome { failure: Some(words), ..outcome });
+    }
+
+    /// Both, this one first.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        let before = self.outcomes.len();
+        self.passed += other.passed;
+        self.failures.extend(other.failures);
+        self.outcomes.extend(other.outcomes);
+        self.changes.extend(other.changes.into_iter().map(|(at, change)| (before + at, change)));
+        self
     }
 }
 
 impl InlineTest {
+    /// The targets that it says something about.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &str> {
+        let all = match &self.expect {
+            Expect::Nothing => &[][..],
+            Expect::Targets(all) => all,
+        };
+        all.iter().map(|expected| expected.target.as_str())
+    }
+
     fn run(&self, rule: &Rule, scratch: &mut Scratch) -> Result<(), Failure<'_>> {
         let is_match = rule.matches_pattern(self.event.bytes(), scratch);
         self.run_for(Purpose::Test, rule, is_match)?;
@@ -155,9 +194,9 @@ impl InlineTest {
         if others.is_empty() {
             return Ok(());
         }
-        self.run_for(Purpose::TestBeside, rule, is_match).map_err(|failure| {
-            let (message, others) = (&failure.message, others.join(" and "));
-            Failure { message: format!("{message}, with {others} in its place"), ..failure }
+        self.run_for(Purpose::TestBeside, rule, is_match).map_err(|mut failure| {
+            failure.words.0.push_str(&format!(", with {} in its place", others.join(" and ")));
+            failure
         })
     }
 
@@ -168,14 +207,14 @@ impl InlineTest {
                 let mut targets = rule.targets.iter();
                 targets.try_for_each(|target| self.sends_nothing(purpose, rule, target))
             }
-            Expect::Targets(_) if !is_match => Err(self.fail(
-                &self.place,
-                (
-                    "the rule does not match this event",
-                    "not matched by the pattern",
-                    "change the pattern or the event, or expect `none`",
-                ),
-            )),
+            Expect::Targets(_) if !is_match => {
+                let words = (
+                    "the rule does not match this event".to_owned(),
+                    "not matched by the pattern".to_owned(),
+                    "change the pattern or the event, or expect `none`".to_owned(),
+                );
+                Err(Failure { place: &self.place, words })
+            }
             Expect::Targets(expected) => {
                 expected.iter().try_for_each(|expected| self.sends(purpose, rule, expected))
             }
@@ -188,14 +227,19 @@ impl InlineTest {
         rule: &Rule,
         target: &Target,
     ) -> Result<(), Failure<'_>> {
-        match self.outputs(purpose, (rule, target), &self.place)?.first() {
-            None => Ok(()),
-            Some(payload) => {
-                let message = format!("nothing is expected, and `{}` is sent something", target.id);
-                let mend = format!("it is sent:\n{}", shown(&payload.body));
-                Err(self.fail(&self.place, (message, "expects none", mend)))
+        let id = &target.id;
+        let words = match self.came(purpose, rule, target) {
+            Ok(outputs) if outputs.is_empty() => return Ok(()),
+            Ok(outputs) => {
+                let message = format!("nothing is expected, and `{id}` is sent something");
+                (message, "expects none".to_owned(), expectation::it_is_sent(&outputs))
             }
-        }
+            came @ Err(_) => {
+                let nothing = Wanted::Outputs(Vec::new());
+                expectation::differs(id, &nothing, &came).unwrap_or_default()
+            }
+        };
+        Err(Failure { place: &self.place, words })
     }
 
     fn sends<'t>(
@@ -207,85 +251,37 @@ impl InlineTest {
         let Some(target) = rule.targets.iter().find(|target| target.id == expected.target) else {
             return Ok(()); // Loading refuses tests of targets that do not exist.
         };
-        let outputs = self.outputs(purpose, (rule, target), &expected.place)?;
-        let id = &target.id;
-        if outputs.len() != expected.outputs.len() {
-            let message = format!("`{id}` is sent another number of outputs");
-            let label = format!("expected {}, got {}", expected.outputs.len(), outputs.len());
-            let all: Vec<String> = outputs.iter().map(|output| shown(&output.body)).collect();
-            let mend = match all.as_slice() {
-                [] => "a step dropped the event".to_owned(),
-                all => format!("it is sent:\n{}", all.join("\n")),
-            };
-            return Err(self.fail(&expected.place, (message, label, mend)));
+        let came = self.came(purpose, rule, target);
+        match expectation::differs(&target.id, &expected.wanted, &came) {
+            Some(words) => Err(Failure { place: &expected.place, words }),
+            None => Ok(()),
         }
-        for (at, (wanted, output)) in expected.outputs.iter().zip(&outputs).enumerate() {
-            let Some(label) = differs(wanted, output) else { continue };
-            let message = match outputs.len() {
-                1 => format!("`{id}` is sent something else"),
-                all => format!("output {} of {all} to `{id}` is something else", at + 1),
-            };
-            let mend = format!("it is sent:\n{}", shown(&output.body));
-            return Err(self.fail(&expected.place, (message, label, mend)));
-        }
-        Ok(())
     }
 
-    fn outputs<'t>(
-        &self,
-        purpose: Purpose,
-        (rule, target): (&Rule, &Target),
-        place: &'t Place,
-    ) -> Result<Vec<Payload>, Failure<'t>> {
+    fn came(&self, purpose: Purpose, rule: &Rule, target: &Target) -> Came {
         let (rule, bus, replay) = (rule.name.as_str(), rule.bus.as_str(), None);
         let about = About { rule, target: &target.id, bus, replay, ingested: TIME, purpose };
-        target.transform(&self.event, &about).map_err(|error| Failure {
-            place,
-            message: format!("the transform of `{}` failed", target.id),
-            label: error.to_string(),
-            mend: String::new(),
-        })
+        target.transform(&self.event, &about)
     }
 
-    fn fail<'t, M: Into<String>, L: Into<String>, N: Into<String>>(
-        &self,
-        place: &'t Place,
-        (message, label, mend): (M, L, N),
-    ) -> Failure<'t> {
-        Failure { place, message: message.into(), label: label.into(), mend: mend.into() }
-    }
-}
-
-/// Where an output is not what was expected, in words.
-///
-/// Two JSON values are compared by value, anything else as text.
-fn differs(expected: &str, output: &Payload) -> Option<String> {
-    let text = (json::kind(expected) == Kind::Text)
-        .then(|| expected.strip_prefix('"').and_then(|text| text.strip_suffix('"')))
-        .flatten()
-        .map(json::unescape);
-    if text.is_some_and(|text| *text == output.body) {
-        return None;
-    }
-    if json::check(&output.body, &event::Limits::default()).is_err() {
-        let got = json_text(&output.body);
-        return Some(format!("expected {}, got the text {}", shown(expected), shown(&got)));
-    }
-    let Difference { path, expected, actual } = json::difference(expected, &output.body)?;
-    let value = |value: Option<String>| value.map_or("nothing".to_owned(), |text| shown(&text));
-    let at = if path == "$" { String::new() } else { format!("at {path}: ") };
-    Some(format!("{at}expected {}, got {}", value(expected), value(actual)))
-}
-
-fn json_text(text: &str) -> String {
-    let mut quoted = String::new();
-    json::push_quoted(&mut quoted, text);
-    quoted
-}
-
-fn shown(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARS) {
-        None => text.to_owned(),
-        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+    /// What it would have to expect: of the targets it names, or of all when it names none.
+    fn settled(&self, rule: &Rule, scratch: &mut Scratch) -> Settled {
+        if !rule.matches_pattern(self.event.bytes(), scratch) {
+            return Settled::Nothing;
+        }
+        let expected = |target: &Target| match &self.expect {
+            Expect::Nothing => None,
+            Expect::Targets(all) => all.iter().find(|expected| expected.target == target.id),
+        };
+        let is_named = self.targets().next().is_some();
+        let targets = rule.targets.iter();
+        let targets = targets.filter(|target| !is_named || expected(target).is_some());
+        Settled::of(targets.map(|target| {
+            let came = self.came(Purpose::Test, rule, target);
+            let is_right = expected(target).is_some_and(|expected| {
+                expectation::differs(&target.id, &expected.wanted, &came).is_none()
+            });
+            (target.id.clone(), came, is_right)
+        }))
     }
 }

@@ -24,6 +24,7 @@ pub mod compare;
 mod diagnostic;
 mod eventbridge;
 mod excerpt;
+mod expectation;
 mod flow;
 mod inline_test;
 mod json;
@@ -32,6 +33,7 @@ mod nearest;
 mod overlap;
 mod path;
 mod plugins;
+mod recorded;
 mod room;
 mod rule;
 mod rule_set;
@@ -40,6 +42,7 @@ mod source;
 mod template;
 mod transform;
 mod values;
+mod written;
 mod yaml;
 
 pub use pattern;
@@ -57,8 +60,10 @@ pub use plugins::{
     Beside, Canary, EventState, Grant, Isolation, PluginStep, PluginUse, Plugins, PrepareError,
     Purpose, StepError, StepInput, StepOutput, StepPlace, Unlike,
 };
+pub use recorded::{Recorded, Untested};
 pub use rule::{BusTarget, Http, Log, Retry, Rule, Target, TargetKind};
 pub use rule_set::{BusRules, RuleSet, Scratch};
 pub use source::SourceFile;
 pub use transform::{About, Given, Input, Payload, Step, TransformError};
 pub use values::Values;
+pub use written::{Change, changed};

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! rules/     every *.yaml, *.yml and *.json below it      plugins/    every *.wasm directly in it
+//!            but *.events.*: recorded events, of which only `slipswitch test` knows
 //! ```
 //!
 //! Hidden files and what editors leave lying about are skipped; symbolic links are followed, since that is
@@ -159,12 +160,7 @@ impl Folders {
     }
 
     fn rule_files(&self, problems: &mut Vec<Diagnostic>) -> Result<Vec<PathBuf>, FolderError> {
-        let mut walk =
-            Walk { root: &self.rules, files: Vec::new(), visited: BTreeSet::new(), problems };
-        walk.enter(&self.rules, 0)?;
-        let mut files = walk.files;
-        files.sort();
-        Ok(files)
+        walk(&self.rules, is_rule_file, problems)
     }
 
     fn plugin_files(&self) -> Result<Vec<PathBuf>, FolderError> {
@@ -187,9 +183,31 @@ impl Folders {
     }
 }
 
+/// The files of recorded events below a folder, sorted.
+pub(crate) fn recorded_files(
+    folder: &Path,
+    problems: &mut Vec<Diagnostic>,
+) -> Result<Vec<PathBuf>, FolderError> {
+    walk(folder, is_recorded, problems)
+}
+
+fn walk(
+    root: &Path,
+    is_wanted: fn(&Path) -> bool,
+    problems: &mut Vec<Diagnostic>,
+) -> Result<Vec<PathBuf>, FolderError> {
+    let (files, visited) = (Vec::new(), BTreeSet::new());
+    let mut walk = Walk { root, is_wanted, files, visited, problems };
+    walk.enter(root, 0)?;
+    let mut files = walk.files;
+    files.sort();
+    Ok(files)
+}
+
 /// A way through the folder of rules.
 struct Walk<'a> {
     root: &'a Path,
+    is_wanted: fn(&Path) -> bool,
     files: Vec<PathBuf>,
     /// Real folders already entered, so that links in a circle end.
     visited: BTreeSet<PathBuf>,
@@ -217,7 +235,7 @@ impl Walk<'_> {
             }
             if path.is_dir() {
                 self.enter(&path, depth + 1)?;
-            } else if counts(&path, &["yaml", "yml", "json"]) {
+            } else if (self.is_wanted)(&path) {
                 if self.files.len() == FILES_MAX {
                     return Err(FolderError::TooMany { path: self.root.to_owned() });
                 }
@@ -232,6 +250,16 @@ impl Walk<'_> {
 fn is_passed_over(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     name.starts_with(b".") || name.starts_with(b"#") || name.ends_with(b"~")
+}
+
+fn is_rule_file(path: &Path) -> bool {
+    counts(path, &["yaml", "yml", "json"]) && !is_recorded(path)
+}
+
+/// `*.events.ndjson`, and the other forms of it.
+fn is_recorded(path: &Path) -> bool {
+    let stem = path.file_stem().unwrap_or_default().as_encoded_bytes();
+    counts(path, &["ndjson", "jsonl", "json", "yaml", "yml"]) && stem.ends_with(b".events")
 }
 
 fn counts(path: &Path, extensions: &[&str]) -> bool {

@@ -194,6 +194,11 @@ impl Compiled {
         self.render(&self.warnings, false)
     }
 
+    /// The texts of the rule files, by path.
+    pub(crate) fn texts(&self) -> BTreeMap<String, String> {
+        self.texts.0.as_ref().clone()
+    }
+
     /// The files that are still there, hold no rule, and held some of the rules that run.
     fn emptied(&self, running: &RuleSet) -> Vec<Diagnostic> {
         let paths = |rules: &RuleSet| -> BTreeSet<String> {

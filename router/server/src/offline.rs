@@ -12,11 +12,12 @@ pub mod import;
 pub mod journal;
 mod patterns;
 pub mod plugins;
+mod testing;
 
 use std::path::{Path, PathBuf};
 
 use bus::plugin;
-use bus::ruleset::TestOutcome;
+use bus::ruleset::{Diagnostic, SourceFile};
 
 use crate::config::{Config, ConfigError, FILE_NAME};
 use crate::load::{Compiled, Rejection, Running};
@@ -24,11 +25,13 @@ use crate::run::{folders, plugin_limits};
 use crate::{folder, load};
 
 pub use bench::{BenchError, BenchReport, bench_match};
+pub use bus::ruleset::TestOutcome;
 pub use bus::ruleset::pattern::explain as explanation;
 pub use bus::ruleset::{Code, Diagnostic};
 pub use diff::{DiffError, Folders, RuleFiles, diff_folders, rule_files};
 pub use explain::{ExplainError, NamedText, NearestReport, pattern_explain, pattern_nearest};
 pub use patterns::{MatchError, Named, pattern_check, pattern_match};
+pub use testing::{TestRequest, Tested, test};
 
 /// What `slipswitch check` found.
 #[derive(Debug, Default)]
@@ -44,18 +47,15 @@ pub struct CheckReport {
     pub rendered: String,
 }
 
-/// What `slipswitch test` found.
-#[derive(Debug, Default)]
-pub struct TestReport {
-    pub rules: usize,
-    pub passed: usize,
-    /// One per failed test.
-    pub failures: Vec<Diagnostic>,
-    pub outcomes: Vec<TestOutcome>,
-    /// Why no test could run: the rules do not compile.
-    pub problems: Vec<Diagnostic>,
-    /// Failures and problems as people read them; empty when there are none.
-    pub rendered: String,
+/// Which rules are compiled.
+#[derive(Clone, Copy)]
+enum Chosen<'a> {
+    /// The folder's.
+    All,
+    /// Those of these files and folders.
+    Paths(&'a [PathBuf]),
+    /// The folder's, with another text of this file.
+    Changed(&'a SourceFile),
 }
 
 /// Why rules could not even be compiled.
@@ -115,32 +115,22 @@ impl CheckReport {
     }
 }
 
-/// Runs the inline tests of the rules. The folders are those of [`check`].
-pub fn test(rules: Option<&Path>, plugins: Option<&Path>, config: Option<&Path>) -> TestReport {
-    let compiled = match compile(&[], rules, plugins, config) {
-        Ok(compiled) => compiled,
-        Err(stopped) => {
-            let (problems, rendered) = stopped.explain(rules.unwrap_or(Path::new("rules")));
-            return TestReport { problems, rendered, ..TestReport::default() };
-        }
-    };
-    let report = compiled.rules.test();
-    TestReport {
-        rules: compiled.rules.rules().len(),
-        passed: report.passed,
-        rendered: compiled.render(&report.failures, false),
-        failures: report.failures,
-        outcomes: report.outcomes,
-        problems: Vec::new(),
-    }
-}
-
 fn compile(
     paths: &[PathBuf],
     rules: Option<&Path>,
     plugins: Option<&Path>,
     config: Option<&Path>,
 ) -> Result<Compiled, Stopped> {
+    let chosen = if paths.is_empty() { Chosen::All } else { Chosen::Paths(paths) };
+    compile_chosen(&settings(rules, plugins, config)?, chosen)
+}
+
+/// The configuration, with the folders that were named.
+fn settings(
+    rules: Option<&Path>,
+    plugins: Option<&Path>,
+    config: Option<&Path>,
+) -> Result<Config, Stopped> {
     let mut config = Config::read(config).map_err(Stopped::Config)?;
     if let Some(rules) = rules {
         config.rules_dir = rules.to_owned();
@@ -148,11 +138,24 @@ fn compile(
     if let Some(plugins) = plugins {
         config.plugins_dir = plugins.to_owned();
     }
+    Ok(config)
+}
+
+fn compile_in(config: &Config) -> Result<Compiled, Stopped> {
+    compile_chosen(config, Chosen::All)
+}
+
+/// With another text of one rule file.
+fn compile_with(config: &Config, file: &SourceFile) -> Result<Compiled, Stopped> {
+    compile_chosen(config, Chosen::Changed(file))
+}
+
+fn compile_chosen(config: &Config, chosen: Chosen<'_>) -> Result<Compiled, Stopped> {
     // Nothing is kept: a check leaves no trace.
     let options = plugin::Options { cache_dir: None, ..plugin::Options::default() };
     let host = plugin::Host::new(options).map_err(Stopped::Host)?;
     let source = load::Source {
-        folders: folders(&config),
+        folders: folders(config),
         buses: config.buses.clone(),
         limits: config.limits.of_events(),
         setup: plugin::Setup { limits: plugin_limits(&config.plugin), ..plugin::Setup::default() },
@@ -161,8 +164,16 @@ fn compile(
         tests: config.reload.tests,
     };
     let folders = &source.folders;
-    let content = if paths.is_empty() { folders.read() } else { folders.read_these(paths) };
-    let content = content.map_err(|error| Stopped::Rejected(Rejection::folder(&error)))?;
+    let content = match chosen {
+        Chosen::Paths(paths) => folders.read_these(paths),
+        Chosen::All | Chosen::Changed(_) => folders.read(),
+    };
+    let mut content = content.map_err(|error| Stopped::Rejected(Rejection::folder(&error)))?;
+    if let Chosen::Changed(changed) = chosen {
+        for file in content.rules.iter_mut().filter(|file| file.path == changed.path) {
+            file.text.clone_from(&changed.text);
+        }
+    }
     source.compile(content, &Running::default()).compiled.map_err(Stopped::Rejected)
 }
 
@@ -199,6 +210,11 @@ mod tests {
 
     const RULE: &str = "name: all\nbus: shop\npattern: { source: [a] }\ntargets:\n  - id: file\n    log: { file: out.jsonl }\ntests:\n  - name: one\n    event: { source: a, detail-type: T, detail: {} }\n    expect: EXPECT\n";
 
+    fn test(rules: &Path) -> Tested {
+        let rules = Some(rules);
+        super::test(&TestRequest { rules, ..TestRequest::default() })
+    }
+
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         for (name, text) in files {
@@ -217,7 +233,7 @@ mod tests {
         assert_eq!((report.diagnostics.len(), report.rendered.as_str()), (0, ""));
 
         let dir = folder(&[("a.yaml", &none), ("b.yaml", &good.replace("all", "other"))]);
-        let report = test(Some(dir.path()), None, None);
+        let report = test(dir.path());
         assert_eq!(report.passed + report.failures.len(), 2, "{}", report.rendered);
         assert_eq!(report.outcomes.len(), 2);
     }
@@ -244,7 +260,7 @@ mod tests {
     #[test]
     fn a_failing_test_is_a_failure_and_a_problem_of_the_check() {
         let dir = folder(&[("a.yaml", &RULE.replace("EXPECT", "none"))]);
-        let report = test(Some(dir.path()), None, None);
+        let report = test(dir.path());
         assert_eq!((report.passed, report.failures.len(), report.problems.len()), (0, 1, 0));
         assert!(report.rendered.contains("a.yaml"), "{}", report.rendered);
         assert_eq!(check(Some(dir.path()), None, None).diagnostics.len(), 1);
@@ -260,7 +276,7 @@ mod tests {
             assert!(report.rendered.contains(name), "{name}: {}", report.rendered);
         }
         assert_eq!((report.rules, report.files), (0, 3));
-        assert!(!test(Some(dir.path()), None, None).problems.is_empty());
+        assert!(!test(dir.path()).problems.is_empty());
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub(crate) const INPUT: Section = Section {
 };
 
 pub(crate) const TEST: Section =
-    Section { name: "a test", keys: &["name", "event", "expect"], refused: &[] };
+    Section { name: "a test", keys: &["name", "event", "expect", "errors"], refused: &[] };
 
 /// The kinds of target, each the key of a target.
 pub(crate) const KINDS: [&str; 3] = ["http", "log", "bus"];

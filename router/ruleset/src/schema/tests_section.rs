@@ -6,12 +6,12 @@ use super::Reading;
 use super::keys::TEST;
 use crate::code::Code;
 use crate::diagnostic::Fault;
+use crate::expectation::{NONE, Wanted};
 use crate::inline_test::{Expect, Expected, InlineTest, Place, STAMP};
 use crate::nearest::suggest;
-use crate::yaml::{self, Node, Span, Value};
+use crate::written::Written;
+use crate::yaml::{self, Member, Node, Span, Value};
 
-/// The word for no output at all.
-const NONE: &str = "none";
 const REPLAY_NAME: &str = "replay-name";
 
 impl Reading<'_> {
@@ -30,8 +30,18 @@ impl Reading<'_> {
         let event = self.required(node, &TEST, "event").and_then(|event| self.event(event));
         let expect =
             self.required(node, &TEST, "expect").and_then(|expect| self.expect(expect, ids));
+        let errors = node.member("errors").map(|errors| self.errors(&errors.value, ids));
         let place = self.place(&name_node?.span);
-        Some(InlineTest { name: name?.to_owned(), event: event?, expect: expect?, place })
+        let written = Written::of(node, self.source.text);
+        let mut expect = expect?;
+        if let (Some(errors), Expect::Targets(all)) = (errors, &mut expect) {
+            let errors = errors?;
+            // `none` beside an error says no more than that nothing is sent.
+            let fails = |target: &str| errors.iter().any(|error| error.target == target);
+            all.retain(|one| !(one.wanted.is_nothing() && fails(&one.target)));
+            all.extend(errors);
+        }
+        Some(InlineTest { name: name?.to_owned(), event: event?, expect, place, written })
     }
 
     /// What is left out of the event is filled in; `replay-name` makes it a replayed one.
@@ -78,13 +88,7 @@ impl Reading<'_> {
         };
         let mut expected = Vec::new();
         for member in members {
-            if !ids.contains(&member.key) {
-                let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-                let mend = suggest(&member.key, &ids, "the targets of this rule are");
-                let message = format!("this rule has no target `{}`", member.key);
-                let words = (message, "unknown target", mend);
-                self.fault_as(Code::UnknownTarget, member.key_span.clone(), words);
-            }
+            self.is_target(member, ids);
             let outputs = match &member.value.value {
                 Value::List(items) => items.iter().collect(),
                 _ if is_none(&member.value) => Vec::new(),
@@ -94,11 +98,43 @@ impl Reading<'_> {
                 outputs.into_iter().map(|item| yaml::to_json(item, &mut self.faults).text);
             expected.push(Expected {
                 target: member.key.clone(),
-                outputs: outputs.collect(),
+                wanted: Wanted::Outputs(outputs.collect()),
                 place: self.place(&member.value.span),
             });
         }
         Some(Expect::Targets(expected))
+    }
+
+    /// `errors:`, the targets whose transforms are expected to fail.
+    fn errors(&mut self, node: &Node, ids: &[String]) -> Option<Vec<Expected>> {
+        let Value::Map(members) = &node.value else {
+            let words = (
+                "`errors` says which transforms fail",
+                format!("this is {}", node.kind()),
+                "write the id of a target and a part of the error",
+            );
+            self.fault(node.span.clone(), words);
+            return None;
+        };
+        let mut expected = Vec::new();
+        for member in members {
+            self.is_target(member, ids);
+            let words = self.text(&member.value, "an expected error")?.to_owned();
+            let (wanted, place) = (Wanted::Error(words), self.place(&member.value.span));
+            expected.push(Expected { target: member.key.clone(), wanted, place });
+        }
+        Some(expected)
+    }
+
+    fn is_target(&mut self, member: &Member, ids: &[String]) {
+        if ids.contains(&member.key) {
+            return;
+        }
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let mend = suggest(&member.key, &ids, "the targets of this rule are");
+        let message = format!("this rule has no target `{}`", member.key);
+        let words = (message, "unknown target", mend);
+        self.fault_as(Code::UnknownTarget, member.key_span.clone(), words);
     }
 
     /// The place of `span`, as a diagnostic would show it.
