@@ -78,6 +78,7 @@ enum Verb {
     Listen(verbs::listen::Arguments),
     Check(verbs::check::Arguments),
     Test(verbs::test::Arguments),
+    Explain(verbs::explain::Arguments),
     Diff(verbs::diff::Arguments),
     Reload(verbs::reload::Arguments),
     #[command(subcommand)]
@@ -137,6 +138,7 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Listen(arguments) => verbs::listen::run(&arguments),
         Verb::Check(arguments) => verbs::check::run(&arguments),
         Verb::Test(arguments) => verbs::test::run(&arguments),
+        Verb::Explain(arguments) => verbs::explain::run(&arguments),
         Verb::Diff(arguments) => verbs::diff::run(&arguments),
         Verb::Reload(arguments) => verbs::reload::run(&arguments),
         Verb::Replay(verb) => verbs::replay::run(&verb),

@@ -69,6 +69,8 @@ pub struct Target {
     pub kind: TargetKind,
     /// Run in this order; none means that the event is sent as it is.
     pub steps: Vec<Step>,
+    /// The line of each step in the file of the rule.
+    pub step_lines: Vec<usize>,
     pub retry: Retry,
     pub flow: Flow,
     pub(crate) limits: event::Limits,

@@ -164,23 +164,8 @@ impl Target {
         let runs = self.runs(events);
         let mut bodies: Vec<Bodies<'_>> =
             events.iter().map(|given| Ok(vec![Body::of(given.event)])).collect();
-        for (at, step) in self.steps.iter().enumerate() {
-            let mut next: Vec<Next<'_>> = events.iter().map(|_| Next::new()).collect();
-            match step {
-                Step::Plugin { step: plugin, .. } => {
-                    call(plugin.as_ref(), &runs, bodies, &mut next);
-                }
-                Step::Input(Input(made)) => {
-                    for ((run, bodies), next) in runs.iter().zip(bodies).zip(&mut next) {
-                        next.input(run, made, bodies);
-                    }
-                }
-            }
-            let named = |error| match error {
-                Stopped::Here(error) => named(at, step, error),
-                Stopped::Before(error) => error,
-            };
-            bodies = next.into_iter().map(|next| next.made.map_err(named)).collect();
+        for step in self.steps.iter().enumerate() {
+            bodies = through(step, &runs, bodies);
         }
         let payloads = |bodies: Vec<Body<'_>>| bodies.into_iter().map(Body::into_payload).collect();
         bodies.into_iter().map(|bodies| bodies.map(payloads)).collect()
@@ -227,6 +212,28 @@ impl Target {
         names.dedup();
         names
     }
+}
+
+/// What a step makes of what those before it made.
+fn through<'e>(
+    (at, step): (usize, &Step),
+    runs: &[Run<'e>],
+    bodies: Vec<Bodies<'e>>,
+) -> Vec<Bodies<'e>> {
+    let mut next: Vec<Next<'_>> = runs.iter().map(|_| Next::new()).collect();
+    match step {
+        Step::Plugin { step: plugin, .. } => call(plugin.as_ref(), runs, bodies, &mut next),
+        Step::Input(Input(made)) => {
+            for ((run, bodies), next) in runs.iter().zip(bodies).zip(&mut next) {
+                next.input(run, made, bodies);
+            }
+        }
+    }
+    let named = |error| match error {
+        Stopped::Here(error) => named(at, step, error),
+        Stopped::Before(error) => error,
+    };
+    next.into_iter().map(|next| next.made.map_err(named)).collect()
 }
 
 /// What the steps so far made of an event.
@@ -323,10 +330,7 @@ fn call<'e>(
 
 fn named(at: usize, step: &Step, error: StepError) -> TransformError {
     let number = at + 1;
-    let name = match step {
-        Step::Plugin { name, .. } => format!("plugin `{name}`"),
-        Step::Input(_) => "input".to_owned(),
-    };
+    let name = step.title();
     match error {
         StepError::Final(words) => {
             TransformError::Final(format!("step {number} ({name}): {words}"))
@@ -517,6 +521,8 @@ impl<'e> Body<'e> {
         Payload { body: text.into_owned(), content_type: content_type.into_owned(), attributes }
     }
 }
+
+mod trace;
 
 #[cfg(test)]
 mod tests;

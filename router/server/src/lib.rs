@@ -19,6 +19,7 @@
 mod asked;
 mod clock;
 mod config;
+mod explain;
 mod folder;
 mod health;
 mod http;

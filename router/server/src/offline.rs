@@ -8,6 +8,7 @@ mod bench;
 mod diff;
 pub mod doctor;
 mod explain;
+mod explain_rules;
 pub mod import;
 pub mod journal;
 mod patterns;
@@ -17,19 +18,24 @@ mod testing;
 use std::path::{Path, PathBuf};
 
 use bus::plugin;
-use bus::ruleset::{Diagnostic, SourceFile};
+use bus::ruleset::SourceFile;
 
 use crate::config::{Config, ConfigError, FILE_NAME};
 use crate::load::{Compiled, Rejection, Running};
 use crate::run::{folders, plugin_limits};
 use crate::{folder, load};
+use plugins::LoggedLines;
 
+pub use crate::explain::{
+    Explained, Nearly, Output, RuleExplained, StepExplained, TargetExplained,
+};
 pub use bench::{BenchError, BenchReport, bench_match};
 pub use bus::ruleset::TestOutcome;
 pub use bus::ruleset::pattern::explain as explanation;
 pub use bus::ruleset::{Code, Diagnostic};
 pub use diff::{DiffError, Folders, RuleFiles, diff_folders, rule_files};
 pub use explain::{ExplainError, NamedText, NearestReport, pattern_explain, pattern_nearest};
+pub use explain_rules::{ExplainRequest, NotExplained, explain_event};
 pub use patterns::{MatchError, Named, pattern_check, pattern_match};
 pub use testing::{TestRequest, Tested, test};
 
@@ -122,7 +128,7 @@ fn compile(
     config: Option<&Path>,
 ) -> Result<Compiled, Stopped> {
     let chosen = if paths.is_empty() { Chosen::All } else { Chosen::Paths(paths) };
-    compile_chosen(&settings(rules, plugins, config)?, chosen)
+    compile_chosen(&settings(rules, plugins, config)?, chosen, None)
 }
 
 /// The configuration, with the folders that were named.
@@ -142,15 +148,24 @@ fn settings(
 }
 
 fn compile_in(config: &Config) -> Result<Compiled, Stopped> {
-    compile_chosen(config, Chosen::All)
+    compile_chosen(config, Chosen::All, None)
+}
+
+/// With somebody who reads what plugins log.
+fn compile_heard(config: &Config, lines: &LoggedLines) -> Result<Compiled, Stopped> {
+    compile_chosen(config, Chosen::All, Some(std::sync::Arc::new(lines.clone())))
 }
 
 /// With another text of one rule file.
 fn compile_with(config: &Config, file: &SourceFile) -> Result<Compiled, Stopped> {
-    compile_chosen(config, Chosen::Changed(file))
+    compile_chosen(config, Chosen::Changed(file), None)
 }
 
-fn compile_chosen(config: &Config, chosen: Chosen<'_>) -> Result<Compiled, Stopped> {
+fn compile_chosen(
+    config: &Config,
+    chosen: Chosen<'_>,
+    lines: Option<std::sync::Arc<dyn plugin::LineSink>>,
+) -> Result<Compiled, Stopped> {
     // Nothing is kept: a check leaves no trace.
     let options = plugin::Options { cache_dir: None, ..plugin::Options::default() };
     let host = plugin::Host::new(options).map_err(Stopped::Host)?;
@@ -158,7 +173,11 @@ fn compile_chosen(config: &Config, chosen: Chosen<'_>) -> Result<Compiled, Stopp
         folders: folders(config),
         buses: config.buses.clone(),
         limits: config.limits.of_events(),
-        setup: plugin::Setup { limits: plugin_limits(&config.plugin), ..plugin::Setup::default() },
+        setup: plugin::Setup {
+            limits: plugin_limits(&config.plugin),
+            lines,
+            ..plugin::Setup::default()
+        },
         host,
         verdicts: std::sync::Arc::default(),
         tests: config.reload.tests,

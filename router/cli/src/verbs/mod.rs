@@ -9,6 +9,7 @@ pub(crate) mod dlq;
 pub(crate) mod doctor;
 pub(crate) mod event;
 pub(crate) mod events;
+pub(crate) mod explain;
 pub(crate) mod import;
 pub(crate) mod journal;
 pub(crate) mod listen;

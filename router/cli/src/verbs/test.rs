@@ -129,7 +129,7 @@ fn told(arguments: &Arguments, tested: &Tested) -> Result<(), Failure> {
     }
     if failed > 0 && !arguments.update {
         output::complain(
-            "if what came is right, `slipswitch test --update` writes it into the tests",
+            "why: `slipswitch explain RULE --event …`; if what came is right: `slipswitch test --update`",
         );
     }
     Ok(())

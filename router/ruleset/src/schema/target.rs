@@ -72,8 +72,23 @@ impl Reading<'_> {
         }
         if let (Some(id), Some(kind), Some(steps)) = (id, kind, steps) {
             let limits = self.context.limits;
-            targets.whole.push(Arc::new(Target { id, kind, steps, retry, flow, limits }));
+            let step_lines = self.step_lines(node);
+            targets.whole.push(Arc::new(Target {
+                id,
+                kind,
+                steps,
+                step_lines,
+                retry,
+                flow,
+                limits,
+            }));
         }
+    }
+
+    fn step_lines(&self, target: &Node) -> Vec<usize> {
+        let steps = target.member("transform").map(|transform| &transform.value.value);
+        let Some(Value::List(items)) = steps else { return Vec::new() };
+        items.iter().map(|item| self.source.line_and_column(item.span.start).0).collect()
     }
 
     fn kind(&mut self, node: &Node, targets: &mut Targets) -> Option<TargetKind> {

@@ -56,6 +56,7 @@ fn target(steps: Vec<Step>) -> Target {
         id: "t".to_owned(),
         kind: TargetKind::Log(Log { file: None }),
         steps,
+        step_lines: Vec::new(),
         retry: Retry::default(),
         flow: crate::flow::Flow::default(),
         limits: event::Limits::default(),

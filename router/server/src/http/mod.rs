@@ -124,6 +124,7 @@ fn routes(app: Arc<App>) -> axum::Router {
         .route("/metrics", get(probe::metrics))
         .route("/api/v1/events", get(api::events::events))
         .route("/api/v1/events/{id}", get(api::events::event))
+        .route("/api/v1/explain", post(api::explain::explain_event))
         .route("/api/v1/status", get(api::status::status))
         .route("/api/v1/rules", get(api::rules::rules))
         .route("/api/v1/rules/diff", post(api::rules_diff::diff))

@@ -21,6 +21,8 @@ use crate::load::{Compiled, Rejection};
 const FILE_BYTES_MAX: u64 = 256 << 20;
 /// What standard input is called.
 const STANDARD_INPUT: &str = "standard input";
+/// Failures that are rendered: nobody reads more of them, and each looks through its file.
+const RENDERED_MAX: usize = 50;
 
 /// Which tests, and how they are run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -127,8 +129,12 @@ fn run(request: &TestRequest<'_>) -> Result<Tested, Stopped> {
     let recorded: Vec<Recorded> = files.recorded.into_iter().map(|(_, read)| read).collect();
     tested.untested = compiled.rules.untested(&recorded);
     let text = |one: &Diagnostic| texts.get(&one.path).map_or("", String::as_str);
-    let rendered: Vec<String> =
-        tested.failures.iter().map(|one| one.render(text(one), request.color)).collect();
+    let told = tested.failures.iter().take(RENDERED_MAX);
+    let mut rendered: Vec<String> = told.map(|one| one.render(text(one), request.color)).collect();
+    let more = tested.failures.len().saturating_sub(rendered.len());
+    if 0 < more {
+        rendered.push(format!("… and {more} more failures; `--filter` shows some of them"));
+    }
     tested.rendered = rendered.join("\n");
     Ok(tested)
 }

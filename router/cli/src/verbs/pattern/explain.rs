@@ -122,7 +122,7 @@ fn is_standard_input(argument: &str) -> bool {
 }
 
 /// JSON, `@FILE` or `-`, under the name to call it by.
-fn text(option: &str, argument: &str) -> Result<NamedText, Failure> {
+pub(in crate::verbs) fn text(option: &str, argument: &str) -> Result<NamedText, Failure> {
     let path = match argument.strip_prefix('@') {
         Some(path) => path,
         None if argument == "-" => argument,

@@ -4,6 +4,8 @@ mod check;
 mod explain;
 mod r#match;
 
+pub(in crate::verbs) use explain::text as given_text;
+
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;

@@ -86,22 +86,28 @@ pub(in crate::http) async fn event(
     if let Some(bus) = bus.as_deref().filter(|bus| !app.router.has_bus(bus)) {
         return Err(app.unknown_bus(bus));
     }
-    // Counted first: what is synced meanwhile is found.
-    let unsynced = app.router.journal_stats().unsynced_records;
-    let mut fate = app.router.fate(&id, bus.as_deref()).await?;
-    if fate.places.is_empty() && is_uuid_in_capitals(&id) {
-        // Ids of the router's own making are small; some tools show them in capitals.
-        fate = app.router.fate(&id.to_ascii_lowercase(), bus.as_deref()).await?;
-    }
-    if fate.places.is_empty() {
-        let id = shown(&id);
-        let why = why_not(&fate, unsynced);
-        return Err(Kind::NotFound.problem(format!("there is no event `{id}`: {why}")));
-    }
+    let mut fate = fate(&app, &id, bus.as_deref()).await?;
     if payloads {
         app.router.add_payloads(&mut fate).await;
     }
     Ok(json(&fate))
+}
+
+/// What became of the events of an id, of which there is one at least.
+pub(super) async fn fate(app: &App, id: &str, bus: Option<&str>) -> Result<Fate, Problem> {
+    // Counted first: what is synced meanwhile is found.
+    let unsynced = app.router.journal_stats().unsynced_records;
+    let mut fate = app.router.fate(id, bus).await?;
+    if fate.places.is_empty() && is_uuid_in_capitals(id) {
+        // Ids of the router's own making are small; some tools show them in capitals.
+        fate = app.router.fate(&id.to_ascii_lowercase(), bus).await?;
+    }
+    if fate.places.is_empty() {
+        let id = shown(id);
+        let why = why_not(&fate, unsynced);
+        return Err(Kind::NotFound.problem(format!("there is no event `{id}`: {why}")));
+    }
+    Ok(fate)
 }
 
 fn why_not(fate: &Fate, unsynced: u64) -> String {

@@ -3,6 +3,7 @@
 pub(super) mod archives;
 pub(super) mod dead_letters;
 pub(super) mod events;
+pub(super) mod explain;
 pub(super) mod plugin_list;
 pub(super) mod plugins;
 pub(super) mod reload;

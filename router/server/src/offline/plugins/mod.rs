@@ -28,6 +28,8 @@ use std::path::{Path, PathBuf};
 use bus::plugin::{self, Host, HostError, LoadError, Plugin};
 use bus::ruleset::Diagnostic;
 
+pub(in crate::offline) use pretend::Lines as LoggedLines;
+
 pub use inspect::{Inspection, Look, plugin_inspect, plugin_look};
 pub use run::{PluginRun, RanEvent};
 pub use test::{CaseOutcome, PluginTests, plugin_test};

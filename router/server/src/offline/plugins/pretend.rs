@@ -31,7 +31,7 @@ struct View {
 
 /// What the plugin logged since somebody looked.
 #[derive(Clone, Default)]
-pub(super) struct Lines(Arc<Mutex<Vec<String>>>);
+pub(in crate::offline) struct Lines(Arc<Mutex<Vec<String>>>);
 
 /// Sends an event through the plugin, as the first step of a rule would.
 pub(super) fn call(
@@ -98,7 +98,7 @@ impl StateAccess for View {
 }
 
 impl Lines {
-    pub(super) fn take(&self) -> Vec<String> {
+    pub(in crate::offline) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
