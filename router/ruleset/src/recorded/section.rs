@@ -241,7 +241,12 @@ impl Reading<'_> {
 
     fn place(&self, span: &Span) -> Place {
         let shown = Fault::new(Code::InvalidValue, span.clone(), ("", "", "")).in_file(self.source);
-        Place { span: shown.span, line: shown.line, column: shown.column }
+        Place {
+            span: shown.span,
+            line: shown.line,
+            column: shown.column,
+            end_column: shown.end_column,
+        }
     }
 
     fn fault(&mut self, code: Code, span: &Span, words: (String, String, String)) {
