@@ -11,7 +11,9 @@
 //! - What really happened to an event: `bus` knows.
 
 use bus::ruleset::pattern::{self, Pattern};
-use bus::ruleset::{About, Payload, Purpose, Rule, RuleSet, Scratch, Target, TargetKind};
+use bus::ruleset::{
+    About, Payload, Purpose, Rule, RuleSet, Scratch, Target, TargetKind, TransformError,
+};
 use event::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +90,8 @@ pub struct TargetExplained {
     /// How many there are.
     pub outputs_total: usize,
     pub error: Option<String>,
+    /// Whether the event is tried again after the error; else it is a dead letter at once.
+    pub is_retried: bool,
 }
 
 /// What there is after a step.
@@ -266,7 +270,10 @@ fn of_target(
             explained.outputs = shown(outputs);
             explained.outputs_total = outputs.len();
         }
-        Some(Err(error)) => explained.error = Some(error.to_string()),
+        Some(Err(error)) => {
+            explained.error = Some(error.to_string());
+            explained.is_retried = !matches!(error, TransformError::Final(_));
+        }
     }
     explained
 }

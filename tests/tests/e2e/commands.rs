@@ -278,21 +278,22 @@ tests:
     check(
         scene.run(&["test"]),
         expect![[r#"
-        code 3
-        1 rule with 2 tests: 1 passed, 1 failed
-        |   × test `does not` of rule `a` failed: nothing is expected, and `out` is sent
-        |   │ something
-        |    ╭─[rules/a.yaml:8:11]
-        |  7 │     expect: {}
-        |  8 │   - name: does not
-        |    ·           ────┬───
-        |    ·               ╰── expects none
-        |  9 │     event: { source: a, detail-type: T, detail: {} }
-        |    ╰────
-        |   help: it is sent:
-        |         {"version":"0","id":"00000000-0000-0000-0000-000000000000","detail-type":"T","source":"a","account":"000000000000","time":"2026-01-01T00:00:00.000Z","region":"local","resources":[],"detail":{}}
-        |    see: docs/rules.md#tests (test-failed)
-    "#]],
+            code 3
+            1 rule with 2 tests: 1 passed, 1 failed
+            |   × test `does not` of rule `a` failed: nothing is expected, and `out` is sent
+            |   │ something
+            |    ╭─[rules/a.yaml:8:11]
+            |  7 │     expect: {}
+            |  8 │   - name: does not
+            |    ·           ────┬───
+            |    ·               ╰── expects none
+            |  9 │     event: { source: a, detail-type: T, detail: {} }
+            |    ╰────
+            |   help: it is sent:
+            |         {"version":"0","id":"00000000-0000-0000-0000-000000000000","detail-type":"T","source":"a","account":"000000000000","time":"2026-01-01T00:00:00.000Z","region":"local","resources":[],"detail":{}}
+            |    see: docs/rules.md#tests (test-failed)
+            | why: `slipswitch explain RULE --event …`; if what came is right: `slipswitch test --update`
+        "#]],
     );
     let outcomes = scene.run(&["test", "-o", "json"]).expect(3).json();
     assert_eq!(outcomes.as_array().unwrap().len(), 2, "{outcomes}");

@@ -48,6 +48,7 @@ fn a_recording_becomes_a_test_that_notices_a_changed_rule() {
     let recorded = recorded.expect(0).out;
     router.stop();
 
+    std::fs::create_dir(scene.path("rules/tests")).unwrap();
     scene.write("rules/tests/shop.events.json", &recorded);
     let words = ["it does not say what is expected", "--update"];
     scene.run(&["test"]).expect(3).says(&words);
@@ -108,7 +109,7 @@ fn every_broken_line_and_every_name_that_is_not_there_is_told_with_its_place() {
 fn an_update_changes_what_a_rule_file_expects_and_nothing_else() {
     let scene = Scene::new();
     scene.write("rules/a.yaml", RULES);
-    scene.run(&["test"]).expect(3).says(&["a.yaml:18:", "`audit` is sent something else"]);
+    scene.run(&["test"]).expect(3).says(&["a.yaml:17:", "`audit` is sent something else"]);
     let updated = scene.run(&["test", "--update"]).expect(0);
     updated.says(&["updated ", "a.yaml"]);
     let after = std::fs::read_to_string(scene.path("rules/a.yaml")).unwrap();

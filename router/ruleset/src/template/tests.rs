@@ -214,13 +214,13 @@ fn what_is_an_object_in_every_event_is_refused_within_quotes() {
     check(
         r#"{"a": "<every>", "b": <every>, "c": "x <aws.events.event.json>"}"#,
         expect![[r#"
-        <every> | `<every>` is an array in every event, and no template can have that within quotes | write it without quotes, or name one of its values in `paths`
-        <aws.events.event.json> | `<aws.events.event.json>` is an object in every event, and no template can have that within quotes | write it without quotes, as a value of a JSON template"#]],
+            <every> | `<every>` is an array in every event, and cannot stand within the quotes of a JSON template | write it without quotes, or name one of its values in `paths`
+            <aws.events.event.json> | `<aws.events.event.json>` is an object in every event, and cannot stand within quotes | write it without quotes, as a value of a JSON template"#]],
     );
     check(
         r#""<every> <aws.events.event>""#,
         expect![
-            "<aws.events.event> | `<aws.events.event>` is an object in every event, and no template can have that within quotes | write it without quotes, as a value of a JSON template"
+            "<aws.events.event> | `<aws.events.event>` is an object in every event, and cannot stand within quotes | write it without quotes, as a value of a JSON template"
         ],
     );
     check(r#""<every>""#, expect![[r#"Json: "[1]""#]]);

@@ -60,9 +60,11 @@ impl Running {
         let plan = Plan::new(config)?;
         let mut looking = Box::pin(first(plan.source.clone(), mode));
         let mut stopped = pin!(stopped);
+        // Rules may be there at once: who has said stop before is heard all the same.
         let quick = tokio::select! {
-            quick = tokio::time::timeout(RULES_WITHIN, &mut looking) => quick,
+            biased;
             () = &mut stopped => return Ok(None),
+            quick = tokio::time::timeout(RULES_WITHIN, &mut looking) => quick,
         };
         if let Ok(first) = quick {
             let first = first?;
@@ -72,8 +74,9 @@ impl Running {
         opening.serve();
         info!(address = %opening.address, "the rules and their plugins take a while to load: events are taken meanwhile");
         let looked = tokio::select! {
-            first = looking => first.map(Some),
+            biased;
             () = stopped => Ok(None),
+            first = looking => first.map(Some),
         };
         match looked {
             Ok(Some(first)) => opening.begin(first).await.map(Some),

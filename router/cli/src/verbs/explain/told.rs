@@ -124,7 +124,10 @@ impl Lines {
         }
         match (&target.error, target.outputs_total) {
             (Some(_), _) => {
-                let words = "✗ fails: it is tried again as `retry` says, then a dead letter";
+                let words = match target.is_retried {
+                    true => "✗ fails: it is tried again as `retry` says, then a dead letter",
+                    false => "✗ fails: it is a dead letter at once",
+                };
                 self.put(2, "31", words);
             }
             (None, 0) => self.put(2, "33", "· dropped: nothing is sent"),
