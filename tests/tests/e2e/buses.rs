@@ -79,6 +79,7 @@ fn a_log_file_gets_a_line_for_each_event_and_the_console_too() {
     router.send(&EVENT.replace("e-1", "e-2")).ids();
     router.process.out.wait_for(r#""id":"e-1""#, 0);
     router.process.out.wait_for(r#""id":"e-2""#, 0);
+    router.wait_until_all_is_delivered();
     router.stop().expect(0);
     let log = fs::read_to_string(scene.path("events.log")).unwrap();
     let mut lines: Vec<&str> = log.lines().collect();

@@ -226,9 +226,8 @@ fn check_shows_every_problem_of_every_file_at_its_place() {
 
 #[test]
 fn check_of_a_folder_that_is_not_there_says_so() {
-    let scene = Scene::new();
     check(
-        scene.run(&["check", "--rules", "nowhere"]),
+        Scene::new().run(&["check", "--rules", "nowhere"]),
         expect![[r#"
         code 78
         | there is no folder nowhere for rules: create it, or name another with --rules
