@@ -138,9 +138,9 @@ fn input(row: &HashMap<&str, &str>) -> String {
 fn expected(number: usize, cell: &str) -> Made {
     match cell.split_once(' ').map(|(first, _)| first) {
         _ if cell.starts_with('`') => Made::Json(code(cell)),
-        Some("text") => Made::Text(code(&cell["text ".len()..])),
-        Some("refused:") => Made::Refused(code(&cell["refused: ".len()..])),
-        Some("dead") => Made::DeadLetter(code(&cell["dead letter: ".len()..])),
+        Some("text") => Made::Text(code(cell.trim_start_matches("text "))),
+        Some("refused:") => Made::Refused(code(cell.trim_start_matches("refused: "))),
+        Some("dead") => Made::DeadLetter(code(cell.trim_start_matches("dead letter: "))),
         _ => panic!("case {number} expects nothing that is known: {cell}"),
     }
 }
