@@ -61,6 +61,20 @@ impl Between {
     }
 }
 
+/// Where what goes on without an end begins.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Since {
+    /// Begin in the past: back from now (30s, 15m, 1h, 7d), or an RFC 3339 time
+    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
+    since: Option<Moment>,
+}
+
+impl Since {
+    pub(crate) fn time(&self) -> Option<Timestamp> {
+        self.since.map(|since| since.before(clock::now()))
+    }
+}
+
 /// The ends of a span, as they were asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {

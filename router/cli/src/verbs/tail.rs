@@ -14,10 +14,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client::{Address, Client, Live, Matched, Told};
 use crate::failure::Failure;
+use crate::matching::Matching;
 use crate::output::{self, at_least_one, complain, flat};
 use crate::paint::{Ink, Paint};
-use crate::span::{Moment, Span};
-use crate::verbs::dlq::filter::read;
+use crate::span::Since;
 
 /// What an event takes in one line, as most are. A narrower screen gets two.
 const ONE_LINE_CHARS: usize = 120;
@@ -41,12 +41,10 @@ pub(crate) struct Arguments {
     /// Only of this bus [default: all of them]
     #[arg(long)]
     bus: Option<String>,
-    /// Only events that this pattern matches: JSON, or @FILE
-    #[arg(long, value_name = "JSON|@FILE")]
-    pattern: Option<String>,
-    /// Begin in the past: 15m, 1h, 7d back from now, or an RFC 3339 time
-    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
-    since: Option<Moment>,
+    #[command(flatten)]
+    matching: Matching,
+    #[command(flatten)]
+    begin: Since,
     /// Only events that this rule matches; may be given several times
     #[arg(long, value_name = "NAME")]
     rule: Vec<String>,
@@ -82,11 +80,10 @@ struct Envelope {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
-    let span = Span::read(arguments.since, None)?;
-    let pattern = arguments.pattern.as_deref().map(read).transpose()?;
+    let (since, pattern) = (arguments.begin.time(), arguments.matching.text()?);
     let mut query = Vec::new();
     query.extend(pattern.map(|pattern| ("pattern", pattern)));
-    query.extend(span.since.map(|since| ("since", since.to_string())));
+    query.extend(since.map(|since| ("since", since.to_string())));
     let mut live = client.live(arguments.bus.as_deref(), query);
     client.wait(async {
         live.open().await?;

@@ -19,10 +19,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::client::{Address, Client, Live, Told};
 use crate::failure::Failure;
 use crate::keys::{Key, Keyboard};
+use crate::matching::Matching;
 use crate::output::{self, complain};
 use crate::paint::{Ink, Paint};
-use crate::span::{Moment, Span};
-use crate::verbs::dlq::filter::read;
+use crate::span::Since;
 use desk::{Act, Desk, Kept};
 use forward::{Forwarder, Outcome};
 
@@ -58,15 +58,13 @@ pub(crate) struct Arguments {
     /// Only of this bus [default: all of them]
     #[arg(long)]
     bus: Option<String>,
-    /// Only events that this pattern matches: JSON, or @FILE
-    #[arg(long, value_name = "JSON|@FILE")]
-    pattern: Option<String>,
+    #[command(flatten)]
+    matching: Matching,
     /// Only what this rule would send to this target
     #[arg(long, value_name = "RULE/TARGET", value_parser = rule_and_target)]
     rule: Option<(String, String)>,
-    /// Begin in the past: 15m, 1h, 7d back from now, or an RFC 3339 time
-    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
-    since: Option<Moment>,
+    #[command(flatten)]
+    begin: Since,
     #[command(flatten)]
     address: Address,
 }
@@ -84,14 +82,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
     let of = arguments.rule.as_ref().map(|(rule, target)| (rule.as_str(), target.as_str()));
     let forwarder = Forwarder::new(&arguments.forward_to, of)?;
-    let span = Span::read(arguments.since, None)?;
-    let pattern = arguments.pattern.as_deref().map(read).transpose()?;
+    let (since, pattern) = (arguments.begin.time(), arguments.matching.text()?);
     if let Some((rule, target)) = of {
         check_rule(&client, arguments.bus.as_deref(), (rule, target))?;
     }
     let mut query = Vec::new();
     query.extend(pattern.map(|pattern| ("pattern", pattern)));
-    query.extend(span.since.map(|since| ("since", since.to_string())));
+    query.extend(since.map(|since| ("since", since.to_string())));
     let mut live = client.live(arguments.bus.as_deref(), query);
     client.wait(async {
         live.open().await?;
