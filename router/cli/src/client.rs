@@ -11,7 +11,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{Method, Request, Uri, body::Bytes, header};
+use hyper::{Method, Request, Uri, body::Bytes, header, header::HeaderValue};
 use hyper_util::{
     client::legacy::{Client as Pool, connect::HttpConnector},
     rt::TokioExecutor,
@@ -63,6 +63,12 @@ pub(crate) struct Client {
     pool: Pool<HttpConnector, Full<Bytes>>,
     token: Option<String>,
     runtime: Runtime,
+}
+
+/// What a body is, and, to those who speak AWS's protocol, which operation it is for.
+pub(crate) struct Media {
+    pub(crate) media: &'static str,
+    pub(crate) operation: Option<&'static str>,
 }
 
 /// What came back, whatever it was.
@@ -186,7 +192,7 @@ impl Client {
         path: &str,
         body: &serde_json::Value,
     ) -> Result<T, Failure> {
-        let answer = self.send(path, body.to_string().into())?;
+        let answer = self.exchange(Method::POST, path, Some(body.to_string().into()))?;
         self.read(&answer)
     }
 
@@ -224,9 +230,15 @@ impl Client {
         Err(Failure::failed(Problem::read(answer.status, &answer.body).summary()))
     }
 
-    /// Sends JSON and hands the answer back unjudged.
-    pub(crate) fn send(&self, path: &str, json: Bytes) -> Result<Answer, Lost> {
-        self.exchange(Method::POST, path, Some(json))
+    /// Sends events and hands the answer back unjudged.
+    pub(crate) fn send_as(&self, path: &str, media: Media, body: Bytes) -> Result<Answer, Lost> {
+        let mut request = self.request(Method::POST, path, Some(body))?;
+        let headers = request.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media.media));
+        if let Some(operation) = media.operation {
+            headers.insert("x-amz-target", HeaderValue::from_static(operation));
+        }
+        self.carry(request, path, ANSWER_WAIT_MAX)
     }
 
     fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, Failure> {
@@ -275,6 +287,15 @@ impl Client {
         wait_max: Duration,
     ) -> Result<Answer, Lost> {
         let request = self.request(method, path, json)?;
+        self.carry(request, path, wait_max)
+    }
+
+    fn carry(
+        &self,
+        request: Request<Full<Bytes>>,
+        path: &str,
+        wait_max: Duration,
+    ) -> Result<Answer, Lost> {
         let exchange = async {
             let response = self.pool.request(request).await.map_err(|error| Lost {
                 is_unsent: error.is_connect(),

@@ -11,6 +11,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::cloudevents::CloudEventError;
 use crate::envelope::{Event, Fields};
 use crate::json::{JsonError, Limits, check_bounds};
 use crate::key::{IdempotencyKey, KeyError};
@@ -65,12 +66,26 @@ pub enum EntryError {
 
     #[error("`idempotency-key`: {0}")]
     Key(#[from] KeyError),
+
+    #[error(transparent)]
+    CloudEvent(#[from] CloudEventError),
 }
 
 impl EntryError {
     /// Whether only the size is wrong.
     pub fn is_too_large(&self) -> bool {
-        matches!(self, Self::Json(JsonError::TooLarge { .. }))
+        matches!(self.json(), Some(JsonError::TooLarge { .. }))
+    }
+
+    /// What is wrong with the text, before it is anything.
+    pub fn json(&self) -> Option<&JsonError> {
+        match self {
+            Self::Json(error)
+            | Self::CloudEvent(
+                CloudEventError::Json(error) | CloudEventError::Data { reason: error, .. },
+            ) => Some(error),
+            _ => None,
+        }
     }
 }
 
@@ -86,7 +101,7 @@ pub struct Entry {
 
 impl Entry {
     /// Reads `{source, detail-type, detail}` and, optionally, `id`, `time`, `account`, `region`,
-    /// `resources`, `version`, and `idempotency-key`.
+    /// `resources`, `version`, `cloudevents`, and `idempotency-key`.
     ///
     /// # Errors
     ///
@@ -198,31 +213,33 @@ fn fields<'a>(
         region: optional_text("region", raw.region)?.unwrap_or(stamp.region.into()),
         replay_name,
         resources: resources(raw.resources)?,
+        cloudevents: raw.cloudevents.map(object).transpose()?,
         detail,
     })
 }
 
 /// The keys of an entry with their values as they stand in the text.
 #[derive(Default)]
-struct RawEntry<'a> {
-    version: Option<&'a RawValue>,
-    id: Option<&'a RawValue>,
-    detail_type: Option<&'a RawValue>,
-    source: Option<&'a RawValue>,
-    account: Option<&'a RawValue>,
-    time: Option<&'a RawValue>,
-    region: Option<&'a RawValue>,
-    resources: Option<&'a RawValue>,
-    detail: Option<&'a RawValue>,
-    replay_name: Option<&'a RawValue>,
-    idempotency_key: Option<&'a RawValue>,
+pub(crate) struct RawEntry<'a> {
+    pub(crate) version: Option<&'a RawValue>,
+    pub(crate) id: Option<&'a RawValue>,
+    pub(crate) detail_type: Option<&'a RawValue>,
+    pub(crate) source: Option<&'a RawValue>,
+    pub(crate) account: Option<&'a RawValue>,
+    pub(crate) time: Option<&'a RawValue>,
+    pub(crate) region: Option<&'a RawValue>,
+    pub(crate) resources: Option<&'a RawValue>,
+    pub(crate) cloudevents: Option<&'a RawValue>,
+    pub(crate) detail: Option<&'a RawValue>,
+    pub(crate) replay_name: Option<&'a RawValue>,
+    pub(crate) idempotency_key: Option<&'a RawValue>,
     /// The first problem with a key; syntax errors go before it.
-    wrong: Option<EntryError>,
+    pub(crate) wrong: Option<EntryError>,
 }
 
 impl<'a> RawEntry<'a> {
     /// What a sender may say: `replay-name` is not his.
-    fn parse(text: &'a str) -> Result<Self, EntryError> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, EntryError> {
         let mut entry = Self::parse_any(text)?;
         if entry.replay_name.is_some() {
             entry.wrong.get_or_insert_with(|| unknown("replay-name"));
@@ -255,6 +272,7 @@ impl<'a> RawEntry<'a> {
             "time" => &mut self.time,
             "region" => &mut self.region,
             "resources" => &mut self.resources,
+            "cloudevents" => &mut self.cloudevents,
             "detail" => &mut self.detail,
             "replay-name" => &mut self.replay_name,
             "idempotency-key" => &mut self.idempotency_key,
@@ -343,6 +361,14 @@ fn optional_text<'a>(
     raw: Option<&'a RawValue>,
 ) -> Result<Option<Cow<'a, str>>, EntryError> {
     raw.map(|raw| required_text(key, raw)).transpose()
+}
+
+/// What an event was as a CloudEvent and has no other place for.
+fn object(raw: &RawValue) -> Result<&str, EntryError> {
+    match kind_of(raw.get()) {
+        "an object" => Ok(raw.get()),
+        found => Err(EntryError::WrongType { key: "cloudevents", expected: "an object", found }),
+    }
 }
 
 /// Some string, of which only the form counts.

@@ -34,6 +34,7 @@ struct Head {
 #[derive(Clone)]
 pub(crate) struct Spans {
     resources: Range<usize>,
+    cloudevents: Option<Range<usize>>,
     detail: Range<usize>,
 }
 
@@ -76,6 +77,8 @@ impl Event {
             #[serde(borrow)]
             resources: &'a RawValue,
             #[serde(borrow)]
+            cloudevents: Option<&'a RawValue>,
+            #[serde(borrow)]
             detail: &'a RawValue,
         }
 
@@ -85,7 +88,11 @@ impl Event {
             let start = part.get().as_ptr().addr() - text.as_ptr().addr();
             start..start + part.get().len()
         };
-        let spans = Spans { resources: span_of(stored.resources), detail: span_of(stored.detail) };
+        let spans = Spans {
+            resources: span_of(stored.resources),
+            cloudevents: stored.cloudevents.map(span_of),
+            detail: span_of(stored.detail),
+        };
         let head = Head {
             id: stored.id.into_owned(),
             detail_type: stored.detail_type.into_owned(),
@@ -163,6 +170,12 @@ impl Event {
         self.part(&self.head.spans.resources)
     }
 
+    /// What the event was as a CloudEvent and has no other place for, a JSON object; see
+    /// [`cloudevents`](crate::cloudevents).
+    pub fn cloudevents(&self) -> Option<&str> {
+        self.head.spans.cloudevents.as_ref().map(|span| self.part(span))
+    }
+
     /// The whole envelope.
     pub fn json(&self) -> &str {
         std::str::from_utf8(&self.json).expect("an envelope is checked to be UTF-8 when made")
@@ -185,6 +198,7 @@ impl Event {
             region: self.region().into(),
             replay_name: Some(name.into()),
             resources: self.resources(),
+            cloudevents: self.cloudevents(),
             detail: self.detail(),
         };
         let (text, spans) = fields.write();
@@ -215,6 +229,8 @@ pub(crate) struct Fields<'a> {
     /// A JSON array of strings.
     pub resources: &'a str,
     /// A JSON object.
+    pub cloudevents: Option<&'a str>,
+    /// A JSON object.
     pub detail: &'a str,
 }
 
@@ -228,7 +244,7 @@ impl Fields<'_> {
 
     /// About as many bytes as the text has, seldom less.
     pub(crate) fn room(&self) -> usize {
-        256 + self.detail.len() + self.resources.len()
+        256 + self.detail.len() + self.resources.len() + self.cloudevents.map_or(0, str::len)
     }
 
     /// Appends the envelope's text; the spans are those within `text`.
@@ -252,11 +268,16 @@ impl Fields<'_> {
         text.extend_from_slice(b",\"resources\":");
         let resources = text.len()..text.len() + self.resources.len();
         text.extend_from_slice(self.resources.as_bytes());
+        let cloudevents = self.cloudevents.map(|object| {
+            text.extend_from_slice(b",\"cloudevents\":");
+            text.extend_from_slice(object.as_bytes());
+            text.len() - object.len()..text.len()
+        });
         text.extend_from_slice(b",\"detail\":");
         let detail = text.len()..text.len() + self.detail.len();
         text.extend_from_slice(self.detail.as_bytes());
         text.push(b'}');
-        Spans { resources, detail }
+        Spans { resources, cloudevents, detail }
     }
 }
 

@@ -176,7 +176,7 @@ fn a_body_with_a_fault_is_refused_whole_with_a_problem_that_names_it() {
         413 event-too-large: 3044 bytes are over the limit of 2048 bytes for one event
         400 event-refused: nested deeper than 8 levels at byte 48
         404 unknown-bus: there is no bus `shpo`; the buses are default; name it in slipswitch.yaml or in a rule
-        415 unsupported-media-type: events do not come as text/xml; send application/json or application/x-ndjson
+        415 unsupported-media-type: events do not come as text/xml; send application/json, application/x-ndjson, application/cloudevents+json or application/cloudevents-batch+json
         404 not-found: there is nothing at /event; `GET /` says what there is
     "#]].assert_eq(&seen);
     still_works(&target, &router, &[]);

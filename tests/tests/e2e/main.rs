@@ -17,6 +17,7 @@ mod console;
 mod counting;
 mod damage;
 mod determinism;
+mod dialects;
 mod diff;
 mod doctor;
 mod examples;

@@ -69,7 +69,9 @@ impl First {
     pub(super) fn of(event: &Event) -> Self {
         let uuid = Uuid::try_parse(event.id()).ok().filter(|uuid| uuid.to_string() == event.id());
         let (kind, resources) = (event.detail_type(), event.resources());
-        let parts = [event.source(), kind, resources, event.detail()].map(str::as_bytes);
+        // Last, and only where there are some: the print of every other event stays as it was.
+        let parts = [event.source(), kind, resources, event.detail()].into_iter();
+        let parts: Vec<&[u8]> = parts.chain(event.cloudevents()).map(str::as_bytes).collect();
         Self {
             id: uuid.map_or_else(|| Id::Text(event.id().into()), Id::Uuid),
             content: Print::of(b'c', &parts),

@@ -14,7 +14,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bus::ruleset::Diagnostic;
 use bus::{ArchiveError, IngestError, Refusal, ReplayError, SearchError, StateError, StopError};
-use event::{EntryError, JsonError};
+use event::JsonError;
 use serde_json::value::RawValue;
 
 use super::split::SplitError;
@@ -165,9 +165,12 @@ impl Kind {
 }
 
 impl Problem {
-    #[cfg(test)]
     pub(crate) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// Every entry of a list was refused; `entries` says why, in order.
@@ -193,11 +196,11 @@ impl Problem {
     /// The only event of a request was refused.
     pub(crate) fn refused(refusal: &Refusal) -> Self {
         let kind = match refusal {
-            Refusal::Entry(EntryError::Json(JsonError::TooLarge { .. })) => Kind::EventTooLarge,
-            Refusal::Entry(EntryError::Json(
-                JsonError::Syntax { .. } | JsonError::NotUtf8 { .. },
-            )) => Kind::MalformedBody,
-            Refusal::Entry(_) => Kind::EventRefused,
+            Refusal::Entry(error) => match error.json() {
+                Some(JsonError::TooLarge { .. }) => Kind::EventTooLarge,
+                Some(JsonError::Syntax { .. } | JsonError::NotUtf8 { .. }) => Kind::MalformedBody,
+                Some(JsonError::TooDeep { .. }) | None => Kind::EventRefused,
+            },
             Refusal::KeyReused { .. } => Kind::KeyReused,
         };
         kind.problem(refusal.to_string())
@@ -350,6 +353,8 @@ impl IntoResponse for Problem {
 
 #[cfg(test)]
 mod tests {
+    use event::EntryError;
+
     use super::*;
 
     async fn body(problem: Problem) -> String {

@@ -20,7 +20,7 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
 use super::patience::Patience;
-use super::{App, count_refusal, ingest, routes};
+use super::{App, count_refusal, ingest, put_events, routes};
 
 /// All that answers, over one state. Cheap to clone.
 #[derive(Clone)]
@@ -49,7 +49,9 @@ impl Service<Request<Incoming>> for Front {
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        let is_ours = request.method() == Method::POST && bus_of(request.uri().path()).is_some();
+        let path = request.uri().path();
+        let is_put = path == "/" && request.headers().contains_key(put_events::TARGET);
+        let is_ours = request.method() == Method::POST && (is_put || bus_of(path).is_some());
         if !is_ours {
             if !self.app.router.has_begun() && !answers_early(request.uri().path()) {
                 let problem = self.app.not_begun();
@@ -61,8 +63,10 @@ impl Service<Request<Incoming>> for Front {
         let app = Arc::clone(&self.app);
         Box::pin(async move {
             let (head, mut body) = request.into_parts();
-            let bus = bus_of(head.uri.path()).unwrap_or_default();
-            let response = ingest::ingest(&app, bus, &head.headers, &mut body).await;
+            let response = match bus_of(head.uri.path()) {
+                Some(bus) => ingest::ingest(&app, bus, &head.headers, &mut body).await,
+                None => put_events::answer(&app, &head.headers, &mut body).await,
+            };
             count_refusal(&app, &response);
             Ok(response)
         })

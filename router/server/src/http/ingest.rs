@@ -19,8 +19,8 @@ use serde_json::value::RawValue;
 
 use super::App;
 use super::body::{Bounds, Incoming, drain};
+use super::dialect::{self, Found, media};
 use super::error::{Kind, Problem};
-use super::split::{Media, split};
 
 type Outcomes = Vec<Result<Taken, Refusal>>;
 
@@ -77,35 +77,15 @@ async fn take(
     let key = key(headers)?;
     let bounds = Bounds { bytes_max: app.limits.body_bytes, time_max: app.body_time };
     let held = app.budget.read(body, bounds).await?;
-    let found = split(&held.bytes, media, app.limits.body_events)?;
-    let outcomes = app.router.ingest_once(bus, found.entries, key).await;
+    let limits = (app.limits.body_events, app.limits.of_events());
+    let found = dialect::read((headers, &held.bytes), media, limits.0, &limits.1)?;
+    let (entries, alone, unread) = found.into_parts();
+    let outcomes = app.router.ingest_once(bus, entries, key).await;
     if let Err(IngestError::Partly { stored, .. }) = &outcomes {
         app.metrics.ingested(bus, *stored, 0, 0);
     }
-    let outcomes = outcomes?;
-    answer(app, bus, &outcomes, found.alone)
-}
-
-fn media(headers: &HeaderMap) -> Result<Media, Problem> {
-    let unsupported = |detail: String| Kind::UnsupportedMediaType.problem(detail);
-    let text = |name| match headers.get(&name) {
-        None => Ok(None),
-        Some(value) => {
-            value.to_str().map(Some).map_err(|error| unsupported(format!("header {name}: {error}")))
-        }
-    };
-    if let Some(encoding) =
-        text(header::CONTENT_ENCODING)?.filter(|encoding| *encoding != "identity")
-    {
-        return Err(unsupported(format!("the body is encoded as {encoding}; send it plain")));
-    }
-    let content_type = text(header::CONTENT_TYPE)?;
-    Media::of(content_type).ok_or_else(|| {
-        unsupported(format!(
-            "events do not come as {}; send application/json or application/x-ndjson",
-            content_type.unwrap_or_default()
-        ))
-    })
+    let outcomes = Found::explain(unread, outcomes?);
+    answer(app, bus, &outcomes, alone)
 }
 
 /// The key of the request, bare or as a quoted string, which is how the IETF's draft writes it.
@@ -214,16 +194,5 @@ mod tests {
             r#"[{"id":"a\"b"},{"error":"`source` must not be empty"},{"id":"c","duplicate":true}]"#
         );
         assert_eq!(entries(&Vec::new()), b"[]");
-    }
-
-    #[test]
-    fn an_encoded_body_is_refused() {
-        let mut headers = HeaderMap::new();
-        headers.insert("content-encoding", HeaderValue::from_static("gzip"));
-        assert_eq!(media(&headers).unwrap_err().kind(), Kind::UnsupportedMediaType);
-        headers.insert("content-encoding", HeaderValue::from_static("identity"));
-        assert_eq!(media(&headers).unwrap(), Media::Any);
-        headers.insert("content-type", HeaderValue::from_bytes(b"\xff").unwrap());
-        assert_eq!(media(&headers).unwrap_err().kind(), Kind::UnsupportedMediaType);
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! POST /events                    events to the bus `default`       ingest
 //! POST /buses/{bus}/events        events to a bus                   ingest
+//! POST /  with x-amz-target       events as AWS's SDKs send them    put_events
 //! GET  /stream                    events as they come, of all buses stream
 //! GET  /buses/{bus}/stream        the same, of one                 stream
 //! GET  /healthz  /readyz          for supervisors and balancers     probe
@@ -12,7 +13,7 @@
 //!
 //! # Invariants
 //!
-//! - Every refusal is a problem document, and is counted.
+//! - Every refusal is a problem document (but to AWS's SDKs, which know only their own), and is counted.
 //!
 //! # Not here
 //!
@@ -22,6 +23,7 @@
 mod alarm;
 mod api;
 mod body;
+mod dialect;
 mod error;
 mod front;
 mod ingest;
@@ -29,6 +31,7 @@ mod listen;
 mod patience;
 mod pieces;
 mod probe;
+mod put_events;
 mod split;
 mod stream;
 

@@ -16,7 +16,8 @@ const ROOT: &str = concat!(
     "
 
 POST /events                 send events: one JSON object, an array, or one a line
-POST /buses/{bus}/events     the same, to a bus by name
+POST /buses/{bus}/events     the same, to a bus by name; both take CloudEvents, too
+POST /                       PutEvents, as AWS's SDKs send it
 GET  /buses/{bus}/stream     events as they come (server-sent events); GET /stream: of all buses
 GET  /api/v1/status          what runs, and how far it has come
 GET  /api/v1/events          what was taken in; /api/v1/events/{id}: what became of it

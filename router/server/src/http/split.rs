@@ -27,6 +27,11 @@ pub(crate) enum Media {
     /// JSON, or no word about it: one event, an array, or lines when the first event ends with its line.
     Any,
     Lines,
+    CloudEvent,
+    /// An array of them.
+    CloudEvents,
+    /// The data of a CloudEvent whose attributes are headers; nothing that can be split.
+    CloudEventData,
 }
 
 impl Media {
@@ -42,6 +47,10 @@ impl Media {
         } else if is(&["", "application/json", "application/x-www-form-urlencoded"]) {
             // The form type is what `curl -d` says when nobody tells it better.
             Some(Self::Any)
+        } else if is(&["application/cloudevents+json"]) {
+            Some(Self::CloudEvent)
+        } else if is(&["application/cloudevents-batch+json"]) {
+            Some(Self::CloudEvents)
         } else {
             None
         }
@@ -76,9 +85,12 @@ pub(crate) fn split(body: &Bytes, media: Media, max: usize) -> Result<Entries, S
     let Some(first) = trimmed.first() else { return Err(SplitError::Empty) };
     match media {
         Media::Lines => lines(body, max),
+        Media::CloudEvents => array(body, max),
         Media::Any if *first == b'[' => array(body, max),
         Media::Any if is_lines(trimmed) => lines(body, max),
-        Media::Any => Ok(Entries { entries: vec![body.slice_ref(trimmed)], alone: true }),
+        Media::Any | Media::CloudEvent | Media::CloudEventData => {
+            Ok(Entries { entries: vec![body.slice_ref(trimmed)], alone: true })
+        }
     }
 }
 
@@ -250,14 +262,16 @@ mod tests {
     }
 
     #[test]
-    fn content_types_of_other_dialects_are_none() {
+    fn content_types_say_what_the_body_is() {
         let of = |text| Media::of(Some(text));
         assert_eq!(Media::of(None), Some(Media::Any));
         assert_eq!(of("application/json; charset=utf-8"), Some(Media::Any));
         assert_eq!(of("Application/JSON"), Some(Media::Any));
         assert_eq!(of("application/x-www-form-urlencoded"), Some(Media::Any));
         assert_eq!(of("application/x-ndjson"), Some(Media::Lines));
-        for other in ["text/html", "application/cloudevents+json", "application/xml", "json"] {
+        assert_eq!(of("application/cloudevents+json; charset=UTF-8"), Some(Media::CloudEvent));
+        assert_eq!(of("application/cloudevents-batch+json"), Some(Media::CloudEvents));
+        for other in ["text/html", "application/cloudevents+avro", "application/xml", "json"] {
             assert_eq!(of(other), None, "{other}");
         }
     }

@@ -123,8 +123,10 @@ fn envelope(mut written: BTreeMap<String, Box<RawValue>>) -> Result<String, Stri
         let value = written.remove(name);
         fields.push(format!("\"{name}\":{}", value.as_deref().map_or(default, RawValue::get)));
     }
-    if let Some(value) = written.remove("replay-name") {
-        fields.push(format!("\"replay-name\":{}", value.get()));
+    for name in ["replay-name", "cloudevents"] {
+        if let Some(value) = written.remove(name) {
+            fields.push(format!("\"{name}\":{}", value.get()));
+        }
     }
     match written.into_keys().next() {
         Some(name) => Err(format!("an event has no field `{name}`")),

@@ -5,10 +5,14 @@
 //! - Who reads the ids does not decide what is sent: without a reader the printing ends, the sending goes on.
 //! - An event does not wait for the next one: what was read goes out when nothing follows for [`IDLE`].
 
+mod compose;
+mod dialect;
 mod pace;
 mod progress;
+mod wire;
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, BufReader, IsTerminal as _, Read},
     path::{Path, PathBuf},
@@ -18,21 +22,25 @@ use std::{
 };
 
 use clap::Args;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    client::{Address, Client, Lost, escaped},
+    client::{Address, Client, Lost},
     clock::Steady,
     failure::{Exit, Failure},
     input, output,
     problem::{Entry, Problem},
 };
+use compose::{composed, fresh_id, keyed};
+use dialect::{Dialect, Outgoing, Written};
 use pace::Pace;
 use progress::Progress;
+use wire::{PUT_ENTRIES_MAX, Unread};
 
 /// A batch is closed before it grows beyond this, so that a router's limit on a request's body is not met.
 const BATCH_BYTES_MAX: usize = 1 << 20;
+
+const BATCH: u16 = 100;
 
 /// How long an event that was read waits for others to travel with.
 const IDLE: Duration = Duration::from_millis(200);
@@ -52,6 +60,8 @@ Examples:
   jq -c '.[]' export.json | slipswitch send --bus shop
   slipswitch send orders.ndjson --idempotency-key orders-2026-11-23   # safe to run again
   slipswitch send orders.ndjson --bus shop --rate 50 --repeat forever  # until Ctrl-C
+  slipswitch send cloudevents.json --bus shop                          # what they are is seen
+  slipswitch send orders.ndjson --bus shop --as eventbridge            # as an AWS SDK would
   slipswitch send --source com.shopvn.user --detail-type UserSignedUp --detail '{\"userId\": \"u-1\"}'";
 
 /// Send events to a bus and print their ids.
@@ -63,9 +73,15 @@ pub(crate) struct Arguments {
     /// File of events; `-` or nothing is standard input
     #[arg(value_name = "FILE", conflicts_with_all = ["source", "detail_type", "detail"])]
     file: Option<PathBuf>,
-    /// The bus to send to
-    #[arg(long, default_value = "default")]
-    bus: String,
+    /// The bus to send to [default: default, or the one that an EventBridge entry names]
+    #[arg(long)]
+    bus: Option<String>,
+    /// What the events are written as
+    #[arg(long = "from", value_name = "DIALECT", value_enum, default_value = "auto")]
+    written: Written,
+    /// What they travel as: they are converted where that differs
+    #[arg(long = "as", value_name = "DIALECT", value_enum, default_value = "plain")]
+    travels: Dialect,
     /// Send one event: who it is from, such as com.shopvn.order
     #[arg(long, requires = "detail_type", value_name = "TEXT")]
     source: Option<String>,
@@ -75,9 +91,9 @@ pub(crate) struct Arguments {
     /// Send one event: the rest of the story, as JSON [default: {}]
     #[arg(long, requires = "source", value_name = "JSON")]
     detail: Option<String>,
-    /// How many events travel in one request
-    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    batch: u16,
+    /// How many events travel in one request [default: 100; as eventbridge 10, which is the most]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    batch: Option<u16>,
     /// Send each event once, however often this command is run: event number N gets KEY/N, one made of options KEY
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
@@ -102,12 +118,14 @@ fn times(text: &str) -> Result<u64, String> {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(&arguments.address)?;
-    let path = format!("/buses/{}/events", escaped(&arguments.bus));
     let mut sender = Sender {
         client,
-        path,
-        batch_max: arguments.batch.into(),
+        travels: arguments.travels,
+        chosen: arguments.bus.clone(),
+        batch_max: batch_max(arguments)?,
         batch: Vec::new(),
+        bus: String::new(),
+        lost: BTreeSet::new(),
         sent: 0,
         refused: 0,
         repeated: 0,
@@ -131,6 +149,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             "{repeated} of {sent} had been sent before: nothing was stored again"
         ));
     }
+    if !sender.lost.is_empty() {
+        let keys: Vec<&str> = sender.lost.iter().copied().collect();
+        output::complain(&format!(
+            "left behind, as PutEvents has no place for it: {}",
+            keys.join(", ")
+        ));
+    }
     if sender.refused > 0 {
         output::complain(&format!("{} of {} events were refused", sender.refused, sender.sent));
         return Err(Failure::silent(Exit::Failed));
@@ -143,16 +168,34 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
+/// How many events travel in one request.
+fn batch_max(arguments: &Arguments) -> Result<usize, Failure> {
+    if arguments.travels != Dialect::Eventbridge {
+        return Ok(arguments.batch.unwrap_or(BATCH).into());
+    }
+    if arguments.idempotency_key.is_some() {
+        return Err(Failure::usage(
+            "PutEvents has no place for an idempotency key: send --as plain or cloudevents, or without a key",
+        ));
+    }
+    if arguments.batch.is_some_and(|batch| PUT_ENTRIES_MAX < batch) {
+        output::complain(&format!(
+            "PutEvents takes {PUT_ENTRIES_MAX} entries at most: so many travel in one request"
+        ));
+    }
+    Ok(arguments.batch.unwrap_or(PUT_ENTRIES_MAX).min(PUT_ENTRIES_MAX).into())
+}
+
 /// All of it, as often as it was asked for.
 fn send(sender: &mut Sender, arguments: &Arguments) -> Result<(), Failure> {
     if let (Some(source), Some(detail_type)) = (&arguments.source, &arguments.detail_type) {
         let event = composed(source, detail_type, arguments.detail.as_deref())?;
         for round in 1..=arguments.repeat {
-            sender.push(match &arguments.idempotency_key {
-                Some(key) if arguments.repeat == 1 => keyed(&event, key),
-                Some(key) => keyed(&event, &format!("{key}/{round}")),
-                None => event.clone(),
-            })?;
+            let key = arguments.idempotency_key.as_ref().map(|key| match arguments.repeat {
+                1 => key.clone(),
+                _ => format!("{key}/{round}"),
+            });
+            sender.take(Dialect::Plain, event.clone(), key.as_deref())?;
         }
         return Ok(());
     }
@@ -162,46 +205,20 @@ fn send(sender: &mut Sender, arguments: &Arguments) -> Result<(), Failure> {
             "--repeat reads a file again from its beginning, and standard input has none: name a file",
         ));
     }
-    (0..arguments.repeat).try_for_each(|_round| sender.send_all(file))
-}
-
-/// One event made of options. The detail's own bytes stay as they were typed.
-fn composed(
-    source: &str,
-    detail_type: &str,
-    detail: Option<&str>,
-) -> Result<Box<RawValue>, Failure> {
-    let detail: &RawValue = serde_json::from_str(detail.unwrap_or("{}")).map_err(|error| {
-        Failure::usage(format!(
-            "--detail is no JSON: {error}; quote it for the shell: --detail '{{\"a\": 1}}'"
-        ))
-    })?;
-    let event = format!(
-        r#"{{"source":{},"detail-type":{},"detail":{}}}"#,
-        serde_json::Value::from(source),
-        serde_json::Value::from(detail_type),
-        detail.get()
-    );
-    RawValue::from_string(event)
-        .map_err(|error| Failure::usage(format!("the event is no JSON: {error}")))
-}
-
-/// The event with an idempotency key; what is no object stays as it is, for the router to refuse.
-fn keyed(event: &RawValue, key: &str) -> Box<RawValue> {
-    let with_key = |rest: &str| {
-        let comma = if rest.trim_start().starts_with('}') { "" } else { "," };
-        let key = serde_json::Value::from(key);
-        RawValue::from_string(format!(r#"{{"idempotency-key":{key}{comma}{rest}"#)).ok()
-    };
-    let found = event.get().trim_start().strip_prefix('{').and_then(with_key);
-    found.unwrap_or_else(|| event.to_owned())
+    (0..arguments.repeat).try_for_each(|_round| sender.send_all(file, arguments.written))
 }
 
 struct Sender {
     client: Client,
-    path: String,
+    travels: Dialect,
+    /// The bus of all events; none: of each the one that it names.
+    chosen: Option<String>,
     batch_max: usize,
     batch: Vec<Box<RawValue>>,
+    /// Of the batch.
+    bus: String,
+    /// Keys of events that could not travel with them.
+    lost: BTreeSet<&'static str>,
     /// Events the router has answered for.
     sent: usize,
     refused: usize,
@@ -221,13 +238,8 @@ struct Sender {
     progress: Progress,
 }
 
-#[derive(Deserialize)]
-struct Accepted {
-    entries: Vec<Entry>,
-}
-
 impl Sender {
-    fn send_all(&mut self, file: Option<&Path>) -> Result<(), Failure> {
+    fn send_all(&mut self, file: Option<&Path>, written: Written) -> Result<(), Failure> {
         let (name, reader) = open(file)?;
         let (events, reading) = read_ahead(reader)?;
         loop {
@@ -240,13 +252,13 @@ impl Sender {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             match piece {
-                Ok(event) => {
-                    self.read += 1;
-                    let event = match &self.key {
-                        Some(key) => keyed(&event, &format!("{key}/{}", self.read)),
-                        None => event,
-                    };
-                    self.push(event)?;
+                Ok(value) => {
+                    let (dialect, events) = written.events(value);
+                    for event in events {
+                        self.read += 1;
+                        let key = self.key.as_ref().map(|key| format!("{key}/{}", self.read));
+                        self.take(dialect, event, key.as_deref())?;
+                    }
                 }
                 Err(error) => {
                     self.flush()?;
@@ -268,6 +280,34 @@ impl Sender {
             )));
         }
         Ok(())
+    }
+
+    /// Puts an event into the batch, as what it travels as. One that cannot be that is refused here.
+    fn take(
+        &mut self,
+        dialect: Dialect,
+        event: Box<RawValue>,
+        key: Option<&str>,
+    ) -> Result<(), Failure> {
+        let id = fresh_id;
+        match dialect.converted(event, self.travels, self.chosen.as_deref(), id) {
+            Ok(Outgoing { json, bus, lost }) => {
+                self.lost.extend(lost);
+                if bus != self.bus {
+                    self.flush()?;
+                    self.bus = bus;
+                }
+                self.push(match key {
+                    Some(key) => keyed(&json, self.travels.key_member(), key),
+                    None => json,
+                })
+            }
+            Err(reason) => {
+                self.flush()?;
+                self.report(&[Entry { id: None, error: Some(reason), duplicate: false }]);
+                Ok(())
+            }
+        }
     }
 
     fn push(&mut self, event: Box<RawValue>) -> Result<(), Failure> {
@@ -293,9 +333,8 @@ impl Sender {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let events: Vec<&str> = self.batch.iter().map(|event| event.get()).collect();
-        let body = format!("[{}]", events.join(","));
-        let answer = self.client.send(&self.path, body.into()).map_err(|lost| {
+        let (path, media, body) = wire::request(self.travels, &self.bus, &self.batch);
+        let answer = self.client.send_as(&path, media, body.into()).map_err(|lost| {
             let Lost { mut failure, is_unsent } = lost;
             let fate = if is_unsent {
                 ["was not taken", "were not taken"]
@@ -305,21 +344,15 @@ impl Sender {
             failure.message.push_str(&self.left_off(fate, 0));
             failure
         })?;
-        let entries = if (200..300).contains(&answer.status) {
-            serde_json::from_slice::<Accepted>(&answer.body)
-                .map_err(|error| {
-                    let base = self.client.base();
-                    Failure::failed(format!(
-                        "what answers at {base} is no router this command understands: {error}"
-                    ))
-                })?
-                .entries
-        } else {
-            let problem = Problem::read(answer.status, &answer.body);
-            if problem.entries.is_empty() {
-                return Err(self.refused_whole(&problem));
+        let entries = match wire::fates(self.travels, &answer) {
+            Ok(entries) => entries,
+            Err(Unread::Refused(problem)) => return Err(self.refused_whole(&problem)),
+            Err(Unread::Strange(error)) => {
+                let base = self.client.base();
+                return Err(Failure::failed(format!(
+                    "what answers at {base} is no router this command understands: {error}"
+                )));
             }
-            problem.entries
         };
         self.batch.clear();
         self.report(&entries);
@@ -423,28 +456,5 @@ fn open(file: Option<&Path>) -> Result<(String, Box<dyn Read + Send>), Failure> 
              (see `slipswitch send --help`; to type events by hand, name the file -)",
         )),
         _ => Ok(("standard input".to_owned(), Box::new(BufReader::new(io::stdin())))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_goes_into_an_object_and_nowhere_else() {
-        let keyed = |text: &str| {
-            let event = RawValue::from_string(text.to_owned()).unwrap();
-            keyed(&event, "k/1").get().to_owned()
-        };
-        assert_eq!(keyed(r#"{"a": 1}"#), r#"{"idempotency-key":"k/1","a": 1}"#);
-        assert_eq!(keyed("{ }"), r#"{"idempotency-key":"k/1" }"#);
-        assert_eq!(keyed("[1]"), "[1]");
-    }
-
-    #[test]
-    fn a_composed_event_keeps_the_bytes_of_its_detail() {
-        let event = composed("a\"b", "T", Some("{ \"n\": 1.10 }")).unwrap();
-        assert_eq!(event.get(), r#"{"source":"a\"b","detail-type":"T","detail":{ "n": 1.10 }}"#);
-        assert_eq!(composed("a", "T", Some("{n: 1}")).unwrap_err().exit, Exit::Usage);
     }
 }

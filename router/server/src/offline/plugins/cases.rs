@@ -126,6 +126,8 @@ struct WrittenEvent<'a> {
     #[serde(borrow)]
     resources: Option<&'a RawValue>,
     #[serde(borrow)]
+    cloudevents: Option<&'a RawValue>,
+    #[serde(borrow)]
     detail: Option<&'a RawValue>,
 }
 
@@ -315,6 +317,9 @@ fn envelope(text: &str, raw: &RawValue) -> Result<event::Event, Fault> {
     );
     if written.replay_name.is_some() {
         json.push_str(&format!(r#","replay-name":{}"#, quoted(&written.replay_name, "")));
+    }
+    if let Some(cloudevents) = written.cloudevents {
+        json.push_str(&format!(r#","cloudevents":{}"#, cloudevents.get()));
     }
     json.push('}');
     event::Event::read(json.into()).map_err(|error| {
