@@ -1,7 +1,7 @@
 //! The `slipswitch` command.
 //!
-//! Two verbs are the router itself (`serve`, `dev`), some work on files alone (`check`, `test`, `pattern`, `bench`),
-//! and the rest talks to a running router over HTTP. Each verb is one file under `verbs`.
+//! Two verbs are the router itself (`serve`, `dev`), some work on files alone (`check`, `test`, `fmt`, `pattern`,
+//! `bench`), and the rest talks to a running router over HTTP. Each verb is one file under `verbs`.
 //!
 //! # Invariants
 //!
@@ -80,6 +80,7 @@ enum Verb {
     Test(verbs::test::Arguments),
     Explain(verbs::explain::Arguments),
     Diff(verbs::diff::Arguments),
+    Fmt(verbs::fmt::Arguments),
     Reload(verbs::reload::Arguments),
     #[command(subcommand)]
     Replay(verbs::replay::Verb),
@@ -140,6 +141,7 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Test(arguments) => verbs::test::run(&arguments),
         Verb::Explain(arguments) => verbs::explain::run(&arguments),
         Verb::Diff(arguments) => verbs::diff::run(&arguments),
+        Verb::Fmt(arguments) => verbs::fmt::run(&arguments),
         Verb::Reload(arguments) => verbs::reload::run(&arguments),
         Verb::Replay(verb) => verbs::replay::run(&verb),
         Verb::Archive(verb) => verbs::archive::run(&verb),

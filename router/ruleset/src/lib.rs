@@ -26,6 +26,7 @@ mod eventbridge;
 mod excerpt;
 mod expectation;
 mod flow;
+pub mod format;
 mod inline_test;
 mod json;
 mod load;

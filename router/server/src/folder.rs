@@ -27,7 +27,7 @@ use sha2::{Digest, Sha256};
 
 const DEPTH_MAX: usize = 16;
 const FILES_MAX: usize = 100_000;
-const RULE_FILE_BYTES_MAX: u64 = 4 << 20;
+pub(crate) const RULE_FILE_BYTES_MAX: u64 = 4 << 20;
 const PLUGIN_FILE_BYTES_MAX: u64 = 64 << 20;
 const NOT_REGULAR: &str = "is not a regular file";
 
@@ -160,7 +160,7 @@ impl Folders {
     }
 
     fn rule_files(&self, problems: &mut Vec<Diagnostic>) -> Result<Vec<PathBuf>, FolderError> {
-        walk(&self.rules, is_rule_file, problems)
+        rule_files_below(&self.rules, problems)
     }
 
     fn plugin_files(&self) -> Result<Vec<PathBuf>, FolderError> {
@@ -181,6 +181,14 @@ impl Folders {
         files.sort();
         Ok(files)
     }
+}
+
+/// The rule files below a folder, sorted.
+pub(crate) fn rule_files_below(
+    folder: &Path,
+    problems: &mut Vec<Diagnostic>,
+) -> Result<Vec<PathBuf>, FolderError> {
+    walk(folder, is_rule_file, problems)
 }
 
 /// The files of recorded events below a folder, sorted.
@@ -302,7 +310,7 @@ fn folder_error(what: &'static str, path: &Path, source: io::Error) -> FolderErr
     }
 }
 
-fn unreadable(path: String, error: &io::Error) -> Diagnostic {
+pub(crate) fn unreadable(path: String, error: &io::Error) -> Diagnostic {
     if error.kind() == io::ErrorKind::InvalidInput && error.to_string() == NOT_REGULAR {
         let mend = "put a file in its place, or take it out of the folder";
         return whole_file(path, NOT_REGULAR.to_owned(), mend);
@@ -311,7 +319,7 @@ fn unreadable(path: String, error: &io::Error) -> Diagnostic {
     whole_file(path, message, "make it readable for the router, or take it out of the folder")
 }
 
-fn not_text(path: String, error: &std::string::FromUtf8Error) -> Diagnostic {
+pub(crate) fn not_text(path: String, error: &std::string::FromUtf8Error) -> Diagnostic {
     let bytes = error.as_bytes();
     let byte = error.utf8_error().valid_up_to();
     let before = bytes.get(..byte).unwrap_or_default();

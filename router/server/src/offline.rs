@@ -9,6 +9,7 @@ mod diff;
 pub mod doctor;
 mod explain;
 mod explain_rules;
+mod format;
 pub mod import;
 pub mod journal;
 mod patterns;
@@ -36,6 +37,7 @@ pub use bus::ruleset::{Code, Diagnostic};
 pub use diff::{DiffError, Folders, RuleFiles, diff_folders, rule_files};
 pub use explain::{ExplainError, NamedText, NearestReport, pattern_explain, pattern_nearest};
 pub use explain_rules::{ExplainRequest, NotExplained, explain_event};
+pub use format::{FormatReport, Keep, format_files, format_text};
 pub use patterns::{MatchError, Named, pattern_check, pattern_match};
 pub use testing::{TestRequest, Tested, test};
 

@@ -23,6 +23,7 @@ mod doctor;
 mod examples;
 mod explaining;
 mod figures;
+mod fmt;
 mod full_disk;
 mod harness;
 mod journal;

@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod event;
 pub(crate) mod events;
 pub(crate) mod explain;
+pub(crate) mod fmt;
 pub(crate) mod import;
 pub(crate) mod journal;
 pub(crate) mod listen;
