@@ -78,7 +78,7 @@ pub use letters::{
     Common, Counted, DeadLetterFilter, DeadLetterPage, Group, GroupBy, LetterChoice, Purged,
     Redrive, RedriveTo, Redriven,
 };
-pub use options::Options;
+pub use options::{CONNECTIONS_IDLE_MAX, Options};
 pub use plugin_state::{EventState, View};
 pub use record::envelope;
 pub use replay::{

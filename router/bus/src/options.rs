@@ -4,9 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use delivery::Connections;
+
 use crate::door::Deduplication;
 use crate::sealing::BusOptions;
 use crate::trail::DeliveryLog;
+
+/// What is kept open to one host when nothing is sent.
+pub const CONNECTIONS_IDLE_MAX: usize = 64;
 
 /// Every limit of the bus by name. [`Options::new`] gives the defaults.
 #[derive(Debug, Clone)]
@@ -56,6 +61,8 @@ pub struct Options {
     pub dead_letters_max: u64,
     /// Idle connections kept to one host.
     pub connections_idle_max: usize,
+    /// What HTTP targets may go over.
+    pub connections: Connections,
 }
 
 impl Options {
@@ -84,7 +91,8 @@ impl Options {
             flush_every: Duration::from_millis(250),
             dead_letters_age_max: Duration::from_secs(90 * 24 * 60 * 60),
             dead_letters_max: 1_000_000,
-            connections_idle_max: 64,
+            connections_idle_max: CONNECTIONS_IDLE_MAX,
+            connections: Connections::none(),
         }
     }
 }

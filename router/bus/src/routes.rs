@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use delivery::{CircuitOptions, HttpOptions, HttpTarget, LogTarget, RetryPolicy, Target};
+use delivery::{CircuitOptions, HttpOptions, HttpTarget, LogTarget, Over, RetryPolicy, Target};
 use event::Event;
 use ruleset::{Rule, RuleSet, TargetKind};
 use sha2::{Digest, Sha256};
@@ -128,6 +128,10 @@ fn sender(
                 url: http.url.clone(),
                 headers: http.headers.clone(),
                 timeout: target.flow.timeout,
+                connection: http
+                    .connection
+                    .clone()
+                    .map(|name| Over { name, connections: core.options.connections.clone() }),
             };
             let target = HttpTarget::new(core.client.clone(), options);
             Arc::new(target.map_err(|error| error.to_string())?)

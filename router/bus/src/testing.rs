@@ -39,6 +39,7 @@ pub(crate) fn rules(text: &str) -> Arc<RuleSet> {
         values: &Nothing,
         plugins: &Nothing,
         buses: &[],
+        connections: &ruleset::NoConnections,
         limits: event::Limits::default(),
     };
     let file = SourceFile { path: "rules.yaml".to_owned(), text: text.to_owned() };

@@ -90,6 +90,8 @@ enum Verb {
     Dlq(verbs::dlq::Verb),
     #[command(subcommand)]
     Target(verbs::target::Verb),
+    #[command(subcommand)]
+    Connection(verbs::connection::Verb),
     Event(verbs::event::Arguments),
     Events(verbs::events::Arguments),
     #[command(subcommand)]
@@ -147,6 +149,7 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Archive(verb) => verbs::archive::run(&verb),
         Verb::Dlq(verb) => verbs::dlq::run(&verb),
         Verb::Target(verb) => verbs::target::run(&verb),
+        Verb::Connection(verb) => verbs::connection::run(&verb),
         Verb::Event(arguments) => verbs::event::run(&arguments),
         Verb::Events(arguments) => verbs::events::run(&arguments),
         Verb::Journal(verb) => verbs::journal::run(&verb),

@@ -1,14 +1,13 @@
 //! The target that is an HTTP endpoint.
 //!
 //! One `POST` per attempt. 2xx is acceptance. 408, 409, 423, 425, 429, 5xx, a timeout and a broken
-//! connection mean "not now". 410 means that the target is gone, whatever is sent. Every other answer is final, redirects included: they are not
+//! connection mean "not now", and so do 401 and 407 where the proof is a token that is fetched. 410 means that the target is gone, whatever is sent. Every other answer is final, redirects included: they are not
 //! followed, because a payload goes where its rule says and nowhere else.
 //!
 //! # Invariants
 //!
 //! - No error shows what may be secret of a URL: user, password and query.
 
-use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,12 +15,10 @@ use event::Timestamp;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri};
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::batch;
+use crate::client::Client;
+use crate::connection::{Authorized, Connection, Connections};
 use crate::target::{Answer, Delivery, RetryAfter, Sending, Target};
 
 /// How much of an answer is read; a connection with more to say is closed.
@@ -34,50 +31,7 @@ const SECRET_CHARS_MIN: usize = 6;
 const SECRET_HEADERS: [&str; 6] = ["auth", "cookie", "key", "token", "secret", "signature"];
 /// How long the body of an answer is waited for, once its status is there.
 const ANSWER_BODY_TIME_MAX: Duration = Duration::from_secs(5);
-const IDLE_MAX: Duration = Duration::from_secs(30);
-const USER_AGENT: &str = concat!("slipswitch/", env!("CARGO_PKG_VERSION"));
-
-/// The connections to all HTTP targets, pooled. Cheap to clone.
-#[derive(Clone)]
-pub struct Client(legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
-
-impl Client {
-    /// `connections_idle_max` bounds what is kept open to one host when nothing is sent.
-    pub fn new(connections_idle_max: usize) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls())
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
-        let client = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_MAX)
-            .pool_max_idle_per_host(connections_idle_max)
-            .build(connector);
-        Self(client)
-    }
-}
-
-/// TLS with the certificate authorities of the system.
-fn tls() -> rustls::ClientConfig {
-    use hyper_rustls::ConfigBuilderExt;
-
-    let builder = || {
-        rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .expect("the provider has the protocol versions it came with")
-    };
-    match builder().with_native_roots() {
-        Ok(trusting) => trusting.with_no_client_auth(),
-        Err(error) => {
-            tracing::warn!(%error, "no certificate authorities found on this system: https targets cannot be trusted and will fail");
-            builder().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
-        }
-    }
-}
+pub(crate) const USER_AGENT: &str = concat!("slipswitch/", env!("CARGO_PKG_VERSION"));
 
 /// What a rule says of an HTTP target.
 #[derive(Debug, Clone)]
@@ -87,6 +41,14 @@ pub struct HttpOptions {
     pub headers: Vec<(String, String)>,
     /// From the first byte of the connection to the status of the answer.
     pub timeout: Duration,
+    pub connection: Option<Over>,
+}
+
+/// The connection that requests go over, found anew for each.
+#[derive(Debug, Clone)]
+pub struct Over {
+    pub name: String,
+    pub connections: Connections,
 }
 
 /// Why an HTTP target cannot be made.
@@ -109,6 +71,15 @@ pub struct HttpTarget {
     secrets: Vec<String>,
     headers: HeaderMap,
     timeout: Duration,
+    connection: Option<Over>,
+}
+
+/// What came back of a request.
+struct Heard {
+    status: StatusCode,
+    retry_after: Option<RetryAfter>,
+    /// As it was said.
+    said: String,
 }
 
 impl HttpTarget {
@@ -116,7 +87,7 @@ impl HttpTarget {
     ///
     /// When the URL or a header is none.
     pub fn new(client: Client, options: HttpOptions) -> Result<Self, HttpTargetError> {
-        let HttpOptions { url, headers, timeout } = options;
+        let HttpOptions { url, headers, timeout, connection } = options;
         let parsed = url
             .parse::<Uri>()
             .ok()
@@ -137,11 +108,11 @@ impl HttpTarget {
             value.set_sensitive(true);
             map.append(key, value);
         }
-        Ok(Self { client, url: parsed, url_shown, secrets, headers: map, timeout })
+        Ok(Self { client, url: parsed, url_shown, secrets, headers: map, timeout, connection })
     }
 
-    fn request(&self, delivery: &Delivery) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(delivery.body.clone()));
+    fn request(&self, delivery: &Delivery) -> Request<Bytes> {
+        let mut request = Request::new(delivery.body.clone());
         let headers = request.headers_mut();
         let id = &delivery.id;
         for (name, text) in [
@@ -168,9 +139,9 @@ impl HttpTarget {
         self.addressed(request)
     }
 
-    fn request_together(&self, deliveries: &[Delivery]) -> Request<Full<Bytes>> {
+    fn request_together(&self, deliveries: &[Delivery]) -> Request<Bytes> {
         let (body, content_type) = batch::body(deliveries);
-        let mut request = Request::new(Full::new(body));
+        let mut request = Request::new(body);
         let headers = request.headers_mut();
         let id = &deliveries.first().expect("a batch has deliveries").id;
         let attempt = deliveries.iter().map(|delivery| delivery.attempt).max().unwrap_or(1);
@@ -193,7 +164,7 @@ impl HttpTarget {
     }
 
     /// The request to this target, with the headers of its rule.
-    fn addressed(&self, mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
+    fn addressed(&self, mut request: Request<Bytes>) -> Request<Bytes> {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.url.clone();
         let headers = request.headers_mut();
@@ -204,27 +175,71 @@ impl HttpTarget {
         request
     }
 
-    async fn attempt(&self, request: Request<Full<Bytes>>, deliveries: &[Delivery]) -> Answer {
-        let request = self.client.0.request(request);
-        let response = match tokio::time::timeout(self.timeout, request).await {
+    async fn attempt(&self, request: Request<Bytes>, deliveries: &[Delivery]) -> Answer {
+        let answered = match &self.connection {
+            None => {
+                let heard = self.ask(&self.client, request.map(Full::new)).await;
+                heard.map(|heard| (heard, None))
+            }
+            Some(Over { name, connections }) => match connections.find(name) {
+                Ok(connection) => {
+                    let heard = self.ask_over(&connection, request).await;
+                    heard.map(|heard| (heard, Some(connection)))
+                }
+                Err(reason) => Err(unavailable(reason)),
+            },
+        };
+        match answered {
+            Ok((heard, connection)) => {
+                for delivery in deliveries {
+                    delivery.receipt.http_status.get_or_init(|| heard.status.as_u16());
+                }
+                self.judged(&heard, connection.as_deref())
+            }
+            Err(answer) => answer,
+        }
+    }
+
+    /// A token that the target does not take is fetched anew, once.
+    async fn ask_over(
+        &self,
+        connection: &Connection,
+        request: Request<Bytes>,
+    ) -> Result<Heard, Answer> {
+        let mut is_again = false;
+        loop {
+            let (body, one) = (request.body().clone(), request.clone().map(Full::new));
+            let authorized = connection.authorize(&self.client, one, &body).await;
+            let Authorized { request: one, token } = authorized.map_err(unavailable)?;
+            let heard = self.ask(connection.client(&self.client), one).await?;
+            let has_another = wants_another_proof(heard.status) && connection.renew(token.as_ref());
+            if is_again || !has_another {
+                return Ok(heard);
+            }
+            is_again = true;
+        }
+    }
+
+    async fn ask(&self, client: &Client, request: Request<Full<Bytes>>) -> Result<Heard, Answer> {
+        let response = match tokio::time::timeout(self.timeout, client.request(request)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => {
-                return unavailable(format!("POST {}: {}", self.url_shown, causes(&error)));
+            Ok(Err(causes)) => {
+                return Err(unavailable(format!("POST {}: {causes}", self.url_shown)));
             }
             Err(_elapsed) => {
                 let (url, timeout) = (&self.url_shown, self.timeout);
                 let reason = format!("POST {url}: no answer within {timeout:?}");
-                return Answer::TimedOut { reason };
+                return Err(Answer::TimedOut { reason });
             }
         };
         let (status, retry_after) = (response.status(), retry_after(&response));
-        for delivery in deliveries {
-            delivery.receipt.http_status.get_or_init(|| status.as_u16());
-        }
-        let said = self.shown(&read_answer(response).await);
-        if status.is_success() {
-            return Answer::Accepted;
-        }
+        Ok(Heard { status, retry_after, said: read_answer(response).await })
+    }
+
+    fn judged(&self, heard: &Heard, connection: Option<&Connection>) -> Answer {
+        let Heard { status, retry_after, said } = heard;
+        let (status, retry_after) = (*status, *retry_after);
+        let said = self.shown(said, connection);
         let said = match response_note(status) {
             Some(note) if said.is_empty() => note.to_owned(),
             _ => said,
@@ -233,9 +248,16 @@ impl HttpTarget {
             "" => format!("POST {}: {status}", self.url_shown),
             said => format!("POST {}: {status}: {said}", self.url_shown),
         };
-        if status == StatusCode::GONE {
+        if let Some(connection) = connection {
+            connection.heard(status, &reason);
+        }
+        let may_pass = is_worth_a_retry(status)
+            || (wants_another_proof(status) && connection.is_some_and(Connection::has_tokens));
+        if status.is_success() {
+            Answer::Accepted
+        } else if status == StatusCode::GONE {
             Answer::Gone { reason }
-        } else if is_worth_a_retry(status) {
+        } else if may_pass {
             Answer::Unavailable { reason, retry_after }
         } else {
             Answer::Refused { reason }
@@ -243,8 +265,9 @@ impl HttpTarget {
     }
 
     /// The beginning of what a target answered, on one line and without the secrets it was sent.
-    fn shown(&self, said: &str) -> String {
+    fn shown(&self, said: &str, connection: Option<&Connection>) -> String {
         let without = |said: String, secret: &String| said.replace(secret.as_str(), "…");
+        let said = connection.map_or_else(|| said.to_owned(), |one| one.hidden(said));
         let said = self.secrets.iter().fold(said.trim().to_owned(), without);
         let plain = said.chars().map(|c| if c.is_control() { ' ' } else { c });
         plain.take(ANSWER_SHOWN_CHARS).collect()
@@ -303,6 +326,11 @@ fn is_worth_a_retry(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status.as_u16(), 408 | 409 | 423 | 425 | 429)
 }
 
+/// A token that has ended or was taken back, as EventBridge reads it.
+fn wants_another_proof(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 401 | 407)
+}
+
 fn unavailable(reason: String) -> Answer {
     Answer::Unavailable { reason, retry_after: None }
 }
@@ -334,20 +362,4 @@ fn header_text(text: &str) -> HeaderValue {
         })
         .collect();
     HeaderValue::try_from(encoded).expect("visible ASCII is a header value")
-}
-
-/// What lies under an error; its own words ("client error") help nobody where there is more.
-fn causes(error: &dyn Error) -> String {
-    let first = error.source().unwrap_or(error);
-    let mut text = first.to_string();
-    let mut inner = first.source();
-    while let Some(cause) = inner {
-        let words = cause.to_string();
-        if !text.ends_with(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        inner = cause.source();
-    }
-    text
 }

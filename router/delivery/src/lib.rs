@@ -14,24 +14,35 @@
 //! # Not here
 //!
 //! - Which events are owed to whom, and remembering it: `bus`.
-//! - Clocks: judging takes the time as a value.
+//! - Clocks: judging takes the time as a value, and a connection is given one.
 
 mod batch;
 mod circuit;
+mod client;
+mod connection;
 mod console;
 mod dead;
 mod http;
 mod id;
 mod log;
+mod percent;
 mod rate;
 mod retry;
+mod secret;
 mod target;
 
 pub use circuit::{Circuit, CircuitOptions, CircuitState, Permit};
+pub use client::Client;
+pub use connection::{
+    Authorization, Basic, ClientIn, Clock, Connection, ConnectionOptions, ConnectionStatus,
+    Connections, HostPattern, Identity, Moment, OAuth, Parameter, Pem, SigV4, Standing, Tls,
+    TlsError,
+};
 pub use dead::{DeadLetter, ErrorKind, LetterState};
-pub use http::{Client, HttpOptions, HttpTarget, HttpTargetError, shown_url};
+pub use http::{HttpOptions, HttpTarget, HttpTargetError, Over, shown_url};
 pub use id::DeliveryId;
 pub use log::LogTarget;
 pub use rate::Rate;
 pub use retry::{Attempt, RetryPolicy, Verdict};
+pub use secret::Secret;
 pub use target::{Answer, Delivery, Receipt, RetryAfter, Sending, Target};

@@ -34,7 +34,7 @@ fn delivery(body: &str, content_type: &str) -> Delivery {
 
 fn target(url: String, headers: &[(&str, &str)]) -> HttpTarget {
     let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-    let options = HttpOptions { url, headers, timeout: Duration::from_secs(30) };
+    let options = HttpOptions { url, headers, timeout: Duration::from_secs(30), connection: None };
     HttpTarget::new(Client::new(4), options).unwrap()
 }
 
@@ -155,6 +155,7 @@ fn what_is_no_url_or_header_is_refused() {
             url: url.into(),
             headers: headers.iter().map(|(a, b)| ((*a).into(), (*b).into())).collect(),
             timeout: Duration::from_secs(1),
+            connection: None,
         };
         HttpTarget::new(Client::new(1), options).err().unwrap().to_string()
     };
@@ -204,7 +205,12 @@ async fn no_error_shows_what_is_secret_of_a_url() {
         receiver.script("/x", [Reply::status(status).body(echo)]);
     }
     let mut said = String::new();
-    let options = |url: &str, timeout| HttpOptions { url: url.into(), headers: vec![], timeout };
+    let options = |url: &str, timeout| HttpOptions {
+        url: url.into(),
+        headers: vec![],
+        timeout,
+        connection: None,
+    };
     let target = |url: &str, timeout| HttpTarget::new(Client::new(4), options(url, timeout));
     let patient = target(&url, Duration::from_secs(30)).unwrap();
     for _ in 0..8 {

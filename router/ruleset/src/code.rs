@@ -24,6 +24,7 @@ pub enum Severity {
 pub enum Code {
     BusLoop,
     ConfigurationRefused,
+    ConnectionUnfit,
     DuplicateKey,
     DuplicateName,
     InvalidName,
@@ -40,6 +41,7 @@ pub enum Code {
     TooLarge,
     TwinTarget,
     UnknownBus,
+    UnknownConnection,
     UnknownKey,
     UnknownPlugin,
     UnknownTarget,
@@ -50,13 +52,19 @@ pub enum Code {
 
 /// Of each code, in the order of their declaration: the slug, one sentence for a list of codes, and where to read on when
 /// the place itself does not say.
-const FACTS: [(Code, &str, &str, &str); 24] = [
+const FACTS: [(Code, &str, &str, &str); 26] = [
     (Code::BusLoop, "bus-loop", "Events can go round from bus to bus.", "docs/rules.md#warnings"),
     (
         Code::ConfigurationRefused,
         "configuration-refused",
         "A plugin does not take its configuration or its grants.",
         "docs/rules.md#transforms",
+    ),
+    (
+        Code::ConnectionUnfit,
+        "connection-unfit",
+        "A target goes over a connection that is not meant for it.",
+        "docs/connections.md#in-a-rule",
     ),
     (
         Code::DuplicateKey,
@@ -135,6 +143,12 @@ const FACTS: [(Code, &str, &str, &str); 24] = [
         "docs/rules.md#a-target",
     ),
     (
+        Code::UnknownConnection,
+        "unknown-connection",
+        "A connection that the configuration does not have is named: deliveries wait for it.",
+        "docs/connections.md#in-a-rule",
+    ),
+    (
         Code::UnknownKey,
         "unknown-key",
         "A key is none of those that can stand there.",
@@ -191,10 +205,13 @@ impl Code {
     /// What it weighs unless somebody decides otherwise.
     pub fn severity(self) -> Severity {
         match self {
-            Self::BusLoop | Self::PatternNeverMatches | Self::TwinTarget | Self::UnusedVariable => {
-                Severity::Warning
-            }
+            Self::BusLoop
+            | Self::PatternNeverMatches
+            | Self::TwinTarget
+            | Self::UnknownConnection
+            | Self::UnusedVariable => Severity::Warning,
             Self::ConfigurationRefused
+            | Self::ConnectionUnfit
             | Self::DuplicateKey
             | Self::DuplicateName
             | Self::InvalidName

@@ -21,6 +21,7 @@
 
 mod code;
 pub mod compare;
+mod connections;
 mod diagnostic;
 mod eventbridge;
 mod excerpt;
@@ -49,6 +50,7 @@ mod yaml;
 pub use pattern;
 
 pub use code::{Code, Severity};
+pub use connections::{Connections, Look, NoConnections};
 pub use diagnostic::Diagnostic;
 pub use eventbridge::{
     Import, ImportedRule, Remark, TargetMap, Weight, import_commands, import_template,
@@ -66,5 +68,5 @@ pub use rule::{BusTarget, Http, Log, Retry, Rule, Target, TargetKind};
 pub use rule_set::{BusRules, RuleSet, Scratch};
 pub use source::SourceFile;
 pub use transform::{About, Given, Input, Payload, Step, TransformError};
-pub use values::Values;
+pub use values::{Values, filled};
 pub use written::{Change, changed};

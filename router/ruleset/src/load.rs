@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::code::Code;
+use crate::connections::Connections;
 use crate::diagnostic::{Diagnostic, Fault};
 use crate::eventbridge;
 use crate::nearest::suggest;
@@ -25,6 +26,7 @@ pub struct Context<'a> {
     pub plugins: &'a dyn Plugins,
     /// The buses of the configuration; those that a rule listens on come on top, and `default`.
     pub buses: &'a [String],
+    pub connections: &'a dyn Connections,
     pub limits: event::Limits,
 }
 
@@ -67,6 +69,7 @@ pub fn reload(
     find_twins(&mut read);
     find_missing_buses(&mut read, context.buses);
     find_overlaps(&mut read);
+    find_missing_connections(&mut read, context.connections);
 
     let diagnostics: Vec<Diagnostic> = read.iter_mut().flat_map(ReadFile::diagnostics).collect();
     if diagnostics.iter().any(Diagnostic::is_error) {
@@ -147,6 +150,27 @@ fn find_overlaps(files: &mut [ReadFile<'_>]) {
         files.iter().map(|file| Seen { source: &file.source, drafts: &file.drafts }).collect();
     for (file, warning) in overlap::warnings(&seen) {
         files[file].warnings.push(warning);
+    }
+}
+
+/// Targets that go over a connection that nobody knows: rules may come before the configuration, and their deliveries
+/// wait until it is there.
+fn find_missing_connections(files: &mut [ReadFile<'_>], configured: &dyn Connections) {
+    let words = configured.names();
+    for file in files {
+        for (connection, span) in file.drafts.iter().flat_map(|draft| &draft.connections) {
+            let mend = if words.is_empty() {
+                "add it to `connections` in the configuration, which has none".to_owned()
+            } else {
+                let otherwise = "add it to `connections` in the configuration; the connections are";
+                suggest(connection, &words, otherwise)
+            };
+            let message = format!(
+                "there is no connection `{connection}`: deliveries to this target wait until there is"
+            );
+            let words = (message, "unknown connection", mend);
+            file.warnings.push(Fault::new(Code::UnknownConnection, span.clone(), words));
+        }
     }
 }
 

@@ -103,6 +103,8 @@ pub struct Http {
     pub headers: Vec<(String, String)>,
     /// For one attempt.
     pub timeout: Duration,
+    /// The name of the configuration's connection that it goes over.
+    pub connection: Option<String>,
     /// The URL as it stands in the file, before values were filled in: safe to show.
     pub url_shown: String,
 }
@@ -114,6 +116,7 @@ impl fmt::Debug for Http {
             .field("url", &self.url_shown)
             .field("headers", &names)
             .field("timeout", &self.timeout)
+            .field("connection", &self.connection)
             .finish()
     }
 }

@@ -1,4 +1,4 @@
-//! Values from outside in texts of a rule file: `${NAME}`, `${NAME:-default}`, `${file:/path}`.
+//! Values from outside in texts: `${NAME}`, `${NAME:-default}`, `${file:/path}`, `${credential:NAME}`.
 //!
 //! # Invariants
 //!
@@ -27,6 +27,15 @@ pub trait Values {
     ///
     /// Why there is none, in words for a person.
     fn file(&self, path: &str) -> Result<String, String>;
+
+    /// What systemd gave the process under this name; none by default.
+    ///
+    /// # Errors
+    ///
+    /// As [`Values::file`].
+    fn credential(&self, _name: &str) -> Result<String, String> {
+        Err("there are no credentials here".to_owned())
+    }
 }
 
 /// A copy of `node` with the values of its texts filled in. What cannot be is added to `faults`.
@@ -60,6 +69,15 @@ pub(crate) fn fill(
         other => other.clone(),
     };
     Node { span: node.span.clone(), value, filling: node.filling }
+}
+
+/// `text` with its values filled in, for what is no rule file.
+///
+/// # Errors
+///
+/// What is missing; never a value.
+pub fn filled(text: &str, values: &dyn Values) -> Result<String, String> {
+    fill_text(text, values).map_err(|(_, (message, ..))| message)
 }
 
 type Words = (String, &'static str, String);
@@ -105,6 +123,16 @@ fn look_up(name: &str, values: &dyn Values) -> Result<String, Words> {
             )),
         };
     }
+    if let Some(name) = name.strip_prefix("credential:") {
+        return match values.credential(name) {
+            Ok(content) => Ok(without_last_break(content)),
+            Err(reason) => Err((
+                format!("the credential `{name}` cannot be read: {reason}"),
+                "needed here",
+                format!("add `LoadCredential={name}:/path` to the router's systemd unit"),
+            )),
+        };
+    }
     let (name, default) = match name.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
         None => (name, None),
@@ -113,7 +141,7 @@ fn look_up(name: &str, values: &dyn Values) -> Result<String, Words> {
         let words = (
             format!("`{name}` is no name of an environment variable"),
             "not understood",
-            "write `${NAME}`, `${NAME:-default}` or `${file:/path}`, and `$${` for a plain `${`"
+            "write `${NAME}`, `${NAME:-default}`, `${file:/path}` or `${credential:NAME}`, and `$${` for a plain `${`"
                 .to_owned(),
         );
         return Err(words);

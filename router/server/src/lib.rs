@@ -19,6 +19,7 @@
 mod asked;
 mod clock;
 mod config;
+mod connections;
 mod explain;
 mod folder;
 mod health;

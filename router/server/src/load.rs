@@ -15,6 +15,7 @@ use bus::{PluginFile, Shelf, Verdicts};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::Tests;
+use crate::connections::Fit;
 use crate::folder::{Content, FolderError, Folders, whole_file};
 use crate::plugins::versions::hex;
 use crate::values::{Digests, SystemValues};
@@ -24,6 +25,7 @@ use crate::values::{Digests, SystemValues};
 pub(crate) struct Source {
     pub(crate) folders: Folders,
     pub(crate) buses: Vec<String>,
+    pub(crate) connections: Fit,
     pub(crate) limits: event::Limits,
     /// What every plugin is set up with.
     pub(crate) setup: plugin::Setup,
@@ -98,6 +100,7 @@ impl Source {
                 values: &values,
                 plugins: shelf.as_ref(),
                 buses: &self.buses,
+                connections: &self.connections,
                 limits: self.limits,
             },
             running.rules.unwrap_or(&none),

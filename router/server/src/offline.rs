@@ -22,6 +22,7 @@ use bus::plugin;
 use bus::ruleset::SourceFile;
 
 use crate::config::{Config, ConfigError, FILE_NAME};
+use crate::connections::Fit;
 use crate::load::{Compiled, Rejection, Running};
 use crate::run::{folders, plugin_limits};
 use crate::{folder, load};
@@ -174,6 +175,7 @@ fn compile_chosen(
     let source = load::Source {
         folders: folders(config),
         buses: config.buses.clone(),
+        connections: Fit::of(&config.connections),
         limits: config.limits.of_events(),
         setup: plugin::Setup {
             limits: plugin_limits(&config.plugin),

@@ -1,4 +1,4 @@
-//! What `${NAME}` and `${file:…}` in rule files stand for: the environment and small files.
+//! What `${NAME}`, `${file:…}` and `${credential:…}` stand for: the environment and small files.
 //!
 //! The files that were asked for are remembered with what they held: a secret that is rotated is a change like
 //! that of a rule.
@@ -14,6 +14,8 @@ use crate::folder::open_regular;
 
 /// Longer than any secret, shorter than a mistake.
 const BYTES_MAX: u64 = 64 * 1024;
+
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// The digest of each file's text, or of the error in its place.
 pub(crate) type Digests = BTreeMap<PathBuf, [u8; 32]>;
@@ -44,6 +46,18 @@ impl bus::ruleset::Values for SystemValues {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.insert(path.into(), digest(&text));
         text
+    }
+
+    /// systemd puts a service's credentials into a folder of its own, which it names in the environment.
+    fn credential(&self, name: &str) -> Result<String, String> {
+        let is_name = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0']);
+        if !is_name {
+            return Err("this is no name of one".to_owned());
+        }
+        let folder = self.env(CREDENTIALS).ok_or_else(|| {
+            format!("the environment has no {CREDENTIALS}, which systemd sets for a unit with credentials")
+        })?;
+        self.file(&Path::new(&folder).join(name).display().to_string())
     }
 }
 

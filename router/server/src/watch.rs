@@ -32,6 +32,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::asked::{Asked, ReloadError, Reloaded};
 use crate::config;
+use crate::connections::Keeper;
 use crate::folder::{Content, FolderError, Folders};
 use crate::health::Health;
 use crate::http::App;
@@ -121,6 +122,8 @@ pub(crate) struct Reloader {
     /// The digest of what runs: of what was seen, unless that was rejected or could not be swapped in.
     pub(crate) in_service: Option<[u8; 32]>,
     pub(crate) versions: Versions,
+    /// Reads the secrets of connections again.
+    pub(crate) keeper: Keeper,
     pub(crate) lines: Arc<Lines>,
     /// What is compiled beside them has their plugins.
     pub(crate) app: Arc<App>,
@@ -169,12 +172,14 @@ impl Reloader {
                 Some(()) = changes.recv() => Cause::Notified,
                 () = self.hangups.next() => Cause::Asked,
                 Some(asked) = self.asked.recv() => {
+                    self.read_secrets().await;
                     self.answer(asked).await;
                     continue;
                 }
                 _ = poll.tick() => Cause::Polled,
             };
             health.look(self.router.ready()).tell();
+            self.read_secrets().await;
             let is_new = cause != Cause::Polled || self.has_new_stamp().await;
             if is_new && cause != Cause::Asked {
                 quiet(&mut changes, settings.debounce).await;
@@ -191,6 +196,13 @@ impl Reloader {
                 eyes = Eyes::open(&self.source.folders, &tell);
             }
         }
+    }
+
+    /// Takes secrets that have changed into use.
+    async fn read_secrets(&mut self) {
+        let keeper = self.keeper.clone();
+        let reading = tokio::task::spawn_blocking(move || keeper.refresh());
+        self.keeper = reading.await.expect("a panic ends the process");
     }
 
     /// Looks, and does what follows from it. None when nothing had changed.

@@ -50,6 +50,7 @@ fn compile() -> anyhow::Result<Sample> {
         values: &Nothing,
         plugins: &Nothing,
         buses: &[],
+        connections: &ruleset::NoConnections,
         limits: event::Limits::default(),
     };
     let mut sample = Sample::default();

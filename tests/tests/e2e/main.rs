@@ -12,6 +12,7 @@ mod beside;
 mod buses;
 mod checking;
 mod commands;
+mod connections;
 mod consent;
 mod console;
 mod counting;

@@ -87,6 +87,7 @@ fn rules(text: &str) -> Arc<RuleSet> {
         values: &Nothing,
         plugins: &Nothing,
         buses: &["other".to_owned()],
+        connections: &ruleset::NoConnections,
         limits: event::Limits::default(),
     };
     let file = SourceFile { path: "rules.yaml".to_owned(), text: text.to_owned() };

@@ -192,6 +192,7 @@ pub(crate) fn load(generation: &Generation) -> Arc<RuleSet> {
         values: &Nothing,
         plugins: &Tally,
         buses: &buses,
+        connections: &ruleset::NoConnections,
         limits: event::Limits::default(),
     };
     let file = SourceFile { path: "rules.yaml".to_owned(), text };

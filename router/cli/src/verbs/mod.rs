@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod connection;
 pub(crate) mod dev;
 pub(crate) mod diff;
 pub(crate) mod dlq;

@@ -54,7 +54,13 @@ tests:
 fn rules(text: &str) -> RuleSet {
     let file = SourceFile { path: "rules/a.yaml".to_owned(), text: text.to_owned() };
     let limits = event::Limits::default();
-    let context = Context { values: &Nothing, plugins: &Nothing, buses: &[], limits };
+    let context = Context {
+        values: &Nothing,
+        plugins: &Nothing,
+        buses: &[],
+        connections: &crate::NoConnections,
+        limits,
+    };
     load(&[file], &context).unwrap().rules
 }
 

@@ -1,4 +1,4 @@
-//! `http: { url, headers, timeout }`, or `http: URL`.
+//! `http: { url, headers, timeout, connection }`, or `http: URL`.
 
 use std::time::Duration;
 
@@ -8,7 +8,9 @@ use super::Reading;
 use super::duration::Bounds;
 use super::flow::TIMEOUT;
 use super::keys::HTTP;
+use super::target::Targets;
 use crate::code::Code;
+use crate::connections::Look;
 use crate::rule::Http;
 use crate::yaml::{Filling, Node, Value};
 
@@ -20,7 +22,7 @@ const HEADERS_TAKEN: [&str; 5] =
 const HEADERS_OWN: &str = "slipswitch-";
 
 impl Reading<'_> {
-    pub(super) fn http(&mut self, node: &Node) -> Option<Http> {
+    pub(super) fn http(&mut self, node: &Node, targets: &mut Targets) -> Option<Http> {
         if let Value::Text(_) = &node.value {
             let filled = self.filled(node);
             return self.http_of(node, &filled);
@@ -43,7 +45,11 @@ impl Reading<'_> {
         let url = filled.member("url").map_or(written, |member| &member.value);
         // Looked at also when the rest is broken.
         let whole = self.http_of(written, url)?;
-        Some(Http { headers: headers?, timeout: timeout?, ..whole })
+        let http = Http { headers: headers?, timeout: timeout?, ..whole };
+        match node.member("connection") {
+            Some(connection) => self.over(&connection.value, http, targets),
+            None => Some(http),
+        }
     }
 
     /// A target of which only the URL is said.
@@ -61,8 +67,28 @@ impl Reading<'_> {
             url: text.to_owned(),
             headers: Vec::new(),
             timeout: TIMEOUT_DEFAULT,
+            connection: None,
             url_shown: url_shown.clone(),
         })
+    }
+
+    /// `http` over a connection of the configuration, which must be meant for it.
+    fn over(&mut self, node: &Node, http: Http, targets: &mut Targets) -> Option<Http> {
+        let name = self.name(node, "a connection")?.to_owned();
+        let headers: Vec<&str> = http.headers.iter().map(|(name, _)| name.as_str()).collect();
+        match self.context.connections.look(&name, &http.url, &headers) {
+            Look::Fits => (),
+            Look::Unknown => targets.connections.push((name.clone(), node.span.clone())),
+            Look::Refused { reason, mend } => {
+                let message = format!("the connection `{name}` is not for this target: {reason}");
+                self.fault_as(
+                    Code::ConnectionUnfit,
+                    node.span.clone(),
+                    (message, "not for this target", mend),
+                );
+            }
+        }
+        Some(Http { connection: Some(name), ..http })
     }
 
     fn headers(&mut self, node: &Node) -> Option<Vec<(String, String)>> {
@@ -151,7 +177,7 @@ fn check_url(text: &str) -> Result<(), (&'static str, &'static str)> {
     if authority.as_str().contains('@') {
         return Err((
             "it has a user name in it, which is not sent",
-            "put the credentials into `headers`, as `authorization: Basic …`",
+            "name a `connection` with `basic`, or put the credentials into `headers`, as `authorization: Basic …`",
         ));
     }
     if authority.host().is_empty() {

@@ -58,7 +58,7 @@ pub(crate) const CIRCUIT: Section =
 
 pub(crate) const HTTP: Section = Section {
     name: "`http`",
-    keys: &["url", "headers", "timeout"],
+    keys: &["url", "headers", "timeout", "connection"],
     refused: &[
         ("sign", NOT_YET, "remove it: requests are not signed; a token can be sent in `headers`"),
         ("secret", NOT_YET, "remove it: requests are not signed; a token can be sent in `headers`"),

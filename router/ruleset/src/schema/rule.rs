@@ -21,6 +21,8 @@ pub(crate) struct Draft {
     /// The pattern as it is written; the same for two that ask the same.
     pub asks: String,
     pub written: Vec<Written>,
+    /// Connections that nobody knows.
+    pub connections: Vec<(String, Span)>,
     /// None when anything is wrong with it.
     pub rule: Option<Rule>,
 }
@@ -62,10 +64,10 @@ impl Reading<'_> {
             Some(tests) => self.tests(&tests.value, &targets.ids),
             None => Vec::new(),
         };
-        let Targets { whole, forwards, written, .. } = targets;
+        let Targets { whole, forwards, connections, written, .. } = targets;
         let asks = node.member("pattern").map_or(String::new(), |pattern| asks(&pattern.value));
         let bus = bus.to_owned();
-        let mut draft = Draft { name, bus, forwards, asks, written, rule: None };
+        let mut draft = Draft { name, bus, forwards, connections, asks, written, rule: None };
         if let (Some((name, _)), Some(pattern)) = (&draft.name, pattern)
             && faults_before == self.faults.len()
         {

@@ -22,6 +22,8 @@ pub(super) struct Targets {
     /// Buses that are published to, which must exist.
     pub forwards: Vec<(String, Span)>,
     pub written: Vec<Written>,
+    /// Connections that the configuration does not know.
+    pub connections: Vec<(String, Span)>,
 }
 
 impl Reading<'_> {
@@ -94,7 +96,7 @@ impl Reading<'_> {
     fn kind(&mut self, node: &Node, targets: &mut Targets) -> Option<TargetKind> {
         let kinds: Vec<&Member> = KINDS.iter().filter_map(|kind| node.member(kind)).collect();
         match kinds.as_slice() {
-            [one] if one.key == "http" => self.http(&one.value).map(TargetKind::Http),
+            [one] if one.key == "http" => self.http(&one.value, targets).map(TargetKind::Http),
             [one] if one.key == "log" => self.log(&one.value).map(TargetKind::Log),
             [one] => self.bus_target(&one.value, targets).map(TargetKind::Bus),
             [] => {

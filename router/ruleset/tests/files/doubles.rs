@@ -133,6 +133,7 @@ pub(crate) fn warnings(files: &[SourceFile]) -> Vec<Diagnostic> {
 fn load_after(files: &[SourceFile], running: &RuleSet) -> Result<Loaded, Vec<Diagnostic>> {
     let buses = ["billing".to_owned()];
     let context = Context {
+        connections: &slipswitch_ruleset::NoConnections,
         values: &FixedValues,
         plugins: &FixedPlugins,
         buses: &buses,
@@ -163,7 +164,13 @@ pub(crate) fn places(text: &str) -> Vec<StepPlace> {
 
     let plugins = Noting(Mutex::default());
     let (values, limits) = (&FixedValues, event::Limits::default());
-    let context = Context { values, plugins: &plugins, buses: &[], limits };
+    let context = Context {
+        values,
+        plugins: &plugins,
+        buses: &[],
+        connections: &slipswitch_ruleset::NoConnections,
+        limits,
+    };
     let file = SourceFile { path: "rules.yaml".to_owned(), text: text.to_owned() };
     slipswitch_ruleset::load(&[file], &context).expect("it is whole");
     plugins.0.into_inner().expect("nobody panics")

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::buses::Buses;
+use super::connections::{SECRET_MEND, Tree};
 use super::diagnose::{at, nearest, place, yaml};
 use super::values::{Age, Size};
 use super::{Config, LogFormat};
@@ -55,6 +56,7 @@ struct File {
     reload: Option<Reload>,
     shutdown: Option<Shutdown>,
     log: Option<Log>,
+    connections: Option<Spanned<Tree>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -243,6 +245,9 @@ impl Checks<'_> {
         if let Some(buses) = &file.buses {
             self.buses(buses, config);
         }
+        if let Some(connections) = &file.connections {
+            self.connections(connections, config);
+        }
         if let Some(account) = &file.account {
             self.word("account", account, &mut config.account);
         }
@@ -351,10 +356,14 @@ impl Checks<'_> {
             Some(place) => into.upload_token = Some(place),
             None => {
                 let reason = "the token itself does not stand in this file".to_owned();
-                let mend = "write ${NAME} for the environment's NAME, or ${file:PATH}";
-                self.problem(&found, reason, mend);
+                self.problem(&found, reason, SECRET_MEND);
             }
         }
+    }
+
+    /// Of the file, as it is shown.
+    pub(super) fn path(&self) -> &str {
+        self.path
     }
 
     pub(super) fn problem<T>(&mut self, found: &Spanned<T>, message: String, mend: &str) {

@@ -13,8 +13,10 @@
 //! - Rules, targets and plugins' own configuration: they live in the rule files.
 
 mod buses;
+mod connections;
 mod diagnose;
 mod file;
+mod masked;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -23,6 +25,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use connections::{Kind, OAuth, Settings, SigV4, Tls, Written};
 pub(crate) use diagnose::{at, byte_at, nearest};
 pub(crate) use file::{ADDRESS_MEND, check_address};
 
@@ -63,6 +66,10 @@ pub(crate) struct Config {
     pub(crate) reload: Reload,
     pub(crate) drain: Duration,
     pub(crate) log: Log,
+    /// Whose secrets nobody has read yet.
+    pub(crate) connections: BTreeMap<String, Settings>,
+    /// Where paths in `connections` are meant from.
+    pub(crate) folder: PathBuf,
 }
 
 /// What one bus says of itself.
@@ -269,6 +276,8 @@ impl Default for Config {
             },
             drain: Duration::from_secs(10),
             log: Log { format: LogFormat::Text, level: "info".to_owned() },
+            connections: BTreeMap::new(),
+            folder: PathBuf::new(),
         }
     }
 }
@@ -292,7 +301,11 @@ impl Config {
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         file::parse(&shown, &text, folder)
-            .map_err(|diagnostics| ConfigError::Invalid { diagnostics, text })
+            .map(|config| Self { folder: folder.to_owned(), ..config })
+            .map_err(|diagnostics| {
+                let text = masked::masked(&text);
+                ConfigError::Invalid { diagnostics, text }
+            })
     }
 }
 

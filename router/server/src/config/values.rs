@@ -169,7 +169,7 @@ impl<'de> Deserialize<'de> for Age {
     }
 }
 
-fn parse_age(text: &str) -> Option<Duration> {
+pub(super) fn parse_age(text: &str) -> Option<Duration> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text.get(digits.len()..)?;
     let factor = UNITS.iter().find(|(name, _)| *name == unit)?.1;

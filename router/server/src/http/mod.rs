@@ -42,6 +42,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use bus::Clock;
+use bus::delivery::Connections;
 use event::Timestamp;
 
 use crate::config;
@@ -70,6 +71,7 @@ pub(crate) struct App {
     pub(crate) body_time: Duration,
     pub(crate) budget: Budget,
     pub(crate) started_at: Timestamp,
+    pub(crate) connections: Connections,
     pub(crate) desk: Desk,
     pub(crate) trial: Trial,
     pub(crate) streams: Streams,
@@ -132,6 +134,7 @@ fn routes(app: Arc<App>) -> axum::Router {
         .route("/api/v1/rules", get(api::rules::rules))
         .route("/api/v1/rules/diff", post(api::rules_diff::diff))
         .route("/api/v1/reload", post(api::reload::reload))
+        .route("/api/v1/connections", get(api::connections::connections))
         .route("/api/v1/plugins", get(api::plugin_list::plugins))
         .route("/api/v1/plugins/{name}", put(api::plugins::put).delete(api::plugins::remove))
         .route("/api/v1/plugins/{name}/versions", get(api::plugins::versions))

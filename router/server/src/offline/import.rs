@@ -17,6 +17,7 @@ use bus::ruleset::{
 };
 
 use crate::config::Config;
+use crate::connections::Fit;
 use crate::plugins::versions::replace;
 use crate::values::SystemValues;
 
@@ -138,6 +139,7 @@ fn judge(import: Import, files: &[Text], known: &Known) -> Result<ImportReport, 
         values: &SystemValues::default(),
         plugins: &NoPlugins,
         buses: &buses,
+        connections: &Fit::of(&config.connections),
         limits: config.limits.of_events(),
     };
     let listened: BTreeSet<&str> = import.rules.iter().map(|rule| rule.bus.as_str()).collect();

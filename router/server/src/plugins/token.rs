@@ -18,6 +18,8 @@ const CHARS_MIN: usize = 16;
 pub(crate) enum TokenPlace {
     Env(String),
     File(PathBuf),
+    /// One that systemd gives the process.
+    Credential(String),
 }
 
 /// What is kept of it.
@@ -25,9 +27,12 @@ pub(crate) enum TokenPlace {
 pub(crate) struct Token([u8; 32]);
 
 impl TokenPlace {
-    /// `${NAME}` or `${file:PATH}`; none for anything else.
+    /// `${NAME}`, `${file:PATH}` or `${credential:NAME}`; none for anything else.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let inside = text.strip_prefix("${")?.strip_suffix('}')?;
+        if let Some(name) = inside.strip_prefix("credential:") {
+            return (!name.is_empty()).then(|| Self::Credential(name.to_owned()));
+        }
         match inside.strip_prefix("file:") {
             Some("") => None,
             Some(path) => Some(Self::File(path.into())),
@@ -52,6 +57,7 @@ impl TokenPlace {
                 }),
                 format!("the environment's {name}"),
             ),
+            Self::Credential(name) => (values.credential(name), format!("the credential {name}")),
             Self::File(path) => {
                 (values.file(&path.display().to_string()), path.display().to_string())
             }

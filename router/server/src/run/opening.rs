@@ -26,6 +26,7 @@ use super::{RunError, folders, plugin_limits};
 use crate::asked::Asked;
 use crate::clock::SystemClock;
 use crate::config::{Bus, Config};
+use crate::connections::{Fit, Keeper};
 use crate::http::{App, Budget, Front, Listener, Streams, finish, serve};
 use crate::load::Source;
 use crate::metrics::{Metrics, PluginFigures};
@@ -41,6 +42,7 @@ pub(super) struct Plan {
     clock: Arc<dyn Clock>,
     host: Host,
     desk: Desk,
+    keeper: Keeper,
     asked: mpsc::Receiver<Asked>,
     stop: watch::Sender<bool>,
     stopped: watch::Receiver<bool>,
@@ -52,6 +54,7 @@ pub(super) struct Opening {
     config: Config,
     clock: Arc<dyn Clock>,
     source: Source,
+    keeper: Keeper,
     asked: mpsc::Receiver<Asked>,
     stop: watch::Sender<bool>,
     waiting: Waiting,
@@ -70,6 +73,7 @@ struct Doors {
 impl Plan {
     pub(super) fn new(config: Config) -> Result<Self, RunError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let keeper = Keeper::open(&config, &clock).map_err(RunError::Config)?;
         make_data_dir(&config)?;
         let host = host(&config)?;
         let (stop, stopped) = watch::channel(false);
@@ -78,20 +82,22 @@ impl Plan {
         let source = Source {
             folders: folders(&config),
             buses: config.buses.clone(),
+            connections: Fit::of(&config.connections),
             limits: config.limits.of_events(),
             setup: setup(&config, &desk),
             host: host.clone(),
             verdicts: Arc::new(Verdicts::open(config.data_dir.join("canaries"))),
             tests: config.reload.tests,
         };
-        Ok(Self { source, config, clock, host, desk, asked, stop, stopped })
+        Ok(Self { source, config, clock, host, desk, keeper, asked, stop, stopped })
     }
 
     pub(super) async fn open(self) -> Result<Opening, RunError> {
-        let Self { source, config, clock, host, desk, asked, stop, stopped } = self;
+        let Self { source, config, clock, host, desk, keeper, asked, stop, stopped } = self;
         let listener = Listener::bind(&config.listen).await?;
         let address = listener.address;
-        let waiting = Waiting::open(bus_options(&config), Arc::clone(&clock), host).await?;
+        let waiting =
+            Waiting::open(bus_options(&config, &keeper), Arc::clone(&clock), host).await?;
         for (bus, within) in waiting.router().weakened() {
             warn!(%bus, ?within, "this bus acknowledges events before they are synced: a kill or a loss of power takes those of this time");
         }
@@ -100,9 +106,9 @@ impl Plan {
         }
         let board = Arc::new(Board::new(clock.now()));
         let trial = Trial::new(source.clone());
-        let app = app(&config, waiting.router(), (&clock, &board), desk, trial);
+        let app = app(&config, waiting.router(), (&clock, &board, &keeper), desk, trial);
         let doors = Doors { app, listener: Some(listener), stopped, accepting: JoinSet::new() };
-        Ok(Opening { address, config, clock, source, asked, stop, waiting, doors })
+        Ok(Opening { address, config, clock, source, keeper, asked, stop, waiting, doors })
     }
 }
 
@@ -114,7 +120,7 @@ impl Opening {
 
     /// Puts the first rules in place, and delivers.
     pub(super) async fn begin(self, first: First) -> Result<Running, RunError> {
-        let Self { address, config, clock, source, asked, stop, waiting, mut doors } = self;
+        let Self { address, config, clock, source, keeper, asked, stop, waiting, mut doors } = self;
         let First { rules, shelf, texts, files, rejection, seen } = first;
         let app = Arc::clone(&doors.app);
         let (board, versions) = (Arc::clone(&app.board), app.desk.versions.clone());
@@ -154,6 +160,7 @@ impl Opening {
             in_service,
             seen,
             versions,
+            keeper,
             lines: Arc::clone(&app.desk.lines),
             app: Arc::clone(&app),
             asked,
@@ -203,7 +210,7 @@ impl Doors {
 fn app(
     config: &Config,
     router: &Router,
-    (clock, board): (&Arc<dyn Clock>, &Arc<Board>),
+    (clock, board, keeper): (&Arc<dyn Clock>, &Arc<Board>, &Keeper),
     desk: Desk,
     trial: Trial,
 ) -> Arc<App> {
@@ -217,6 +224,7 @@ fn app(
         body_time: config.http.body,
         budget: Budget::new(config.limits.bodies_bytes),
         started_at: clock.now(),
+        connections: keeper.connections(),
         desk,
         trial,
         streams: Streams::new(config.http.streams, config.http.stream_stalled),
@@ -265,7 +273,7 @@ fn bus_of((name, bus): (&String, &Bus)) -> (String, bus::BusOptions) {
     (name.clone(), bus::BusOptions { durability, retention })
 }
 
-fn bus_options(config: &Config) -> bus::Options {
+fn bus_options(config: &Config, keeper: &Keeper) -> bus::Options {
     let data_dir: PathBuf = config.data_dir.clone();
     let by_pair = config.bus_settings.iter().filter(|(_, bus)| bus.deduplicates_by_source_and_id);
     bus::Options {
@@ -296,6 +304,7 @@ fn bus_options(config: &Config) -> bus::Options {
         hops_max: config.delivery.hops_max,
         dead_letters_age_max: Duration::from_secs(config.dead_letters.days * 24 * 60 * 60),
         dead_letters_max: config.dead_letters.count,
+        connections: keeper.connections(),
         ..bus::Options::new(data_dir)
     }
 }

@@ -37,6 +37,7 @@ impl Rule {
             values: &Nothing,
             plugins: &shelf,
             buses: &[],
+            connections: &ruleset::NoConnections,
             limits: event::Limits::default(),
         };
         let text = format!(

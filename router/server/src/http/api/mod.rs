@@ -1,6 +1,7 @@
 //! `/api/v1/…`: what the command line needs, one file per resource.
 
 pub(super) mod archives;
+pub(super) mod connections;
 pub(super) mod dead_letters;
 pub(super) mod events;
 pub(super) mod explain;

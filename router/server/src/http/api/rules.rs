@@ -31,6 +31,8 @@ struct TargetView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bus: Option<&'a str>,
@@ -59,9 +61,14 @@ impl<'a> RuleView<'a> {
 impl<'a> TargetView<'a> {
     fn of(target: &'a Target) -> Self {
         let kind = target.kind.name();
-        let blank = Self { id: &target.id, kind, url: None, file: None, bus: None };
+        let (id, connection) = (&target.id, None);
+        let blank = Self { id, kind, url: None, connection, file: None, bus: None };
         match &target.kind {
-            TargetKind::Http(http) => Self { url: Some(shown_url(&http.url_shown)), ..blank },
+            TargetKind::Http(http) => Self {
+                url: Some(shown_url(&http.url_shown)),
+                connection: http.connection.as_deref(),
+                ..blank
+            },
             TargetKind::Log(log) => Self { file: log.file.as_deref(), ..blank },
             TargetKind::Bus(bus) => Self { bus: Some(&bus.bus), ..blank },
         }

@@ -22,7 +22,7 @@ pub(super) struct Secret {
 pub(super) fn look(config: &Config) -> Vec<Secret> {
     let token = match &config.plugin.upload_token {
         Some(TokenPlace::File(path)) => Some((path.clone(), "plugin.upload_token")),
-        Some(TokenPlace::Env(_)) | None => None,
+        Some(TokenPlace::Env(_) | TokenPlace::Credential(_)) | None => None,
     };
     let read = |(path, key): (PathBuf, &'static str)| {
         let mode = fs::metadata(&path).map(|meta| meta.mode() & 0o777);

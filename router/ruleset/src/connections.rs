@@ -1,0 +1,35 @@
+//! What rules ask of the configuration's connections.
+
+/// The connections that there are.
+pub trait Connections {
+    fn names(&self) -> Vec<&str>;
+
+    /// Whether a target with this URL and these headers of its own, in lower case, may go over one.
+    fn look(&self, name: &str, url: &str, headers: &[&str]) -> Look;
+}
+
+/// How a connection suits a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look {
+    Fits,
+    /// The target's deliveries wait for it.
+    Unknown,
+    Refused {
+        reason: String,
+        mend: String,
+    },
+}
+
+/// None at all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoConnections;
+
+impl Connections for NoConnections {
+    fn names(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    fn look(&self, _name: &str, _url: &str, _headers: &[&str]) -> Look {
+        Look::Unknown
+    }
+}

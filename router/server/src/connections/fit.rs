@@ -1,0 +1,51 @@
+//! What rules may ask of connections: by their settings alone, without a secret.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::http::Uri;
+use bus::ruleset::{Connections, Look};
+
+use crate::config::Settings;
+
+#[derive(Clone, Default)]
+pub(crate) struct Fit(Arc<BTreeMap<String, Settings>>);
+
+impl Fit {
+    pub(crate) fn of(settings: &BTreeMap<String, Settings>) -> Self {
+        Self(Arc::new(settings.clone()))
+    }
+}
+
+impl Connections for Fit {
+    fn names(&self) -> Vec<&str> {
+        self.0.keys().map(String::as_str).collect()
+    }
+
+    fn look(&self, name: &str, url: &str, headers: &[&str]) -> Look {
+        let Some(settings) = self.0.get(name) else { return Look::Unknown };
+        if let Some(header) = settings.kind.header()
+            && headers.contains(&header)
+        {
+            return Look::Refused {
+                reason: format!("it sends the header `{header}` itself"),
+                mend: format!("remove `{header}` from `headers`, or the connection"),
+            };
+        }
+        let Ok(url) = url.parse::<Uri>() else { return Look::Fits };
+        if !settings.hosts.is_empty() && !settings.hosts.iter().any(|host| host.allows(&url)) {
+            let hosts = settings.hosts.iter().map(|host| format!("`{host}`")).collect::<Vec<_>>();
+            return Look::Refused {
+                reason: "its `hosts` do not have the host of this URL".to_owned(),
+                mend: format!("it is for {}; who owns it can add a host", hosts.join(", ")),
+            };
+        }
+        if settings.tls.identity.is_some() && url.scheme_str() != Some("https") {
+            return Look::Refused {
+                reason: "it shows a certificate, which http does not".to_owned(),
+                mend: "write a URL with `https://`".to_owned(),
+            };
+        }
+        Look::Fits
+    }
+}
