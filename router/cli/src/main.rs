@@ -105,6 +105,8 @@ enum Verb {
     Import(verbs::import::Verb),
     #[command(subcommand)]
     Bench(verbs::bench::Verb),
+    Completions(verbs::completions::Arguments),
+    Man(verbs::man::Arguments),
     #[command(subcommand)]
     Schema(verbs::schema::Verb),
     Doctor(verbs::doctor::Arguments),
@@ -158,6 +160,8 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Plugin(verb) => verbs::plugin::run(&verb),
         Verb::Import(verb) => verbs::import::run(&verb),
         Verb::Bench(verb) => verbs::bench::run(&verb),
+        Verb::Completions(arguments) => verbs::completions::run(&arguments),
+        Verb::Man(arguments) => verbs::man::run(&arguments),
         Verb::Schema(verb) => verbs::schema::run(&verb),
         Verb::Doctor(arguments) => verbs::doctor::run(arguments),
     }

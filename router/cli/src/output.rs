@@ -16,14 +16,25 @@ use crate::{failure::Failure, fit::fit};
 pub(crate) enum Format {
     /// Columns for people
     Table,
-    /// A JSON array for programs
+    /// JSON, all of it at once
     Json,
+    /// JSON, each item on a line of its own
+    Ndjson,
+    /// YAML
+    Yaml,
+}
+
+impl Format {
+    /// For programs: all fields, and nothing beside them.
+    pub(crate) fn is_data(self) -> bool {
+        self != Self::Table
+    }
 }
 
 /// The option that every listing takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Output {
-    /// Print columns for people, or JSON for programs
+    /// Print columns for people, or JSON, lines of JSON or YAML for programs
     #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "table")]
     pub(crate) format: Format,
 }
@@ -46,6 +57,31 @@ pub(crate) fn json(value: &impl Serialize) -> io::Result<()> {
     let mut out = io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from)?;
     writeln!(out)
+}
+
+/// A value on standard output, for programs. As a table it is JSON, too: who has one prints it.
+pub(crate) fn data(format: Format, value: &impl Serialize) -> io::Result<()> {
+    if matches!(format, Format::Table | Format::Json) {
+        return json(value);
+    }
+    let text = serde_json::to_string(value)?;
+    let mut out = io::stdout().lock();
+    if format == Format::Yaml {
+        // What is larger than any file of ours is YAML as it is.
+        return match server::offline::as_yaml(&text) {
+            Some(yaml) => out.write_all(yaml.as_bytes()),
+            None => writeln!(out, "{text}"),
+        };
+    }
+    match serde_json::from_str::<Vec<&RawValue>>(&text) {
+        Ok(items) => items.iter().try_for_each(|item| writeln!(out, "{}", one_line(item.get()))),
+        Err(_not_a_list) => writeln!(out, "{}", one_line(&text)),
+    }
+}
+
+/// JSON on one line: a line break can only stand between its parts.
+pub(crate) fn one_line(json: &str) -> String {
+    json.replace(['\n', '\r'], " ")
 }
 
 /// Rows under their heads on standard output. Without rows, `nothing` is said on standard error, so that
@@ -102,8 +138,8 @@ pub(crate) fn listing<T: DeserializeOwned, const N: usize>(
     row: impl Fn(T) -> [String; N],
     nothing: &str,
 ) -> Result<(), Failure> {
-    if format == Format::Json {
-        return Ok(json(&items)?);
+    if format.is_data() {
+        return Ok(data(format, &items)?);
     }
     let mut rows = Vec::new();
     for item in items {
@@ -121,8 +157,8 @@ pub(crate) fn shown<T: DeserializeOwned>(
     format: Format,
     found: &RawValue,
 ) -> Result<Option<T>, Failure> {
-    if format == Format::Json {
-        json(&found)?;
+    if format.is_data() {
+        data(format, &found)?;
         return Ok(None);
     }
     serde_json::from_str(found.get()).map(Some).map_err(|error| {

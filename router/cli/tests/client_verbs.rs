@@ -47,7 +47,7 @@ fn wrong_usage_is_two() {
         &["dlq", "redrive", "7", "--rule", "a"],
         &["send", "--source", "a"],
         &["status", "--url", "https://router"],
-        &["dlq", "ls", "-o", "yaml"],
+        &["dlq", "ls", "-o", "xml"],
         &["dlq", "ls", "--limit", "0"],
         &["dlq", "ls", "--since", "1h", "--until", "2h"],
         &["events", "--since", "1h", "--until", "2h"],

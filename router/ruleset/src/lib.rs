@@ -70,3 +70,4 @@ pub use source::SourceFile;
 pub use transform::{About, Given, Input, Payload, Step, TransformError};
 pub use values::{Values, filled};
 pub use written::{Change, changed};
+pub use yaml::of_json as yaml_of_json;

@@ -34,6 +34,7 @@ pub use crate::explain::{
 pub use bench::{BenchError, BenchReport, bench_match};
 pub use bus::ruleset::TestOutcome;
 pub use bus::ruleset::pattern::explain as explanation;
+pub use bus::ruleset::yaml_of_json as as_yaml;
 pub use bus::ruleset::{Code, Diagnostic};
 pub use diff::{DiffError, Folders, RuleFiles, diff_folders, rule_files};
 pub use explain::{ExplainError, NamedText, NearestReport, pattern_explain, pattern_nearest};

@@ -33,6 +33,7 @@ mod letters;
 mod lifecycle;
 mod live;
 mod misbehaving;
+mod outputs;
 mod path;
 mod plugins;
 mod reload;

@@ -65,13 +65,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         source.config.as_deref(),
     );
     let format = arguments.report.unwrap_or(match arguments.output.format {
-        Format::Json => ReportFormat::Json,
+        Format::Json | Format::Ndjson | Format::Yaml => ReportFormat::Json,
         Format::Table => ReportFormat::Human,
     });
     let (errors, warnings) = report.counts();
     match format {
         ReportFormat::Human => for_people(&report)?,
-        ReportFormat::Json => output::json(&report.diagnostics)?,
+        ReportFormat::Json => output::data(arguments.output.format, &report.diagnostics)?,
         ReportFormat::Sarif => output::json(&sarif(&report.diagnostics))?,
         ReportFormat::Github => {
             for one in &report.diagnostics {

@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let checks = examination.end(&heard);
     drop(working);
     match format {
-        Format::Json => output::json(&checks)?,
+        format @ (Format::Json | Format::Ndjson | Format::Yaml) => output::data(format, &checks)?,
         Format::Table => output::line(&page(&checks, output::answer_has_color()))?,
     }
     if checks.iter().any(|check| check.state == State::Problem) {

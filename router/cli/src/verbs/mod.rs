@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod completions;
 pub(crate) mod connection;
 pub(crate) mod dev;
 pub(crate) mod diff;
@@ -15,6 +16,7 @@ pub(crate) mod fmt;
 pub(crate) mod import;
 pub(crate) mod journal;
 pub(crate) mod listen;
+pub(crate) mod man;
 pub(crate) mod pattern;
 pub(crate) mod plugin;
 pub(crate) mod reload;

@@ -123,7 +123,7 @@ fn is_wanted(matched: &[Matched], rules: &[String]) -> bool {
 fn print(told: &Told, arguments: &Arguments) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match arguments.format {
-        Format::Ndjson => writeln!(out, "{}", one_line(&told.text)),
+        Format::Ndjson => writeln!(out, "{}", output::one_line(&told.text)),
         Format::Json => {
             let value: serde_json::Value = serde_json::from_str(&told.text)?;
             writeln!(out, "{value:#}")
@@ -139,11 +139,6 @@ fn print(told: &Told, arguments: &Arguments) -> io::Result<()> {
         }
     }?;
     out.flush()
-}
-
-/// JSON has line breaks between its tokens only, where a space does as well.
-fn one_line(json: &str) -> String {
-    json.replace(['\n', '\r'], " ")
 }
 
 /// How lines for people look.

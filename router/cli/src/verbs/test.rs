@@ -8,7 +8,7 @@ use server::offline::{TestRequest, Tested, test};
 
 use crate::failure::{Exit, Failure};
 use crate::junit;
-use crate::output::{self, Format, Output, count};
+use crate::output::{self, Output, count};
 use crate::source::Source;
 
 /// The longest standard input that is read, in bytes.
@@ -100,8 +100,8 @@ fn standard_input() -> Result<String, Failure> {
 
 fn told(arguments: &Arguments, tested: &Tested) -> Result<(), Failure> {
     let failed = tested.failures.len();
-    if arguments.output.format == Format::Json {
-        output::json(&tested.outcomes)?;
+    if arguments.output.format.is_data() {
+        output::data(arguments.output.format, &tested.outcomes)?;
     } else {
         if failed > 0 {
             output::complain(&tested.rendered);

@@ -24,6 +24,15 @@ pub(crate) use read::{read, read_template};
 pub(crate) use to_json::to_json;
 pub(crate) use write::write;
 
+/// JSON as YAML that people read: numbers keep their digits, keys their order. None when the text is no JSON, or more
+/// than a file may hold.
+pub fn of_json(text: &str) -> Option<String> {
+    match read(text) {
+        (documents, faults) if faults.is_empty() => documents.first().map(write),
+        _ => None,
+    }
+}
+
 /// Bytes of the file.
 pub(crate) type Span = Range<usize>;
 

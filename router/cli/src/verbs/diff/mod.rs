@@ -89,7 +89,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Failure::failed(format!("the router answers what this command cannot read: {error}"))
     })?;
     match arguments.output.format {
-        Format::Json => output::json(&found)?,
+        format @ (Format::Json | Format::Ndjson | Format::Yaml) => output::data(format, &found)?,
         Format::Table => {
             let names = match &arguments.against {
                 Some(against) => format!("those in {}", against.display()),

@@ -15,7 +15,7 @@ use server::offline::{ExplainRequest, Explained, NotExplained, explain_event};
 
 use crate::client::{Address, Client};
 use crate::failure::{Exit, Failure};
-use crate::output::{self, Format, Output};
+use crate::output::{self, Output};
 use crate::source::Source;
 use crate::verbs::pattern::given_text;
 
@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .rules
         .iter()
         .any(|rule| rule.matches && rule.enabled && rule.bus == answer.explained.bus);
-    if arguments.output.format != Format::Json {
+    if !arguments.output.format.is_data() {
         let text = told::told(
             &answer,
             id.map(String::as_str),
@@ -124,8 +124,8 @@ fn offline(arguments: &Arguments, rule: Option<&String>) -> Result<Answer, Failu
             ),
         },
     })?;
-    if arguments.output.format == Format::Json {
-        answered(output::json(&explained))?;
+    if arguments.output.format.is_data() {
+        answered(output::data(arguments.output.format, &explained))?;
     }
     Ok(Answer { explained, ..Answer::default() })
 }
@@ -146,8 +146,8 @@ fn asked(arguments: &Arguments, rule: Option<&String>, id: &str) -> Result<Answe
         Exit::Failed => Failure::usage(failure.message),
         _ => failure,
     })?;
-    if arguments.output.format == Format::Json {
-        answered(output::json(&found))?;
+    if arguments.output.format.is_data() {
+        answered(output::data(arguments.output.format, &found))?;
     }
     serde_json::from_str(found.get()).map_err(|error| {
         Failure::usage(format!("the router says what this command cannot read: {error}"))

@@ -8,7 +8,7 @@ use server::offline::journal::{Info, InfoKind};
 use super::{Place, failure};
 use crate::{
     failure::{Exit, Failure},
-    output::{self, Format, Output, size},
+    output::{self, Output, size},
 };
 
 const EXAMPLES: &str = "\
@@ -29,8 +29,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let data = arguments.place.open()?;
     let (infos, faults) = data.info().map_err(failure)?;
-    if arguments.output.format == Format::Json {
-        output::json(&infos.iter().map(object).collect::<Vec<_>>())?;
+    if arguments.output.format.is_data() {
+        output::data(arguments.output.format, &infos.iter().map(object).collect::<Vec<_>>())?;
     } else {
         let heads =
             ["PART", "NAME", "SEGMENTS", "RECORDS", "ON DISK", "RAW", "OFFSETS", "FROM", "TO"];

@@ -51,15 +51,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         })
     });
     match arguments.output.format {
-        Format::Json => output::json(&json!({
-            "segments": found.segments,
-            "blocks": found.blocks,
-            "records": found.records,
-            "bytes": found.bytes,
-            "faults_count": found.faults_count,
-            "faults": faults.collect::<Vec<_>>(),
-            "notes": found.notes,
-        }))?,
+        format @ (Format::Json | Format::Ndjson | Format::Yaml) => output::data(
+            format,
+            &json!({
+                "segments": found.segments,
+                "blocks": found.blocks,
+                "records": found.records,
+                "bytes": found.bytes,
+                "faults_count": found.faults_count,
+                "faults": faults.collect::<Vec<_>>(),
+                "notes": found.notes,
+            }),
+        )?,
         Format::Table => {
             for fault in &found.faults {
                 output::line(&output::flat(&fault.to_string()))?;

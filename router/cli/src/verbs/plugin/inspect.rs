@@ -6,7 +6,7 @@ use clap::Args;
 use server::offline::plugins::{Inspection, plugin_inspect};
 
 use crate::failure::Failure;
-use crate::output::{self, Format, Output};
+use crate::output::{self, Output};
 
 use super::failure;
 
@@ -30,8 +30,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let found = plugin_inspect(&arguments.file).map_err(|error| failure(&error))?;
-    if arguments.output.format == Format::Json {
-        return Ok(output::json(&found)?);
+    if arguments.output.format.is_data() {
+        return Ok(output::data(arguments.output.format, &found)?);
     }
     let Inspection { compile_ms, load_ms, .. } = found;
     let kept = |is_pure| {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::client::{Address, Client};
 use crate::failure::Failure;
-use crate::output::{self, Format, Output, at_least_one};
+use crate::output::{self, Output, at_least_one};
 use crate::span::{Between, Span};
 
 const EXAMPLES: &str = "\
@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(name) = &arguments.name {
         query.push(("plugin", name.clone()));
     }
-    let is_json = arguments.output.format == Format::Json;
+    let is_json = arguments.output.format.is_data();
     let held = arguments.limit.map(|most| (most, VecDeque::new()));
     let printer = Printer { is_json, span, held, rest: Vec::new() };
     client.stream("/api/v1/plugin-logs", &query, printer)

@@ -73,7 +73,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let updated = count_of(|one| one.updated);
     let failed = count_of(|one| one.failure.is_some() && !one.updated);
     match output.format {
-        Format::Json => output::json(&tests.outcomes)?,
+        format @ (Format::Json | Format::Ndjson | Format::Yaml) => {
+            output::data(format, &tests.outcomes)?
+        }
         Format::Table => {
             if !tests.rendered.is_empty() {
                 output::complain(&tests.rendered);

@@ -65,7 +65,11 @@ impl Written {
     /// The events that one value of the input holds, and what they are written as. What is nothing known is plain,
     /// and the router's to refuse.
     pub(super) fn events(self, value: Box<RawValue>) -> (Dialect, Vec<Box<RawValue>>) {
-        let marks: Marks<'_> = serde_json::from_str(value.get()).unwrap_or_default();
+        // Of an array, the elements would be taken for the marks.
+        let is_object = value.get().starts_with('{');
+        let marks: Marks<'_> = is_object
+            .then(|| serde_json::from_str(value.get()).unwrap_or_default())
+            .unwrap_or_default();
         let is_put = [marks.entries, marks.source, marks.detail_type, marks.detail]
             .iter()
             .any(Option::is_some);
