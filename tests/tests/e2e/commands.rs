@@ -131,7 +131,10 @@ fn wrong_usage_is_exit_code_2() {
     for words in [&[][..], &["fly"], &["status", "--colour"], &["pattern"]] {
         scene.run(words).expect(2).says(&["Usage: slipswitch"]);
     }
-    scene.run(&["status", "-o", "xml"]).expect(2).says(&["[possible values: table, json, ndjson, yaml]"]);
+    scene
+        .run(&["status", "-o", "xml"])
+        .expect(2)
+        .says(&["[possible values: table, json, ndjson, yaml]"]);
     let version = scene.run(&["--version"]).expect(0).out;
     assert!(version.starts_with("slipswitch "), "{version}");
 }

@@ -117,7 +117,12 @@ fn the_same_options_choose_by_time_everywhere_and_wrong_ones_get_the_same_words(
         let empty = [verb, &["--since", "1h", "--until", "2h"]].concat();
         scene.run(&empty).expect(2).says(&["the span must end after it begins"]);
     }
-    for verb in [&["events"][..], &["dlq", "ls"], &["diff"], &["plugin", "logs"]] {
+    let streams = [&["tail"][..], &["listen", "--forward-to", "localhost:1"]];
+    for verb in streams {
+        let wrong = [verb, &["--since", "yesterday"]].concat();
+        scene.run(&wrong).expect(2).says(&["neither a span back from now, such as 30s"]);
+    }
+    for verb in [&["events"][..], &["tail"], &["dlq", "ls"], &["diff"], &["plugin", "logs"]] {
         let none = [verb, &["--limit", "0"]].concat();
         scene.run(&none).expect(2).says(&["use a whole number from 1"]);
     }

@@ -14,9 +14,8 @@ fn a_listing_says_the_same_as_json_as_lines_and_as_yaml() {
         );
         router.send(&event).ids();
     }
-    let list = |format: &str| {
-        router.run(&["events", "--order", "oldest", "-o", format]).expect(0).out
-    };
+    let list =
+        |format: &str| router.run(&["events", "--order", "oldest", "-o", format]).expect(0).out;
     let json = list("json");
     let items: Vec<Value> = serde_json::from_str(&json).unwrap();
     assert_eq!(items.len(), 2, "{json}");

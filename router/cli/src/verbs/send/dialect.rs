@@ -66,10 +66,9 @@ impl Written {
     /// and the router's to refuse.
     pub(super) fn events(self, value: Box<RawValue>) -> (Dialect, Vec<Box<RawValue>>) {
         // Of an array, the elements would be taken for the marks.
-        let is_object = value.get().starts_with('{');
-        let marks: Marks<'_> = is_object
-            .then(|| serde_json::from_str(value.get()).unwrap_or_default())
-            .unwrap_or_default();
+        let object = Some(value.get()).filter(|text| text.starts_with('{'));
+        let marks: Marks<'_> =
+            object.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let is_put = [marks.entries, marks.source, marks.detail_type, marks.detail]
             .iter()
             .any(Option::is_some);

@@ -4,10 +4,13 @@
 //!
 //! - It goes to standard error, and only to a screen that the ids are not printed on.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-use crate::output::count;
+use crate::{
+    output::count,
+    progress::{has_screen, show},
+};
 
 /// What takes less needs no progress.
 const QUIET: Duration = Duration::from_secs(1);
@@ -21,7 +24,7 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new() -> Self {
-        Self { is_seen: io::stderr().is_terminal() && !io::stdout().is_terminal(), shown: None }
+        Self { is_seen: has_screen() && !io::stdout().is_terminal(), shown: None }
     }
 
     /// `sent` after `taken`.
@@ -29,15 +32,14 @@ impl Progress {
         let is_time = self.shown.map_or(QUIET <= taken, |shown| shown + BETWEEN <= taken);
         if self.is_seen && is_time {
             self.shown = Some(taken);
-            let text = line(sent, taken);
-            write!(io::stderr().lock(), "\r\u{1b}[2K{text}").ok(); // who does not see it misses nothing
+            show(&line(sent, taken));
         }
     }
 
     /// Gives the line back.
     pub(super) fn end(&mut self) {
         if self.shown.take().is_some() {
-            write!(io::stderr().lock(), "\r\u{1b}[2K").ok(); // as above
+            show("");
         }
     }
 }
