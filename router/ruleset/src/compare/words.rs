@@ -137,7 +137,12 @@ fn destination(old: &TargetKind, new: &TargetKind) -> Vec<String> {
         words.push(format!("goes to {is}, which stands for something else now"));
     }
     words.extend(headers(old, new));
-    if words.is_empty() {
+    if old.connection != new.connection {
+        let named = |http: &Http| http.connection.clone().unwrap_or_else(|| "none".to_owned());
+        words.push(format!("connection: {} → {}", named(old), named(new)));
+    }
+    // How long an attempt may take is told with the other limits.
+    if words.is_empty() && old.timeout == new.timeout {
         words.push("another way to the same destination".to_owned());
     }
     words

@@ -297,6 +297,16 @@ fn another_destination_moves_and_another_way_of_delivering_moves_nothing() {
           header x-key: new
     "#]],
     );
+    check(
+        &before,
+        &to("{ url: \"http://crm/x\", connection: crm }"),
+        all,
+        expect![[r#"
+        1 of 1 rules
+        big/crm Changed: +0 -0 ~0 >0 =0 dead 0 0
+          connection: none → crm
+    "#]],
+    );
     let more = "    retry: { attempts: 3 }\n    concurrency: 2\n    order_by: $.detail.total\n";
     check(
         &before,
