@@ -11,7 +11,7 @@ use crate::{
 };
 
 const EXAMPLES: &str = "\
-A connection is `unused` until something was sent over it, `unauthorized` when the last answer was a 401, 403 or 407 \
+A connection is `unused` until a target has answered over it, `unauthorized` when the last answer was a 401, 403 or 407 \
 or there was no token, and `missing` when a rule names it and the configuration does not. Secrets are never shown.
 
 Examples:
