@@ -35,6 +35,7 @@ pub enum Code {
     MissingKey,
     MissingValue,
     NotSupported,
+    OnlyInFiles,
     PatternNeverMatches,
     Syntax,
     TestFailed,
@@ -52,7 +53,7 @@ pub enum Code {
 
 /// Of each code, in the order of their declaration: the slug, one sentence for a list of codes, and where to read on when
 /// the place itself does not say.
-const FACTS: [(Code, &str, &str, &str); 26] = [
+const FACTS: [(Code, &str, &str, &str); 27] = [
     (Code::BusLoop, "bus-loop", "Events can go round from bus to bus.", "docs/rules.md#warnings"),
     (
         Code::ConfigurationRefused,
@@ -110,6 +111,12 @@ const FACTS: [(Code, &str, &str, &str); 26] = [
         "not-supported",
         "This version does not do that.",
         "docs/rules.md#not-yet",
+    ),
+    (
+        Code::OnlyInFiles,
+        "only-in-files",
+        "A rule made over an interface says what only a rule file of the router's folder may.",
+        "docs/rules.md#rules-made-over-an-interface",
     ),
     (
         Code::PatternNeverMatches,
@@ -222,6 +229,7 @@ impl Code {
             | Self::MissingKey
             | Self::MissingValue
             | Self::NotSupported
+            | Self::OnlyInFiles
             | Self::Syntax
             | Self::TestFailed
             | Self::TooLarge

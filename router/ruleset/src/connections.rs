@@ -6,6 +6,11 @@ pub trait Connections {
 
     /// Whether a target with this URL and these headers of its own, in lower case, may go over one.
     fn look(&self, name: &str, url: &str, headers: &[&str]) -> Look;
+
+    /// Whether it is for named hosts alone, so that nobody who names it can have its secret sent elsewhere.
+    fn has_hosts(&self, _name: &str) -> bool {
+        false
+    }
 }
 
 /// How a connection suits a target.

@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use crate::code::Code;
 use crate::diagnostic::Fault;
+use crate::source::Source;
 use crate::yaml::{Filling, Member, Node, Value};
 
 /// Where values come from.
@@ -36,21 +37,34 @@ pub trait Values {
     fn credential(&self, _name: &str) -> Result<String, String> {
         Err("there are no credentials here".to_owned())
     }
+
+    /// Whether the rules of this file may name values, write files and go over whatever connection they like: whoever
+    /// wrote it could do so without us. By default every file's may.
+    fn trusts(&self, _path: &str) -> bool {
+        true
+    }
 }
 
 /// A copy of `node` with the values of its texts filled in. What cannot be is added to `faults`.
 pub(crate) fn fill(
     node: &Node,
-    source: &str,
+    source: &Source<'_>,
     values: &dyn Values,
     faults: &mut Vec<Fault>,
 ) -> Node {
     let value = match &node.value {
         Value::Text(text) if text.contains("${") => {
-            let (filled, filling) = match fill_text(text, values) {
+            let is_trusted = values.trusts(source.path);
+            let found = if is_trusted {
+                fill_text(text, &|name| look_up(name, values))
+            } else {
+                fill_text(text, &|_| Err(withheld()))
+            };
+            let (filled, filling) = match found {
                 Ok(filled) => (filled, Filling::Done),
                 Err((part, words)) => {
-                    faults.push(Fault::new(Code::MissingValue, node.place_of(part, source), words));
+                    let code = if is_trusted { Code::MissingValue } else { Code::OnlyInFiles };
+                    faults.push(Fault::new(code, node.place_of(part, source.text), words));
                     (text.clone(), Filling::Failed)
                 }
             };
@@ -77,12 +91,26 @@ pub(crate) fn fill(
 ///
 /// What is missing; never a value.
 pub fn filled(text: &str, values: &dyn Values) -> Result<String, String> {
-    fill_text(text, values).map_err(|(_, (message, ..))| message)
+    fill_text(text, &|name| look_up(name, values)).map_err(|(_, (message, ..))| message)
 }
 
 type Words = (String, &'static str, String);
 
-fn fill_text(text: &str, values: &dyn Values) -> Result<String, (Range<usize>, Words)> {
+/// Said to those who have no right to a value: whether there is one is not told.
+fn withheld() -> Words {
+    (
+        "a rule made over an interface has no values from outside".to_owned(),
+        "a value from outside",
+        "write the value itself, use a connection for a secret, or keep the rule in a file of the router's folder; \
+         `$${` is a plain `${`"
+            .to_owned(),
+    )
+}
+
+fn fill_text(
+    text: &str,
+    look_up: &dyn Fn(&str) -> Result<String, Words>,
+) -> Result<String, (Range<usize>, Words)> {
     let mut out = String::new();
     let mut at = 0;
     while let Some(found) = text.get(at..).and_then(|rest| rest.find("${")) {
@@ -105,7 +133,7 @@ fn fill_text(text: &str, values: &dyn Values) -> Result<String, (Range<usize>, W
             return Err((start..text.len(), words));
         };
         let end = start + 2 + name.len() + 1;
-        out.push_str(&look_up(name, values).map_err(|words| (start..end, words))?);
+        out.push_str(&look_up(name).map_err(|words| (start..end, words))?);
         at = end;
     }
     out.push_str(text.get(at..).unwrap_or_default());
@@ -201,7 +229,7 @@ mod tests {
     }
 
     fn filled(text: &str) -> String {
-        fill_text(text, &Fixed).unwrap_or_else(|(part, (message, ..))| {
+        fill_text(text, &|name| look_up(name, &Fixed)).unwrap_or_else(|(part, (message, ..))| {
             format!("{}: {message}", text.get(part).unwrap())
         })
     }

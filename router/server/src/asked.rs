@@ -1,4 +1,4 @@
-//! What somebody asks of the reloader: a change of the plugins, or a look at the folders now.
+//! What somebody asks of the reloader: a change of the plugins or of a rule, or a look at the folders now.
 //!
 //! ```text
 //! request ─▶ Intake ─▶ the reloader's own task, one after the other ─▶ answer
@@ -13,13 +13,24 @@ use tokio::sync::{mpsc, oneshot};
 use crate::load::Rejection;
 use crate::owed::Owed;
 use crate::plugins::intake::{Change, Refusal, Taken};
+use crate::sent_rules::{self, RuleName};
 
 /// Requests that wait for their turn.
 const WAITING_MAX: usize = 16;
 
 pub(crate) enum Asked {
-    Plugin { change: Change, answer: oneshot::Sender<Result<Taken, Refusal>> },
-    Reload { answer: oneshot::Sender<Result<Reloaded, ReloadError>> },
+    Plugin {
+        change: Change,
+        answer: oneshot::Sender<Result<Taken, Refusal>>,
+    },
+    Rule {
+        rule: RuleName,
+        change: sent_rules::Change,
+        answer: oneshot::Sender<Result<sent_rules::Taken, sent_rules::Refusal>>,
+    },
+    Reload {
+        answer: oneshot::Sender<Result<Reloaded, ReloadError>>,
+    },
 }
 
 /// The rules that lie in the folder run.
@@ -64,6 +75,18 @@ impl Intake {
         let sent = self.0.send(Asked::Plugin { change, answer }).await;
         sent.map_err(|_stopped| Refusal::Stopping)?;
         answered.await.unwrap_or(Err(Refusal::Stopping))
+    }
+
+    /// Returns when the change is in service, or refused. Every interface that makes rules comes in here.
+    pub(crate) async fn change_rule(
+        &self,
+        rule: RuleName,
+        change: sent_rules::Change,
+    ) -> Result<sent_rules::Taken, sent_rules::Refusal> {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.0.send(Asked::Rule { rule, change, answer }).await;
+        sent.map_err(|_stopped| sent_rules::Refusal::Stopping)?;
+        answered.await.unwrap_or(Err(sent_rules::Refusal::Stopping))
     }
 
     /// Returns when what lies in the folders runs, or is refused.

@@ -3,6 +3,7 @@
 //! ```text
 //! rules/     every *.yaml, *.yml and *.json below it      plugins/    every *.wasm directly in it
 //!            but *.events.*: recorded events, of which only `slipswitch test` knows
+//! data/rules/   the same, of rules that were sent
 //! ```
 //!
 //! Hidden files and what editors leave lying about are skipped; symbolic links are followed, since that is
@@ -25,16 +26,20 @@ use bus::PluginFile;
 use bus::ruleset::{Code, Diagnostic, Severity, SourceFile};
 use sha2::{Digest, Sha256};
 
+use crate::sent_rules::SentFolder;
+
 const DEPTH_MAX: usize = 16;
 const FILES_MAX: usize = 100_000;
 pub(crate) const RULE_FILE_BYTES_MAX: u64 = 4 << 20;
 const PLUGIN_FILE_BYTES_MAX: u64 = 64 << 20;
 const NOT_REGULAR: &str = "is not a regular file";
 
-/// The two folders, and whether the one with plugins may be missing.
+/// The folders, and whether the one with plugins may be missing.
 #[derive(Clone, Debug)]
 pub(crate) struct Folders {
     pub(crate) rules: PathBuf,
+    /// Of rules that came over an interface; may be missing.
+    pub(crate) sent: SentFolder,
     pub(crate) plugins: PathBuf,
     pub(crate) plugins_optional: bool,
 }
@@ -160,7 +165,22 @@ impl Folders {
     }
 
     fn rule_files(&self, problems: &mut Vec<Diagnostic>) -> Result<Vec<PathBuf>, FolderError> {
-        rule_files_below(&self.rules, problems)
+        let mut walk = Walk::new(&self.rules, is_rule_file, problems);
+        // First, so that they are what they are also when the folder of rules lies around them.
+        if let Some(sent) = self.sent.existing() {
+            walk.enter(sent, 1)?;
+        }
+        walk.enter(&self.rules, 0)?;
+        Ok(walk.sorted())
+    }
+
+    /// The rules that were sent, as they lie there.
+    pub(crate) fn read_sent(&self) -> Result<Vec<SourceFile>, FolderError> {
+        let Some(sent) = self.sent.existing() else { return Ok(Vec::new()) };
+        let folders = Self { rules: sent.to_owned(), sent: SentFolder::default(), ..self.clone() };
+        let mut problems = Vec::new();
+        let files = folders.rule_files(&mut problems)?;
+        Ok(self.content(files, problems)?.rules)
     }
 
     fn plugin_files(&self) -> Result<Vec<PathBuf>, FolderError> {
@@ -204,12 +224,9 @@ fn walk(
     is_wanted: fn(&Path) -> bool,
     problems: &mut Vec<Diagnostic>,
 ) -> Result<Vec<PathBuf>, FolderError> {
-    let (files, visited) = (Vec::new(), BTreeSet::new());
-    let mut walk = Walk { root, is_wanted, files, visited, problems };
+    let mut walk = Walk::new(root, is_wanted, problems);
     walk.enter(root, 0)?;
-    let mut files = walk.files;
-    files.sort();
-    Ok(files)
+    Ok(walk.sorted())
 }
 
 /// A way through the folder of rules.
@@ -222,7 +239,21 @@ struct Walk<'a> {
     problems: &'a mut Vec<Diagnostic>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(
+        root: &'a Path,
+        is_wanted: fn(&Path) -> bool,
+        problems: &'a mut Vec<Diagnostic>,
+    ) -> Self {
+        let (files, visited) = (Vec::new(), BTreeSet::new());
+        Self { root, is_wanted, files, visited, problems }
+    }
+
+    fn sorted(mut self) -> Vec<PathBuf> {
+        self.files.sort();
+        self.files
+    }
+
     fn enter(&mut self, folder: &Path, depth: usize) -> Result<(), FolderError> {
         let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         if DEPTH_MAX < depth || !self.visited.insert(real) {
@@ -260,7 +291,7 @@ fn is_passed_over(path: &Path) -> bool {
     name.starts_with(b".") || name.starts_with(b"#") || name.ends_with(b"~")
 }
 
-fn is_rule_file(path: &Path) -> bool {
+pub(crate) fn is_rule_file(path: &Path) -> bool {
     counts(path, &["yaml", "yml", "json"]) && !is_recorded(path)
 }
 
@@ -369,6 +400,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folders = Folders {
             rules: dir.path().join("rules"),
+            sent: SentFolder::at(dir.path().join("data/rules")),
             plugins: dir.path().join("plugins"),
             plugins_optional: true,
         };

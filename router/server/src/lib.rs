@@ -32,6 +32,7 @@ mod owed;
 mod plugins;
 mod reload;
 mod run;
+mod sent_rules;
 mod trial;
 mod values;
 mod watch;

@@ -18,6 +18,7 @@ use crate::config::Tests;
 use crate::connections::Fit;
 use crate::folder::{Content, FolderError, Folders, whole_file};
 use crate::plugins::versions::hex;
+use crate::sent_rules::{self, Guarded};
 use crate::values::{Digests, SystemValues};
 
 /// What rules are loaded from and checked against; the same for a router's whole life.
@@ -91,13 +92,19 @@ impl Source {
         self.compile_with(Arc::new(shelf), content, running)
     }
 
-    fn compile_with(&self, shelf: Arc<Shelf>, content: Content, running: &Running<'_>) -> Outcome {
+    fn compile_with(
+        &self,
+        shelf: Arc<Shelf>,
+        mut content: Content,
+        running: &Running<'_>,
+    ) -> Outcome {
+        sent_rules::take_out_copies(&mut content.rules, &self.folders.sent);
         let values = SystemValues::default();
         let none = RuleSet::empty();
         let loaded = ruleset::reload(
             &content.rules,
             &ruleset::Context {
-                values: &values,
+                values: &Guarded { values: &values, sent: &self.folders.sent },
                 plugins: shelf.as_ref(),
                 buses: &self.buses,
                 connections: &self.connections,
@@ -160,6 +167,20 @@ impl Source {
         let plugins: Vec<PluginFile> = file.into_iter().collect();
         let shelf = Arc::new(shelf.with(&plugins, gone));
         let (rules, problems) = (texts.files(), Vec::new());
+        let content = Content { rules, plugins, problems, digest: [0; 32] };
+        Some(self.tested(self.compile_with(shelf, content, &running), running))
+    }
+
+    /// As `load`, of what runs with other rule files. None when nothing runs.
+    pub(crate) fn load_changed(
+        &self,
+        change: impl FnOnce(&mut Vec<SourceFile>),
+        running: Running<'_>,
+    ) -> Option<Outcome> {
+        let Running { shelf: Some(shelf), texts: Some(texts), .. } = running else { return None };
+        let shelf = Arc::new(shelf.with(&[], None));
+        let (mut rules, plugins, problems) = (texts.files(), Vec::new(), Vec::new());
+        change(&mut rules);
         let content = Content { rules, plugins, problems, digest: [0; 32] };
         Some(self.tested(self.compile_with(shelf, content, &running), running))
     }
@@ -260,6 +281,10 @@ impl Rejection {
 impl Texts {
     fn of(files: Vec<SourceFile>) -> Self {
         Self(Arc::new(files.into_iter().map(|file| (file.path, file.text)).collect()))
+    }
+
+    pub(crate) fn of_file(&self, path: &str) -> Option<&str> {
+        self.0.get(path).map(String::as_str)
     }
 
     /// The files again, sorted by path.

@@ -30,6 +30,7 @@ use crate::config::{self, ADDRESS_MEND, Config, ConfigError, check_address};
 use crate::folder::Folders;
 use crate::http::ListenError;
 use crate::log;
+use crate::sent_rules::SentFolder;
 use start::Running;
 
 /// How long threads that run a plugin or read a folder are waited for at the very end.
@@ -179,11 +180,16 @@ fn configure(options: ServeOptions) -> Result<Config, RunError> {
     Ok(config)
 }
 
-/// The folders of rules and plugins. Only the default folder of plugins may be missing.
+/// The folders of rules and plugins, and none of sent rules. Only the default folder of plugins may be missing.
 pub(crate) fn folders(config: &Config) -> Folders {
     let plugins = config.plugins_dir.clone();
     let plugins_optional = plugins.as_os_str() == config::PLUGINS_DIR;
-    Folders { rules: config.rules_dir.clone(), plugins, plugins_optional }
+    Folders {
+        rules: config.rules_dir.clone(),
+        sent: SentFolder::default(),
+        plugins,
+        plugins_optional,
+    }
 }
 
 pub(crate) fn plugin_limits(config: &config::Plugin) -> plugin::Limits {

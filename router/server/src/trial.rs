@@ -48,10 +48,13 @@ impl Trial {
     /// Compiles, and runs the inline tests, whose failures are no reason not to compare. It takes its time.
     pub(crate) fn compile(
         &self,
-        files: Vec<SourceFile>,
+        mut files: Vec<SourceFile>,
         running: &RuleSet,
     ) -> Result<Tried, Rejection> {
         let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // They stay, whatever is in the folder.
+        let sent = self.source.folders.read_sent();
+        files.extend(sent.map_err(|error| Rejection::folder(&error))?);
         let compiled: Compiled = self.source.compile_sent(files, shelf.as_deref(), running)?;
         let report = compiled.rules.test();
         Ok(Tried {

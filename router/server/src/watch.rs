@@ -15,6 +15,8 @@
 //! - A reload waits for no delivery, and no delivery for a reload: it runs on a thread of its own.
 //! - The same broken content is reported once.
 
+mod sent;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -259,6 +261,9 @@ impl Reloader {
         // Where nobody waits any more, what was done stays done.
         match asked {
             Asked::Plugin { change, answer } => drop(answer.send(self.change(change).await)),
+            Asked::Rule { rule, change, answer } => {
+                drop(answer.send(self.change_rule(rule, change).await));
+            }
             Asked::Reload { answer } => {
                 let turned = self.turn(Cause::Asked).await;
                 drop(answer.send(turned.expect("a look without a before has an outcome")));

@@ -41,6 +41,7 @@ mod replacing;
 mod replay;
 mod retry;
 mod secrets;
+mod sent_rules;
 mod stopping;
 mod storm;
 mod stream;

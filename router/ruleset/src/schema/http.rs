@@ -77,6 +77,17 @@ impl Reading<'_> {
         let name = self.name(node, "a connection")?.to_owned();
         let headers: Vec<&str> = http.headers.iter().map(|(name, _)| name.as_str()).collect();
         match self.context.connections.look(&name, &http.url, &headers) {
+            // Its secret would go to whatever host the sender likes.
+            Look::Fits if !self.is_trusted() && !self.context.connections.has_hosts(&name) => {
+                let words = (
+                    format!(
+                        "the connection `{name}` has no `hosts`, and is for rules in files alone"
+                    ),
+                    "not for rules made over an interface",
+                    "who owns it can list the hosts it is for; or keep the rule in a file of the router's folder",
+                );
+                self.fault_as(Code::OnlyInFiles, node.span.clone(), words);
+            }
             Look::Fits => (),
             Look::Unknown => targets.connections.push((name.clone(), node.span.clone())),
             Look::Refused { reason, mend } => {

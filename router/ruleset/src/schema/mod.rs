@@ -167,9 +167,14 @@ impl Reading<'_> {
         None
     }
 
+    /// Whether what is read is as good as its owner's hand; see [`values::Values::trusts`].
+    fn is_trusted(&self) -> bool {
+        self.context.values.trusts(self.source.path)
+    }
+
     /// `node` with the values from outside in its texts.
     fn filled(&mut self, node: &Node) -> Node {
-        values::fill(node, self.source.text, self.context.values, &mut self.faults)
+        values::fill(node, self.source, self.context.values, &mut self.faults)
     }
 
     /// The same, of a map without what does not belong to it.

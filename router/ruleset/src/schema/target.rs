@@ -153,6 +153,15 @@ impl Reading<'_> {
             self.fault(file.value.span.clone(), words);
             return None;
         }
+        if !self.is_trusted() {
+            let words = (
+                "a rule made over an interface writes no files of the router's machine",
+                "a file",
+                "write `log: console`, or keep the rule in a file of the router's folder",
+            );
+            self.fault_as(Code::OnlyInFiles, file.key_span.clone(), words);
+            return None;
+        }
         Some(Log { file: Some(text.to_owned()) })
     }
 

@@ -22,6 +22,10 @@ impl Connections for Fit {
         self.0.keys().map(String::as_str).collect()
     }
 
+    fn has_hosts(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|settings| !settings.hosts.is_empty())
+    }
+
     fn look(&self, name: &str, url: &str, headers: &[&str]) -> Look {
         let Some(settings) = self.0.get(name) else { return Look::Unknown };
         if let Some(header) = settings.kind.header()

@@ -133,6 +133,12 @@ fn routes(app: Arc<App>) -> axum::Router {
         .route("/api/v1/status", get(api::status::status))
         .route("/api/v1/rules", get(api::rules::rules))
         .route("/api/v1/rules/diff", post(api::rules_diff::diff))
+        .route(
+            "/api/v1/buses/{bus}/rules/{name}",
+            get(api::sent_rules::show).put(api::sent_rules::put).delete(api::sent_rules::remove),
+        )
+        .route("/api/v1/buses/{bus}/rules/{name}/enable", post(api::sent_rules::enable))
+        .route("/api/v1/buses/{bus}/rules/{name}/disable", post(api::sent_rules::disable))
         .route("/api/v1/reload", post(api::reload::reload))
         .route("/api/v1/connections", get(api::connections::connections))
         .route("/api/v1/plugins", get(api::plugin_list::plugins))

@@ -14,17 +14,20 @@ use tokio::sync::{mpsc, watch};
 use crate::asked::{Asked, Intake};
 use crate::config::Config;
 use crate::metrics::Figures;
+use crate::sent_rules::SentFolder;
 use lines::Lines;
 use token::{Token, TokenPlace};
 use versions::Versions;
 
-/// What requests about plugins take.
+/// What requests take that change plugins or rules.
 #[derive(Clone)]
 pub(crate) struct Desk {
     pub(crate) lines: Arc<Lines>,
     pub(crate) figures: Arc<Figures>,
     pub(crate) versions: Versions,
     pub(crate) intake: Intake,
+    /// Where rules are kept that somebody has sent.
+    pub(crate) sent: SentFolder,
     /// Knows what each plugin has done.
     pub(crate) host: Host,
     /// What lets somebody change plugins; none: nobody may.
@@ -48,6 +51,7 @@ impl Desk {
             figures: Arc::default(),
             versions: Versions::new(&config.data_dir, settings.versions, settings.versions_bytes),
             intake,
+            sent: SentFolder::of(config)?,
             host: host.clone(),
             upload_token: settings.upload_token.as_ref().map(TokenPlace::read).transpose()?,
             stop,

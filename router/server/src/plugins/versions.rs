@@ -270,10 +270,10 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// So that the new name outlives a loss of power. The file stands where it should in any case.
-fn sync_folder(path: &Path) {
+pub(crate) fn sync_folder(path: &Path) {
     let folder = path.parent().unwrap_or(path);
     if let Err(error) = fs::File::open(folder).and_then(|folder| folder.sync_all()) {
-        warn!(folder = %folder.display(), %error, "a folder of plugins is not synced");
+        warn!(folder = %folder.display(), %error, "a folder is not synced");
     }
 }
 

@@ -27,6 +27,7 @@ use crate::asked::Asked;
 use crate::clock::SystemClock;
 use crate::config::{Bus, Config};
 use crate::connections::{Fit, Keeper};
+use crate::folder::Folders;
 use crate::http::{App, Budget, Front, Listener, Streams, finish, serve};
 use crate::load::Source;
 use crate::metrics::{Metrics, PluginFigures};
@@ -80,7 +81,7 @@ impl Plan {
         let (desk, asked) =
             Desk::open(&config, &clock, &host, stopped.clone()).map_err(RunError::Config)?;
         let source = Source {
-            folders: folders(&config),
+            folders: Folders { sent: desk.sent.clone(), ..folders(&config) },
             buses: config.buses.clone(),
             connections: Fit::of(&config.connections),
             limits: config.limits.of_events(),
@@ -102,7 +103,7 @@ impl Plan {
             warn!(%bus, ?within, "this bus acknowledges events before they are synced: a kill or a loss of power takes those of this time");
         }
         if !address.ip().is_loopback() {
-            warn!(%address, "anybody who reaches this address can send events and read them: this version has no authentication");
+            warn!(%address, "anybody who reaches this address can send events, read them, and make rules: this version has no authentication");
         }
         let board = Arc::new(Board::new(clock.now()));
         let trial = Trial::new(source.clone());

@@ -11,6 +11,7 @@ pub(super) mod reload;
 pub(super) mod replays;
 pub(super) mod rules;
 pub(super) mod rules_diff;
+pub(super) mod sent_rules;
 pub(super) mod status;
 pub(super) mod subscriptions;
 

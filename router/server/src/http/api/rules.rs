@@ -12,16 +12,26 @@ use bus::ruleset::{Rule, Target, TargetKind};
 use serde::Serialize;
 
 use crate::http::{App, json};
+use crate::sent_rules::SentFolder;
 
 #[derive(Serialize)]
-struct RuleView<'a> {
+pub(super) struct RuleView<'a> {
     name: &'a str,
     bus: &'a str,
     description: Option<&'a str>,
     enabled: bool,
+    /// Who it belongs to: a file of the folder of rules, or whoever sent it.
+    from: From,
     path: &'a str,
     line: usize,
     targets: Vec<TargetView<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum From {
+    File,
+    Interface,
 }
 
 #[derive(Serialize)]
@@ -40,13 +50,15 @@ struct TargetView<'a> {
 
 pub(in crate::http) async fn rules(State(app): State<Arc<App>>) -> Response {
     let set = app.router.rules();
-    let views: Vec<RuleView<'_>> = set.rules().iter().map(|rule| RuleView::of(rule)).collect();
+    let views: Vec<RuleView<'_>> =
+        set.rules().iter().map(|rule| RuleView::of(rule, &app.desk.sent)).collect();
     json(&views)
 }
 
 impl<'a> RuleView<'a> {
-    fn of(rule: &'a Rule) -> Self {
+    pub(super) fn of(rule: &'a Rule, sent: &SentFolder) -> Self {
         Self {
+            from: if sent.holds(&rule.path) { From::Interface } else { From::File },
             name: &rule.name,
             bus: &rule.bus,
             description: rule.description.as_deref(),
