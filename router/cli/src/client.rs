@@ -222,6 +222,12 @@ impl Client {
         self.read(&answer)
     }
 
+    /// Deletes what the router compiles the rest without before it answers.
+    pub(crate) fn remove<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        let answer = self.exchange_within(Method::DELETE, path, None, WORK_WAIT_MAX)?;
+        self.read(&answer)
+    }
+
     pub(crate) fn delete(&self, path: &str) -> Result<(), Failure> {
         let answer = self.exchange(Method::DELETE, path, None)?;
         if (200..300).contains(&answer.status) {

@@ -83,6 +83,8 @@ enum Verb {
     Fmt(verbs::fmt::Arguments),
     Reload(verbs::reload::Arguments),
     #[command(subcommand)]
+    Rule(verbs::rule::Verb),
+    #[command(subcommand)]
     Replay(verbs::replay::Verb),
     #[command(subcommand)]
     Archive(verbs::archive::Verb),
@@ -103,6 +105,7 @@ enum Verb {
     Plugin(verbs::plugin::Verb),
     #[command(subcommand)]
     Import(verbs::import::Verb),
+    Export(verbs::export::Arguments),
     #[command(subcommand)]
     Bench(verbs::bench::Verb),
     Completions(verbs::completions::Arguments),
@@ -147,6 +150,7 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Diff(arguments) => verbs::diff::run(&arguments),
         Verb::Fmt(arguments) => verbs::fmt::run(&arguments),
         Verb::Reload(arguments) => verbs::reload::run(&arguments),
+        Verb::Rule(verb) => verbs::rule::run(&verb),
         Verb::Replay(verb) => verbs::replay::run(&verb),
         Verb::Archive(verb) => verbs::archive::run(&verb),
         Verb::Dlq(verb) => verbs::dlq::run(&verb),
@@ -159,6 +163,7 @@ fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Pattern(verb) => verbs::pattern::run(&verb),
         Verb::Plugin(verb) => verbs::plugin::run(&verb),
         Verb::Import(verb) => verbs::import::run(&verb),
+        Verb::Export(arguments) => verbs::export::run(&arguments),
         Verb::Bench(verb) => verbs::bench::run(&verb),
         Verb::Completions(arguments) => verbs::completions::run(&arguments),
         Verb::Man(arguments) => verbs::man::run(&arguments),

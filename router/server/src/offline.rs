@@ -14,6 +14,7 @@ pub mod import;
 pub mod journal;
 mod patterns;
 pub mod plugins;
+mod sent;
 mod testing;
 
 use std::path::{Path, PathBuf};
@@ -41,6 +42,9 @@ pub use explain::{ExplainError, NamedText, NearestReport, pattern_explain, patte
 pub use explain_rules::{ExplainRequest, NotExplained, explain_event};
 pub use format::{FormatReport, Keep, format_files, format_text};
 pub use patterns::{MatchError, Named, pattern_check, pattern_match};
+pub use sent::{
+    RuleDocument, SentRule, WriteRulesError, WrittenRules, rule_documents, write_rules,
+};
 pub use testing::{TestRequest, Tested, test};
 
 /// What `slipswitch check` found.

@@ -161,10 +161,11 @@ impl Reloader {
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut health = Health::default();
         let mut polls_to_hash = POLLS_PER_HASH;
-        let versions = self.versions.clone();
-        let sweeping = tokio::task::spawn_blocking(move || versions.sweep());
+        let (versions, sent) = (self.versions.clone(), self.source.folders.sent.clone());
+        let sweeping =
+            tokio::task::spawn_blocking(move || sent.sweep().and_then(|()| versions.sweep()));
         if let Err(error) = sweeping.await.expect("a panic ends the process") {
-            warn!(%error, "the versions of plugins are not tidied up");
+            warn!(%error, "the versions of plugins and what was sent are not tidied up");
         }
         let files = std::mem::take(&mut self.files);
         self.note(self.board.read().plugins, files).await;

@@ -132,3 +132,41 @@ fn the_same_options_choose_by_time_everywhere_and_wrong_ones_get_the_same_words(
         .expect(2)
         .says(&["--against"]);
 }
+
+#[test]
+fn a_rule_that_is_owed_something_is_removed_after_a_yes() {
+    let target = Receiver::start().unwrap();
+    target.always("/", Answer::status(503));
+    let scene = Scene::new();
+    let router = scene.serve();
+    let rule = |name: &str, url: &str| {
+        let text = format!(
+            "name: {name}\npattern: {{ source: [shop] }}\ntargets: [{{ id: a, http: '{url}' }}]\n"
+        );
+        router.run_on(&["rule", "put", "-"], text.as_bytes()).expect(0);
+    };
+    rule("owed", &target.url("/"));
+    for _ in 0..3 {
+        router.send(r#"{"source":"shop","detail-type":"T","detail":{}}"#).ids();
+    }
+    let all_wait = |status: &serde_json::Value| {
+        let one = &status["router"]["subscriptions"][0];
+        one["postponed"] == 3 && one["in_flight"] == 0
+    };
+    router.wait_for_status(all_wait);
+    router.run(&["target", "pause", "owed"]).expect(0);
+    router.wait_for_status(all_wait);
+    let words = ["rule", "rm", "owed"];
+    let asked = on_a_terminal(&router, &words, "n\n").expect(1);
+    assert!(asked.out.contains("Remove `default/owed`? It has 3 deliveries waiting"), "{asked:?}");
+    assert!(asked.out.contains("nothing was done"), "{asked:?}");
+    let disabling = on_a_terminal(&router, &["rule", "disable", "owed"], "n\n").expect(1);
+    assert!(disabling.out.contains("Disable `default/owed`? It has 3 deliveries"), "{disabling:?}");
+    let done = on_a_terminal(&router, &words, "y\n").expect(0);
+    assert!(done.out.contains("default/owed: removed"), "{done:?}");
+    // Nobody is asked about what is owed nothing.
+    rule("idle", "http://127.0.0.1:9/");
+    router.wait_until_all_is_delivered();
+    let done = on_a_terminal(&router, &["rule", "rm", "idle"], "").expect(0);
+    assert!(!done.out.contains("[y/N]"), "{done:?}");
+}

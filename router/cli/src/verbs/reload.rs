@@ -38,8 +38,9 @@ struct Done {
     removed: Vec<Owed>,
 }
 
-#[derive(Deserialize)]
-struct Owed {
+/// What lost its rule, and is owed something.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Owed {
     bus: String,
     rule: String,
     target: String,
@@ -54,16 +55,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Some(done) = output::shown::<Done>(arguments.output.format, &answer)? else {
         return Ok(());
     };
-    for Owed { bus, rule, target, behind, under_way, kept_until } in &done.removed {
-        let until = kept_until.as_deref().unwrap_or("its end");
-        let behind = count(behind, "event");
-        output::complain(&output::flat(&format!(
-            "{bus}/{rule}/{target} is gone, {behind} behind and with {under_way} under way: it is still sent them, and \
-             keeps its place until {until}, should its rule come back"
-        )));
-    }
+    done.removed.iter().for_each(|owed| output::complain(&owed.told()));
     let (rules, files) = (count(done.rules, "rule"), count(done.files, "file"));
     let tests = count(done.tests, "test");
     let how = if done.changed { "" } else { ", as before" };
     Ok(output::line(&format!("generation {}: {rules} in {files}, {tests}{how}", done.generation))?)
+}
+
+impl Owed {
+    /// For people, on one line.
+    pub(crate) fn told(&self) -> String {
+        let Self { bus, rule, target, behind, under_way, kept_until } = self;
+        let until = kept_until.as_deref().unwrap_or("its end");
+        let behind = count(behind, "event");
+        output::flat(&format!(
+            "{bus}/{rule}/{target} is gone, {behind} behind and with {under_way} under way: it is still sent them, and \
+             keeps its place until {until}, should its rule come back"
+        ))
+    }
 }

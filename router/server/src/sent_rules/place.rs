@@ -9,6 +9,8 @@
 //! - Whatever a rule is called, its file stands in the folder of its bus, and counts as a rule file.
 //! - Two rules never have one file.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
@@ -63,7 +65,6 @@ impl SentFolder {
         Ok(Self(Some(folder)))
     }
 
-    #[cfg(test)]
     pub(crate) fn at(folder: PathBuf) -> Self {
         Self(Some(folder))
     }
@@ -71,6 +72,22 @@ impl SentFolder {
     /// The folder, once it is there.
     pub(crate) fn existing(&self) -> Option<&Path> {
         self.0.as_deref().filter(|folder| folder.is_dir())
+    }
+
+    /// Removes what a crash has left: files half written. For the start, when nobody else is here.
+    pub(crate) fn sweep(&self) -> io::Result<()> {
+        let Some(folder) = self.existing() else { return Ok(()) };
+        for bus in fs::read_dir(folder)? {
+            let bus = bus?.path();
+            let files = if bus.is_dir() { Some(fs::read_dir(&bus)?) } else { None };
+            for file in files.into_iter().flatten() {
+                let file = file?;
+                if file.file_name().as_encoded_bytes().starts_with(b".") {
+                    fs::remove_file(file.path())?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether this is the path of a rule that was sent.
