@@ -1,11 +1,13 @@
-//! How long a thousand rules take: read and compiled in this process, and swapped into a running router.
+//! How long a thousand rules take: read and compiled in this process, checked from the command line beside the start of
+//! the program alone, and swapped into a running router.
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use ruleset::{Context, PluginStep, PluginUse, Plugins, PrepareError, SourceFile, Values};
 
 use crate::clock::now;
@@ -35,6 +37,10 @@ pub(crate) fn bench(folder: &Path) -> anyhow::Result<()> {
     };
     row("read and compile, in process", &compile()?);
     let folder = folder.join("reload");
+    let [alone, plain, tested] = checked(&folder.join("check"))?;
+    row("slipswitch --version: starting alone", &alone);
+    row("slipswitch check", &plain);
+    row("slipswitch check, of 1,000 files with a test each", &tested);
     row("running router, from the file's change to the new generation", &live(&folder)?);
     table.print();
     line(
@@ -69,6 +75,48 @@ fn compile() -> anyhow::Result<Sample> {
         }
     }
     Ok(sample)
+}
+
+/// The program alone, and `check` over ten files and over a thousand whose tests it runs, in turns.
+fn checked(folder: &Path) -> anyhow::Result<[Sample; 3]> {
+    let (plain, tested) = (folder.join("plain"), folder.join("tested"));
+    for place in [&plain, &tested] {
+        fs::create_dir_all(place)?;
+    }
+    for index in 0..FILES {
+        fs::write(plain.join(format!("{index}.yaml")), text(index, 0))?;
+        for (at, rule) in text(index, 0).split("---\n").enumerate() {
+            let number = index * RULES_PER_FILE + at;
+            let event = format!(
+                "{{ source: com.shopvn.order, detail-type: OrderCreated, detail: {{ shop: shop-{number}, totalAmount: {}, orderId: o-1 }} }}",
+                number + 1
+            );
+            let test = format!(
+                "tests:\n  - name: an order\n    event: {event}\n    expect: {{ http: {{ order: o-1, shop: {number} }} }}\n"
+            );
+            fs::write(tested.join(format!("{number}.yaml")), format!("{rule}{test}"))?;
+        }
+    }
+    let mut samples = <[Sample; 3]>::default();
+    for round in 0..=ROUNDS {
+        let runs = [None, Some(&plain), Some(&tested)];
+        for (rules, sample) in runs.into_iter().zip(&mut samples) {
+            let mut program = Command::new(std::env::current_exe()?.with_file_name("slipswitch"));
+            match rules {
+                Some(rules) => program.args(["check", "--rules"]).arg(rules),
+                None => program.arg("--version"),
+            };
+            program.current_dir(folder).stdin(Stdio::null());
+            let started = now();
+            let ended = program.output()?;
+            let millis = started.elapsed().as_secs_f64() * 1e3;
+            ensure!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+            if 0 < round {
+                sample.push(millis);
+            }
+        }
+    }
+    Ok(samples)
 }
 
 fn live(folder: &Path) -> anyhow::Result<Sample> {
