@@ -71,7 +71,7 @@ pub use rule::{BusTarget, Http, Log, Retry, Rule, Target, TargetKind};
 pub use rule_set::{BusRules, RuleSet, Scratch};
 pub use source::SourceFile;
 pub use switch::switched;
-pub use transform::{About, Given, Input, Payload, Step, TransformError};
+pub use transform::{About, Finds, Given, Input, Payload, Step, TransformError};
 pub use values::{Values, filled};
 pub use written::{Change, changed};
 pub use yaml::of_json as yaml_of_json;

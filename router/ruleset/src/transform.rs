@@ -151,8 +151,22 @@ impl Target {
         event: &Event,
         about: &About<'_>,
     ) -> Result<Vec<Payload>, TransformError> {
+        self.transform_with(event, about, None)
+    }
+
+    /// As [`Target::transform`], where many targets, one after the other, are asked of the same event.
+    ///
+    /// # Errors
+    ///
+    /// When a step fails.
+    pub fn transform_with(
+        &self,
+        event: &Event,
+        about: &About<'_>,
+        finds: Option<&Finds>,
+    ) -> Result<Vec<Payload>, TransformError> {
         let given = Given { event, about: *about, state: None };
-        let mut outcomes = self.transform_batch(std::slice::from_ref(&given));
+        let mut outcomes = self.made_of(std::slice::from_ref(&given), finds);
         outcomes.pop().expect("there is an outcome for each event")
     }
 
@@ -161,7 +175,15 @@ impl Target {
         &self,
         events: &[Given<'_>],
     ) -> Vec<Result<Vec<Payload>, TransformError>> {
-        let runs = self.runs(events);
+        self.made_of(events, None)
+    }
+
+    fn made_of(
+        &self,
+        events: &[Given<'_>],
+        finds: Option<&Finds>,
+    ) -> Vec<Result<Vec<Payload>, TransformError>> {
+        let runs = self.runs(events, finds);
         let mut bodies: Vec<Bodies<'_>> =
             events.iter().map(|given| Ok(vec![Body::of(given.event)])).collect();
         for step in self.steps.iter().enumerate() {
@@ -171,10 +193,10 @@ impl Target {
         bodies.into_iter().map(|bodies| bodies.map(payloads)).collect()
     }
 
-    fn runs<'e>(&'e self, events: &'e [Given<'e>]) -> Vec<Run<'e>> {
+    fn runs<'e>(&'e self, events: &'e [Given<'e>], finds: Option<&'e Finds>) -> Vec<Run<'e>> {
         // Only plugins are told; a template alone takes less time than the facts do.
         if !self.calls_plugins() {
-            let run = |given| Run { given, limits: &self.limits, facts: Arc::default() };
+            let run = |given| Run { given, limits: &self.limits, facts: Arc::default(), finds };
             return events.iter().map(run).collect();
         }
         let mut runs: Vec<Run<'e>> = Vec::with_capacity(events.len());
@@ -182,7 +204,7 @@ impl Target {
             // Mostly the same for all of them.
             let last = runs.last().filter(|last| last.given.about.names() == given.about.names());
             let facts = last.map_or_else(|| given.about.facts(), |last| Arc::clone(&last.facts));
-            runs.push(Run { given, limits: &self.limits, facts });
+            runs.push(Run { given, limits: &self.limits, facts, finds });
         }
         runs
     }
@@ -353,6 +375,7 @@ struct Run<'e> {
     limits: &'e event::Limits,
     /// What plugins are told of whom they work for.
     facts: Arc<[(String, String)]>,
+    finds: Option<&'e Finds>,
 }
 
 impl About<'_> {
@@ -443,32 +466,53 @@ impl<'e> Run<'e> {
         }
         let (text, format) = match made {
             Made::Constant(json) => (json.clone(), Format::Json),
-            Made::Path(path) => (path_value(path, &body.text, room)?, Format::Json),
+            Made::Path(path) => (self.value(path, &body, room)?, Format::Json),
             Made::Template { template, paths } => {
                 // What the paths write is gone after the template: it has a room of its own.
                 let mut found = Room::of_step();
                 let values: Result<Vec<_>, _> =
-                    paths.iter().map(|path| path.find(&body.text, &mut found)).collect();
+                    paths.iter().map(|path| self.find(path, &body, &mut found)).collect();
                 (template.render(&values?, &self.facts(), room)?, template.format())
             }
         };
         Ok(body.with(text, format))
     }
 
+    fn find<'b>(
+        &self,
+        path: &JsonPath,
+        body: &'b Body<'e>,
+        room: &mut Room,
+    ) -> Result<Option<Cow<'b, str>>, FindError> {
+        let Body { text, is_event, .. } = body;
+        let event = self.given.event;
+        match self.finds {
+            Some(finds) if *is_event && path.is_singular() => {
+                finds.find(path, (event, text)).map(|found| found.map(Cow::Borrowed))
+            }
+            _ => path.find_in(text, is_event.then(|| event.detail_span()), room),
+        }
+    }
+
+    fn value(
+        &self,
+        path: &JsonPath,
+        body: &Body<'e>,
+        room: &mut Room,
+    ) -> Result<String, StepError> {
+        match self.find(path, body, room)? {
+            Some(Cow::Owned(array)) => Ok(array),
+            Some(Cow::Borrowed(slice)) => {
+                room.take(slice.len())?;
+                Ok(slice.to_owned())
+            }
+            None => Err(StepError::Final(format!("there is no `{}` in this event", path.text()))),
+        }
+    }
+
     fn facts(&self) -> Facts<'e> {
         let About { rule, bus, ingested, .. } = self.given.about;
         Facts { event: self.given.event, rule, bus, ingested }
-    }
-}
-
-fn path_value(path: &JsonPath, text: &str, room: &mut Room) -> Result<String, StepError> {
-    match path.find(text, room)? {
-        Some(Cow::Owned(array)) => Ok(array),
-        Some(Cow::Borrowed(slice)) => {
-            room.take(slice.len())?;
-            Ok(slice.to_owned())
-        }
-        None => Err(StepError::Final(format!("there is no `{}` in this event", path.text()))),
     }
 }
 
@@ -522,7 +566,10 @@ impl<'e> Body<'e> {
     }
 }
 
+mod finds;
 mod trace;
+
+pub use finds::Finds;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use event::{Event, Timestamp};
 use plugin::{Done, Host, Queue, QueueOptions, turn_is_over};
 use ruleset::compare::Side;
-use ruleset::{About, Payload, Purpose, TransformError};
+use ruleset::{About, Finds, Payload, Purpose, TransformError};
 use tokio::runtime::Handle;
 
 type Job = (Side, Event, Timestamp);
@@ -23,16 +23,22 @@ impl Making {
         Self { queue, runtime: Handle::current() }
     }
 
-    pub(super) fn make(&self, side: &Side, event: &Event, ingested: Timestamp) -> Made {
+    /// `finds` is the thread's own.
+    pub(super) fn make(
+        &self,
+        side: &Side,
+        (event, ingested): (&Event, Timestamp),
+        finds: &Finds,
+    ) -> Made {
         if !side.target.calls_plugins() {
-            return make(side, event, ingested);
+            return make(side, (event, ingested), Some(finds));
         }
         let job = (side.clone(), event.clone(), ingested);
         self.runtime.block_on(async { self.queue.admit().await.run(job).await })
     }
 }
 
-fn make(side: &Side, event: &Event, ingested: Timestamp) -> Made {
+fn make(side: &Side, (event, ingested): (&Event, Timestamp), finds: Option<&Finds>) -> Made {
     let about = About {
         rule: &side.rule.name,
         target: &side.target.id,
@@ -41,7 +47,7 @@ fn make(side: &Side, event: &Event, ingested: Timestamp) -> Made {
         ingested,
         purpose: Purpose::Look,
     };
-    side.target.transform(event, &about)
+    side.target.transform_with(event, &about, finds)
 }
 
 fn make_each(jobs: Vec<Job>) -> Vec<Done<Job, Made>> {
@@ -51,7 +57,7 @@ fn make_each(jobs: Vec<Job>) -> Vec<Done<Job, Made>> {
             return Done::Not(job);
         }
         let (side, event, ingested) = &job;
-        match make(side, event, *ingested) {
+        match make(side, (event, *ingested), None) {
             Err(TransformError::Cut) => Done::Not(job),
             made => Done::With(made),
         }

@@ -24,8 +24,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use event::Timestamp;
 use journal::{Offset, ReadError};
-use ruleset::RuleSet;
 use ruleset::compare::{Comparison, Report, Tally};
+use ruleset::{Finds, RuleSet};
 use serde::Serialize;
 
 use crate::archives::ArchiveError;
@@ -199,9 +199,10 @@ impl Looking<'_> {
             let (past, _) = pasts.iter().find(|(past, _)| past.bus == bus)?;
             self.find(past, Offset::new(offset))
         };
-        let report = self
-            .comparison
-            .report(&tally, &find, &|side, event, ingested| making.make(side, event, ingested));
+        let finds = Finds::default();
+        let report = self.comparison.report(&tally, &find, &|side, event, ingested| {
+            making.make(side, (event, ingested), &finds)
+        });
         let archive = self.ask.archive.clone();
         Ok(ComparedRules { report, buses: buses.to_vec(), archive, skipped, damaged })
     }

@@ -6,6 +6,7 @@ use std::thread;
 
 use event::Timestamp;
 use journal::{Filter, Offset, ReadError};
+use ruleset::Finds;
 use ruleset::compare::{Look, Seen, Tally};
 use ruleset::pattern::keys::Needs;
 
@@ -107,7 +108,7 @@ impl Thread<'_> {
         let Self { past, making, watch, .. } = self;
         let journal = &self.looking.core.journal;
         let mut reader = past.source.read_with(journal, from, self.filter.clone());
-        let mut asking = Asking::default();
+        let (mut asking, finds) = (Asking::default(), Finds::default());
         while reader.position() < to {
             if watch.is_left() {
                 return Err(CompareError::Left);
@@ -136,7 +137,9 @@ impl Thread<'_> {
                 }
                 let taken_at = Timestamp::from_millis(record.time);
                 let seen = Seen { offset: record.offset.get(), envelope: &envelope, taken_at };
-                look.event(seen, &|side, event, ingested| making.make(side, event, ingested));
+                look.event(seen, &|side, event, ingested| {
+                    making.make(side, (event, ingested), &finds)
+                });
             }
             watch.events.fetch_add(looked, Ordering::Relaxed);
         }

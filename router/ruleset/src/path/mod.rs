@@ -19,6 +19,7 @@ mod tree;
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
@@ -41,7 +42,7 @@ const VALUES_MAX: usize = 10_000;
 
 #[derive(Debug, Clone)]
 pub(crate) struct JsonPath {
-    text: String,
+    text: Arc<str>,
     query: Query,
 }
 
@@ -114,12 +115,17 @@ impl JsonPath {
             Some(steps) => Query::Singular(steps),
             None => Query::Plural(Box::new(query)),
         };
-        Ok(Self { text: text.to_owned(), query })
+        Ok(Self { text: text.into(), query })
     }
 
     /// As it was written.
-    pub(crate) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &Arc<str> {
         &self.text
+    }
+
+    /// Whether it finds at most one value, as a slice of what it searches.
+    pub(crate) fn is_singular(&self) -> bool {
+        matches!(self.query, Query::Singular(_))
     }
 
     /// What it finds wherever it finds something, when that is known to be no text, number or boolean;
@@ -146,15 +152,35 @@ impl JsonPath {
         text: &'t str,
         room: &mut Room,
     ) -> Result<Option<Cow<'t, str>>, FindError> {
+        self.find_in(text, None, room)
+    }
+
+    /// As [`Self::find`] in an event, of which it is known where its detail stands: most paths go there, and need not
+    /// look for it.
+    pub(crate) fn find_in<'t>(
+        &self,
+        text: &'t str,
+        detail: Option<Range<usize>>,
+        room: &mut Room,
+    ) -> Result<Option<Cow<'t, str>>, FindError> {
         let query = match &self.query {
-            Query::Singular(steps) => return Ok(walk(steps, text).map(Cow::Borrowed)),
+            Query::Singular(steps) => {
+                let detail = detail.and_then(|span| text.get(span));
+                let found = match (steps.split_first(), detail) {
+                    (Some((Step::Key(key), rest)), Some(detail)) if key == "detail" => {
+                        walk(rest, detail)
+                    }
+                    _ => walk(steps, text),
+                };
+                return Ok(found.map(Cow::Borrowed));
+            }
             Query::Plural(query) => query,
         };
         let Ok(values) = tree::find(query, text) else {
-            return Err(FindError::Looks(self.text.clone()));
+            return Err(FindError::Looks(self.text.to_string()));
         };
         if VALUES_MAX < values.len() {
-            return Err(FindError::Values(self.text.clone()));
+            return Err(FindError::Values(self.text.to_string()));
         }
         // A bracket or a comma for each.
         let len = values.iter().map(|value| value.len() + 1).sum::<usize>();
@@ -168,15 +194,17 @@ fn walk<'t>(steps: &[Step], text: &'t str) -> Option<&'t str> {
     for step in steps {
         here = match step {
             Step::Key(wanted) => {
-                json::members(here)
-                    .filter(|(key, _)| *key == wanted || json::unescape(key) == *wanted)
-                    .last()?
-                    .1
+                json::members(here).filter(|(key, _)| is_key(key, wanted)).last()?.1
             }
             Step::Index(index) => element(here, *index)?,
         };
     }
     Some(here)
+}
+
+/// Whether a key, as it stands in the text, is the wanted one.
+fn is_key(key: &str, wanted: &str) -> bool {
+    key == wanted || key.contains('\\') && json::unescape(key) == wanted
 }
 
 fn element(array: &str, index: i64) -> Option<&str> {
@@ -305,6 +333,30 @@ mod tests {
             assert_eq!(find(path), found, "{path}");
         }
         assert_eq!(find("$"), EVENT);
+    }
+
+    #[test]
+    fn where_the_detail_is_known_the_same_is_found() {
+        let start = EVENT.find(r#"{ "amount""#).unwrap();
+        let detail = start..EVENT.rfind('}').unwrap();
+        for path in [
+            "$",
+            "$.detail",
+            "$.detail.amount",
+            "$.detail.twice",
+            "$.detail.items[-1].sku",
+            "$.detail.missing",
+            "$.detail-type",
+            "$.twice",
+            "$.detail.items[*].sku",
+        ] {
+            let path = JsonPath::parse(path).unwrap();
+            let [known, unknown] = [Some(detail.clone()), None].map(|detail| {
+                let found = path.find_in(EVENT, detail, &mut Room::of_step()).unwrap();
+                found.map(|found| found.trim().to_owned())
+            });
+            assert_eq!(known, unknown, "{}", path.text());
+        }
     }
 
     #[test]

@@ -150,6 +150,47 @@ fn an_object_within_the_quotes_of_json_is_a_final_error_that_names_it() {
 }
 
 #[test]
+fn what_was_found_for_one_target_is_the_same_for_the_next_and_for_no_other_event() {
+    let finds = Finds::default();
+    let all = || {
+        [
+            vec![path("$.detail.id")],
+            vec![template("<id> <gone>", &[("id", "$.detail.id"), ("gone", "$.detail.gone")])],
+            // The same paths in what is no event any more, and is longer.
+            vec![
+                template(
+                    r#"{"all": <all>, "detail": {"id": "made"}}"#,
+                    &[("all", "$")],
+                ),
+                path("$.detail.id"),
+            ],
+            vec![path("$.detail.gone")],
+            vec![path("$.detail.items[*]")],
+            vec![path("$.detail.id")],
+        ]
+    };
+    for text in [r#"{"id":"o-1","items":[1]}"#, r#"{"id":"o-2","items":[2]}"#, r#"{"gone":3}"#] {
+        // Each lies where the one before lay, if that is gone.
+        let event = event_of(text);
+        for target in all().map(target) {
+            let found = target.transform_with(&event, &about(), Some(&finds));
+            assert_eq!(found, target.transform(&event, &about()), "{text}");
+        }
+    }
+    let many: Vec<String> = (0..100).map(|at| format!("$.detail.n{at}")).collect();
+    let paths: Vec<(&str, &str)> = many.iter().map(|path| ("a", path.as_str())).collect();
+    for (at, path) in paths.iter().enumerate() {
+        let event = event_of(&format!(r#"{{"n{at}":{at}}}"#));
+        let found = target(vec![template("<a>", &[*path])]).transform_with(
+            &event,
+            &about(),
+            Some(&finds),
+        );
+        assert_eq!(found.unwrap()[0].body, at.to_string());
+    }
+}
+
+#[test]
 fn a_path_that_finds_nothing_is_a_final_error() {
     check(
         vec![path("$.detail"), path("$.gone")],

@@ -18,7 +18,7 @@ impl Target {
         mut after: impl FnMut(usize),
     ) -> Vec<Traced> {
         let given = [Given { event, about: *about, state: None }];
-        let runs = self.runs(&given);
+        let runs = self.runs(&given, None);
         let mut bodies: Vec<Bodies<'_>> = vec![Ok(vec![Body::of(event)])];
         let mut traced = Vec::new();
         for (at, step) in self.steps.iter().enumerate() {

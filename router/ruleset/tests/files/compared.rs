@@ -12,7 +12,7 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use slipswitch_ruleset::compare::{Comparison, Look, Report, Seen, Side, Tally};
 use slipswitch_ruleset::pattern::{self, Pattern, naive};
-use slipswitch_ruleset::{About, Payload, Purpose, RuleSet, Target, TransformError};
+use slipswitch_ruleset::{About, Finds, Payload, Purpose, RuleSet, Target, TransformError};
 
 use crate::doubles::load_text;
 
@@ -34,15 +34,22 @@ fn event(number: usize, detail: &str) -> Event {
     Event::from_entry(entry.as_bytes(), &Limits::default(), &stamp).unwrap()
 }
 
-fn make(side: &Side, event: &Event, ingested: Timestamp) -> Result<Vec<Payload>, TransformError> {
-    let (rule, target, bus) = (&side.rule.name, &side.target.id, &side.rule.bus);
-    let purpose = Purpose::Look;
-    side.target.transform(event, &About { rule, target, bus, replay: None, ingested, purpose })
+/// Remembers from one target to the next what paths found, as whoever compares does.
+fn making(
+    finds: &Finds,
+) -> impl Fn(&Side, &Event, Timestamp) -> Result<Vec<Payload>, TransformError> {
+    move |side, event, ingested| {
+        let (rule, target, bus) = (&side.rule.name, &side.target.id, &side.rule.bus);
+        let about = About { rule, target, bus, replay: None, ingested, purpose: Purpose::Look };
+        side.target.transform_with(event, &about, Some(finds))
+    }
 }
 
 /// Of events that come in one a second, looked at by two that take turns.
 fn compare(before: &str, after: &str, events: &[Event]) -> Report {
     let comparison = Comparison::new(rules(before), rules(after));
+    let finds = Finds::default();
+    let make = making(&finds);
     let at = |offset: usize| Timestamp::from_millis(i64::try_from(offset).unwrap() * 1000);
     let mut tally: Tally = comparison.tally();
     for bus in comparison.buses() {

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bus::ruleset::compare::{Comparison, Look, Report, Seen, Side, Tally};
-use bus::ruleset::{About, Payload, Purpose, TransformError};
+use bus::ruleset::{About, Finds, Payload, Purpose, TransformError};
 use bytes::Bytes;
 use event::{Event, Limits, Stamp, Timestamp};
 use serde::Deserialize;
@@ -120,6 +120,7 @@ pub fn diff_folders(
 struct Reading<'c> {
     comparison: &'c Comparison,
     looks: Vec<(&'c str, Look<'c>)>,
+    finds: Finds,
     of: &'c Folders<'c>,
     /// Those that may be examples.
     kept: HashMap<u64, (Bytes, Timestamp)>,
@@ -142,7 +143,8 @@ impl<'c> Reading<'c> {
     fn new(comparison: &'c Comparison, buses: &[&'c str], of: &'c Folders<'c>) -> Self {
         let look = |bus: &&'c str| (*bus, Look::new(comparison, bus, of.examples));
         let looks = buses.iter().map(look).collect();
-        Self { comparison, looks, of, kept: HashMap::new(), seen: 0, first: None, last: None }
+        let (finds, kept) = (Finds::default(), HashMap::new());
+        Self { comparison, looks, finds, of, kept, seen: 0, first: None, last: None }
     }
 
     fn event(&mut self, number: u64, text: &str) -> Result<(), String> {
@@ -157,7 +159,7 @@ impl<'c> Reading<'c> {
         self.first = Some(self.first.map_or(taken_at, |first| first.min(taken_at)));
         self.last = Some(self.last.map_or(taken_at, |last| last.max(taken_at)));
         for (_, look) in self.looks.iter_mut().filter(|(on, _)| bus.is_none_or(|bus| bus == *on)) {
-            look.event(Seen { offset: number, envelope, taken_at }, &make);
+            look.event(Seen { offset: number, envelope, taken_at }, &making(&self.finds));
         }
         self.kept.insert(number, (envelope.clone(), taken_at));
         if self.seen.is_multiple_of(ROUND) {
@@ -175,7 +177,7 @@ impl<'c> Reading<'c> {
     }
 
     fn report(self) -> Report {
-        let Self { comparison, looks, of, kept, seen, first, last } = self;
+        let Self { comparison, looks, finds, of, kept, seen, first, last } = self;
         let mut tally: Tally = comparison.tally();
         for (_, look) in looks {
             tally = tally.and(look.tally(), of.examples);
@@ -184,7 +186,7 @@ impl<'c> Reading<'c> {
         tally.events = seen;
         tally.times = first.zip(last);
         let find = |_bus: &str, number: u64| kept.get(&number).cloned();
-        comparison.report(&tally, &find, &make)
+        comparison.report(&tally, &find, &making(&finds))
     }
 }
 
@@ -202,14 +204,18 @@ fn read(number: u64, text: &str) -> Result<Event, String> {
     event.map_err(|error| error.to_string())
 }
 
-fn make(side: &Side, event: &Event, ingested: Timestamp) -> Result<Vec<Payload>, TransformError> {
-    let about = About {
-        rule: &side.rule.name,
-        target: &side.target.id,
-        bus: &side.rule.bus,
-        replay: event.replay_name(),
-        ingested,
-        purpose: Purpose::Look,
-    };
-    side.target.transform(event, &about)
+fn making(
+    finds: &Finds,
+) -> impl Fn(&Side, &Event, Timestamp) -> Result<Vec<Payload>, TransformError> {
+    move |side, event, ingested| {
+        let about = About {
+            rule: &side.rule.name,
+            target: &side.target.id,
+            bus: &side.rule.bus,
+            replay: event.replay_name(),
+            ingested,
+            purpose: Purpose::Look,
+        };
+        side.target.transform_with(event, &about, Some(finds))
+    }
 }
