@@ -158,10 +158,7 @@ fn what_was_found_for_one_target_is_the_same_for_the_next_and_for_no_other_event
             vec![template("<id> <gone>", &[("id", "$.detail.id"), ("gone", "$.detail.gone")])],
             // The same paths in what is no event any more, and is longer.
             vec![
-                template(
-                    r#"{"all": <all>, "detail": {"id": "made"}}"#,
-                    &[("all", "$")],
-                ),
+                template(r#"{"all": <all>, "detail": {"id": "made"}}"#, &[("all", "$")]),
                 path("$.detail.id"),
             ],
             vec![path("$.detail.gone")],
@@ -177,16 +174,13 @@ fn what_was_found_for_one_target_is_the_same_for_the_next_and_for_no_other_event
             assert_eq!(found, target.transform(&event, &about()), "{text}");
         }
     }
-    let many: Vec<String> = (0..100).map(|at| format!("$.detail.n{at}")).collect();
-    let paths: Vec<(&str, &str)> = many.iter().map(|path| ("a", path.as_str())).collect();
-    for (at, path) in paths.iter().enumerate() {
-        let event = event_of(&format!(r#"{{"n{at}":{at}}}"#));
-        let found = target(vec![template("<a>", &[*path])]).transform_with(
-            &event,
-            &about(),
-            Some(&finds),
-        );
-        assert_eq!(found.unwrap()[0].body, at.to_string());
+    // More paths than are kept.
+    let members: Vec<String> = (0..100).map(|at| format!(r#""n{at}":{at}"#)).collect();
+    let event = event_of(&format!("{{{}}}", members.join(",")));
+    for at in (0..100).chain(0..100) {
+        let target = target(vec![path(&format!("$.detail.n{at}"))]);
+        let found = target.transform_with(&event, &about(), Some(&finds)).unwrap();
+        assert_eq!(found[0].body, at.to_string());
     }
 }
 
