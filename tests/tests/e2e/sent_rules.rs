@@ -409,6 +409,9 @@ fn the_command_line_makes_rules_shows_and_removes_them() {
     run(&["rule", "rm", "shop/own"]).expect(1).says(&["belongs to rules/own.yaml, line 1"]);
     let removed = run(&["rule", "rm", "shop/a", "b"]).expect(0).out;
     assert_eq!(removed, "shop/a: removed, generation 8\ndefault/b: removed, generation 9\n");
+    run(&["rule", "show", "own"])
+        .expect(1)
+        .says(&["there is no rule `own` on the bus `default`; there is one on `shop`"]);
     run(&["rule", "rm", "shop/onw"]).expect(1).says(&["did you mean `own`?"]);
     assert_eq!(listed_of(&router), ["own"]);
 }
@@ -533,4 +536,33 @@ fn a_rule_is_whole_whenever_the_process_dies() {
     assert_eq!(listed_of(&router), ["a"]);
     let files = fs::read_dir(scene.path("data/rules/shop")).unwrap().count();
     assert_eq!(files, 1, "nothing is left lying");
+}
+
+#[test]
+fn rules_sent_side_by_side_and_reloads_between_them_lose_none() {
+    const SENDERS: usize = 4;
+    const EACH: usize = 6;
+    let scene = Scene::new();
+    scene.write("rules/own.yaml", log("own"));
+    let router = scene.serve();
+    std::thread::scope(|threads| {
+        for sender in 0..SENDERS {
+            let router = &router;
+            threads.spawn(move || {
+                for number in 0..EACH {
+                    let name = format!("r-{sender}-{number}");
+                    done(&put(router, &name, &log(&name)), 201);
+                }
+            });
+        }
+        for number in 0..EACH {
+            scene.replace("rules/own.yaml", format!("# {number}\n{}", log("own")));
+            done(&ask(&router, "POST", "/api/v1/reload", ""), 200);
+        }
+    });
+    assert_eq!(listed(&router).len(), SENDERS * EACH + 1);
+    let before = router.status()["generation"]["digest"].clone();
+    router.stop().expect(0);
+    let router = scene.serve();
+    assert_eq!(router.status()["generation"]["digest"], before);
 }

@@ -21,7 +21,7 @@ POST /                       PutEvents, as AWS's SDKs send it
 GET  /buses/{bus}/stream     events as they come (server-sent events); GET /stream: of all buses
 GET  /api/v1/status          what runs, and how far it has come
 GET  /api/v1/events          what was taken in; /api/v1/events/{id}: what became of it
-GET  /api/v1/rules
+GET  /api/v1/rules           GET, PUT, DELETE /api/v1/buses/{bus}/rules/{name}; POST .../enable, disable
 GET  /api/v1/subscriptions   POST /api/v1/subscriptions/{bus}/{rule}/{target}/pause, resume, enable
 GET  /api/v1/dead-letters    POST /api/v1/dead-letters/redrive, purge; GET .../count, export
 GET  /api/v1/replays         POST /api/v1/replays; DELETE /api/v1/replays/{name}

@@ -292,3 +292,46 @@ impl Values for Guarded<'_> {
         !self.sent.holds(path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_disk_is_put_back_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rules/shop/a.yaml");
+        let read = || fs::read_to_string(&path).ok();
+        let file =
+            |before: Option<&str>| OnDisk { path: path.clone(), before: before.map(str::to_owned) };
+        for before in [None, Some("old")] {
+            let file = file(before);
+            file.write(Some("new")).unwrap();
+            assert_eq!(read().as_deref(), Some("new"));
+            file.write(file.before.as_deref()).unwrap();
+            assert_eq!(read().as_deref(), before);
+        }
+        for _ in 0..2 {
+            file(None).write(None).unwrap();
+            assert_eq!(read(), None, "what is gone already is no failure");
+        }
+    }
+
+    #[test]
+    fn only_a_copy_byte_for_byte_is_passed_over() {
+        let sent = SentFolder::at("data/rules".into());
+        let left = |own: &str| {
+            let file = |path: &str, text: &str| SourceFile { path: path.into(), text: text.into() };
+            let mut rules = vec![
+                file("data/rules/shop/a.yaml", "name: a\n"),
+                file("data/rules/shop/b.yaml", "name: a\n"),
+                file("rules/a.yaml", own),
+                file("rules/b.yaml", own),
+            ];
+            take_out_copies(&mut rules, &sent);
+            rules.len()
+        };
+        assert_eq!(left("name: a\n"), 2);
+        assert_eq!(left("name: a"), 4);
+    }
+}

@@ -24,9 +24,13 @@ impl Reloader {
             Ok(tried) => self.take_rule(tried).await,
             Err(refusal) => Err(refusal),
         };
-        if let Err(refusal) = &taken {
-            let (bus, rule) = (rule.bus(), rule.name());
-            info!(bus, rule, %refusal, "change of a rule refused");
+        let (bus, rule) = (rule.bus(), rule.name());
+        match &taken {
+            Ok(Taken { generation, is_new: true, .. }) => {
+                info!(bus, rule, generation, "rule changed over an interface");
+            }
+            Ok(_) => (),
+            Err(refusal) => info!(bus, rule, %refusal, "change of a rule refused"),
         }
         taken
     }

@@ -160,6 +160,14 @@ fn unknown(app: &App, rule: &RuleName) -> Problem {
         return app.unknown_bus(rule.bus());
     }
     let set = app.router.rules();
+    let of_name = set.rules().iter().filter(|it| it.name == rule.name());
+    let elsewhere: Vec<String> = of_name.map(|it| format!("`{}`", it.bus)).collect();
+    if !elsewhere.is_empty() {
+        let (name, bus, elsewhere) = (rule.name(), rule.bus(), elsewhere.join(", "));
+        return Kind::UnknownRule.problem(format!(
+            "there is no rule `{name}` on the bus `{bus}`; there is one on {elsewhere}"
+        ));
+    }
     let on = set.on(rule.bus());
     let known =
         on.map_or_else(Vec::new, |on| on.rules().iter().map(|it| it.name.as_str()).collect());
