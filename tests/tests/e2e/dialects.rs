@@ -44,7 +44,8 @@ fn a_rule_matches_an_extension_and_the_target_gets_the_senders_bytes() {
     let target = Receiver::start().unwrap();
     let pattern =
         "{ cloudevents: { tenant: [acme], subject: [{ prefix: o- }] }, detail: { n: [1.1] } }";
-    let router = scene(&target, pattern).serve();
+    let scene = scene(&target, pattern);
+    let router = scene.serve();
     let event = |id: &str, tenant: &str| {
         format!(
             r#"{{"specversion":"1.0","id":"{id}","source":"/shop","type":"made","time":"2026-11-23T08:00:00Z","subject":"o-1","tenant":"{tenant}","data":{{ "n":1.10, "a":1e400, "é":"\u00e9" }}}}"#
@@ -69,7 +70,8 @@ fn a_rule_matches_an_extension_and_the_target_gets_the_senders_bytes() {
 #[test]
 fn attributes_may_travel_as_headers() {
     let target = Receiver::start().unwrap();
-    let router = scene(&target, "{ cloudevents: { tenant: [\"Lan \\\"é\\\"\"] } }").serve();
+    let scene = scene(&target, "{ cloudevents: { tenant: [\"Lan \\\"é\\\"\"] } }");
+    let router = scene.serve();
     let mut connection = router.connect();
     let send = |connection: &mut crate::harness::Connection, more: &str, body: &str| {
         let request = format!(
@@ -95,7 +97,8 @@ fn attributes_may_travel_as_headers() {
 #[test]
 fn a_cloud_event_that_is_none_is_refused_alone_and_keeps_its_place() {
     let target = Receiver::start().unwrap();
-    let router = scene(&target, "{ source: [s] }").serve();
+    let scene = scene(&target, "{ source: [s] }");
+    let router = scene.serve();
     let mut connection = router.connect();
     let good = r#"{"specversion":"1.0","id":"1","source":"s","type":"t"}"#;
     let body = format!(r#"[{{"specversion":"1.0","id":"0"}},{good}]"#);
@@ -125,7 +128,8 @@ fn a_cloud_event_that_is_none_is_refused_alone_and_keeps_its_place() {
 #[test]
 fn put_events_answers_as_aws_does_entry_by_entry() {
     let target = Receiver::start().unwrap();
-    let router = scene(&target, "{ source: [s] }").serve();
+    let scene = scene(&target, "{ source: [s] }");
+    let router = scene.serve();
     let body = r#"{"Entries":[
         {"Source":"s","DetailType":"t","Detail":"{\"n\":1.10, \"a\":1e400}","EventBusName":"shop","Time":1767225600.5},
         {"Source":"s","DetailType":"t","Detail":"[]"},
@@ -168,7 +172,8 @@ fn put_events_answers_as_aws_does_entry_by_entry() {
 
 #[test]
 fn a_request_that_is_no_put_events_gets_an_exception() {
-    let router = Scene::new().serve();
+    let scene = Scene::new();
+    let router = scene.serve();
     let exception = |headers: &str, body: &str| {
         let answer = put_events(&router, headers, body);
         assert!(answer.header("x-amzn-requestid").is_some());
@@ -198,7 +203,8 @@ fn a_request_that_is_no_put_events_gets_an_exception() {
 #[test]
 fn send_converts_what_it_reads_to_what_it_sends() {
     let target = Receiver::start().unwrap();
-    let router = scene(&target, "{ source: [s] }").serve();
+    let scene = scene(&target, "{ source: [s] }");
+    let router = scene.serve();
     let input = [
         r#"{"source":"s","detail-type":"t","time":"2026-01-01T00:00:00.500Z","detail":{"n":1.10, "a":1e400}}"#,
         r#"{"specversion":"1.0","id":"c-1","source":"s","type":"t","time":"2026-01-01T00:00:00.500Z","data":{"n":1.10, "a":1e400}}"#,
@@ -224,7 +230,8 @@ fn send_converts_what_it_reads_to_what_it_sends() {
 #[test]
 fn send_reports_each_refusal_by_number_in_every_dialect() {
     let target = Receiver::start().unwrap();
-    let router = scene(&target, "{ source: [s] }").serve();
+    let scene = scene(&target, "{ source: [s] }");
+    let router = scene.serve();
     let good = r#"{"source":"s","detail-type":"t","id":"i","detail":{}}"#;
     let input =
         format!("{good}\n{{\"source\":\"s\",\"detail-type\":\"t\",\"detail\":[]}}\n{good}\n");
@@ -250,7 +257,8 @@ fn send_reports_each_refusal_by_number_in_every_dialect() {
 #[test]
 fn many_events_travel_ten_at_a_time_and_a_key_sends_each_once() {
     let target = Receiver::start().unwrap();
-    let router = scene(&target, "{ source: [s] }").serve();
+    let scene = scene(&target, "{ source: [s] }");
+    let router = scene.serve();
     let event = "{\"source\":\"s\",\"detail-type\":\"t\",\"detail\":{}}\n";
     let sent = router
         .run_on(&["send", "--bus", "shop", "--as", "eventbridge"], event.repeat(25).as_bytes());
