@@ -150,7 +150,7 @@ impl Client {
             if is_good {
                 return Ok(out.flush()?);
             }
-            Err(Failure::failed(Problem::read(status, &refusal).summary()))
+            Err(Problem::read(status, &refusal).failure())
         })
     }
 
@@ -233,7 +233,7 @@ impl Client {
         if (200..300).contains(&answer.status) {
             return Ok(());
         }
-        Err(Failure::failed(Problem::read(answer.status, &answer.body).summary()))
+        Err(Failure { exit: Exit::Failed, ..Problem::read(answer.status, &answer.body).failure() })
     }
 
     /// Sends events and hands the answer back unjudged.
@@ -327,21 +327,18 @@ impl Client {
             reason = deeper.to_string(); // the deepest says it best: "Connection refused"
             source = deeper.source();
         }
-        Failure {
-            exit: Exit::Unreachable,
-            message: format!(
-                "no router answers at {}: {reason}\n\
-                 is it running? start it with `slipswitch dev`,\n\
-                 or name another with --url or SLIPSWITCH_URL",
-                self.base
-            ),
-        }
+        let message = format!(
+            "no router answers at {}: {reason}\n\
+             start it, or name another with --url or SLIPSWITCH_URL",
+            self.base
+        );
+        Failure::new(Exit::Unreachable, message)
     }
 
     fn silent(&self, waited: Duration) -> Failure {
         let message =
             format!("{} took the request but did not answer in {} s", self.base, waited.as_secs());
-        Failure { exit: Exit::Unreachable, message }
+        Failure::new(Exit::Unreachable, message)
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::io::{self, BufRead, IsTerminal as _, Write};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Next};
 
 /// An answer that is longer is none.
 const ANSWER_BYTES_MAX: u64 = 1024;
@@ -20,7 +20,7 @@ pub(crate) fn can_ask() -> bool {
 /// Goes on after a yes. Where nobody can be asked it is wrong usage, in the words of `otherwise`.
 pub(crate) fn ask(question: &str, otherwise: &str) -> Result<(), Failure> {
     if !can_ask() {
-        return Err(Failure::usage(otherwise));
+        return Err(Failure::usage(otherwise).then(Next::AgainWith("--yes")));
     }
     if put(question, io::stdin().lock(), io::stderr().lock())? {
         return Ok(());

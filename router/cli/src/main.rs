@@ -24,6 +24,7 @@ mod keys;
 mod kit;
 mod matching;
 mod name;
+mod next;
 mod output;
 mod paint;
 mod problem;
@@ -35,24 +36,27 @@ mod span;
 mod sse;
 mod verbs;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure, Next};
+use crate::next::Asked;
 
 const EXAMPLES: &str = "\
 Examples:
-  slipswitch dev                              run a router on the rules in ./rules
-  slipswitch send --bus shop --source com.shopvn.order --detail-type OrderCreated \\
+  slipswitch dev                      run a router on the rules in ./rules
+  slipswitch send --bus shop --source com.shopvn.order \\
+      --detail-type OrderCreated \\
       --detail '{\"orderId\": \"o-1\", \"totalAmount\": 250000}'
-  slipswitch tail                             events as they come, and where they go
-  slipswitch status                           what the router is doing
-  slipswitch event ID                         what became of an event
-  slipswitch dlq ls                           what could not be delivered, and why
-  slipswitch replay start --since 1h          send the last hour again
-  slipswitch doctor                           whether this machine is fit for a router
+  slipswitch tail                     events as they come, and where they go
+  slipswitch status                   what the router is doing
+  slipswitch event ID                 what became of an event
+  slipswitch dlq ls                   what could not be delivered, and why
+  slipswitch replay start --since 1h  send the last hour again
+  slipswitch doctor                   whether this machine is fit for a router
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a rule's test failed, 69 the router cannot be reached, \
 78 the configuration or a rule file is broken.";
@@ -116,25 +120,50 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::try_parse().unwrap_or_else(|error| unparsed(&error));
-    match run(arguments.verb) {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match attempt(&words) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            if !failure.message.is_empty() {
-                output::complain(&failure.message);
+        Err((exit, said)) => {
+            if !said.is_empty() {
+                output::complain(&said);
             }
-            failure.exit.into()
+            exit.into()
         }
     }
 }
 
-/// Ends the process with what clap says, and what was meant perhaps.
-fn unparsed(error: &clap::Error) -> ! {
-    let is_run = std::env::args_os().nth(1).is_some_and(|verb| verb == "run");
-    if error.kind() == ErrorKind::InvalidSubcommand && is_run {
-        output::complain(RUN_HINT);
+/// Does what was asked. A failure comes with all that is still to be said of it: the message, and what to try next.
+fn attempt(words: &[OsString]) -> Result<(), (Exit, String)> {
+    let name = std::iter::once(OsString::from("slipswitch"));
+    let parsed = Arguments::command().try_get_matches_from(name.chain(words.iter().cloned()));
+    let (matches, done) = match parsed {
+        Ok(matches) => {
+            let arguments = Arguments::from_arg_matches(&matches);
+            let done = arguments.map_or_else(|error| unparsed(words, &error), |it| run(it.verb));
+            (Some(matches), done)
+        }
+        Err(error) => (None, unparsed(words, &error)),
+    };
+    done.map_err(|failure| {
+        let next = next::line(&Asked::new(words, matches.as_ref()), &failure);
+        let said: Vec<String> = std::iter::once(failure.message).chain(next).collect();
+        (failure.exit, said.join("\n").trim_start_matches('\n').to_owned())
+    })
+}
+
+/// Help that was asked for is shown; else it is wrong usage: what clap says, and what was meant perhaps.
+fn unparsed(words: &[OsString], error: &clap::Error) -> Result<(), Failure> {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return Ok(error.print()?);
     }
-    error.exit()
+    let failure = next::unparsed(words, error, output::has_color());
+    let is_run = words.first().is_some_and(|verb| verb == "run");
+    if error.kind() == ErrorKind::InvalidSubcommand && is_run {
+        let message = format!("{RUN_HINT}\n{}", failure.message);
+        let failure = Failure { message, ..failure };
+        return Err(failure.then(Next::Try(vec!["dev".to_owned()])));
+    }
+    Err(failure)
 }
 
 fn run(verb: Verb) -> Result<(), Failure> {
@@ -174,12 +203,40 @@ fn run(verb: Verb) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::Command;
 
     use super::*;
+
+    /// A terminal as it is opened.
+    const COLUMNS: usize = 80;
 
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    /// Lines of a verb's help, and of those below it, that do not fit.
+    fn too_long(command: &Command, found: &mut Vec<String>) {
+        let name = command.get_bin_name().unwrap_or(command.get_name());
+        let mut at_eighty = command.clone().term_width(COLUMNS);
+        for help in [at_eighty.render_help(), at_eighty.render_long_help()] {
+            let text = help.to_string();
+            let long = text.lines().filter(|line| COLUMNS < line.chars().count());
+            found.extend(long.map(|line| format!("{name}: {line}")));
+        }
+        // Text is wrapped; an example or a table must not be.
+        let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let is_set = |line: &&str| line.starts_with(' ') && COLUMNS < line.chars().count();
+        found.extend(examples.lines().filter(is_set).map(|line| format!("{name}: {line}")));
+        command.get_subcommands().for_each(|below| too_long(below, found));
+    }
+
+    #[test]
+    fn every_help_fits_a_screen_of_eighty_columns() {
+        let mut root = Arguments::command();
+        root.build();
+        let mut found = Vec::new();
+        too_long(&root, &mut found);
+        assert!(found.is_empty(), "{}", found.join("\n"));
     }
 }

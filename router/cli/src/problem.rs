@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Next};
 
 /// A refusal, as far as we can read it.
 #[derive(Debug, Default, Deserialize)]
@@ -51,7 +51,22 @@ impl Problem {
         let broken = ["/problems/plugin-refused", "/problems/rules-refused"];
         let is_broken = broken.contains(&self.kind.as_str());
         let exit = if is_broken { Exit::BadConfiguration } else { Exit::Failed };
-        Failure { exit, message: self.summary() }
+        Failure::new(exit, self.summary()).then(self.next())
+    }
+
+    /// What is tried next, as far as the kind of the refusal says it.
+    fn next(&self) -> Next {
+        let kind = self.kind.strip_prefix("/problems/").unwrap_or_default();
+        let words: &[&str] = match kind {
+            "unknown-bus" => &["status"],
+            "unknown-rule" => &["rule", "ls"],
+            "" | "internal" | "not-ready" | "overloaded" | "unavailable" => &["doctor"],
+            "not-found" | "conflict" | "plugin-refused" | "rules-refused" => {
+                return Next::OfVerb;
+            }
+            _ => return Next::Help,
+        };
+        Next::Try(words.iter().map(|&word| word.to_owned()).collect())
     }
 
     /// Title and detail in one line, without the entries; below what is wrong with the rules, if that is told.

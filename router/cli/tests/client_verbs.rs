@@ -24,7 +24,7 @@ fn a_router_that_is_not_there_is_named_with_what_to_do() {
         let outcome = slipswitch(&url, arguments, "");
         assert_eq!(outcome.code, Some(69), "{arguments:?}");
         assert!(
-            outcome.err.contains(&url) && outcome.err.contains("slipswitch dev"),
+            outcome.err.contains(&url) && outcome.err.ends_with("\nnext: slipswitch doctor\n"),
             "{}",
             outcome.err
         );
@@ -113,6 +113,7 @@ fn a_refused_event_is_named_by_its_number_and_the_others_are_kept() {
             --
             event 2: no source
             1 of 3 events were refused
+            next: slipswitch send --help
         "#]],
     );
 }
@@ -129,6 +130,7 @@ fn a_problem_shows_its_title_detail_and_entries() {
             --
             event 1: no source
             1 of 1 events were refused
+            next: slipswitch send --help
         "#]],
     );
     let problem = r#"{"title":"unknown bus","detail":"there is no bus `x`; there are: default"}"#;
@@ -141,6 +143,7 @@ fn a_problem_shows_its_title_detail_and_entries() {
             --
             events 1 to 2: unknown bus: there is no bus `x`; there are: default
             events 1 to 2 were not all taken, none was sent before them, and nothing after them; go on with event 1; with --idempotency-key a command may be run again as it is
+            next: slipswitch doctor
         "#]],
     );
 }
@@ -162,6 +165,7 @@ fn a_router_that_takes_no_more_is_told_with_where_to_go_on() {
             --
             events 3 to 4: Unavailable: the disk is full
             events 3 to 4 were not all taken, events 1 to 2 were sent, and nothing after them; go on with event 3; with --idempotency-key a command may be run again as it is
+            next: slipswitch doctor
         "#]],
     );
     // A disk that is full in the middle of a batch.
@@ -175,6 +179,7 @@ fn a_router_that_takes_no_more_is_told_with_where_to_go_on() {
             --
             events 1 to 3: Unavailable: the first 2 of 3 events are done
             event 3 was not taken, events 1 to 2 were sent, and nothing after them; go on with event 3; with --idempotency-key a command may be run again as it is
+            next: slipswitch doctor
         "#]],
     );
     let router = Receiver::start().unwrap();
@@ -208,9 +213,10 @@ fn one_by_one(ids: &[Option<&str>]) -> Receiver {
 
 #[test]
 fn everything_is_sent_though_nobody_reads_the_ids() {
-    for (last, code, says) in
-        [(Some("3"), 0, ""), (None, 1, "event 3: no source\n1 of 3 events were refused\n")]
-    {
+    for (last, code, says) in [
+        (Some("3"), 0, ""),
+        (None, 1, "event 3: no source\n1 of 3 events were refused\nnext: slipswitch send --help\n"),
+    ] {
         let router = one_by_one(&[Some("1"), Some("2"), last]);
         let mut child = Command::new(env!("CARGO_BIN_EXE_slipswitch"))
             .args(["send", "--batch", "1"])
@@ -264,6 +270,7 @@ fn input_that_is_no_json_is_named_by_its_place() {
             --
             standard input: not JSON: expected value at line 2 column 6
             1 events before that place were sent, nothing after it
+            next: slipswitch send --help
         "#]],
     );
     check(
@@ -274,6 +281,7 @@ fn input_that_is_no_json_is_named_by_its_place() {
         expect![[r#"
             --
             open nowhere.ndjson: No such file or directory (os error 2)
+            next: slipswitch send --help
         "#]],
     );
     check(
@@ -284,6 +292,7 @@ fn input_that_is_no_json_is_named_by_its_place() {
         expect![[r#"
             --
             standard input holds no event; one is a JSON object, several are NDJSON
+            next: slipswitch send --help
         "#]],
     );
 }
@@ -299,7 +308,7 @@ fn whatever_else_answers_is_not_taken_for_a_router() {
         &["replay", "ls"],
         "",
     );
-    assert_eq!(outcome.err, "the answer was 502: Bad Gateway\n");
+    assert_eq!(outcome.err, "the answer was 502: Bad Gateway\nnext: slipswitch doctor\n");
 }
 
 #[test]

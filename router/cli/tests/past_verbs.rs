@@ -85,6 +85,7 @@ fn a_redrive_names_what_it_could_not_send_again() {
             redriven: 1
             --
             dead letter 9: the rule is gone
+            next: slipswitch dlq ls
         "#]],
     );
     slipswitch(&router.url(""), &["dlq", "redrive", "--all", "--yes", "--bus", "shop"], "");
@@ -121,6 +122,7 @@ fn what_touches_many_letters_says_how_many_before_it_does_it() {
             purged: 2
             --
             1 were left alone: they are being sent again, or not there
+            next: slipswitch dlq ls
         "#]],
     );
     let none = answering("/api/v1/dead-letters", 200, r#"{"items":[],"next":null}"#);
@@ -137,6 +139,7 @@ fn what_touches_many_letters_says_how_many_before_it_does_it() {
             purged: 0
             --
             dead letter 999 was left alone: it is being sent again, or not there
+            next: slipswitch dlq ls
         "#]],
     );
 }
@@ -201,7 +204,7 @@ fn an_export_is_passed_on_as_it_comes_and_a_refusal_is_not() {
     let router = answering(path, 404, r#"{"title":"Unknown rule","detail":"no rule `a`"}"#);
     let outcome = slipswitch(&router.url(""), &["dlq", "export", "--rule", "a"], "");
     assert_eq!((outcome.code, outcome.out.as_str()), (Some(1), ""));
-    assert_eq!(outcome.err, "Unknown rule: no rule `a`\n");
+    assert_eq!(outcome.err, "Unknown rule: no rule `a`\nnext: slipswitch doctor\n");
 }
 
 #[test]
@@ -398,7 +401,10 @@ fn archives_are_made_listed_changed_and_removed() {
     assert_eq!(slipswitch(&url, &update, "").code, Some(0));
     let unsure = slipswitch(&url, &["archive", "rm", "orders"], "");
     assert_eq!(unsure.code, Some(2));
-    assert_eq!(unsure.err, "this removes `orders` with 7+ events for good: say --yes\n");
+    assert_eq!(
+        unsure.err,
+        "this removes `orders` with 7+ events for good: say --yes\nnext: slipswitch archive rm orders --yes\n"
+    );
     assert_eq!(slipswitch(&url, &["archive", "rm", "orders", "--yes"], "").code, Some(0));
     assert_eq!(slipswitch(&url, &["archive", "update", "orders"], "").code, Some(2));
     let asked: Vec<String> = router

@@ -181,7 +181,7 @@ fn events_run_through_a_plugin_and_what_each_costs_is_told() {
 
     let failed = run(r#"{"detail": {}}"#, &["--quiet"]).expect(1);
     assert!(
-        failed.err.starts_with("event 1: invalid: ") && failed.err.lines().count() == 1,
+        failed.err.starts_with("event 1: invalid: ") && failed.err.lines().count() == 2,
         "{}",
         failed.err
     );

@@ -22,7 +22,7 @@ fn github_shows_each_problem_at_its_line() {
          unknown key `patern` in a rule%0Adid you mean `pattern`?%0ASee docs/rules.md#a-rule"
     );
     assert!(lines[1].starts_with("::warning file=rules/b.yaml,line=2,"), "{}", lines[1]);
-    assert_eq!((lines.len(), shown.err.as_str()), (2, ""));
+    assert_eq!((lines.len(), shown.err.as_str()), (2, "next: slipswitch check --format github\n"));
 }
 
 #[test]

@@ -63,42 +63,47 @@ fn send_reports_what_is_refused_and_what_is_no_json_by_its_number() {
     check(
         send(&[], &format!("{good}\n{{\"source\":\"a\"}}\n{good}\n")),
         expect![[r#"
-        code 1
-        g
-        g
-        | event 2: `detail-type` is missing; an event needs `source`, `detail-type` and `detail`
-        | 1 of 3 events were refused
-    "#]],
+            code 1
+            g
+            g
+            | event 2: `detail-type` is missing; an event needs `source`, `detail-type` and `detail`
+            | 1 of 3 events were refused
+            | next: slipswitch send --help
+        "#]],
     );
     check(
         send(&[], &format!("{good}\nnot an event\n{good}\n")),
         expect![[r#"
-        code 1
-        g
-        | standard input: not JSON: expected ident at line 2 column 2
-        | 1 events before that place were sent, nothing after it
-    "#]],
+            code 1
+            g
+            | standard input: not JSON: expected ident at line 2 column 2
+            | 1 events before that place were sent, nothing after it
+            | next: slipswitch send --help
+        "#]],
     );
     check(
         send(&["--bus", "nowhere"], good),
         expect![[r#"
-        code 1
-        | event 1: Unknown bus: there is no bus `nowhere`; the buses are default; name it in slipswitch.yaml or in a rule
-    "#]],
+            code 1
+            | event 1: Unknown bus: there is no bus `nowhere`; the buses are default; name it in slipswitch.yaml or in a rule
+            | next: slipswitch status
+        "#]],
     );
     check(
         send(&[], ""),
         expect![[r#"
-        code 1
-        | standard input holds no event; one is a JSON object, several are NDJSON
-    "#]],
+            code 1
+            | standard input holds no event; one is a JSON object, several are NDJSON
+            | next: slipswitch send --help
+        "#]],
     );
     check(
         send(&["no-such-file"], ""),
         expect![[r#"
-        code 1
-        | open no-such-file: No such file or directory (os error 2)
-    "#]],
+            code 1
+            | open no-such-file: No such file or directory (os error 2)
+            | next: slipswitch send --help
+        "#]],
     );
     send(&["--source", "a"], "").expect(2).says(&["--detail-type"]);
     send(&["--source", "a", "--detail-type", "T", "--detail", "{"], "")
@@ -120,7 +125,11 @@ fn a_router_that_is_not_there_is_exit_code_69_for_every_verb_that_needs_one() {
         &["replay", "start", "--since", "1h"],
     ] {
         let ended = scene.run(&[words, &["--url", url]].concat()).expect(69);
-        ended.says(&["no router answers at", url, "slipswitch dev"]);
+        ended.says(&[
+            "no router answers at",
+            url,
+            "\nnext: slipswitch doctor --url http://127.0.0.1:1\n",
+        ]);
     }
     scene.run(&["status", "--url", "https://localhost"]).expect(2).says(&["http"]);
 }
@@ -175,49 +184,50 @@ fn check_shows_every_problem_of_every_file_at_its_place() {
     check(
         scene.run(&["check"]),
         expect![[r#"
-        code 78
-        |   × unknown key `patern` in a rule
-        |    ╭─[rules/a.yaml:2:1]
-        |  1 │ name: a
-        |  2 │ patern: { source: [a] }
-        |    · ───┬──
-        |    ·    ╰── unknown
-        |  3 │ targets: [{ id: out, log: console }]
-        |    ╰────
-        |   help: did you mean `pattern`?
-        |    see: docs/rules.md#a-rule (unknown-key)
-        | 
-        |   × the pattern is not valid: "source" must be an object or an array
-        |    ╭─[rules/b.yaml:2:20]
-        |  1 │ name: b
-        |  2 │ pattern: { source: a }
-        |    ·                    ┬
-        |    ·                    ╰── here
-        |  3 │ targets: [{ id: out, http: 'ftp://x' }]
-        |    ╰────
-        |   help: put the value in a list: [value]
-        |    see: docs/patterns.md (invalid-pattern)
-        | 
-        |   × `url` is no URL to send to: its scheme is neither http nor https
-        |    ╭─[rules/b.yaml:3:28]
-        |  2 │ pattern: { source: a }
-        |  3 │ targets: [{ id: out, http: 'ftp://x' }]
-        |    ·                            ────┬────
-        |    ·                                ╰── not a URL to send to
-        |    ╰────
-        |   help: write `http://` or `https://`
-        |    see: docs/rules.md#a-target (invalid-value)
-        | 
-        |   × `{` is never closed
-        |    ╭─[rules/c.json:1:27]
-        |  1 │ { "name": "c", "pattern": {
-        |    ·                           ┬
-        |    ·                           ╰── the closing bracket is missing
-        |    ╰────
-        |   help: close it; is the file cut off?
-        |    see: docs/rules.md#yaml-and-where-it-bites (syntax)
-        | 4 errors, 0 warnings in 3 files
-    "#]],
+            code 78
+            |   × unknown key `patern` in a rule
+            |    ╭─[rules/a.yaml:2:1]
+            |  1 │ name: a
+            |  2 │ patern: { source: [a] }
+            |    · ───┬──
+            |    ·    ╰── unknown
+            |  3 │ targets: [{ id: out, log: console }]
+            |    ╰────
+            |   help: did you mean `pattern`?
+            |    see: docs/rules.md#a-rule (unknown-key)
+            | 
+            |   × the pattern is not valid: "source" must be an object or an array
+            |    ╭─[rules/b.yaml:2:20]
+            |  1 │ name: b
+            |  2 │ pattern: { source: a }
+            |    ·                    ┬
+            |    ·                    ╰── here
+            |  3 │ targets: [{ id: out, http: 'ftp://x' }]
+            |    ╰────
+            |   help: put the value in a list: [value]
+            |    see: docs/patterns.md (invalid-pattern)
+            | 
+            |   × `url` is no URL to send to: its scheme is neither http nor https
+            |    ╭─[rules/b.yaml:3:28]
+            |  2 │ pattern: { source: a }
+            |  3 │ targets: [{ id: out, http: 'ftp://x' }]
+            |    ·                            ────┬────
+            |    ·                                ╰── not a URL to send to
+            |    ╰────
+            |   help: write `http://` or `https://`
+            |    see: docs/rules.md#a-target (invalid-value)
+            | 
+            |   × `{` is never closed
+            |    ╭─[rules/c.json:1:27]
+            |  1 │ { "name": "c", "pattern": {
+            |    ·                           ┬
+            |    ·                           ╰── the closing bracket is missing
+            |    ╰────
+            |   help: close it; is the file cut off?
+            |    see: docs/rules.md#yaml-and-where-it-bites (syntax)
+            | 4 errors, 0 warnings in 3 files
+            | next: slipswitch check
+        "#]],
     );
     let list = scene.run(&["check", "-o", "json"]).expect(78).json();
     let paths: Vec<&str> =
@@ -232,10 +242,11 @@ fn check_of_a_folder_that_is_not_there_says_so() {
     check(
         Scene::new().run(&["check", "--rules", "nowhere"]),
         expect![[r#"
-        code 78
-        | there is no folder nowhere for rules: create it, or name another with --rules
-        | 1 error, 0 warnings in 0 files
-    "#]],
+            code 78
+            | there is no folder nowhere for rules: create it, or name another with --rules
+            | 1 error, 0 warnings in 0 files
+            | next: slipswitch check --help
+        "#]],
     );
 }
 
@@ -294,7 +305,8 @@ tests:
             |   help: it is sent:
             |         {"version":"0","id":"00000000-0000-0000-0000-000000000000","detail-type":"T","source":"a","account":"000000000000","time":"2026-01-01T00:00:00.000Z","region":"local","resources":[],"detail":{}}
             |    see: docs/rules.md#tests (test-failed)
-            | why: `slipswitch explain RULE --event …`; if what came is right: `slipswitch test --update`
+            | if what came is right, --update writes it into the tests
+            | next: slipswitch test --filter 'does not'
         "#]],
     );
     let outcomes = scene.run(&["test", "-o", "json"]).expect(3).json();
@@ -316,40 +328,43 @@ fn pattern_check_says_whether_a_pattern_is_right_and_where_it_is_not() {
     check(
         scene.run(&["pattern", "check", "--pattern", r#"{"source":"a"}"#]),
         expect![[r#"
-        code 1
-        |   × "source" must be an object or an array
-        |    ╭─[pattern:1:11]
-        |  1 │ {"source":"a"}
-        |    ·           ─┬─
-        |    ·            ╰── here
-        |    ╰────
-        |   help: put the value in a list: [value]
-        |    see: docs/patterns.md (invalid-pattern)
-    "#]],
+            code 1
+            |   × "source" must be an object or an array
+            |    ╭─[pattern:1:11]
+            |  1 │ {"source":"a"}
+            |    ·           ─┬─
+            |    ·            ╰── here
+            |    ╰────
+            |   help: put the value in a list: [value]
+            |    see: docs/patterns.md (invalid-pattern)
+            | next: slipswitch pattern check --help
+        "#]],
     );
     scene.write("p.json", "{\n  \"detail\": { \"n\": [{ \"numric\": [\">\", 1] }] }\n}\n");
     check(
         scene.run(&["pattern", "check", "p.json"]),
         expect![[r#"
-        code 1
-        |   × Unrecognized match type numric
-        |    ╭─[p.json:2:23]
-        |  1 │ {
-        |  2 │   "detail": { "n": [{ "numric": [">", 1] }] }
-        |    ·                       ────┬───
-        |    ·                           ╰── here
-        |  3 │ }
-        |    ╰────
-        |   help: write numeric
-        |    see: docs/patterns.md (invalid-pattern)
-    "#]],
+            code 1
+            |   × Unrecognized match type numric
+            |    ╭─[p.json:2:23]
+            |  1 │ {
+            |  2 │   "detail": { "n": [{ "numric": [">", 1] }] }
+            |    ·                       ────┬───
+            |    ·                           ╰── here
+            |  3 │ }
+            |    ╰────
+            |   help: write numeric
+            |    see: docs/patterns.md (invalid-pattern)
+            | next: slipswitch pattern check --help
+        "#]],
     );
     check(
         scene.run_on(&["pattern", "check", "-"], b"{\"a\": [\"\xff\"]}"),
         expect![[r#"
-        code 1
-        | read standard input: stream did not contain valid UTF-8
-    "#]],
+            code 1
+            | read standard input: stream did not contain valid UTF-8
+            | next: slipswitch pattern check --help
+        "#]],
     );
 }
 
@@ -377,18 +392,20 @@ fn pattern_match_prints_a_line_for_each_event() {
     check(
         scene.run_on(&words, b"{\"n\":1}\nnope\n{}\n"),
         expect![[r#"
-        code 1
-        {"event":0,"matched":[7]}
-        | standard input line 2, column 2: not JSON: expected ident; write one event a line
-    "#]],
+            code 1
+            {"event":0,"matched":[7]}
+            | standard input line 2, column 2: not JSON: expected ident; write one event a line
+            | next: slipswitch pattern match --help
+        "#]],
     );
     scene.write("patterns.jsonl", "{\"id\":\"a\",\"pattern\":{\"n\":[]}}\n");
     check(
         scene.run_on(&words, b""),
         expect![[r#"
-        code 1
-        | patterns.jsonl line 1, column 27, pattern "a": Empty arrays are not allowed; list what the field may be, or ask with [{"exists": false}] that it is missing
-    "#]],
+            code 1
+            | patterns.jsonl line 1, column 27, pattern "a": Empty arrays are not allowed; list what the field may be, or ask with [{"exists": false}] that it is missing
+            | next: slipswitch pattern match --help
+        "#]],
     );
     scene
         .run(&["pattern", "match", "--patterns", "nowhere", "--events", "-"])

@@ -30,7 +30,7 @@ fn rule_files_are_named_then_formatted_and_then_nothing_is_left_to_do() {
 
     let ended = scene.run(&["fmt", "--check"]).expect(1);
     assert_eq!(ended.out, "rules/a.yaml\n");
-    assert_eq!(ended.err, "1 file would change, 1 as it is\n");
+    assert_eq!(ended.err, "1 file would change, 1 as it is\nnext: slipswitch fmt\n");
     assert_eq!(fs::read_to_string(scene.path("rules/a.yaml")).unwrap(), ROUGH);
 
     let ended = scene.run(&["fmt"]).expect(0);

@@ -31,17 +31,18 @@ fn a_plugin_that_is_missing_is_named_with_what_there_is() {
         &scene,
         "plugin: order-sumary",
         expect![[r#"
-          × there is no plugin `order-sumary` in plugins
-           ╭─[rules/a.yaml:7:17]
-         6 │     transform:
-         7 │       - plugin: order-sumary
-           ·                 ──────┬─────
-           ·                       ╰── not found
-           ╰────
-          help: did you mean `order-summary`?
-           see: docs/rules.md#transforms (unknown-plugin)
-        1 error, 0 warnings in 1 file
-    "#]],
+              × there is no plugin `order-sumary` in plugins
+               ╭─[rules/a.yaml:7:17]
+             6 │     transform:
+             7 │       - plugin: order-sumary
+               ·                 ──────┬─────
+               ·                       ╰── not found
+               ╰────
+              help: did you mean `order-summary`?
+               see: docs/rules.md#transforms (unknown-plugin)
+            1 error, 0 warnings in 1 file
+            next: slipswitch check
+        "#]],
     );
 }
 
@@ -53,36 +54,38 @@ fn a_file_that_is_no_plugin_is_refused_where_a_rule_asks_for_it() {
         &scene,
         "plugin: text",
         expect![[r#"
-          × the plugin `text` cannot be used: not WebAssembly: it begins with `68 65 6c
-          │ 6c 6f`; put the .wasm file here that `slipswitch plugin build` makes
-           ╭─[rules/a.yaml:7:17]
-         6 │     transform:
-         7 │       - plugin: text
-           ·                 ──┬─
-           ·                   ╰── cannot be used
-           ╰────
-          help: do what is said there; nothing is wrong with the rule
-           see: docs/rules.md#transforms (unknown-plugin)
-        1 error, 0 warnings in 1 file
-    "#]],
+              × the plugin `text` cannot be used: not WebAssembly: it begins with `68 65 6c
+              │ 6c 6f`; put the .wasm file here that `slipswitch plugin build` makes
+               ╭─[rules/a.yaml:7:17]
+             6 │     transform:
+             7 │       - plugin: text
+               ·                 ──┬─
+               ·                   ╰── cannot be used
+               ╰────
+              help: do what is said there; nothing is wrong with the rule
+               see: docs/rules.md#transforms (unknown-plugin)
+            1 error, 0 warnings in 1 file
+            next: slipswitch check
+        "#]],
     );
     scene.write("plugins/empty.wasm", "");
     check(
         &scene,
         "plugin: empty",
         expect![[r#"
-          × the plugin `empty` cannot be used: not WebAssembly: it is empty; put the
-          │ .wasm file here that `slipswitch plugin build` makes
-           ╭─[rules/a.yaml:7:17]
-         6 │     transform:
-         7 │       - plugin: empty
-           ·                 ──┬──
-           ·                   ╰── cannot be used
-           ╰────
-          help: do what is said there; nothing is wrong with the rule
-           see: docs/rules.md#transforms (unknown-plugin)
-        1 error, 0 warnings in 1 file
-    "#]],
+              × the plugin `empty` cannot be used: not WebAssembly: it is empty; put the
+              │ .wasm file here that `slipswitch plugin build` makes
+               ╭─[rules/a.yaml:7:17]
+             6 │     transform:
+             7 │       - plugin: empty
+               ·                 ──┬──
+               ·                   ╰── cannot be used
+               ╰────
+              help: do what is said there; nothing is wrong with the rule
+               see: docs/rules.md#transforms (unknown-plugin)
+            1 error, 0 warnings in 1 file
+            next: slipswitch check
+        "#]],
     );
 }
 
@@ -95,42 +98,44 @@ fn web_assembly_that_is_no_plugin_is_refused_with_what_it_lacks() {
         &scene,
         "plugin: module",
         expect![[r#"
-          × the plugin `module` cannot be used: WebAssembly, but no slipswitch plugin:
-          │ it does not export slipswitch:plugin/plugin@0.2.0, nor
-          │ slipswitch:plugin/transformer@0.2.0, filter or batch-transformer; build it
-          │ with `slipswitch plugin build`, from a project with one transformer, filter
-          │ or batch transformer
-           ╭─[rules/a.yaml:7:17]
-         6 │     transform:
-         7 │       - plugin: module
-           ·                 ───┬──
-           ·                    ╰── cannot be used
-           ╰────
-          help: do what is said there; nothing is wrong with the rule
-           see: docs/rules.md#transforms (unknown-plugin)
-        1 error, 0 warnings in 1 file
-    "#]],
+              × the plugin `module` cannot be used: WebAssembly, but no slipswitch plugin:
+              │ it does not export slipswitch:plugin/plugin@0.2.0, nor
+              │ slipswitch:plugin/transformer@0.2.0, filter or batch-transformer; build it
+              │ with `slipswitch plugin build`, from a project with one transformer, filter
+              │ or batch transformer
+               ╭─[rules/a.yaml:7:17]
+             6 │     transform:
+             7 │       - plugin: module
+               ·                 ───┬──
+               ·                    ╰── cannot be used
+               ╰────
+              help: do what is said there; nothing is wrong with the rule
+               see: docs/rules.md#transforms (unknown-plugin)
+            1 error, 0 warnings in 1 file
+            next: slipswitch check
+        "#]],
     );
     scene.write("plugins/component.wasm", b"\0asm\x0d\0\x01\0");
     check(
         &scene,
         "plugin: component",
         expect![[r#"
-          × the plugin `component` cannot be used: WebAssembly, but no slipswitch
-          │ plugin: it does not export slipswitch:plugin/plugin@0.2.0, nor
-          │ slipswitch:plugin/transformer@0.2.0, filter or batch-transformer; build it
-          │ with `slipswitch plugin build`, from a project with one transformer, filter
-          │ or batch transformer
-           ╭─[rules/a.yaml:7:17]
-         6 │     transform:
-         7 │       - plugin: component
-           ·                 ────┬────
-           ·                     ╰── cannot be used
-           ╰────
-          help: do what is said there; nothing is wrong with the rule
-           see: docs/rules.md#transforms (unknown-plugin)
-        1 error, 0 warnings in 1 file
-    "#]],
+              × the plugin `component` cannot be used: WebAssembly, but no slipswitch
+              │ plugin: it does not export slipswitch:plugin/plugin@0.2.0, nor
+              │ slipswitch:plugin/transformer@0.2.0, filter or batch-transformer; build it
+              │ with `slipswitch plugin build`, from a project with one transformer, filter
+              │ or batch transformer
+               ╭─[rules/a.yaml:7:17]
+             6 │     transform:
+             7 │       - plugin: component
+               ·                 ────┬────
+               ·                     ╰── cannot be used
+               ╰────
+              help: do what is said there; nothing is wrong with the rule
+               see: docs/rules.md#transforms (unknown-plugin)
+            1 error, 0 warnings in 1 file
+            next: slipswitch check
+        "#]],
     );
 }
 
@@ -166,52 +171,55 @@ fn a_configuration_that_a_plugin_refuses_is_shown_at_its_place() {
         &scene,
         "plugin: redact",
         expect![[r#"
-          × the plugin `redact` refuses its configuration: missing field `fields`
-           ╭─[rules/a.yaml:7:17]
-         6 │     transform:
-         7 │       - plugin: redact
-           ·                 ───┬──
-           ·                    ╰── needs a `config`
-           ╰────
-          help: `slipswitch plugin inspect …/redact.wasm` shows what it takes
-           see: docs/rules.md#transforms (configuration-refused)
-        1 error, 0 warnings in 1 file
-    "#]],
+              × the plugin `redact` refuses its configuration: missing field `fields`
+               ╭─[rules/a.yaml:7:17]
+             6 │     transform:
+             7 │       - plugin: redact
+               ·                 ───┬──
+               ·                    ╰── needs a `config`
+               ╰────
+              help: `slipswitch plugin inspect …/redact.wasm` shows what it takes
+               see: docs/rules.md#transforms (configuration-refused)
+            1 error, 0 warnings in 1 file
+            next: slipswitch check
+        "#]],
     );
     check(
         &scene,
         "{ plugin: redact, config: { fields: [detail.email] } }",
         expect![[r#"
-          × the plugin `redact` refuses its configuration: config.fields[0]: path
-          │ `detail.email`, at `detail.email`: expected `$`, then `.name`, `.*`, `[0]`,
-          │ `[*]` or `['name']`, as in `$.detail.items[*].note`
-           ╭─[rules/a.yaml:7:35]
-         6 │     transform:
-         7 │       - { plugin: redact, config: { fields: [detail.email] } }
-           ·                                   ─────────────┬────────────
-           ·                                                ╰── refused
-           ╰────
-          help: `slipswitch plugin inspect …/redact.wasm` shows what it takes
-           see: docs/rules.md#transforms (configuration-refused)
-        1 error, 0 warnings in 1 file
-    "#]],
+              × the plugin `redact` refuses its configuration: config.fields[0]: path
+              │ `detail.email`, at `detail.email`: expected `$`, then `.name`, `.*`, `[0]`,
+              │ `[*]` or `['name']`, as in `$.detail.items[*].note`
+               ╭─[rules/a.yaml:7:35]
+             6 │     transform:
+             7 │       - { plugin: redact, config: { fields: [detail.email] } }
+               ·                                   ─────────────┬────────────
+               ·                                                ╰── refused
+               ╰────
+              help: `slipswitch plugin inspect …/redact.wasm` shows what it takes
+               see: docs/rules.md#transforms (configuration-refused)
+            1 error, 0 warnings in 1 file
+            next: slipswitch check
+        "#]],
     );
     check(
         &scene,
         "{ plugin: order-summary, config: { greting: Hi } }",
         expect![[r#"
-          × the plugin `order-summary` refuses its configuration: unknown field
-          │ `greting`, expected `greeting`
-           ╭─[rules/a.yaml:7:42]
-         6 │     transform:
-         7 │       - { plugin: order-summary, config: { greting: Hi } }
-           ·                                          ───────┬───────
-           ·                                                 ╰── refused
-           ╰────
-          help: `slipswitch plugin inspect …/order-summary.wasm` shows what it takes
-           see: docs/rules.md#transforms (configuration-refused)
-        1 error, 0 warnings in 1 file
-    "#]],
+              × the plugin `order-summary` refuses its configuration: unknown field
+              │ `greting`, expected `greeting`
+               ╭─[rules/a.yaml:7:42]
+             6 │     transform:
+             7 │       - { plugin: order-summary, config: { greting: Hi } }
+               ·                                          ───────┬───────
+               ·                                                 ╰── refused
+               ╰────
+              help: `slipswitch plugin inspect …/order-summary.wasm` shows what it takes
+               see: docs/rules.md#transforms (configuration-refused)
+            1 error, 0 warnings in 1 file
+            next: slipswitch check
+        "#]],
     );
 }
 

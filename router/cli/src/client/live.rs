@@ -235,5 +235,5 @@ fn told(text: String) -> Result<Told, Failure> {
 
 fn foreign(error: &serde_json::Error) -> Failure {
     let message = format!("the router's stream says what this command cannot read: {error}");
-    Failure { exit: Exit::Failed, message }
+    Failure::new(Exit::Failed, message)
 }

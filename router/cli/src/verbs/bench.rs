@@ -20,7 +20,8 @@ read whole and checked before the clock starts. The checksum is the sum, modulo 
 
 Examples:
   slipswitch bench match --patterns patterns.jsonl --events events.jsonl
-  tail -n 1000 audit.jsonl | slipswitch bench match --patterns patterns.jsonl --events - --json";
+  tail -n 1000 audit.jsonl | slipswitch bench match --patterns patterns.jsonl \\
+      --events - --json";
 
 /// Measure what your own patterns cost on this machine.
 #[derive(Debug, Subcommand)]

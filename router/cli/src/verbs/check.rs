@@ -20,7 +20,7 @@ Examples:
   slipswitch check
   slipswitch check --rules my-rules --deny warnings
   slipswitch check rules/orders.yaml slipswitch.yaml
-  slipswitch check --format github            for the log of a workflow of GitHub Actions
+  slipswitch check --format github  for the log of a workflow of GitHub Actions
   slipswitch check --format sarif > slipswitch.sarif
   slipswitch check -o json | jq -r '.[] | \"\\(.path):\\(.line): \\(.message)\"'";
 

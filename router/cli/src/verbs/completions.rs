@@ -11,7 +11,8 @@ const EXAMPLES: &str = "\
 Made of the same description as the command line itself, so it is never behind.
 
 Examples:
-  slipswitch completions bash > ~/.local/share/bash-completion/completions/slipswitch
+  slipswitch completions bash \\
+      > ~/.local/share/bash-completion/completions/slipswitch
   slipswitch completions zsh > ~/.zfunc/_slipswitch
   slipswitch completions fish > ~/.config/fish/completions/slipswitch.fish";
 

@@ -7,11 +7,12 @@ use crate::{failure::Failure, verbs::serve::Place};
 
 const EXAMPLES: &str = "\
 Examples:
-  slipswitch dev                    rules from ./rules, plugins from ./plugins, data in ./data
+  slipswitch dev  rules from ./rules, plugins from ./plugins, data in ./data
   slipswitch dev --rules my-rules --listen 127.0.0.1:0
 
 In another terminal:
-  curl -d '{\"source\": \"me\", \"detail-type\": \"Hello\", \"detail\": {}}' http://127.0.0.1:4587/events
+  curl -d '{\"source\": \"me\", \"detail-type\": \"Hello\", \"detail\": {}}' \\
+      http://127.0.0.1:4587/events
   slipswitch status";
 
 /// Run the router while writing rules; a broken rule file is shown, and the router waits for the mend.

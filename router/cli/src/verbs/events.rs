@@ -22,8 +22,10 @@ The newest come first. With -o json each holds the whole event.
 
 Examples:
   slipswitch events --bus shop --since 1h
-  slipswitch events --bus shop --since 1h --pattern '{\"detail\": {\"orderId\": [\"o-1\"]}}'
-  slipswitch events --since 2026-11-23T08:00:00Z --until 2026-11-23T09:00:00Z --order oldest
+  slipswitch events --bus shop --since 1h \\
+      --pattern '{\"detail\": {\"orderId\": [\"o-1\"]}}'
+  slipswitch events --since 2026-11-23T08:00:00Z --until 2026-11-23T09:00:00Z \\
+      --order oldest
   slipswitch events --bus shop --limit 1 -o json | jq '.[0].event'";
 
 /// Search the journal for events, by time and by pattern.

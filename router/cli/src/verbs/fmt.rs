@@ -22,9 +22,11 @@ it is, and named with its line. The names of the files that changed go to standa
 
 Examples:
   slipswitch fmt
-  slipswitch fmt --check                      for CI: names what would change, and ends with code 1
+  # for CI: names what would change, and ends with code 1
+  slipswitch fmt --check
   slipswitch fmt rules/orders.yaml my-rules/
-  slipswitch fmt - < draft.yaml               for editors: from standard input to standard output";
+  # for editors: from standard input to standard output
+  slipswitch fmt - < draft.yaml";
 
 /// Format rule files.
 #[derive(Debug, Args)]
@@ -51,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let keep = if *check { Keep::AsItIs } else { Keep::Formatted };
     let report = format_files(paths, config.as_deref(), keep)
-        .map_err(|message| Failure { exit: Exit::BadConfiguration, message })?;
+        .map_err(|message| Failure::new(Exit::BadConfiguration, message))?;
     for name in &report.changed {
         output::line(name)?;
     }

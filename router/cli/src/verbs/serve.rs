@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use server::{Mode, ServeOptions};
+use server::{Mode, RunError, ServeOptions};
 
 use crate::{
-    failure::{Exit, Failure},
+    failure::{Exit, Failure, Next},
     source::Source,
 };
 
@@ -49,6 +49,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 
 impl Place {
     pub(crate) fn run(self, mode: Mode) -> Result<(), Failure> {
+        let listen = self.listen.clone();
         let options = ServeOptions {
             mode,
             rules: self.source.rules,
@@ -59,7 +60,19 @@ impl Place {
         };
         server::run(options).map_err(|error| {
             let exit = if error.exit_code() == 78 { Exit::BadConfiguration } else { Exit::Failed };
-            Failure { exit, message: error.to_string() }
+            Failure::new(exit, error.to_string()).then(next(&error, listen.as_deref()))
         })
     }
+}
+
+/// What is broken is checked, what is in the way is looked at.
+fn next(error: &RunError, listen: Option<&str>) -> Next {
+    let words: &[&str] = match (error, listen) {
+        (RunError::Config(_) | RunError::Rules { .. }, _) => return Next::OfVerb,
+        (RunError::Interrupted, _) => return Next::Again,
+        (RunError::Address(_), Some(_)) => return Next::Help,
+        (RunError::Listen(_), Some(address)) => &["doctor", "--url", &format!("http://{address}")],
+        _ => &["doctor"],
+    };
+    Next::Try(words.iter().map(|&word| word.to_owned()).collect())
 }

@@ -30,7 +30,8 @@ became of it. A router that is restarted is waited for, and nothing is missed. C
 
 Examples:
   slipswitch tail
-  slipswitch tail --bus shop --pattern '{\"detail-type\": [\"OrderCreated\"]}' --detail
+  slipswitch tail --bus shop --pattern '{\"detail-type\": [\"OrderCreated\"]}' \\
+      --detail
   slipswitch tail --bus shop --since 10m --rule big-orders
   slipswitch tail -o ndjson | jq -r 'select(.matched == []) | .event.id'";
 

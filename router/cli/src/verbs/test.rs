@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use server::offline::{TestRequest, Tested, test};
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Next};
 use crate::junit;
 use crate::output::{self, Output, count};
 use crate::source::Source;
@@ -25,9 +25,11 @@ Examples:
   slipswitch test
   slipswitch test rules/orders.yaml rules/tests
   slipswitch test --filter big-orders
-  slipswitch test --update                    what comes is what is expected from now on
+  # what comes is what is expected from now on
+  slipswitch test --update
   slipswitch test --junit test-results.xml    for GitLab, Jenkins, GitHub
-  slipswitch journal export --bus shop --since 1h > rules/tests/shop.events.ndjson
+  slipswitch journal export --bus shop --since 1h \\
+      > rules/tests/shop.events.ndjson
   slipswitch test --bus shop --update rules/tests/shop.events.ndjson
   slipswitch test -o json | jq -r '.[] | select(.failure) | .test'";
 
@@ -88,7 +90,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         })?;
     }
     told(arguments, &tested)?;
-    if tested.failures.is_empty() { Ok(()) } else { Err(Failure::silent(Exit::TestsFailed)) }
+    if tested.failures.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::silent(Exit::TestsFailed).then(next(arguments, &tested)))
+}
+
+/// The first test that failed, alone; where that is one of many.
+fn next(arguments: &Arguments, tested: &Tested) -> Next {
+    let failed = tested.outcomes.iter().find(|outcome| outcome.failure.is_some());
+    let Some(failed) = failed.filter(|_| arguments.filter.is_none() && 1 < tested.outcomes.len())
+    else {
+        return Next::Again;
+    };
+    let mut words = vec!["test".to_owned(), "--filter".to_owned(), failed.test.clone()];
+    words.extend(arguments.within.iter().map(|path| path.display().to_string()));
+    Next::Try(words)
 }
 
 fn standard_input() -> Result<String, Failure> {
@@ -128,9 +145,7 @@ fn told(arguments: &Arguments, tested: &Tested) -> Result<(), Failure> {
         coverage(tested);
     }
     if failed > 0 && !arguments.update {
-        output::complain(
-            "why: `slipswitch explain RULE --event …`; if what came is right: `slipswitch test --update`",
-        );
+        output::complain("if what came is right, --update writes it into the tests");
     }
     Ok(())
 }

@@ -16,7 +16,8 @@ or there was no token, and `missing` when a rule names it and the configuration 
 
 Examples:
   slipswitch connection ls
-  slipswitch connection ls -o json | jq -r '.[] | select(.state == \"unauthorized\") | .last_error'";
+  slipswitch connection ls -o json \\
+      | jq -r '.[] | select(.state == \"unauthorized\") | .last_error'";
 
 /// List connections: kind, state, and the targets that use them
 #[derive(Debug, Args)]

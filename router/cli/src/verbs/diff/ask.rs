@@ -33,7 +33,7 @@ pub(super) fn compare(arguments: &Arguments) -> Result<Box<RawValue>, Failure> {
     let source = &arguments.source;
     let files =
         rule_files(source.rules.as_deref(), source.plugins.as_deref(), source.config.as_deref());
-    let files = files.map_err(|message| Failure { exit: Exit::BadConfiguration, message })?;
+    let files = files.map_err(|message| Failure::new(Exit::BadConfiguration, message))?;
     let bytes: usize = files.files.iter().map(|(path, text)| path.len() + text.len()).sum();
     if FILES_BYTES_MAX < bytes {
         let (bytes, folder) =

@@ -32,11 +32,13 @@ with none.
 With --against, two folders are compared without a router, over recorded events.
 
 Examples:
-  slipswitch diff                                  ./rules and the last 100,000 events of each bus
+  slipswitch diff  ./rules and the last 100,000 events of each bus
   slipswitch diff --rules new-rules --since 7d
-  slipswitch diff --archive orders --all --pattern '{\"detail\": {\"total\": [{\"numeric\": [\">\", 100]}]}}'
+  slipswitch diff --archive orders --all \\
+      --pattern '{\"detail\": {\"total\": [{\"numeric\": [\">\", 100]}]}}'
   slipswitch diff -o json | jq '.subscriptions[] | {rule, gained, lost}'
-  slipswitch diff --against main/rules --rules rules --events recorded.ndjson --exit-code
+  slipswitch diff --against main/rules --rules rules --events recorded.ndjson \\
+      --exit-code
 
 The exit code is 0 whatever differs; with --exit-code it is 1 when anything does, 78 when the rules do not compile.";
 
@@ -100,7 +102,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     if arguments.exit_code && !report.subscriptions.is_empty() {
-        return Err(Failure::silent(Exit::Failed));
+        return Err(Failure::answer(Exit::Failed));
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ pub(super) fn compare(
     let _working = (events.as_os_str() != "-").then(|| Progress::begin("comparing"));
     let events = pieces(BufReader::new(reader)).map(|one| one.map_err(|error| error.to_string()));
     let report = diff_folders(&of, events).map_err(|error| match error {
-        DiffError::Rules(message) => Failure { exit: Exit::BadConfiguration, message },
+        DiffError::Rules(message) => Failure::new(Exit::BadConfiguration, message),
         error @ DiffError::Event { .. } => Failure::usage(format!("{name}: {error}")),
     })?;
     to_raw_value(&report)

@@ -13,7 +13,8 @@ One JSON object a line, newest first, each with the whole event and the payload.
 
 Examples:
   slipswitch dlq export > dead.ndjson
-  slipswitch dlq export --rule big-orders | jq -c .event | slipswitch send --bus shop
+  slipswitch dlq export --rule big-orders | jq -c .event | slipswitch send \\
+      --bus shop
   slipswitch dlq export --state all | zstd > letters.ndjson.zst";
 
 /// Write dead letters to standard output, one a line.

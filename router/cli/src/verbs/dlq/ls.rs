@@ -21,8 +21,9 @@ The newest come first. With -o json each holds the whole event, the payload that
 Examples:
   slipswitch dlq ls
   slipswitch dlq ls --rule big-orders --limit 1000
-  slipswitch dlq ls --kind refused --pattern '{\"detail\": {\"total\": [{\"numeric\": [\">\", 100]}]}}'
-  slipswitch dlq ls --history                                 what became of those that were sent again
+  slipswitch dlq ls --kind refused \\
+      --pattern '{\"detail\": {\"total\": [{\"numeric\": [\">\", 100]}]}}'
+  slipswitch dlq ls --history  what became of those that were sent again
   slipswitch dlq ls -o json | jq -r '.[] | [.id, .error] | @tsv'";
 
 /// List dead letters: what could not be delivered, and why.

@@ -17,7 +17,7 @@ alone.
 
 Examples:
   slipswitch dlq purge 17 18 --yes
-  slipswitch dlq purge --all --rule old-rule                  says how many, and asks
+  slipswitch dlq purge --all --rule old-rule  says how many, and asks
   slipswitch dlq purge --all --state delivered --until 7d --yes";
 
 /// Remove dead letters for good.

@@ -21,9 +21,10 @@ that has had one can tell.
 
 Examples:
   slipswitch dlq redrive 17 18
-  slipswitch dlq redrive --all --rule big-orders              says how many, and asks
+  slipswitch dlq redrive --all --rule big-orders  says how many, and asks
   slipswitch dlq redrive --all --rule big-orders --yes
-  slipswitch dlq redrive --all --kind transform --to rules --only-rule big-orders --yes";
+  slipswitch dlq redrive --all --kind transform --to rules \\
+      --only-rule big-orders --yes";
 
 const USAGE: &str = "\
 slipswitch dlq redrive [OPTIONS] <ID>...

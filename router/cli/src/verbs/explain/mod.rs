@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         );
         answered(output::line(text.trim_end()))?;
     }
-    if is_match { Ok(()) } else { Err(Failure::silent(Exit::Failed)) }
+    if is_match { Ok(()) } else { Err(Failure::answer(Exit::Failed)) }
 }
 
 /// The rules in the folder, of an event that was given.
@@ -116,13 +116,10 @@ fn offline(arguments: &Arguments, rule: Option<&String>) -> Result<Answer, Failu
     });
     let explained = explained.map_err(|error| match error {
         NotExplained::Asked(message) => Failure::usage(message),
-        NotExplained::Rules(rendered) => Failure {
-            exit: Exit::BadConfiguration,
-            message: format!(
-                "{}\nthe rules do not load: `slipswitch check` says more",
-                rendered.trim_end()
-            ),
-        },
+        NotExplained::Rules(rendered) => {
+            let message = format!("{}\nthe rules do not load", rendered.trim_end());
+            Failure::new(Exit::BadConfiguration, message)
+        }
     })?;
     if arguments.output.format.is_data() {
         answered(output::data(arguments.output.format, &explained))?;
@@ -143,7 +140,7 @@ fn asked(arguments: &Arguments, rule: Option<&String>, id: &str) -> Result<Answe
         client.post("/api/v1/explain", &body);
     // 1 would say that it does not match.
     let found = found.map_err(|failure| match failure.exit {
-        Exit::Failed => Failure::usage(failure.message),
+        Exit::Failed => Failure { exit: Exit::Usage, ..failure },
         _ => failure,
     })?;
     if arguments.output.format.is_data() {

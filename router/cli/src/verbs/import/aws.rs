@@ -14,8 +14,10 @@ the one that their file is called after (orders.targets.json). The exit code is 
 
 Examples:
   (aws events describe-rule --name orders --event-bus-name shop;
-   aws events list-targets-by-rule --rule orders --event-bus-name shop) | slipswitch import aws -
-  slipswitch import aws rules.json orders.targets.json --map targets.yaml --out rules";
+   aws events list-targets-by-rule --rule orders --event-bus-name shop) \\
+      | slipswitch import aws -
+  slipswitch import aws rules.json orders.targets.json --map targets.yaml \\
+      --out rules";
 
 /// Make rule files of what `aws events describe-rule`, `list-rules` and `list-targets-by-rule` printed
 #[derive(Debug, Args)]

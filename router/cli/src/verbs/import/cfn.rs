@@ -14,8 +14,10 @@ another stack exports, and to attributes of resources. The exit code is 1 when a
 
 Examples:
   slipswitch import cfn template.yaml
-  slipswitch import cfn template.yaml --param Stage=prod --param AWS::Region=eu-west-1 --map targets.yaml --out rules
-  slipswitch import cfn template.yaml --param Worker.Arn=arn:aws:lambda:eu-west-1:111122223333:function:worker";
+  slipswitch import cfn template.yaml --param Stage=prod \\
+      --param AWS::Region=eu-west-1 --map targets.yaml --out rules
+  slipswitch import cfn template.yaml \\
+      --param Worker.Arn=arn:aws:lambda:eu-west-1:111122223333:function:worker";
 
 /// Make rule files of a CloudFormation or SAM template
 #[derive(Debug, Args)]

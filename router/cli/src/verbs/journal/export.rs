@@ -29,8 +29,10 @@ because state.sqlite is gone that says what belongs to an archive, is said on st
 Examples:
   slipswitch journal export --bus shop --since 7d > shop.ndjson
   slipswitch journal export --bus shop --zstd > shop.ndjson.zst
-  slipswitch journal export --pattern '{\"source\": [\"com.shopvn.order\"]}' > orders.ndjson
-  slipswitch journal export --archive orders --until 2026-11-23T08:00:00Z | jq -c .detail";
+  slipswitch journal export --pattern '{\"source\": [\"com.shopvn.order\"]}' \\
+      > orders.ndjson
+  slipswitch journal export --archive orders --until 2026-11-23T08:00:00Z \\
+      | jq -c .detail";
 
 /// Write events to standard output, one a line.
 #[derive(Debug, Args)]
@@ -96,7 +98,7 @@ fn export(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         output::complain(&output::flat(damage));
     }
     let message = format!("the export is not whole: {}", count(damages.len(), "complaint"));
-    Err(Failure { exit: Exit::Failed, message })
+    Err(Failure::new(Exit::Failed, message))
 }
 
 /// Counts what passes, for who waits.

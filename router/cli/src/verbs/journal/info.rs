@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if faults.is_empty() {
         return Ok(());
     }
-    output::complain("`slipswitch journal repair` makes a new manifest of the segments");
+    output::complain("a repair makes a new manifest of the segments");
     Err(Failure::silent(Exit::Failed))
 }
 

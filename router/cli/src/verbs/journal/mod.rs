@@ -49,8 +49,8 @@ impl Place {
 
 fn failure(error: JournalError) -> Failure {
     match error {
-        JournalError::Config(message) => Failure { exit: Exit::BadConfiguration, message },
-        JournalError::Tool(error) => Failure::failed(error.to_string()),
+        JournalError::Config(message) => Failure::new(Exit::BadConfiguration, message),
+        JournalError::Tool(error) => Failure::failed(error.to_string()).then_try(&["doctor"]),
         JournalError::Write(error) => error.into(),
         JournalError::Pattern(message) => Failure::usage(message),
     }

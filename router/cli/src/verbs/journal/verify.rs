@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             } else {
                 output::complain(&format!("{all}: {}", count(found.faults_count, "fault")));
                 output::complain(
-                    "`slipswitch journal repair` mends what can be mended, and takes what stands elsewhere, too, from there",
+                    "a repair mends what can be mended, and takes what stands elsewhere, too, from there",
                 );
             }
         }

@@ -45,8 +45,10 @@ a terminal `r` sends the last event once more, `?` shows the other keys.
 
 Examples:
   slipswitch listen --forward-to http://127.0.0.1:3000/hook
-  slipswitch listen --forward-to localhost:3000/hook --bus shop --rule big-orders/crm
-  slipswitch listen --forward-to localhost:3000/hook --pattern '{\"detail-type\": [\"OrderCreated\"]}' --since 10m";
+  slipswitch listen --forward-to localhost:3000/hook --bus shop \\
+      --rule big-orders/crm
+  slipswitch listen --forward-to localhost:3000/hook \\
+      --pattern '{\"detail-type\": [\"OrderCreated\"]}' --since 10m";
 
 /// Deliver events to a program on this machine as they come.
 #[derive(Debug, Args)]

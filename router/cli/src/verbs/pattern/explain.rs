@@ -29,10 +29,12 @@ Pattern and event are JSON, @FILE, or - for standard input. With --patterns, a f
 {\"id\": …, \"pattern\": {…}}, the patterns that match are listed, then those that nearly do, each with its first reason.
 
 Examples:
-  slipswitch pattern explain --pattern '{\"detail\": {\"total\": [{\"numeric\": [\">\", 100]}]}}' \\
+  slipswitch pattern explain \\
+      --pattern '{\"detail\": {\"total\": [{\"numeric\": [\">\", 100]}]}}' \\
       --event '{\"detail\": {\"total\": 5}}'
   slipswitch pattern explain --pattern @pattern.json --event @event.json
-  tail -n 1 audit.jsonl | slipswitch pattern explain --patterns patterns.jsonl --event -
+  tail -n 1 audit.jsonl | slipswitch pattern explain --patterns patterns.jsonl \\
+      --event -
 
 Exit codes: 0 it matches (of many: at least one does), 1 it does not, 2 the pattern or the event is not right, \
 or the answer cannot be written.";
@@ -69,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         (None, Some(pattern)) => one(arguments, pattern)?,
         (None, None) => return Err(Failure::usage("name a --pattern, or a file of --patterns")),
     };
-    if is_match { Ok(()) } else { Err(Failure::silent(Exit::Failed)) }
+    if is_match { Ok(()) } else { Err(Failure::answer(Exit::Failed)) }
 }
 
 fn one(arguments: &Arguments, pattern: &str) -> Result<bool, Failure> {

@@ -15,7 +15,8 @@ is printed, {\"event\":0,\"matched\":[\"id\",…]}, events counted from 0.
 
 Examples:
   slipswitch pattern match --patterns patterns.jsonl --events events.jsonl
-  tail -n 100 audit.jsonl | slipswitch pattern match --patterns patterns.jsonl --events -";
+  tail -n 100 audit.jsonl | slipswitch pattern match --patterns patterns.jsonl \\
+      --events -";
 
 /// Match events against patterns, without a router.
 #[derive(Debug, Args)]

@@ -20,7 +20,7 @@ use clap::Args;
 use server::offline::plugins::plugin_look;
 
 use crate::clock;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::kit::{self, Language};
 use crate::output;
 
@@ -33,7 +33,8 @@ is missing is said, with how to get it.
 
 Examples:
   slipswitch plugin build
-  slipswitch plugin build my-plugin --out plugins    a running router takes it into service";
+  # a running router takes it into service
+  slipswitch plugin build my-plugin --out plugins";
 
 /// Build a plugin's project, and check the result as a router would.
 #[derive(Debug, Args)]
@@ -132,7 +133,7 @@ fn tool(project: &Path, words: &[&str], mend: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let words = words.join(" ");
-    Err(Failure { exit: Exit::Failed, message: format!("`{words}` failed; what it said is above") })
+    Err(Failure::failed(format!("`{words}` failed; what it said is above")))
 }
 
 /// What a tool prints on standard output; its standard error is ours.

@@ -21,13 +21,14 @@ what is wrong is shown. The token is that of the router's plugin.upload_token; i
 
 Examples:
   SLIPSWITCH_TOKEN=$(cat token) slipswitch plugin put my-plugin.wasm
-  slipswitch plugin put target/wasm32-unknown-unknown/release/my_plugin.wasm --name my-plugin";
+  slipswitch plugin put target/wasm32-unknown-unknown/release/my_plugin.wasm \\
+      --name my-plugin";
 
 const ROLLBACK_EXAMPLES: &str = "\
 The earlier file goes through the same trial as a new one. The token is read from SLIPSWITCH_TOKEN.
 
 Examples:
-  slipswitch plugin rollback my-plugin              to the version before this one
+  slipswitch plugin rollback my-plugin  to the version before this one
   slipswitch plugin versions my-plugin
   slipswitch plugin rollback my-plugin 4cabfd7c";
 

@@ -22,7 +22,8 @@ Examples:
   slipswitch plugin logs
   slipswitch plugin logs my-plugin -f --level debug
   slipswitch plugin logs --since 10m --limit 20
-  slipswitch plugin logs my-plugin -f -o json | jq -r 'select(.level == \"error\") | .event'";
+  slipswitch plugin logs my-plugin -f -o json \\
+      | jq -r 'select(.level == \"error\") | .event'";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Level {

@@ -24,7 +24,8 @@ json there is more of all this.
 
 Examples:
   slipswitch plugin ls
-  slipswitch plugin ls -o json | jq -r '.[] | select(.rules == []) | .name'      nobody uses these";
+  # nobody uses these
+  slipswitch plugin ls -o json | jq -r '.[] | select(.rules == []) | .name'";
 
 /// List the plugins of a running router.
 #[derive(Debug, Args)]

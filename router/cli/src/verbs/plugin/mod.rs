@@ -61,7 +61,7 @@ fn failure(error: &PluginError) -> Failure {
     } else {
         Exit::Failed
     };
-    Failure { exit, message: error.to_string() }
+    Failure::new(exit, error.to_string())
 }
 
 /// The built plugin of a project: the only `*.wasm` directly in its folder.

@@ -108,7 +108,8 @@ After an upgrade, `slipswitch plugin update-sdk` brings the next one.
 Examples:
   slipswitch plugin new order-mail --lang rust
   slipswitch plugin new only-large --lang rust --role filter
-  slipswitch plugin new order-mail --lang js && cd order-mail && slipswitch plugin build && slipswitch plugin test";
+  slipswitch plugin new order-mail --lang js && cd order-mail \\
+      && slipswitch plugin build && slipswitch plugin test";
 
 /// Write a new plugin's project, which builds and passes its own test.
 #[derive(Debug, Args)]

@@ -26,7 +26,8 @@ the first; instructions are counted beside it. The exit code is 1 when the plugi
 Examples:
   slipswitch plugin run my-plugin.wasm < events.ndjson
   slipswitch plugin run my-plugin.wasm --config '{\"greeting\": \"Hi\"}' events.json
-  slipswitch events --bus shop -o json | jq -c '.[].event' | slipswitch plugin run my-plugin.wasm --quiet";
+  slipswitch events --bus shop -o json | jq -c '.[].event' \\
+      | slipswitch plugin run my-plugin.wasm --quiet";
 
 /// Send events through a plugin; print what comes out, and what it costs.
 #[derive(Debug, Args)]

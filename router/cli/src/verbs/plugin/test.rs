@@ -16,8 +16,10 @@ A case is an event and what shall come out of it; tests/*.json hold one, or an a
 that a router runs, with its limits; no router needs to run. Build first: `slipswitch plugin build`. The exit code is 3 \
 when a case fails, 1 when a source changed after the build, 78 when the plugin does not load or a case cannot be read.
 
-  { \"name\": \"an order becomes a line\", \"config\": {}, \"event\": { \"detail\": { \"id\": \"o-1\" } },
-    \"expect\": [ { \"body\": \"order o-1\", \"attributes\": { \"content-type\": \"text/plain\" } } ] }
+  { \"name\": \"an order becomes a line\", \"config\": {},
+    \"event\": { \"detail\": { \"id\": \"o-1\" } },
+    \"expect\": [ { \"body\": \"order o-1\", \"attributes\":
+      { \"content-type\": \"text/plain\" } } ] }
 
 `expect` is an array of outputs ([] when the event is dropped), true or false for a filter, or { \"error\": \"invalid\" } \
 (retry, fatal, trap, output, limit).
@@ -25,7 +27,7 @@ when a case fails, 1 when a source changed after the build, 78 when the plugin d
 Examples:
   slipswitch plugin test
   slipswitch plugin test my-plugin --filter order
-  slipswitch plugin test --update                    write what comes out as what is expected
+  slipswitch plugin test --update  write what comes out as what is expected
   slipswitch plugin test my-plugin --file plugins/my-plugin.wasm";
 
 /// Run the cases of a plugin, tests/*.json.

@@ -13,7 +13,8 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   slipswitch replay ls
-  slipswitch replay ls -o json | jq -r '.[] | select(.state == \"running\") | .name'";
+  slipswitch replay ls -o json \\
+      | jq -r '.[] | select(.state == \"running\") | .name'";
 
 /// List replays, running and ended.
 #[derive(Debug, Args)]

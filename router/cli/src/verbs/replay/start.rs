@@ -22,7 +22,8 @@ meanwhile. The replay's name is printed; follow it with `slipswitch replay ls`.
 
 Examples:
   slipswitch replay start --since 1h
-  slipswitch replay start --bus shop --since 7d --rule order-confirmation --rule welcome
+  slipswitch replay start --bus shop --since 7d --rule order-confirmation \\
+      --rule welcome
   slipswitch replay start --archive orders --since 30d --rate 200 --dry-run
   slipswitch replay start --since 7d --target shop/big-orders/crm
   slipswitch replay start --name after-the-outage \\

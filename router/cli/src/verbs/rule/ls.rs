@@ -11,7 +11,8 @@ use crate::output::{self, Output};
 const EXAMPLES: &str = "\
 Examples:
   slipswitch rule ls --bus shop
-  slipswitch rule ls -o json | jq -r '.[] | select(.from == \"interface\") | .name'";
+  slipswitch rule ls -o json \\
+      | jq -r '.[] | select(.from == \"interface\") | .name'";
 
 /// List the rules that run: where each is from, and what it sends to
 #[derive(Debug, Args)]

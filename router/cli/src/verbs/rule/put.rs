@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn read(path: &Path) -> Result<Vec<Wanted>, Failure> {
     let (file, text) = text(path)?;
     let documents = rule_documents(&file, &text, output::has_color())
-        .map_err(|rendered| Failure { exit: Exit::BadConfiguration, message: rendered })?;
+        .map_err(|rendered| Failure::new(Exit::BadConfiguration, rendered))?;
     if documents.is_empty() {
         return Err(Failure::usage(format!("{file} holds no rule")));
     }

@@ -58,11 +58,16 @@ was read is sent when nothing follows for 200 ms.
 Examples:
   slipswitch send events.ndjson --bus shop
   jq -c '.[]' export.json | slipswitch send --bus shop
-  slipswitch send orders.ndjson --idempotency-key orders-2026-11-23   # safe to run again
-  slipswitch send orders.ndjson --bus shop --rate 50 --repeat forever  # until Ctrl-C
-  slipswitch send cloudevents.json --bus shop                          # what they are is seen
-  slipswitch send orders.ndjson --bus shop --as eventbridge            # as an AWS SDK would
-  slipswitch send --source com.shopvn.user --detail-type UserSignedUp --detail '{\"userId\": \"u-1\"}'";
+  # safe to run again
+  slipswitch send orders.ndjson --idempotency-key orders-2026-11-23
+  # until Ctrl-C
+  slipswitch send orders.ndjson --bus shop --rate 50 --repeat forever
+  # what they are is seen
+  slipswitch send cloudevents.json --bus shop
+  # as an AWS SDK would
+  slipswitch send orders.ndjson --bus shop --as eventbridge
+  slipswitch send --source com.shopvn.user --detail-type UserSignedUp \\
+      --detail '{\"userId\": \"u-1\"}'";
 
 /// Send events to a bus and print their ids.
 ///
@@ -385,11 +390,12 @@ impl Sender {
 
     fn refused_whole(&self, problem: &Problem) -> Failure {
         let which = numbered(self.sent + 1, self.sent + self.batch.len());
-        Failure::failed(format!(
+        let message = format!(
             "{which}: {}{}",
             problem.summary(),
             self.left_off(["was not taken", "were not all taken"], problem.done)
-        ))
+        );
+        Failure { exit: Exit::Failed, message, ..problem.failure() }
     }
 
     /// Where it stopped, and how to go on, in words for one event and for several. A single event says

@@ -13,7 +13,8 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   slipswitch target ls
-  slipswitch target ls -o json | jq -r '.[] | select(.circuit.state != \"closed\") | .target'";
+  slipswitch target ls -o json \\
+      | jq -r '.[] | select(.circuit.state != \"closed\") | .target'";
 
 /// List targets: whether deliveries go, how much waits, and why
 #[derive(Debug, Args)]

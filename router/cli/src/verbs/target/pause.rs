@@ -24,7 +24,8 @@ meanwhile waits in the journal and takes no memory. A target that is paused alre
 a new one.
 
 Examples:
-  slipswitch target pause shop/big-orders/crm --reason 'the CRM moves on Tuesday'
+  slipswitch target pause shop/big-orders/crm \\
+      --reason 'the CRM moves on Tuesday'
   slipswitch target pause big-orders --bus shop        all targets of the rule";
 
 const RESUME_EXAMPLES: &str = "\
