@@ -16,7 +16,7 @@ use crate::{Budget, Limits, clock};
 /// A call for many events has the budgets of so many at most: one that spins must not hold its thread for all of them.
 const BUDGETS_MAX: u32 = 4;
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, thiserror::Error)]
 #[error("budget used up")]
 pub(crate) struct Overrun {
     pub(crate) budget: Budget,
@@ -59,16 +59,21 @@ impl Spending {
     pub(crate) fn check(&mut self) -> wasmtime::Result<UpdateDeadline> {
         let (cpu, wall) = (clock::thread_cpu(), clock::monotonic());
         let (cpu_began, wall_began) = *self.began.get_or_insert((cpu, wall));
-        let cpu_max = self.cpu_max.saturating_mul(self.events);
-        let wall_max = self.wall_max.saturating_mul(self.events);
-        let overrun = if cpu.saturating_sub(cpu_began) >= cpu_max {
-            Overrun { budget: Budget::Cpu, limit: cpu_max }
-        } else if wall.saturating_sub(wall_began) >= wall_max {
-            Overrun { budget: Budget::Wall, limit: wall_max }
-        } else {
-            return Ok(UpdateDeadline::Continue(1));
+        let spent = [cpu.saturating_sub(cpu_began), wall.saturating_sub(wall_began)];
+        match self.overrun(spent) {
+            Some(overrun) => Err(wasmtime::Error::new(overrun)),
+            None => Ok(UpdateDeadline::Continue(1)),
+        }
+    }
+
+    /// What is used up when a call has spent so much CPU and wall time.
+    fn overrun(&self, [cpu, wall]: [Duration; 2]) -> Option<Overrun> {
+        let used_up = |budget, limit: Duration, spent| {
+            let limit = limit.saturating_mul(self.events);
+            (spent >= limit).then_some(Overrun { budget, limit })
         };
-        Err(wasmtime::Error::new(overrun))
+        used_up(Budget::Cpu, self.cpu_max, cpu)
+            .or_else(|| used_up(Budget::Wall, self.wall_max, wall))
     }
 }
 
@@ -121,5 +126,26 @@ impl ResourceLimiter for Memory {
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
         Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_has_the_budgets_of_its_events_and_of_no_more_than_some() {
+        const MS: fn(u64) -> Duration = Duration::from_millis;
+        let mut spending =
+            Spending::new(&Limits { cpu_max: MS(20), wall_max: MS(100), ..Limits::default() });
+        for (events, times) in [(1, 1), (2, 2), (4, 4), (5, 4), (u32::MAX, 4)] {
+            spending.begin(events);
+            let [cpu, wall] = [MS(20 * times), MS(100 * times)];
+            let less = |limit: Duration| limit.saturating_sub(Duration::from_nanos(1));
+            assert_eq!(spending.overrun([less(cpu), less(wall)]), None, "{events}");
+            let over = |budget, limit| Some(Overrun { budget, limit });
+            assert_eq!(spending.overrun([cpu, less(wall)]), over(Budget::Cpu, cpu), "{events}");
+            assert_eq!(spending.overrun([less(cpu), wall]), over(Budget::Wall, wall), "{events}");
+        }
     }
 }
