@@ -72,7 +72,7 @@ fn a_rule_that_is_sent_runs_when_it_is_answered_and_after_a_restart() {
     let made = done(&put(&router, "sent", &text), 201);
     assert_eq!(
         made,
-        json!({"bus": "shop", "name": "sent", "generation": 2, "changed": true, "created": true, "removed": []})
+        json!({"bus": "shop", "name": "sent", "generation": 2, "changed": true, "created": true, "path": "data/rules/shop/sent.yaml", "removed": []})
     );
     router.send_to("shop", EVENT).ids();
     target.wait_for(LONG, |requests| requests.len() == 1).unwrap();

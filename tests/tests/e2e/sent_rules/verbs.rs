@@ -61,6 +61,7 @@ fn the_command_line_makes_rules_shows_and_removes_them() {
     run(&["rule", "show", "own"])
         .expect(1)
         .says(&["there is no rule `own` on the bus `default`; there is one on `shop`"]);
+    run(&["rule", "rm", "gone"]).expect(1).says(&["on the bus `default`, which has none"]);
     run(&["rule", "rm", "shop/onw"]).expect(1).says(&["did you mean `own`?"]);
     assert_eq!(names(&router), ["own"]);
 }
@@ -116,7 +117,11 @@ fn rules_that_were_sent_become_files_that_the_router_reads() {
     router.wait_until("/api/v1/rules", |rules| {
         rules.as_array().unwrap().iter().all(|rule| rule["from"] == "file")
     });
-    run(&["rule", "rm", "shop/a.events", "shop/one"]).expect(0);
+    let taken_back = run(&["rule", "rm", "shop/a.events", "shop/one"]).expect(0).out;
+    assert!(
+        taken_back.contains("shop/one: taken back; it runs from rules/shop/one.yaml,"),
+        "{taken_back}"
+    );
     assert_eq!(fs::read_to_string(scene.path("rules/shop/one.yaml")).unwrap(), texts[0].1);
     assert_eq!(listed(&router), [origin("a.events", "file"), origin("one", "file")]);
 

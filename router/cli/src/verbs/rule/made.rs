@@ -51,6 +51,8 @@ pub(crate) struct Done {
     pub(crate) generation: u64,
     pub(crate) changed: bool,
     pub(crate) created: bool,
+    /// Where the rule stands that runs now.
+    pub(crate) path: Option<String>,
     removed: Vec<Owed>,
 }
 

@@ -45,7 +45,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     for place in &places {
         let done: Done = client.remove(&place.path())?;
-        done.tell("removed", "removed; it runs from its file")?;
+        let how = match &done.path {
+            Some(file) => format!("taken back; it runs from {file}"),
+            None => "removed".to_owned(),
+        };
+        done.tell(&how, &how)?;
     }
     Ok(())
 }

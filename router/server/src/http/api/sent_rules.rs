@@ -33,6 +33,8 @@ struct Done<'a> {
     changed: bool,
     /// Whether there was no such rule before.
     created: bool,
+    /// Where the rule stands that runs now; none when it is gone.
+    path: Option<&'a str>,
     removed: Vec<Owed>,
 }
 
@@ -127,7 +129,11 @@ async fn change(app: &App, rule: RuleName, change: Change) -> Result<Response, P
     let created = is_put && is_created;
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
     let (bus, name) = (rule.bus(), rule.name());
-    let done = Done { bus, name, generation, changed: is_new, created, removed };
+    let set = app.router.rules();
+    let on = set.on(bus);
+    let found = on.and_then(|on| on.rules().iter().find(|it| it.name == name));
+    let path = found.map(|it| it.path.as_str());
+    let done = Done { bus, name, generation, changed: is_new, created, path, removed };
     Ok((status, json(&done)).into_response())
 }
 
@@ -169,7 +175,12 @@ fn unknown(app: &App, rule: &RuleName) -> Problem {
         ));
     }
     let on = set.on(rule.bus());
-    let known =
+    let known: Vec<&str> =
         on.map_or_else(Vec::new, |on| on.rules().iter().map(|it| it.name.as_str()).collect());
+    if known.is_empty() {
+        let (name, bus) = (rule.name(), rule.bus());
+        return Kind::UnknownRule
+            .problem(format!("there is no rule `{name}` on the bus `{bus}`, which has none"));
+    }
     App::unknown_rule(rule.name(), &known)
 }
