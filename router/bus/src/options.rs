@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use delivery::Connections;
+use delivery::{Connections, Egress};
 
 use crate::door::Deduplication;
 use crate::sealing::BusOptions;
@@ -61,6 +62,8 @@ pub struct Options {
     pub dead_letters_max: u64,
     /// Idle connections kept to one host.
     pub connections_idle_max: usize,
+    /// Where HTTP targets may be.
+    pub egress: Arc<Egress>,
     /// What HTTP targets may go over.
     pub connections: Connections,
 }
@@ -92,6 +95,7 @@ impl Options {
             dead_letters_age_max: Duration::from_secs(90 * 24 * 60 * 60),
             dead_letters_max: 1_000_000,
             connections_idle_max: CONNECTIONS_IDLE_MAX,
+            egress: Arc::default(),
             connections: Connections::none(),
         }
     }

@@ -265,7 +265,7 @@ impl Waiting {
         let plugin_state = PluginState::new(outside.reader(&path));
         let core = Arc::new(Core {
             ready: Ready::new(options.in_flight_max),
-            client: Client::new(options.connections_idle_max),
+            client: Client::new(options.connections_idle_max, Arc::clone(&options.egress)),
             door: Door::new(&options.deduplication),
             trail: Trail::new(&options.delivery_log, attempts),
             options,

@@ -1,6 +1,7 @@
 //! What sends HTTP requests: pooled connections, with or without TLS of their own.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,48 +10,77 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::client::WantsClientCert;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
+
+use crate::dial::{self, Dialer, Lookup};
+use crate::egress::Egress;
 
 const IDLE_MAX: Duration = Duration::from_secs(30);
 
 /// The connections to all HTTP targets, pooled. Cheap to clone.
 #[derive(Clone)]
-pub struct Client(legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub struct Client {
+    pool: legacy::Client<HttpsConnector<Dialer>, Full<Bytes>>,
+    egress: Arc<Egress>,
+}
+
+/// Why there is no answer, without a word of the request.
+#[derive(Debug)]
+pub(crate) struct RequestError {
+    pub(crate) reason: String,
+    /// The address is one that requests do not go to.
+    pub(crate) is_refused: bool,
+}
 
 impl Client {
     /// `connections_idle_max` bounds what is kept open to one host when nothing is sent.
-    pub fn new(connections_idle_max: usize) -> Self {
-        Self::with_tls(connections_idle_max, trusting(None).with_no_client_auth())
+    pub fn new(connections_idle_max: usize, egress: Arc<Egress>) -> Self {
+        Self::looking_up(connections_idle_max, egress, dial::by_system())
     }
 
-    pub(crate) fn with_tls(connections_idle_max: usize, tls: ClientConfig) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
+    /// The same with names that mean what `lookup` says.
+    pub fn looking_up(connections_idle_max: usize, egress: Arc<Egress>, lookup: Lookup) -> Self {
+        let tls = trusting(None).with_no_client_auth();
+        Self::made(connections_idle_max, egress, lookup, tls)
+    }
+
+    pub(crate) fn with_tls(
+        connections_idle_max: usize,
+        egress: Arc<Egress>,
+        tls: ClientConfig,
+    ) -> Self {
+        Self::made(connections_idle_max, egress, dial::by_system(), tls)
+    }
+
+    fn made(idle_max: usize, egress: Arc<Egress>, lookup: Lookup, tls: ClientConfig) -> Self {
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(connector);
-        let client = legacy::Client::builder(TokioExecutor::new())
+            .wrap_connector(Dialer::new(Arc::clone(&egress), lookup));
+        let pool = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_MAX)
-            .pool_max_idle_per_host(connections_idle_max)
+            .pool_max_idle_per_host(idle_max)
             .build(connector);
-        Self(client)
+        Self { pool, egress }
     }
 
-    /// # Errors
-    ///
-    /// Why there is no answer, without a word of the request.
+    /// Where its requests may go.
+    pub(crate) fn egress(&self) -> &Egress {
+        &self.egress
+    }
+
     pub(crate) async fn request(
         &self,
         request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, String> {
-        self.0.request(request).await.map_err(|error| causes(&error))
+    ) -> Result<Response<Incoming>, RequestError> {
+        self.pool.request(request).await.map_err(|error| match dial::refusal(&error) {
+            Some(refusal) => RequestError { reason: refusal.to_string(), is_refused: true },
+            None => RequestError { reason: causes(&error), is_refused: false },
+        })
     }
 }
 

@@ -17,8 +17,9 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 
 use crate::batch;
-use crate::client::Client;
+use crate::client::{Client, RequestError};
 use crate::connection::{Authorized, Connection, Connections};
+use crate::egress::EgressError;
 use crate::target::{Answer, Delivery, RetryAfter, Sending, Target};
 
 /// How much of an answer is read; a connection with more to say is closed.
@@ -58,6 +59,9 @@ pub enum HttpTargetError {
     #[error("`{url}` is no http or https URL with a host")]
     Url { url: String },
 
+    #[error("`{url}`: {refusal}")]
+    Egress { url: String, refusal: EgressError },
+
     #[error("header `{name}`: {reason}")]
     Header { name: String, reason: &'static str },
 }
@@ -95,6 +99,10 @@ impl HttpTarget {
             .filter(|uri| uri.host().is_some_and(|host| !host.is_empty()));
         let url_shown = shown_url(&url);
         let Some(parsed) = parsed else { return Err(HttpTargetError::Url { url: url_shown }) };
+
+        if let Err(refusal) = client.egress().check_host(parsed.host().unwrap_or_default()) {
+            return Err(HttpTargetError::Egress { url: url_shown, refusal });
+        }
 
         let mut map = HeaderMap::new();
         let mut secrets = secrets(&parsed);
@@ -223,8 +231,11 @@ impl HttpTarget {
     async fn ask(&self, client: &Client, request: Request<Full<Bytes>>) -> Result<Heard, Answer> {
         let response = match tokio::time::timeout(self.timeout, client.request(request)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(causes)) => {
-                return Err(unavailable(format!("POST {}: {causes}", self.url_shown)));
+            Ok(Err(RequestError { reason, is_refused })) => {
+                let reason = format!("POST {}: {reason}", self.url_shown);
+                // Nothing was sent, and a rule or the configuration has to change.
+                let refused = |reason| Answer::Refused { reason };
+                return Err(if is_refused { refused(reason) } else { unavailable(reason) });
             }
             Err(_elapsed) => {
                 let (url, timeout) = (&self.url_shown, self.timeout);

@@ -22,6 +22,8 @@ mod client;
 mod connection;
 mod console;
 mod dead;
+mod dial;
+mod egress;
 mod http;
 mod id;
 mod log;
@@ -39,8 +41,11 @@ pub use connection::{
     TlsError,
 };
 pub use dead::{DeadLetter, ErrorKind, LetterState};
+pub use dial::{Looking, Lookup};
+pub use egress::{Egress, EgressError, egress_range};
 pub use http::{HttpOptions, HttpTarget, HttpTargetError, Over, shown_url};
 pub use id::DeliveryId;
+pub use ipnet::IpNet;
 pub use log::LogTarget;
 pub use rate::Rate;
 pub use retry::{Attempt, RetryPolicy, Verdict};

@@ -35,7 +35,7 @@ fn delivery(body: &str, content_type: &str) -> Delivery {
 fn target(url: String, headers: &[(&str, &str)]) -> HttpTarget {
     let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     let options = HttpOptions { url, headers, timeout: Duration::from_secs(30), connection: None };
-    HttpTarget::new(Client::new(4), options).unwrap()
+    HttpTarget::new(Client::new(4, Arc::default()), options).unwrap()
 }
 
 /// The answer that a target gives for a reply, its address left out.
@@ -157,7 +157,7 @@ fn what_is_no_url_or_header_is_refused() {
             timeout: Duration::from_secs(1),
             connection: None,
         };
-        HttpTarget::new(Client::new(1), options).err().unwrap().to_string()
+        HttpTarget::new(Client::new(1, Arc::default()), options).err().unwrap().to_string()
     };
     expect!["`localhost:9000/x` is no http or https URL with a host"]
         .assert_eq(&said("localhost:9000/x", &[]));
@@ -211,7 +211,8 @@ async fn no_error_shows_what_is_secret_of_a_url() {
         timeout,
         connection: None,
     };
-    let target = |url: &str, timeout| HttpTarget::new(Client::new(4), options(url, timeout));
+    let target =
+        |url: &str, timeout| HttpTarget::new(Client::new(4, Arc::default()), options(url, timeout));
     let patient = target(&url, Duration::from_secs(30)).unwrap();
     for _ in 0..8 {
         let answer = patient.send(&delivery("{}", "application/json")).await;

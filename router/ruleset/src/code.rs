@@ -38,6 +38,7 @@ pub enum Code {
     OnlyInFiles,
     PatternNeverMatches,
     Syntax,
+    TargetRefused,
     TestFailed,
     TooLarge,
     TwinTarget,
@@ -53,7 +54,7 @@ pub enum Code {
 
 /// Of each code, in the order of their declaration: the slug, one sentence for a list of codes, and where to read on when
 /// the place itself does not say.
-const FACTS: [(Code, &str, &str, &str); 27] = [
+const FACTS: [(Code, &str, &str, &str); 28] = [
     (Code::BusLoop, "bus-loop", "Events can go round from bus to bus.", "docs/rules.md#warnings"),
     (
         Code::ConfigurationRefused,
@@ -129,6 +130,12 @@ const FACTS: [(Code, &str, &str, &str); 27] = [
         "syntax",
         "The file is not written as YAML is.",
         "docs/rules.md#yaml-and-where-it-bites",
+    ),
+    (
+        Code::TargetRefused,
+        "target-refused",
+        "A target is at an address that nothing is sent to.",
+        "docs/configuration.md#where-targets-may-be",
     ),
     (Code::TestFailed, "test-failed", "A test of a rule failed.", "docs/rules.md#tests"),
     (
@@ -231,6 +238,7 @@ impl Code {
             | Self::NotSupported
             | Self::OnlyInFiles
             | Self::Syntax
+            | Self::TargetRefused
             | Self::TestFailed
             | Self::TooLarge
             | Self::UnknownBus

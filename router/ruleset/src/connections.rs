@@ -1,4 +1,4 @@
-//! What rules ask of the configuration's connections.
+//! What rules ask of the configuration's connections, and of where targets may be.
 
 /// The connections that there are.
 pub trait Connections {
@@ -6,6 +6,11 @@ pub trait Connections {
 
     /// Whether a target with this URL and these headers of its own, in lower case, may go over one.
     fn look(&self, name: &str, url: &str, headers: &[&str]) -> Look;
+
+    /// Why nothing may be sent there, over whatever connection; none when it is not known before a name is looked up.
+    fn refusal(&self, _url: &str) -> Option<String> {
+        None
+    }
 
     /// Whether it is for named hosts alone, so that nobody who names it can have its secret sent elsewhere.
     fn has_hosts(&self, _name: &str) -> bool {

@@ -180,7 +180,7 @@ fn compile_chosen(
     let source = load::Source {
         folders: folders(config),
         buses: config.buses.clone(),
-        connections: Fit::of(&config.connections),
+        connections: Fit::of(config),
         limits: config.limits.of_events(),
         setup: plugin::Setup {
             limits: plugin_limits(&config.plugin),

@@ -181,7 +181,7 @@ impl Tokens {
         let request =
             self.from.request().ok_or("a header of it has characters that headers cannot carry")?;
         let asking = async {
-            let response = client.request(request).await?;
+            let response = client.request(request).await.map_err(|error| error.reason)?;
             let status = response.status();
             let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
             let body = body.map_err(|error| {

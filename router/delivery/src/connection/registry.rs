@@ -14,6 +14,7 @@ use super::{
 };
 use crate::client::Client;
 use crate::connection::mtls::{Made, TlsError};
+use crate::egress::Egress;
 
 #[derive(Clone)]
 pub struct Connections(Arc<Registry>);
@@ -21,6 +22,7 @@ pub struct Connections(Arc<Registry>);
 struct Registry {
     clock: Clock,
     idle_max: usize,
+    egress: Arc<Egress>,
     all: ArcSwap<BTreeMap<String, Arc<Connection>>>,
 }
 
@@ -39,14 +41,14 @@ pub struct ConnectionStatus {
 
 impl Connections {
     /// None yet. `idle_max` bounds what each keeps open to one host when nothing is sent.
-    pub fn new(clock: Clock, idle_max: usize) -> Self {
-        Self(Arc::new(Registry { clock, idle_max, all: ArcSwap::default() }))
+    pub fn new(clock: Clock, idle_max: usize, egress: Arc<Egress>) -> Self {
+        Self(Arc::new(Registry { clock, idle_max, egress, all: ArcSwap::default() }))
     }
 
     /// None, for good: there is no time to make one at.
     pub fn none() -> Self {
         let moment = Moment { wall: Timestamp::from_millis(0), steady: Duration::ZERO };
-        Self::new(Arc::new(move || moment), 0)
+        Self::new(Arc::new(move || moment), 0, Arc::default())
     }
 
     /// Adds a connection, or takes one of the same name out of service; what is the same stays as it is, with its
@@ -94,7 +96,7 @@ impl Registry {
             None => (None, None),
             Some(tls) => {
                 let Made { config, holding } = tls.make()?;
-                (Some(Client::with_tls(self.idle_max, config)), holding)
+                (Some(Client::with_tls(self.idle_max, Arc::clone(&self.egress), config)), holding)
             }
         };
         let tokens = match &options.authorization {

@@ -34,7 +34,7 @@ impl Hands {
             let wall = Timestamp::parse("2026-11-24T08:00:00Z").unwrap();
             Moment { wall: wall.after(steady), steady }
         };
-        Connections::new(Arc::new(moment), 4)
+        Connections::new(Arc::new(moment), 4, Arc::default())
     }
 }
 
@@ -75,7 +75,7 @@ fn target(url: String, connections: &Connections) -> HttpTarget {
     let over = Over { name: "crm".to_owned(), connections: connections.clone() };
     let (timeout, connection) = (Duration::from_secs(30), Some(over));
     let options = HttpOptions { url, headers: Vec::new(), timeout, connection };
-    HttpTarget::new(Client::new(4), options).unwrap()
+    HttpTarget::new(Client::new(4, Arc::default()), options).unwrap()
 }
 
 fn reason(answer: Answer) -> String {

@@ -62,6 +62,12 @@ impl Reading<'_> {
             self.fault(url.span.clone(), (message, "not a URL to send to", mend));
             return None;
         }
+        if let Some(refusal) = self.context.connections.refusal(text) {
+            let message = format!("nothing is sent to this target: {refusal}");
+            let mend = "name a host that targets may be on; docs/configuration.md has `egress`";
+            self.fault_as(Code::TargetRefused, url.span.clone(), (message, "refused", mend));
+            return None;
+        }
         let Value::Text(url_shown) = &written.value else { return None };
         Some(Http {
             url: text.to_owned(),

@@ -13,6 +13,7 @@ use serde_saphyr::Spanned;
 use super::buses::Buses;
 use super::connections::{SECRET_MEND, Tree};
 use super::diagnose::{at, nearest, place, yaml};
+use super::egress;
 use super::values::{Age, Size};
 use super::{Config, LogFormat};
 use crate::plugins::token::TokenPlace;
@@ -54,6 +55,7 @@ struct File {
     dead_letters: Option<DeadLetters>,
     plugin: Option<Plugin>,
     reload: Option<Reload>,
+    egress: Option<egress::Section>,
     shutdown: Option<Shutdown>,
     log: Option<Log>,
     connections: Option<Spanned<Tree>>,
@@ -209,6 +211,7 @@ pub(super) fn parse(path: &str, text: &str, folder: &Path) -> Result<Config, Vec
         Some(Tests::Warned) => config.reload.tests = super::Tests::Warned,
         Some(Tests::Off) => config.reload.tests = super::Tests::Off,
     }
+    checks.egress(&file.egress.unwrap_or_default(), &mut config.egress);
     let drain = file.shutdown.unwrap_or_default().drain_seconds;
     checks.seconds("drain_seconds", drain, 0..=3_600, &mut config.drain);
     let log = file.log.unwrap_or_default();

@@ -15,6 +15,7 @@
 mod buses;
 mod connections;
 mod diagnose;
+mod egress;
 mod file;
 mod masked;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub(crate) use connections::{Kind, OAuth, Settings, SigV4, Tls, Written};
 pub(crate) use diagnose::{at, byte_at, nearest};
 pub(crate) use file::{ADDRESS_MEND, check_address};
 
+use bus::delivery::Egress;
 use bus::ruleset::Diagnostic;
 
 use crate::plugins::token::TokenPlace;
@@ -64,6 +66,7 @@ pub(crate) struct Config {
     pub(crate) dead_letters: DeadLetters,
     pub(crate) plugin: Plugin,
     pub(crate) reload: Reload,
+    pub(crate) egress: Egress,
     pub(crate) drain: Duration,
     pub(crate) log: Log,
     /// Whose secrets nobody has read yet.
@@ -274,6 +277,7 @@ impl Default for Config {
                 debounce: Duration::from_millis(100),
                 tests: Tests::Enforced,
             },
+            egress: Egress::default(),
             drain: Duration::from_secs(10),
             log: Log { format: LogFormat::Text, level: "info".to_owned() },
             connections: BTreeMap::new(),

@@ -255,7 +255,7 @@ fn broken_yaml_names_the_place() {
     refused(
         "a: b: c",
         expect![[r#"
-            1:1: unknown key `a` | the keys here are `listen`, `data_dir`, `rules_dir`, `plugins_dir`, `buses`, `account`, `region`, `deduplication`, `delivery_log`, `limits`, `http`, `delivery`, `journal`, `dead_letters`, `plugin`, `reload`, `shutdown`, `log`, `connections`
+            1:1: unknown key `a` | the keys here are `listen`, `data_dir`, `rules_dir`, `plugins_dir`, `buses`, `account`, `region`, `deduplication`, `delivery_log`, `limits`, `http`, `delivery`, `journal`, `dead_letters`, `plugin`, `reload`, `egress`, `shutdown`, `log`, `connections`
         "#]],
     );
     refused(

@@ -1,33 +1,46 @@
-//! What rules may ask of connections: by their settings alone, without a secret.
+//! What rules may ask of connections and of the network: by the configuration alone, without a secret or a look-up.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::http::Uri;
+use bus::delivery::Egress;
 use bus::ruleset::{Connections, Look};
 
-use crate::config::Settings;
+use crate::config::{Config, Settings};
 
 #[derive(Clone, Default)]
-pub(crate) struct Fit(Arc<BTreeMap<String, Settings>>);
+pub(crate) struct Fit(Arc<Known>);
+
+#[derive(Default)]
+struct Known {
+    settings: BTreeMap<String, Settings>,
+    egress: Egress,
+}
 
 impl Fit {
-    pub(crate) fn of(settings: &BTreeMap<String, Settings>) -> Self {
-        Self(Arc::new(settings.clone()))
+    pub(crate) fn of(config: &Config) -> Self {
+        let (settings, egress) = (config.connections.clone(), config.egress.clone());
+        Self(Arc::new(Known { settings, egress }))
     }
 }
 
 impl Connections for Fit {
     fn names(&self) -> Vec<&str> {
-        self.0.keys().map(String::as_str).collect()
+        self.0.settings.keys().map(String::as_str).collect()
     }
 
     fn has_hosts(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(|settings| !settings.hosts.is_empty())
+        self.0.settings.get(name).is_some_and(|settings| !settings.hosts.is_empty())
+    }
+
+    fn refusal(&self, url: &str) -> Option<String> {
+        let url = url.parse::<Uri>().ok()?;
+        self.0.egress.check_host(url.host()?).err().map(|refusal| refusal.to_string())
     }
 
     fn look(&self, name: &str, url: &str, headers: &[&str]) -> Look {
-        let Some(settings) = self.0.get(name) else { return Look::Unknown };
+        let Some(settings) = self.0.settings.get(name) else { return Look::Unknown };
         if let Some(header) = settings.kind.header()
             && headers.contains(&header)
         {

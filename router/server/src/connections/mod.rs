@@ -47,7 +47,11 @@ impl Keeper {
         let keeper = Self {
             settings: Arc::new(config.connections.clone()),
             folder: config.folder.clone(),
-            connections: Connections::new(Arc::new(moment), bus::CONNECTIONS_IDLE_MAX),
+            connections: Connections::new(
+                Arc::new(moment),
+                bus::CONNECTIONS_IDLE_MAX,
+                Arc::new(config.egress.clone()),
+            ),
             broken: Vec::new(),
         };
         let (_, broken) = keeper.read();

@@ -139,7 +139,7 @@ fn judge(import: Import, files: &[Text], known: &Known) -> Result<ImportReport, 
         values: &SystemValues::default(),
         plugins: &NoPlugins,
         buses: &buses,
-        connections: &Fit::of(&config.connections),
+        connections: &Fit::of(&config),
         limits: config.limits.of_events(),
     };
     let listened: BTreeSet<&str> = import.rules.iter().map(|rule| rule.bus.as_str()).collect();

@@ -83,7 +83,7 @@ impl Plan {
         let source = Source {
             folders: Folders { sent: desk.sent.clone(), ..folders(&config) },
             buses: config.buses.clone(),
-            connections: Fit::of(&config.connections),
+            connections: Fit::of(&config),
             limits: config.limits.of_events(),
             setup: setup(&config, &desk),
             host: host.clone(),
@@ -305,6 +305,7 @@ fn bus_options(config: &Config, keeper: &Keeper) -> bus::Options {
         hops_max: config.delivery.hops_max,
         dead_letters_age_max: Duration::from_secs(config.dead_letters.days * 24 * 60 * 60),
         dead_letters_max: config.dead_letters.count,
+        egress: Arc::new(config.egress.clone()),
         connections: keeper.connections(),
         ..bus::Options::new(data_dir)
     }
