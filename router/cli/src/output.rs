@@ -168,7 +168,30 @@ pub(crate) fn shown<T: DeserializeOwned>(
 
 /// A line on standard error. There is nobody left to tell when that fails.
 pub(crate) fn complain(text: &str) {
-    writeln!(io::stderr().lock(), "{}", text.trim_end_matches('\n')).ok();
+    let text = text.trim_end_matches('\n');
+    let width = terminal_size_of(io::stderr()).map(|(Width(width), _)| usize::from(width));
+    let text = width.map_or_else(|| text.to_owned(), |width| wrapped(text, width));
+    writeln!(io::stderr().lock(), "{text}").ok();
+}
+
+/// Sentences broken between words. What is set in columns or is to be copied stays as it is.
+fn wrapped(text: &str, width: usize) -> String {
+    let set = |line: &str| line.starts_with([' ', '\u{1b}']) || line.starts_with("next: ");
+    let mut out = String::new();
+    for line in text.split_inclusive('\n') {
+        let mut len = 0;
+        for word in line.split_inclusive(' ') {
+            let chars = word.trim_end().chars().count();
+            if 0 < len && width < len + chars && !set(line) {
+                out.truncate(out.trim_end().len());
+                out.push('\n');
+                len = 0;
+            }
+            out.push_str(word);
+            len += word.chars().count();
+        }
+    }
+    out
 }
 
 /// Whether standard error shows colours: it is a screen, and nobody asked for none.
@@ -240,6 +263,17 @@ pub(crate) fn size(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sentences_are_broken_between_words_and_nothing_else_is() {
+        let said = "open data: another process has it\nmend it\n";
+        assert_eq!(wrapped(said, 17), "open data:\nanother process\nhas it\nmend it\n");
+        for as_it_is in
+            ["  │ pattern: { source: a }", "next: slipswitch check --rules a", "unbroken"]
+        {
+            assert_eq!(wrapped(as_it_is, 5), as_it_is);
+        }
+    }
 
     #[test]
     fn large_numbers_are_grouped() {
