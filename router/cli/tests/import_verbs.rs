@@ -128,3 +128,38 @@ fn wrong_usage_and_missing_files_are_told() {
     assert_eq!(map.code, Some(1));
     assert!(map.err.contains("map.yaml:1:1"), "{}", map.err);
 }
+
+/// What standard error says is to be added to the configuration.
+fn stanza(err: &str) -> String {
+    let head = "add to slipswitch.yaml, and set the variables:\n";
+    let (_, rest) = err.split_once(head).expect("there are connections");
+    let lines = rest.lines().map_while(|line| line.strip_prefix("  "));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn imported_connections_and_the_rules_that_use_them_pass_check_together() {
+    for template in ["connections.yaml", "api-destinations.yaml"] {
+        let folder = folder();
+        let path =
+            format!("{}/../ruleset/testdata/import/cfn/{template}", env!("CARGO_MANIFEST_DIR"));
+        let done = slipswitch(folder.path(), &["import", "cfn", &path, "--out", "rules"], "");
+        assert_eq!(done.code, Some(1), "some of it cannot be carried over: {}", done.err);
+        assert!(!done.err.contains("there is no connection"), "{}", done.err);
+        assert!(!done.err.contains("hunter2"), "{}", done.err);
+        fs::write(folder.path().join("slipswitch.yaml"), stanza(&done.err)).unwrap();
+        let checked = slipswitch(folder.path(), &["check", "--deny", "warnings"], "");
+        assert_eq!(checked.code, Some(0), "{}{}", stanza(&done.err), checked.err);
+        assert!(checked.out.contains("1 file, 1 rule, 0 tests: no problem"), "{}", checked.out);
+    }
+}
+
+#[test]
+fn what_check_will_warn_of_is_shown_and_is_no_loss() {
+    let folder = folder();
+    let never = RULE.replace("source", "sourse");
+    let done = slipswitch(folder.path(), &["import", "aws", "-"], &never);
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert!(done.err.contains("`slipswitch check` will warn of these:\n"), "{}", done.err);
+    assert!(done.err.contains("(pattern-never-matches)"), "{}", done.err);
+}

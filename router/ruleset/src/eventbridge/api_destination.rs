@@ -1,15 +1,16 @@
-//! API destinations and connections of a template: HTTP targets, and what belongs into the configuration for them.
+//! API destinations of a template: HTTP targets.
 //!
-//! # Invariants
+//! # Not here
 //!
-//! - No secret of a template is written anywhere: each becomes the name of an environment variable.
+//! - How a request proves who sends it: `connection`.
 
-use super::build::{as_text, list, map, member, members, number, text};
+use super::build::{as_text, map, member, number, text};
+use super::connection::Used;
 use super::destination::Destination;
 use super::notes::unknown;
 use super::target::to_url;
 use super::template::{Template, known, logical_id};
-use crate::yaml::{Member, Node, Span, Value, write};
+use crate::yaml::{Node, Value};
 
 impl Template<'_> {
     pub(super) fn api_destination(&self, logical: &str, resource: &Node) -> Destination {
@@ -35,39 +36,47 @@ impl Template<'_> {
             return nowhere(format!("its endpoint is not known: {}", unknown(&missing)));
         };
         let span = &resource.span;
+        let mut said = Vec::new();
         let mut http = vec![member("url", to_url(span, &address))];
-        if let Some(connection) = self.connection_of(resource) {
-            http.push(member("connection", text(span, &connection)));
+        match self.connection_of(resource, &address) {
+            Some(connection) => http.push(member("connection", text(span, &connection))),
+            None => {
+                let reason = format!(
+                    "which connection `{logical}` uses is not known: requests prove nothing"
+                );
+                said.push(("ConnectionArn", reason));
+            }
         }
         let http = match http.as_slice() {
             [url] => url.value.clone(),
             _ => map(span, http),
         };
         let mut target = vec![member("http", http)];
-        let rate = self.property(resource, "InvocationRateLimitPerSecond");
-        if let Some(rate) = rate.and_then(|rate| rate_of(&rate)) {
-            target.push(member("rate", number(span, rate)));
+        if let Some(rate) = self.property(resource, "InvocationRateLimitPerSecond") {
+            match rate_of(&rate) {
+                Some(rate) => target.push(member("rate", number(span, rate))),
+                None => said.push((
+                    "InvocationRateLimitPerSecond",
+                    "it is no number that is known".to_owned(),
+                )),
+            }
         }
-        Destination::Here { target: map(span, target), said: Vec::new() }
+        Destination::Here { target: map(span, target), said }
     }
 
     /// The name that the connection of an API destination has here. It is then wanted in the configuration.
-    fn connection_of(&self, destination: &Node) -> Option<String> {
+    fn connection_of(&self, destination: &Node, url: &str) -> Option<String> {
         let arn = self.property(destination, "ConnectionArn")?;
         let written = as_text(&arn)?;
-        if let Some(logical) = logical_id(&arn, written) {
-            self.connections.borrow_mut().insert(logical.to_owned());
-            return Some(self.connection_name(logical));
-        }
-        let name = written.split_once(":connection/")?.1.split('/').next()?;
-        self.connections.borrow_mut().insert(name.to_owned());
-        Some(name.to_owned())
-    }
-
-    fn connection_name(&self, logical: &str) -> String {
-        let resource = self.resource(logical).map(|(_, resource)| resource);
-        let name = resource.and_then(|resource| self.property(resource, "Name"));
-        name.as_ref().and_then(known).unwrap_or_else(|| logical.to_owned())
+        let logical = match logical_id(&arn, written) {
+            Some(logical) => logical,
+            None => written.split_once(":connection/")?.1.split('/').next()?,
+        };
+        let mut connections = self.connections.borrow_mut();
+        let used = connections.entry(logical.to_owned());
+        let used = used.or_insert_with(|| Used { span: arn.span.clone(), urls: Vec::new() });
+        used.urls.push(url.to_owned());
+        Some(self.connection_name(logical))
     }
 }
 
@@ -76,93 +85,4 @@ fn rate_of(node: &Node) -> Option<u64> {
         Value::Number(digits) | Value::Text(digits) => digits.parse().ok(),
         _ => None,
     }
-}
-
-/// What belongs into the configuration, as YAML, for the connections that rules use; none without any.
-pub(super) fn stanza(template: &Template<'_>) -> Option<String> {
-    let used = template.connections.borrow();
-    if used.is_empty() {
-        return None;
-    }
-    let connections = used.iter().map(|logical| {
-        let name = template.connection_name(logical);
-        let found = connection(template, logical, &name);
-        member(&name, found)
-    });
-    let span = 0..0;
-    let all = map(&span, connections.collect());
-    Some(write(&map(&span, vec![member("connections", all)])))
-}
-
-fn connection(template: &Template<'_>, logical: &str, name: &str) -> Node {
-    let span = &(0..0);
-    let secret = |what: &str| text(span, &format!("${{{}_{what}}}", variable(name)));
-    let resource = template.resource(logical).map(|(_, resource)| resource);
-    let auth = resource.and_then(|resource| template.property(resource, "AuthParameters"));
-    let auth = auth.unwrap_or_else(|| map(span, Vec::new()));
-    let part = |key: &str| auth.member(key).map(|it| &it.value);
-    let mut found = Vec::new();
-    if let Some(key) = part("ApiKeyAuthParameters") {
-        let header = key.member("ApiKeyName").and_then(|it| known(&it.value));
-        let header = header.unwrap_or_else(|| "x-api-key".to_owned());
-        let fields =
-            vec![member("header", text(span, &header)), member("value", secret("API_KEY"))];
-        found.push(member("api_key", map(span, fields)));
-    } else if let Some(oauth) = part("OAuthParameters") {
-        found.push(member("oauth", oauth_of(oauth, &secret)));
-    } else {
-        // Also when nothing is known of it: somebody has to say what it is.
-        let fields =
-            vec![member("username", secret("USERNAME")), member("password", secret("PASSWORD"))];
-        found.push(member("basic", map(span, fields)));
-    }
-    let invocation = part("InvocationHttpParameters").and_then(|it| it.member("HeaderParameters"));
-    if let Some(headers) = invocation.and_then(|headers| headers_of(&headers.value, name)) {
-        found.push(member("headers", headers));
-    }
-    map(span, found)
-}
-
-fn oauth_of(oauth: &Node, secret: &dyn Fn(&str) -> Node) -> Node {
-    let span = &(0..0);
-    let endpoint = oauth.member("AuthorizationEndpoint").and_then(|it| known(&it.value));
-    let url = endpoint.map_or_else(|| secret("TOKEN_URL"), |url| to_url(span, &url));
-    let mut fields = vec![
-        member("token_url", url),
-        member("client_id", secret("CLIENT_ID")),
-        member("client_secret", secret("CLIENT_SECRET")),
-    ];
-    let body = oauth.member("OAuthHttpParameters").and_then(|it| it.value.member("BodyParameters"));
-    let pairs = body.map(|it| &it.value.value);
-    let Some(Value::List(pairs)) = pairs else { return map(span, fields) };
-    let is_scope = |pair: &&Node| {
-        pair.member("Key").and_then(|it| as_text(&it.value)).is_some_and(|key| key == "scope")
-    };
-    let scope = pairs.iter().find(is_scope).and_then(|pair| known(&pair.member("Value")?.value));
-    if let Some(scope) = scope {
-        let scopes = scope.split_whitespace().map(|it| text(span, it)).collect();
-        fields.push(member("scopes", list(span, scopes)));
-    }
-    map(span, fields)
-}
-
-/// Headers of every request of a connection, each with its value from outside.
-fn headers_of(node: &Node, connection: &str) -> Option<Node> {
-    let span: &Span = &(0..0);
-    let Value::List(pairs) = &node.value else { return None };
-    let mut headers: Vec<Member> = Vec::new();
-    for pair in pairs {
-        let Some(key) = pair.member("Key").and_then(|it| known(&it.value)) else { continue };
-        let value = format!("${{{}_{}}}", variable(connection), variable(&key));
-        headers.push(member(&key, text(span, &value)));
-    }
-    let headers = map(span, headers);
-    (!members(&headers).is_empty()).then_some(headers)
-}
-
-/// A name as environment variables have them.
-fn variable(name: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    let name: String = name.chars().map(plain).collect();
-    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("_{name}") } else { name }
 }

@@ -53,6 +53,11 @@ fn template<'n>(
             ));
         }
     }
+    if !matches!(resources.value, Value::Map(_)) {
+        let label = format!("this is {}", resources.kind());
+        let words = ("`Resources` must be a map", label, "write each rule under a name of its own");
+        faults.push(Fault::new(Code::WrongType, resources.span.clone(), words));
+    }
     let mut rules = Vec::new();
     for Member { key, key_span, value } in members(resources) {
         if is_resource(value) {

@@ -20,6 +20,7 @@ mod api_destination;
 mod arn;
 mod build;
 mod commands;
+mod connection;
 mod destination;
 mod functions;
 mod in_place;
@@ -56,6 +57,8 @@ pub struct Import {
     pub buses: Vec<String>,
     /// What belongs into the configuration, as YAML.
     pub configuration: Option<String>,
+    /// The connections in it.
+    pub connections: Vec<String>,
 }
 
 /// A rule file that was made.
@@ -91,6 +94,7 @@ struct Sheet<'f> {
     wanted: BTreeSet<String>,
     buses: BTreeSet<String>,
     configuration: Option<String>,
+    connections: Vec<String>,
 }
 
 impl<'f> Sheet<'f> {
@@ -109,6 +113,7 @@ impl<'f> Sheet<'f> {
             wanted: BTreeSet::new(),
             buses: BTreeSet::new(),
             configuration: None,
+            connections: Vec::new(),
         }
     }
 
@@ -162,6 +167,7 @@ impl<'f> Sheet<'f> {
             wanted: self.wanted.into_iter().collect(),
             buses: self.buses.into_iter().collect(),
             configuration: self.configuration,
+            connections: self.connections,
         }
     }
 }

@@ -146,14 +146,17 @@ fn pattern(foreign: &Foreign<'_>, notes: &mut Notes) -> Option<Node> {
     if !notes.is_known(&found.value, "EventPattern") {
         return None;
     }
-    let Value::Text(text) = &found.value.value else { return Some(found.value.clone()) };
-    match json(text, &found.value.span) {
-        Some(pattern) => Some(pattern),
-        None => {
-            notes.lost(&found.value.span, "EventPattern", "the text is no JSON");
-            None
-        }
+    let span = &found.value.span;
+    let pattern = match &found.value.value {
+        Value::Text(text) => json(text, span),
+        _ => Some(found.value.clone()),
+    };
+    match pattern {
+        None => notes.lost(span, "EventPattern", "the text is no JSON"),
+        Some(pattern) if matches!(pattern.value, Value::Map(_)) => return Some(pattern),
+        Some(_) => notes.lost(span, "EventPattern", "a pattern is a map, and this is none"),
     }
+    None
 }
 
 fn targets(

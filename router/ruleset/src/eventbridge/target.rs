@@ -9,6 +9,9 @@ use crate::yaml::{Filling, Member, Node, Span, Value};
 /// Of EventBridge, the first attempt not counted; ours counts it.
 const RETRIES_MAX: u64 = 185;
 
+/// Keys of a target that hold others.
+const MAPS: [&str; 4] = ["RetryPolicy", "HttpParameters", "SqsParameters", "KinesisParameters"];
+
 /// The target; none when it goes nowhere, which is noted.
 pub(super) fn translate(
     node: &Node,
@@ -28,7 +31,14 @@ pub(super) fn translate(
     let mut steps = Vec::new();
     for Member { key, key_span, value } in members(node) {
         let place = format!("{target}.{key}");
+        if MAPS.contains(&key.as_str()) && !matches!(value.value, Value::Map(_)) {
+            if notes.is_known(value, &place) {
+                notes.lost(&value.span, &place, "it has not the form that EventBridge gives it");
+            }
+            continue;
+        }
         match key.as_str() {
+            "Arn" if as_text(value).is_none() => notes.lost(&value.span, &place, "it is no text"),
             "Id" | "Arn" | "http" | "log" | "bus" => (),
             // Without its input the target would be sent something else, and perhaps more than it should see.
             "Input" | "InputPath" | "InputTransformer" => {
@@ -245,7 +255,7 @@ fn fixed<'n>(node: &'n Node, place: &str, notes: &mut Notes) -> Option<&'n str> 
 }
 
 /// A part of a URL, percent-encoded.
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
@@ -264,8 +274,9 @@ fn order(value: &Node, place: &str, here: &mut Node, notes: &mut Notes) {
         if !notes.is_known(value, &place) {
             continue;
         }
+        let is_known = matches!(key.as_str(), "PartitionKeyPath" | "MessageGroupId");
         match (key.as_str(), as_text(value)) {
-            _ if here.member("order_by").is_some() => {
+            (_, Some(_)) if is_known && here.member("order_by").is_some() => {
                 notes.note(key_span, &place, "the map says what is kept in order");
             }
             ("PartitionKeyPath", Some(path)) => set(here, "order_by", text(&value.span, path)),
@@ -281,6 +292,7 @@ fn order(value: &Node, place: &str, here: &mut Node, notes: &mut Notes) {
                     "one group for all events: they are delivered one at a time",
                 );
             }
+            _ if is_known => notes.lost(&value.span, &place, "it is no text"),
             _ => notes.lost(key_span, &place, "this key is not known"),
         }
     }

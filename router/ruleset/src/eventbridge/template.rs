@@ -11,11 +11,11 @@
 //! - Resources that have nothing to do with events: they are passed over.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::api_destination;
 use super::arn;
 use super::build::{as_text, list, map, member, members, text};
+use super::connection::{self, Used};
 use super::destination::{Destination, Destinations, TargetMap, nowhere, to_bus};
 use super::functions::{Functions, Missing};
 use super::notes::{Notes, unknown};
@@ -44,7 +44,7 @@ pub(super) struct Template<'t> {
     map: &'t TargetMap,
     given: &'t BTreeMap<String, String>,
     /// By logical id or name, as the rules use them.
-    pub(super) connections: RefCell<BTreeSet<String>>,
+    pub(super) connections: RefCell<BTreeMap<String, Used>>,
 }
 
 /// Reads a template; `given` are its parameters.
@@ -57,10 +57,15 @@ pub fn import_template(
     let mut sheet = Sheet::new(std::slice::from_ref(file));
     sheet.faults(0, faults);
     let resources = documents.first().and_then(|root| root.member("Resources"));
+    let resources = resources.filter(|it| matches!(it.value.value, Value::Map(_)));
     let (Some(root), Some(resources)) = (documents.first(), resources) else {
         if sheet.problems.is_empty() {
             let mut notes = Notes::default();
-            notes.lost(&(0..0), "Resources", "the file is no template: it has no `Resources`");
+            notes.lost(
+                &(0..0),
+                "Resources",
+                "the file is no template: it has no map of `Resources`",
+            );
             sheet.take("", notes);
         }
         return sheet.finish();
@@ -98,7 +103,12 @@ pub fn import_template(
         }
         sheet.take(key, notes);
     }
-    sheet.configuration = api_destination::stanza(&template);
+    let stanza = connection::stanza(&template);
+    for (logical, notes) in stanza.said {
+        sheet.take(&logical, notes);
+    }
+    sheet.configuration = stanza.yaml;
+    sheet.connections = stanza.names;
     sheet.finish()
 }
 

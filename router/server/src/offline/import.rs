@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bus::ruleset::{
-    self, Context, Diagnostic, Import, ImportedRule, PluginStep, PluginUse, Plugins, PrepareError,
-    SourceFile, TargetMap,
+    self, Connections, Context, Diagnostic, Import, ImportedRule, Look, PluginStep, PluginUse,
+    Plugins, PrepareError, SourceFile, TargetMap,
 };
 
 use crate::config::Config;
@@ -49,6 +49,8 @@ pub struct ImportReport {
     pub buses: Vec<String>,
     /// More that belongs into the configuration.
     pub configuration: Option<String>,
+    /// What `slipswitch check` will say of the rules that are ready, as people read it.
+    pub warnings: Vec<String>,
 }
 
 /// A rule that may be written.
@@ -135,11 +137,12 @@ fn judge(import: Import, files: &[Text], known: &Known) -> Result<ImportReport, 
     let config = Config::read(known.config.as_deref())
         .map_err(|error| ImportError::Config(error.to_string()))?;
     let buses: Vec<String> = config.buses.iter().chain(&import.buses).cloned().collect();
+    let connections = Fit::of(&config);
     let context = Context {
         values: &SystemValues::default(),
         plugins: &NoPlugins,
         buses: &buses,
-        connections: &Fit::of(&config),
+        connections: &WithImported { own: &connections, imported: &import.connections },
         limits: config.limits.of_events(),
     };
     let listened: BTreeSet<&str> = import.rules.iter().map(|rule| rule.bus.as_str()).collect();
@@ -147,7 +150,7 @@ fn judge(import: Import, files: &[Text], known: &Known) -> Result<ImportReport, 
         bus != "default" && !config.buses.contains(bus) && !listened.contains(bus.as_str())
     };
     let new_buses = import.buses.iter().filter(|bus| is_new(bus)).cloned().collect();
-    let (ready, refused) = checked(&import.rules, &context);
+    let Checked { ready, refused, warnings } = checked(&import.rules, &context);
     let text = |path: &str| files.iter().find(|file| file.path == path).map_or("", |it| &it.text);
     let unread = import.problems.iter().map(|one| one.render(text(&one.path), false));
     Ok(ImportReport {
@@ -158,22 +161,36 @@ fn judge(import: Import, files: &[Text], known: &Known) -> Result<ImportReport, 
         wanted: import.wanted,
         buses: new_buses,
         configuration: import.configuration,
+        warnings,
     })
 }
 
+#[derive(Default)]
+struct Checked {
+    ready: Vec<RuleFile>,
+    refused: Vec<(String, String)>,
+    warnings: Vec<String>,
+}
+
 /// The rules that are right together, and the others with what is wrong.
-fn checked(
-    rules: &[ImportedRule],
-    context: &Context<'_>,
-) -> (Vec<RuleFile>, Vec<(String, String)>) {
+fn checked(rules: &[ImportedRule], context: &Context<'_>) -> Checked {
     let mut left: Vec<(String, RuleFile)> = named(rules);
-    let mut refused = Vec::new();
+    let mut checked = Checked::default();
     loop {
         let files: Vec<SourceFile> = left
             .iter()
             .map(|(_, it)| SourceFile { path: it.file.clone(), text: it.text.clone() })
             .collect();
-        let Err(problems) = ruleset::load(&files, context) else { break };
+        let problems = match ruleset::load(&files, context) {
+            Ok(loaded) => {
+                let text =
+                    |path: &str| files.iter().find(|it| it.path == path).map_or("", |it| &it.text);
+                let shown = loaded.warnings.iter().map(|one| one.render(text(&one.path), false));
+                checked.warnings = shown.collect();
+                break;
+            }
+            Err(problems) => problems,
+        };
         let before = left.len();
         left.retain(|(name, file)| {
             let own: Vec<Diagnostic> = problems
@@ -182,7 +199,7 @@ fn checked(
                 .cloned()
                 .collect();
             if !own.is_empty() {
-                refused.push((name.clone(), rendered(&own, &file.text)));
+                checked.refused.push((name.clone(), rendered(&own, &file.text)));
             }
             own.is_empty()
         });
@@ -190,7 +207,8 @@ fn checked(
             break; // It is about no file of ours, and cannot be about what is not there.
         }
     }
-    (left.into_iter().map(|(_, file)| file).collect(), refused)
+    checked.ready = left.into_iter().map(|(_, file)| file).collect();
+    checked
 }
 
 /// A file for each rule, named after it; after its bus, too, where two would have one name.
@@ -211,6 +229,31 @@ fn named(rules: &[ImportedRule]) -> Vec<(String, RuleFile)> {
         (rule.name.clone(), RuleFile { file, text })
     });
     files.collect()
+}
+
+/// The configuration's connections, and those that are to be added to it.
+struct WithImported<'a> {
+    own: &'a Fit,
+    imported: &'a [String],
+}
+
+impl Connections for WithImported<'_> {
+    fn names(&self) -> Vec<&str> {
+        let mut names = self.own.names();
+        names.extend(self.imported.iter().map(String::as_str));
+        names
+    }
+
+    fn look(&self, name: &str, url: &str, headers: &[&str]) -> Look {
+        match self.own.look(name, url, headers) {
+            Look::Unknown if self.imported.iter().any(|it| it == name) => Look::Fits,
+            look => look,
+        }
+    }
+
+    fn refusal(&self, url: &str) -> Option<String> {
+        self.own.refusal(url)
+    }
 }
 
 /// No imported rule has a plugin.

@@ -120,6 +120,12 @@ fn tell(report: &ImportReport) {
             complain(&format!("  {}", sentence(remark)));
         }
     }
+    if !report.warnings.is_empty() {
+        complain("`slipswitch check` will warn of these:");
+    }
+    for warning in &report.warnings {
+        complain(warning);
+    }
     if !report.buses.is_empty() {
         complain(&format!("add to `buses` of slipswitch.yaml: {}", report.buses.join(", ")));
     }
