@@ -21,6 +21,7 @@ mod determinism;
 mod dialects;
 mod diff;
 mod doctor;
+mod documents;
 mod egress;
 mod examples;
 mod explaining;

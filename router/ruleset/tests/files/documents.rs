@@ -12,26 +12,6 @@ use crate::doubles::load_text;
 const REFERENCE: &str = include_str!("../../../../docs/rules.md");
 const SCHEMA: &str = include_str!("../../../../docs/schema/rule.json");
 
-/// The YAML examples of the reference.
-fn examples() -> Vec<String> {
-    let blocks = REFERENCE.split("```yaml\n").skip(1);
-    blocks.map(|block| block.split("```").next().unwrap_or_default().to_owned()).collect()
-}
-
-#[test]
-fn every_example_of_the_reference_loads_and_passes_its_tests() {
-    let examples = examples();
-    assert!(2 <= examples.len());
-    for text in examples {
-        let rules = load_text(&text).unwrap_or_else(|problems| {
-            panic!("{}", problems.iter().map(|one| one.render(&text, false)).collect::<String>())
-        });
-        let report = rules.test();
-        assert_eq!(report.failures, [], "{text}");
-        assert!(0 < report.passed);
-    }
-}
-
 /// What is said about a rule that has an unknown key `zzzzzz` within the section `name` lists the keys
 /// that the loader knows; the schema must list the same.
 #[test]
@@ -83,7 +63,13 @@ fn the_schema_has_the_keys_that_the_loader_knows() {
 fn every_key_stands_in_the_reference() {
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
     for (section, definition) in schema["$defs"].as_object().unwrap() {
+        // EventBridge's words stand on the page about them, where one may stand within another: `RetryPolicy.…`.
+        let is_ours = !section.starts_with("eventbridge");
         for key in definition["properties"].as_object().into_iter().flat_map(|keys| keys.keys()) {
+            if !is_ours {
+                assert!(IMPORTING.contains(key.as_str()), "{section}.{key}");
+                continue;
+            }
             let is_named = [
                 format!("`{key}`"),
                 format!("{key}:"),

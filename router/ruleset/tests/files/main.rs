@@ -7,5 +7,6 @@ mod doubles;
 mod hostile;
 mod imported;
 mod reloaded;
+mod schema;
 mod templates_page;
 mod whole;
