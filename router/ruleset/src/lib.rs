@@ -74,4 +74,6 @@ pub use switch::switched;
 pub use transform::{About, Finds, Given, Input, Payload, Step, TransformError};
 pub use values::{Values, filled};
 pub use written::{Change, changed};
-pub use yaml::of_json as yaml_of_json;
+pub use yaml::{
+    Entry as YamlEntry, Outline as YamlOutline, of_json as yaml_of_json, outline as yaml_outline,
+};

@@ -78,7 +78,7 @@ fn layout(kind: &E) -> Option<Words> {
         E::RecursionLimitExceeded => (
             "lists and maps stand too deep within each other",
             "too deep",
-            "nothing in a rule needs this many levels",
+            "nothing here needs this many levels",
         ),
         _ => return None,
     };

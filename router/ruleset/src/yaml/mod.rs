@@ -20,6 +20,9 @@ mod write;
 
 use std::ops::Range;
 
+use crate::diagnostic::Diagnostic;
+
+pub use read::outline;
 pub(crate) use read::{read, read_template};
 pub(crate) use to_json::to_json;
 pub(crate) use write::write;
@@ -31,6 +34,28 @@ pub fn of_json(text: &str) -> Option<String> {
         (documents, faults) if faults.is_empty() => documents.first().map(write),
         _ => None,
     }
+}
+
+/// Where the parts of a file are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outline {
+    /// Of its maps and lists, the inner before the outer.
+    pub entries: Vec<Entry>,
+    /// Where it begins, if there is one.
+    pub second_document: Option<usize>,
+    /// What the reading stopped at, if it did: the entries before it are there.
+    pub broken: Option<Diagnostic>,
+}
+
+/// A key with its value, or an item of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// From the key, or the item, to the end of the value: bytes of the text.
+    pub span: Range<usize>,
+    /// Where the key ends; none for an item.
+    pub key_end: Option<usize>,
+    /// It stands within brackets.
+    pub is_flow: bool,
 }
 
 /// Bytes of the file.

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, StrInput, Tag};
 
-use super::{Member, Node, Span, Value, explain, scalar};
+use super::{Entry, Member, Node, Outline, Span, Value, explain, scalar};
 use crate::code::Code;
 use crate::diagnostic::Fault;
+use crate::source::{Source, SourceFile};
 
 /// How deep lists and maps may stand within each other.
 const DEPTH_MAX: usize = 100;
@@ -56,29 +57,68 @@ pub(crate) fn read_template(text: &str) -> (Vec<Node>, Vec<Fault>) {
 }
 
 fn read_with(text: &str, tags: Tags) -> (Vec<Node>, Vec<Fault>) {
-    let mut options = Options::default();
-    options.set_emit_comments(false);
-    options.block_nesting_limit = DEPTH_MAX;
-    options.flow_nesting_limit = DEPTH_MAX;
-    let mut reader = Reader {
-        text,
-        tags,
-        parser: Parser::new_from_str_with_options(text, options),
-        anchors: HashMap::new(),
-        nodes_left: NODES_MAX,
-        alias_bytes_left: ALIAS_BYTES_MAX,
-        faults: Vec::new(),
+    let mut reader = Reader::of(text, tags, None);
+    (reader.documents(), reader.faults)
+}
+
+/// Where the parts of a file are.
+pub fn outline(file: &SourceFile) -> Outline {
+    let mut reader = Reader::of(&file.text, Tags::Refused, Some(Vec::new()));
+    let documents = reader.documents();
+    let begins = |at: usize| {
+        let rest = file.text.get(at..).unwrap_or_default();
+        at + rest.len() - rest.trim_start().len()
     };
-    let mut documents = Vec::new();
-    loop {
-        match reader.document() {
-            Ok(Some(Node { value: Value::Null, .. })) => (),
-            Ok(Some(document)) => documents.push(document),
-            Ok(None) => break,
-            Err(Stop) => break,
+    let last = reader.faults.pop().filter(|_| !reader.is_whole);
+    Outline {
+        entries: reader.entries.unwrap_or_default(),
+        second_document: documents.get(1).map(|document| begins(document.span.start)),
+        broken: last.map(|fault| fault.in_file(&Source::new(file))),
+    }
+}
+
+impl<'t> Reader<'t> {
+    fn of(text: &'t str, tags: Tags, entries: Option<Vec<Entry>>) -> Self {
+        let mut options = Options::default();
+        options.set_emit_comments(false);
+        options.block_nesting_limit = DEPTH_MAX;
+        options.flow_nesting_limit = DEPTH_MAX;
+        Self {
+            text,
+            tags,
+            parser: Parser::new_from_str_with_options(text, options),
+            anchors: HashMap::new(),
+            nodes_left: NODES_MAX,
+            alias_bytes_left: ALIAS_BYTES_MAX,
+            faults: Vec::new(),
+            entries,
+            is_whole: true,
         }
     }
-    (documents, reader.faults)
+
+    fn documents(&mut self) -> Vec<Node> {
+        let mut documents = Vec::new();
+        loop {
+            match self.document() {
+                Ok(Some(Node { value: Value::Null, .. })) => (),
+                Ok(Some(document)) => documents.push(document),
+                Ok(None) => break,
+                Err(Stop) => {
+                    self.is_whole = false;
+                    break;
+                }
+            }
+        }
+        documents
+    }
+
+    fn enter(&mut self, of: &Span, key: Option<&Span>, value: &Span) {
+        let Some(entries) = &mut self.entries else { return };
+        let is_flow = self.text.get(of.start..).is_some_and(|text| text.starts_with(['{', '[']));
+        let key_end = key.map(|key| key.end);
+        let start = key.map_or(value.start, |key| key.start);
+        entries.push(Entry { span: start..value.end.max(start), key_end, is_flow });
+    }
 }
 
 /// What a tag of an application is.
@@ -97,6 +137,9 @@ struct Reader<'t> {
     nodes_left: usize,
     alias_bytes_left: usize,
     faults: Vec<Fault>,
+    /// Where they are gathered, if they are wanted.
+    entries: Option<Vec<Entry>>,
+    is_whole: bool,
 }
 
 /// The rest of the file cannot be read; the reason is among the faults.
@@ -219,6 +262,7 @@ impl<'t> Reader<'t> {
                 break;
             }
             let item = self.node(next, depth + 1)?;
+            self.enter(&built.node.span, None, &item.node.span);
             built.hold(&item);
             items.push(item.node);
         }
@@ -243,6 +287,7 @@ impl<'t> Reader<'t> {
             let key = self.key(next, depth + 1)?;
             let next = self.next()?;
             let value = self.node(next, depth + 1)?;
+            self.enter(&built.node.span, Some(&key_span), &value.node.span);
             built.hold(&value);
             let Some(key) = key else { continue };
             if is_merge {
@@ -375,11 +420,7 @@ fn syntax(error: &ScanError, text: &str) -> Fault {
 
 fn too_deep(span: Span) -> Fault {
     let message = format!("lists and maps stand more than {DEPTH_MAX} levels deep");
-    Fault::new(
-        Code::TooLarge,
-        span,
-        (message, "too deep", "nothing in a rule needs this many levels"),
-    )
+    Fault::new(Code::TooLarge, span, (message, "too deep", "nothing here needs this many levels"))
 }
 
 fn unexpected(span: Span) -> Fault {

@@ -9,7 +9,10 @@ use bus::ruleset::{Code, Diagnostic, Severity};
 /// The most edits between a wrong word and the word that is proposed for it.
 const DISTANCE_MAX: usize = 3;
 
-const PAGE: &str = "docs/configuration.md#keys";
+const SECOND_DOCUMENT: [&str; 3] =
+    ["a second document begins", "here", "a configuration is one document: remove the `---`"];
+
+pub(super) const PAGE: &str = "docs/configuration.md#keys";
 
 /// Turns the reader's error into a diagnostic.
 pub(crate) fn yaml(path: &str, text: &str, error: &Error) -> Diagnostic {
@@ -78,6 +81,12 @@ pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, candidate)| candidate)
 }
 
+/// What is said of the second document of a file.
+pub(super) fn one_document(path: &str, text: &str, at: usize) -> Diagnostic {
+    let diagnostic = self::at(path, text, at..at, SECOND_DOCUMENT.map(ToOwned::to_owned));
+    Diagnostic { code: Code::Syntax, ..diagnostic }
+}
+
 fn explain(error: &Error) -> (String, String, String) {
     match error {
         Error::SerdeUnknownField { field, expected, .. } => {
@@ -113,11 +122,13 @@ fn explain(error: &Error) -> (String, String, String) {
         Error::InvalidScalar { .. } => {
             expected_but("expected a whole number".to_owned(), "a number without sign and unit")
         }
-        Error::MultipleDocuments { .. } => (
-            "a second document begins".to_owned(),
-            "here".to_owned(),
-            "a configuration is one document: remove the `---`".to_owned(),
-        ),
+        Error::Unexpected { expected: "sequence start", .. } => {
+            expected_but("expected a list".to_owned(), "`[one, two]`, or a line `- one` for each")
+        }
+        Error::MultipleDocuments { .. } => {
+            let [message, label, mend] = SECOND_DOCUMENT.map(ToOwned::to_owned);
+            (message, label, mend)
+        }
         other => {
             let mend = "see docs/configuration.md for what may stand here".to_owned();
             (bare(&other.to_string()), "here".to_owned(), mend)
@@ -125,7 +136,7 @@ fn explain(error: &Error) -> (String, String, String) {
     }
 }
 
-fn list(words: &[&str]) -> String {
+pub(super) fn list(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 

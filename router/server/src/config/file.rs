@@ -1,7 +1,7 @@
 //! The shape of `slipswitch.yaml` and the way from it to a [`Config`].
 //!
-//! The reader stops at the first key it does not know; values that have the right type and are out of
-//! bounds are all reported together.
+//! All problems are reported together: what the reader cannot take (`mend.rs`), and values that have the right type and
+//! are out of bounds.
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,9 @@ use serde_saphyr::Spanned;
 
 use super::buses::Buses;
 use super::connections::{SECRET_MEND, Tree};
-use super::diagnose::{at, nearest, place, yaml};
+use super::diagnose::{at, nearest, place};
 use super::egress;
+use super::mend::{self, Read};
 use super::values::{Age, Size};
 use super::{Config, LogFormat};
 use crate::plugins::token::TokenPlace;
@@ -175,16 +176,9 @@ enum Format {
 
 /// Parses the file. Paths in it are meant from `folder`, where the file lies.
 pub(super) fn parse(path: &str, text: &str, folder: &Path) -> Result<Config, Vec<Diagnostic>> {
-    let options = serde_saphyr::options! {
-        strict_booleans: true,
-        with_snippet: false,
-    };
-    let file = serde_saphyr::from_str_with_options::<Option<File>>(text, options)
-        .map_err(|error| vec![yaml(path, text, &error)])?
-        .unwrap_or_default();
-
+    let Read { file, problems } = mend::read::<File>(path, text);
     let mut config = Config::default();
-    let mut checks = Checks { path, text, problems: Vec::new() };
+    let mut checks = Checks { path, text, problems };
     checks.names(&file, folder, &mut config);
     let deduplication = file.deduplication.unwrap_or_default();
     let into = &mut config.deduplication;
@@ -224,6 +218,7 @@ pub(super) fn parse(path: &str, text: &str, folder: &Path) -> Result<Config, Vec
 
     let mut problems = checks.problems;
     problems.sort_by_key(|one| one.span.start);
+    problems.truncate(mend::PROBLEMS_MAX);
     if problems.is_empty() { Ok(config) } else { Err(problems) }
 }
 

@@ -1,7 +1,7 @@
 //! The configuration's text for diagnostics: they show lines of it, and a secret may stand there by mistake.
 //!
 //! In `connections`, only the values of keys that are never secret stay, and `${…}`; the rest of a line is starred out.
-//! So is the value of `upload_token`.
+//! So is the value of `upload_token`, and of what is nearly that.
 //!
 //! # Invariants
 //!
@@ -45,15 +45,22 @@ pub(super) fn masked(text: &str) -> String {
             let (shown, goes_on) = masked_line(line);
             out.push_str(&shown);
             hidden_below = goes_on.then_some(indent);
-        } else if let Some((key, value)) = line.split_once("upload_token") {
+        } else if let Some(colon) = colon_of_token(line) {
+            let (key, value) = line.split_at(colon);
             out.push_str(key);
-            out.push_str("upload_token");
             out.push_str(&masked_value(value));
         } else {
             out.push_str(line);
         }
     }
     out
+}
+
+/// Where the value of `upload_token` begins, also when the key is misspelt.
+fn colon_of_token(line: &str) -> Option<usize> {
+    let key = line.find("upload").or_else(|| line.find("_tok"))?;
+    let colon = line.get(key..)?.find(':')?;
+    Some(key + colon)
 }
 
 /// The line, and whether what is hidden of it goes on below.
@@ -174,6 +181,8 @@ mod tests {
             check(&section(line), &section(shown));
         }
         check("plugin:\n  upload_token: hunter2\n", "plugin:\n  upload_token: *******\n");
+        check("plugin:\n  upload_tokn: hunter2\n", "plugin:\n  upload_tokn: *******\n");
+        check("plugin:\n  uplaod_token: hunter2\n", "plugin:\n  uplaod_token: *******\n");
         check("plugin: { upload_token: ${T} }\n", "plugin: { upload_token: ${T} }\n");
     }
 }

@@ -12,12 +12,15 @@
 //!
 //! - Rules, targets and plugins' own configuration: they live in the rule files.
 
+#[cfg(test)]
+mod broken;
 mod buses;
 mod connections;
 mod diagnose;
 mod egress;
 mod file;
 mod masked;
+mod mend;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -342,7 +345,11 @@ impl ConfigError {
 }
 
 fn rendered(diagnostics: &[Diagnostic], text: &str) -> String {
-    diagnostics.iter().map(|one| one.render(text, false)).collect::<Vec<_>>().join("\n")
+    let mut shown: Vec<String> = diagnostics.iter().map(|one| one.render(text, false)).collect();
+    if mend::PROBLEMS_MAX <= shown.len() {
+        shown.push(format!("{} problems are shown; there may be more", shown.len()));
+    }
+    shown.join("\n")
 }
 
 fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {

@@ -249,13 +249,14 @@ fn broken_yaml_names_the_place() {
     refused(
         "listen: 'abc",
         expect![[r#"
-            1:9: unclosed quote | see docs/configuration.md for what may stand here
+            1:9: a text in quotes has no end | close the quotes, or put the whole text in the other kind of quotes
         "#]],
     );
     refused(
         "a: b: c",
         expect![[r#"
             1:1: unknown key `a` | the keys here are `listen`, `data_dir`, `rules_dir`, `plugins_dir`, `buses`, `account`, `region`, `deduplication`, `delivery_log`, `limits`, `http`, `delivery`, `journal`, `dead_letters`, `plugin`, `reload`, `egress`, `shutdown`, `log`, `connections`
+            1:5: a `:` where no key can be | put a text that contains `: ` in quotes, and check the indentation of this line
         "#]],
     );
     refused(
@@ -273,7 +274,7 @@ fn broken_yaml_names_the_place() {
     refused(
         "limits:\n\tdepth: 7",
         expect![[r#"
-            2:2: tabs disallowed within this context (block indentation) | see docs/configuration.md for what may stand here
+            2:2: YAML does not allow a tab here | indent with spaces
         "#]],
     );
 }

@@ -17,7 +17,7 @@ mod tree;
 use serde_saphyr::Spanned;
 
 use super::Config;
-use super::diagnose::nearest;
+use super::diagnose::{list, nearest};
 use super::file::Checks;
 use bus::delivery::HostPattern;
 
@@ -192,7 +192,7 @@ impl Checks<'_> {
     ) -> Option<Section<'t>> {
         let Some(members) = tree.value.members() else {
             let reason = format!("`{}` must be a map", at.value);
-            self.problem(at, reason, &format!("its keys are {}", keys.join(", ")));
+            self.problem(at, reason, &format!("its keys are {}", list(keys)));
             return None;
         };
         for (key, _) in members {
