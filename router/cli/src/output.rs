@@ -52,6 +52,44 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
+/// The same for sentences, such as `taken in  …`: on a screen they are broken between words, and go on under where the
+/// words began.
+pub(crate) fn said(text: &str) -> io::Result<()> {
+    match screen_width() {
+        Some(width) => {
+            line(&text.split('\n').map(|line| hung(line, width)).collect::<Vec<_>>().join("\n"))
+        }
+        None => line(text),
+    }
+}
+
+/// A line broken between words; what follows stands under the first word after a gap of two spaces.
+fn hung(text: &str, width: usize) -> String {
+    let chars = |text: &str| text.chars().count();
+    let margin = chars(text) - chars(text.trim_start());
+    let inner = text.trim_start();
+    let gap = inner.find("  ").map_or(0, |gap| {
+        let after = inner.get(gap..).unwrap_or_default();
+        chars(inner) - chars(after.trim_start())
+    });
+    let hang = margin + if margin + gap <= width / 2 { gap } else { 2 };
+    let mut out = String::new();
+    let (mut len, mut is_first) = (0, true);
+    for word in text.split_inclusive(' ') {
+        let own = chars(word.trim_end());
+        if !is_first && 0 < own && width < len + own {
+            out.truncate(out.trim_end().len());
+            out.push('\n');
+            out.push_str(&" ".repeat(hang));
+            len = hang;
+        }
+        out.push_str(word);
+        len += chars(word);
+        is_first = is_first && own == 0;
+    }
+    out
+}
+
 /// A value as JSON on standard output.
 pub(crate) fn json(value: &impl Serialize) -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -273,6 +311,23 @@ mod tests {
         {
             assert_eq!(wrapped(as_it_is, 5), as_it_is);
         }
+    }
+
+    #[test]
+    fn what_is_said_in_columns_goes_on_in_its_column() {
+        assert_eq!(hung("taken in  one two three", 20), "taken in  one two\n          three");
+        assert_eq!(
+            hung("  ✗ a → b    one two three 4", 26),
+            "  ✗ a → b    one two three\n             4"
+        );
+        assert_eq!(hung("one two three four", 9), "one two\nthree\nfour");
+        assert_eq!(
+            hung("a-long-name-of-something  one two", 20),
+            "a-long-name-of-something\n  one two"
+        );
+        assert_eq!(hung("https://without/a/place/to/break", 9), "https://without/a/place/to/break");
+        assert_eq!(hung("fits  well", 10), "fits  well");
+        assert_eq!(hung("", 10), "");
     }
 
     #[test]

@@ -178,12 +178,12 @@ fn head(id: &str, place: &Place, now: Timestamp) -> Result<(), Failure> {
         }
     };
     let id = flat(id);
-    output::line(&format!("event     {id}  on bus {bus}, offset {offset}"))?;
+    output::said(&format!("event     {id}  on bus {bus}, offset {offset}"))?;
     let when = moment(taken_at, now);
-    output::line(&format!("taken in  {when}, {bytes} bytes, {}", flat(&how)))?;
+    output::said(&format!("taken in  {when}, {bytes} bytes, {}", flat(&how)))?;
     for Origin { bus, offset, event, rule, target } in &place.from {
         let from = format!("{bus}/{rule}/{target}: event {event} on bus {bus}, offset {offset}");
-        output::line(&format!("from      {}", flat(&from)))?;
+        output::said(&format!("from      {}", flat(&from)))?;
     }
     Ok(())
 }
@@ -199,7 +199,7 @@ fn deliveries(place: &Place, now: Timestamp) -> Result<(), Failure> {
         if let Some(stopped) = &one.stopped {
             words.push_str(&format!("; its target is {stopped}"));
         }
-        output::line(&format!("  {sign} {:<width$}  {}", name(one), flat(&words)))?;
+        output::said(&format!("  {sign} {:<width$}  {}", name(one), flat(&words)))?;
     }
     Ok(())
 }
@@ -294,14 +294,14 @@ fn said(one: &Delivery, now: Timestamp) -> (char, String) {
 /// Nothing was sent: why not.
 fn nobody(place: &Place) -> Result<(), Failure> {
     if !place.dispatched {
-        return Ok(output::line("  … not yet matched: the router has not come to it")?);
+        return Ok(output::said("  … not yet matched: the router has not come to it")?);
     }
     if let Some(since) = &place.attempts_since {
-        output::line(&format!("  ? what was sent is on record only since {}", flat(since)))?;
+        output::said(&format!("  ? what was sent is on record only since {}", flat(since)))?;
     }
     if !place.matches.is_empty() {
         let rules = flat(&place.matches.join(", "));
-        return Ok(output::line(&format!("  ? matched by {rules}, which has no target"))?);
+        return Ok(output::said(&format!("  ? matched by {rules}, which has no target"))?);
     }
     output::line("  – no rule matches it, nothing was sent")?;
     if place.nearly.is_empty() {
@@ -311,7 +311,7 @@ fn nobody(place: &Place) -> Result<(), Failure> {
     let width = place.nearly.iter().map(|near| near.rule.chars().count()).max().unwrap_or(0);
     for Nearly { rule, fits, of, why } in &place.nearly {
         let line = flat(&format!("{rule:<width$}  {fits} of {of} fields fit; {why}"));
-        output::line(&format!("      {line}"))?;
+        output::said(&format!("      {line}"))?;
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Ok(());
     };
     for line in summary(client.base(), &status) {
-        output::line(&line)?;
+        output::said(&line)?;
     }
     output::line("")?;
     let heads = [
@@ -63,17 +63,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let rows = status.router.subscriptions.into_iter().map(row).collect();
     output::table(heads, rows, "no subscriptions: no rule has a target yet")?;
     if let Some(stopped) = stopped {
-        output::line(&format!("\n{stopped}; see `slipswitch target ls`"))?;
+        output::said(&format!("\n{stopped}; see `slipswitch target ls`"))?;
     }
     for line in told {
-        output::line(&format!("\n{line}"))?;
+        output::said(&format!("\n{line}"))?;
     }
     if let Some(error) = &status.last_error {
         let shown = if error.rendered.is_empty() { &error.message } else { &error.rendered };
         let at = error.at.as_deref().unwrap_or("some time ago");
-        output::line(&format!(
-            "\nthe rules on disk are broken (seen {at}); the ones above still run:\n\n{shown}"
+        output::said(&format!(
+            "\nthe rules on disk are broken (seen {at}); the ones above still run:\n"
         ))?;
+        output::line(shown)?;
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     ];
     for (name, value) in lines {
         if let Some(value) = value {
-            output::line(&format!("{name:<9}{}", output::flat(&value)))?;
+            output::said(&format!("{name:<9}{}", output::flat(&value)))?;
         }
     }
     Ok(())

@@ -58,14 +58,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ("died", letter.died_at.unwrap_or_default()),
     ];
     for (name, value) in lines {
-        output::line(&format!("{name:<14}{}", output::flat(&value)))?;
+        output::said(&format!("{name:<14}{}", output::flat(&value)))?;
     }
     if 0 < letter.redriven {
         let at = letter.redriven_at.unwrap_or_default();
         let ended =
             letter.ended_at.map(|at| format!(", {} {at}", letter.state)).unwrap_or_default();
         let times = output::count(letter.redriven, "time");
-        output::line(&format!("{:<14}{times}, last {at}{ended}", "redriven"))?;
+        output::said(&format!("{:<14}{times}, last {at}{ended}", "redriven"))?;
     }
     if !letter.log.is_empty() {
         output::line("")?;

@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     lines.extend(rule.description.map(|text| ("for", text)));
     lines.extend(rule.targets.into_iter().map(|target| ("target", told(target))));
     for (name, value) in lines {
-        output::line(&format!("{name:<8}{}", output::flat(&value)))?;
+        output::said(&format!("{name:<8}{}", output::flat(&value)))?;
     }
     Ok(())
 }
