@@ -8,7 +8,7 @@
 //! - What is no screen (a file, a pipe) gets everything: this is not called for it.
 
 /// Columns that may go, the first one first.
-const LEAST_NEEDED: [&str; 20] = [
+const LEAST_NEEDED: [&str; 21] = [
     "OFFSET",
     "RAW",
     "OFFSETS",
@@ -28,10 +28,11 @@ const LEAST_NEEDED: [&str; 20] = [
     "LAST ERROR",
     "PATTERN",
     "DIED",
+    "FROM",
     "BUS",
 ];
 /// Columns of free text: their end may go.
-const FREE_TEXT: [&str; 5] = ["ERROR", "LAST ERROR", "WHY", "DETAIL", "PATTERN"];
+const FREE_TEXT: [&str; 6] = ["ERROR", "LAST ERROR", "WHY", "WAITS ON", "DETAIL", "PATTERN"];
 /// Of free text, at least so much stays while there is a column that may go, and so much in any case.
 const TEXT_CHARS_MIN: usize = 24;
 const TEXT_CHARS_LEAST: usize = 6;

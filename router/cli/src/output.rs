@@ -65,7 +65,7 @@ pub(crate) fn said(text: &str) -> io::Result<()> {
 
 /// A line broken between words; what follows stands under the first word after a gap of two spaces.
 fn hung(text: &str, width: usize) -> String {
-    let chars = |text: &str| text.chars().count();
+    let chars = shown_chars;
     let margin = chars(text) - chars(text.trim_start());
     let inner = text.trim_start();
     let gap = inner.find("  ").map_or(0, |gap| {
@@ -88,6 +88,14 @@ fn hung(text: &str, width: usize) -> String {
         is_first = is_first && own == 0;
     }
     out
+}
+
+/// How many characters a screen shows of this: colours are none.
+fn shown_chars(text: &str) -> usize {
+    let mut parts = text.split("\u{1b}[");
+    let first = parts.next().map_or(0, |part| part.chars().count());
+    let after = |part: &str| part.split_once('m').map_or(0, |(_, rest)| rest.chars().count());
+    first + parts.map(after).sum::<usize>()
 }
 
 /// A value as JSON on standard output.
@@ -212,24 +220,12 @@ pub(crate) fn complain(text: &str) {
     writeln!(io::stderr().lock(), "{text}").ok();
 }
 
-/// Sentences broken between words. What is set in columns or is to be copied stays as it is.
+/// Sentences broken between words. What is drawn, and the command to copy, stays as it is.
 fn wrapped(text: &str, width: usize) -> String {
-    let set = |line: &str| line.starts_with([' ', '\u{1b}']) || line.starts_with("next: ");
-    let mut out = String::new();
-    for line in text.split_inclusive('\n') {
-        let mut len = 0;
-        for word in line.split_inclusive(' ') {
-            let chars = word.trim_end().chars().count();
-            if 0 < len && width < len + chars && !set(line) {
-                out.truncate(out.trim_end().len());
-                out.push('\n');
-                len = 0;
-            }
-            out.push_str(word);
-            len += word.chars().count();
-        }
-    }
-    out
+    let is_set = |line: &str| line.starts_with("next: ") || line.contains(['│', '╭', '╰', '·']);
+    let lines = text.split('\n');
+    let lines = lines.map(|line| if is_set(line) { line.to_owned() } else { hung(line, width) });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Whether standard error shows colours: it is a screen, and nobody asked for none.
@@ -326,6 +322,8 @@ mod tests {
             "a-long-name-of-something\n  one two"
         );
         assert_eq!(hung("https://without/a/place/to/break", 9), "https://without/a/place/to/break");
+        let red = "\u{1b}[31mone\u{1b}[0m two three";
+        assert_eq!(hung(red, 7), "\u{1b}[31mone\u{1b}[0m two\nthree");
         assert_eq!(hung("fits  well", 10), "fits  well");
         assert_eq!(hung("", 10), "");
     }

@@ -85,5 +85,6 @@ fn not_an_event(name: &str, text: &str, message: &str, at: usize) -> Diagnostic 
     let len = text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
     let mend = "an event is one JSON object with `source`, `detail-type` and `detail`";
     let words = [message.to_owned(), "here".to_owned(), mend.to_owned()];
-    config::at(name, text, at..at + len, words)
+    let found = config::at(name, text, at..at + len, words);
+    Diagnostic { page: "docs/http-api.md#events-in", ..found }
 }

@@ -7,6 +7,7 @@ use bus::journal::tools::{Export, ExportOf, StoppedData};
 pub use bus::journal::tools::{Exported, Info, InfoKind, Repair, ToolError, Verification};
 
 use bus::ruleset::pattern::{Event, Matcher, Pattern, Scratch};
+use bus::ruleset::{Code, Diagnostic};
 
 use crate::config::Config;
 
@@ -44,6 +45,8 @@ impl Sieve {
             Some(Err((text, error))) => {
                 let words = [error.message, "here".to_owned(), error.mend];
                 let found = crate::config::at("pattern", text, error.span, words);
+                let code = Code::InvalidPattern;
+                let found = Diagnostic { code, page: code.page(), ..found };
                 return Err(JournalError::Pattern(found.render(text, false)));
             }
         };
