@@ -97,6 +97,8 @@ fn a_pattern_is_right_or_shown_where_it_is_wrong() {
     let here = tempfile::tempdir().unwrap();
     let good = slipswitch(here.path(), &["pattern", "check", "--pattern", r#"{"a":[1]}"#], "");
     assert_eq!((good.code, good.out.as_str()), (Some(0), "the pattern is right\n"));
+    let bare = slipswitch(here.path(), &["pattern", "check", r#"{"a":[1]}"#], "");
+    assert_eq!((bare.code, bare.out.as_str()), (Some(0), "the pattern is right\n"));
     let bad = slipswitch(here.path(), &["pattern", "check", "-"], "{\n  \"a\": 1\n}\n");
     assert_eq!((bad.code, bad.out.as_str()), (Some(1), ""));
     assert!(bad.err.contains("standard input:2:8"), "{}", bad.err);

@@ -83,16 +83,17 @@ enum Stopped {
 ///
 /// A folder that is not named is the configuration's, as it is for `serve`.
 pub fn check(rules: Option<&Path>, plugins: Option<&Path>, config: Option<&Path>) -> CheckReport {
-    check_these(&[], rules, plugins, config)
+    check_these(&[], rules, plugins, config, false)
 }
 
 /// The same, with these files and folders in the place of the folder of rules, when there are any. One of the
-/// configuration's name is the configuration.
+/// configuration's name is the configuration. With `color`, what is rendered is for a terminal.
 pub fn check_these(
     paths: &[PathBuf],
     rules: Option<&Path>,
     plugins: Option<&Path>,
     config: Option<&Path>,
+    color: bool,
 ) -> CheckReport {
     let is_config = |path: &&PathBuf| path.file_name().is_some_and(|name| name == FILE_NAME);
     let config = config.or(paths.iter().find(is_config).map(PathBuf::as_path));
@@ -102,7 +103,8 @@ pub fn check_these(
         Err(stopped) => {
             let files =
                 if let Stopped::Rejected(rejection) = &stopped { rejection.files } else { 0 };
-            let (diagnostics, rendered) = stopped.explain(rules.unwrap_or(Path::new("rules")));
+            let (diagnostics, rendered) =
+                stopped.explain(rules.unwrap_or(Path::new("rules")), color);
             return CheckReport { files, diagnostics, rendered, ..CheckReport::default() };
         }
     };
@@ -116,7 +118,7 @@ pub fn check_these(
         rules: compiled.rules.rules().len(),
         files: compiled.files,
         tests,
-        rendered: compiled.render(&diagnostics, false),
+        rendered: compiled.render(&diagnostics, color),
         diagnostics,
     }
 }
@@ -206,7 +208,7 @@ fn compile_chosen(
 }
 
 impl Stopped {
-    fn explain(self, rules: &Path) -> (Vec<Diagnostic>, String) {
+    fn explain(self, rules: &Path, color: bool) -> (Vec<Diagnostic>, String) {
         match self {
             Self::Rejected(rejection) if rejection.diagnostics.is_empty() => {
                 let shown = rules.display().to_string();
@@ -214,11 +216,11 @@ impl Stopped {
                 (vec![folder::whole_file(shown, rejection.message, "")], rendered)
             }
             Self::Rejected(rejection) => {
-                let rendered = rejection.render(false);
+                let rendered = rejection.render(color);
                 (rejection.diagnostics, rendered)
             }
             Self::Config(error) => {
-                let rendered = error.to_string();
+                let rendered = error.render(color);
                 (error.into_diagnostics(), rendered)
             }
             Self::Host(error) => {
@@ -275,14 +277,31 @@ mod tests {
         let paths = |names: &[&str]| -> Vec<PathBuf> {
             names.iter().map(|name| dir.path().join(name)).collect()
         };
-        let report = check_these(&paths(&["b", "b/good.yaml"]), None, None, None);
+        let report = check_these(&paths(&["b", "b/good.yaml"]), None, None, None, false);
         assert_eq!((report.files, report.rules), (1, 1), "{}", report.rendered);
-        let report = check_these(&paths(&["b/good.yaml", "a.yaml"]), None, None, None);
+        let report = check_these(&paths(&["b/good.yaml", "a.yaml"]), None, None, None, false);
         assert_eq!((report.files, report.counts().0), (2, 3), "{}", report.rendered);
-        let report = check_these(&paths(&["b", "slipswitch.yaml"]), None, None, None);
+        let report = check_these(&paths(&["b", "slipswitch.yaml"]), None, None, None, false);
         assert!(report.rendered.contains("`lisen`"), "{}", report.rendered);
-        let report = check_these(&paths(&["gone.yaml"]), None, None, None);
+        let report = check_these(&paths(&["gone.yaml"]), None, None, None, false);
         assert!(report.rendered.contains("gone.yaml"), "{}", report.rendered);
+    }
+
+    #[test]
+    fn what_is_rendered_for_a_terminal_has_colours_and_the_same_words() {
+        let dir = folder(&[("a.yaml", "nmae: x\n"), ("slipswitch.yaml", "lisen: x\n")]);
+        for named in [vec![], vec![dir.path().join("slipswitch.yaml")]] {
+            let rendered =
+                |color| check_these(&named, Some(dir.path()), None, None, color).rendered;
+            assert!(!rendered(false).contains('\u{1b}'));
+            let mut parts = vec![];
+            for part in rendered(true).split("\u{1b}[") {
+                parts.push(part.split_once('m').map_or(part, |(_, words)| words).to_owned());
+            }
+            assert!(1 < parts.len());
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            assert_eq!(words(&parts.concat()).len(), words(&rendered(false)).len());
+        }
     }
 
     #[test]

@@ -63,6 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         source.rules.as_deref(),
         source.plugins.as_deref(),
         source.config.as_deref(),
+        output::has_color(),
     );
     let format = arguments.report.unwrap_or(match arguments.output.format {
         Format::Json | Format::Ndjson | Format::Yaml => ReportFormat::Json,

@@ -31,7 +31,7 @@ fn every_broken_file_is_told_its_places_and_mends() {
         let problems = problems(&text);
         assert!(!problems.is_empty(), "{} is not broken", path.display());
         assert!(problems.len() <= mend::PROBLEMS_MAX);
-        let shown = rendered(&problems, &masked::masked(&text));
+        let shown = rendered(&problems, &masked::masked(&text), false);
         for one in &problems {
             assert!(!one.mend.is_empty(), "{one} has no mend");
             assert!(!shown.contains("hunter2"), "{one} tells a secret");

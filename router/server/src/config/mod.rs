@@ -327,11 +327,19 @@ pub(crate) enum ConfigError {
     #[error("configuration {path} is not UTF-8 text (byte {byte}); save it as UTF-8")]
     NotText { path: String, byte: usize },
 
-    #[error("{}", rendered(.diagnostics, .text))]
+    #[error("{}", rendered(.diagnostics, .text, false))]
     Invalid { diagnostics: Vec<Diagnostic>, text: String },
 }
 
 impl ConfigError {
+    /// For a terminal, perhaps in colours.
+    pub(crate) fn render(&self, color: bool) -> String {
+        match self {
+            Self::Invalid { diagnostics, text } => rendered(diagnostics, text, color),
+            Self::Unreadable { .. } | Self::NotText { .. } => self.to_string(),
+        }
+    }
+
     /// The same as diagnostics, for a report that holds other problems too.
     pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
         let message = self.to_string();
@@ -344,8 +352,8 @@ impl ConfigError {
     }
 }
 
-fn rendered(diagnostics: &[Diagnostic], text: &str) -> String {
-    let mut shown: Vec<String> = diagnostics.iter().map(|one| one.render(text, false)).collect();
+fn rendered(diagnostics: &[Diagnostic], text: &str, color: bool) -> String {
+    let mut shown: Vec<String> = diagnostics.iter().map(|one| one.render(text, color)).collect();
     if mend::PROBLEMS_MAX <= shown.len() {
         shown.push(format!("{} problems are shown; there may be more", shown.len()));
     }

@@ -101,7 +101,7 @@ pub fn diff_folders(
     let (rules, plugins, config) = of.after;
     let compiled = |rules: Option<&Path>| {
         let explain = |stopped: Stopped| {
-            DiffError::Rules(stopped.explain(rules.unwrap_or(Path::new("rules"))).1)
+            DiffError::Rules(stopped.explain(rules.unwrap_or(Path::new("rules")), false).1)
         };
         compile(&[], rules, plugins, config).map_err(explain)
     };

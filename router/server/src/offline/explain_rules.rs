@@ -49,7 +49,7 @@ pub enum NotExplained {
 /// When the rules do not load, or what was asked for is not there.
 pub fn explain_event(request: &ExplainRequest<'_>) -> Result<Explained, NotExplained> {
     let folder = request.rules.unwrap_or(Path::new("rules"));
-    let stopped = |stopped: Stopped| NotExplained::Rules(stopped.explain(folder).1);
+    let stopped = |stopped: Stopped| NotExplained::Rules(stopped.explain(folder, request.color).1);
     let config = settings(request.rules, request.plugins, request.config).map_err(stopped)?;
     let lines = LoggedLines::default();
     let compiled = compile_heard(&config, &lines).map_err(stopped)?;

@@ -74,7 +74,8 @@ pub fn test(request: &TestRequest<'_>) -> Tested {
     match run(request) {
         Ok(tested) => tested,
         Err(stopped) => {
-            let (problems, rendered) = stopped.explain(request.rules.unwrap_or(Path::new("rules")));
+            let (problems, rendered) =
+                stopped.explain(request.rules.unwrap_or(Path::new("rules")), request.color);
             Tested { problems, rendered, ..Tested::default() }
         }
     }

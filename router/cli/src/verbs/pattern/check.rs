@@ -22,7 +22,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// File of one pattern, as JSON; `-` is standard input
+    /// File of one pattern, as JSON, or the pattern itself; `-` is standard input
     #[arg(value_name = "FILE", required_unless_present = "pattern", conflicts_with = "pattern")]
     file: Option<PathBuf>,
     /// The pattern itself
@@ -46,6 +46,10 @@ fn read(arguments: &Arguments) -> Result<(String, String), Failure> {
     let Some(path) = &arguments.file else {
         return Ok(("pattern".to_owned(), arguments.pattern.clone().unwrap_or_default()));
     };
+    // Whoever forgets `--pattern` means the pattern itself.
+    if let Some(pattern) = path.to_str().filter(|text| text.trim_start().starts_with('{')) {
+        return Ok(("pattern".to_owned(), pattern.to_owned()));
+    }
     let (name, reader) = open(path)?;
     let mut text = String::new();
     reader
